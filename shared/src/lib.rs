@@ -1,1 +1,13 @@
-//! TBD
+//! What every process of the Galaxy backend shares: ids, rules, SQL, the queue engine, the service frame and the contracts.
+
+pub mod clock;
+pub mod db;
+pub mod domain;
+pub mod error;
+pub mod ids;
+pub mod random;
+pub mod secret;
+pub mod service;
+
+/// The schema version that this build was written for: the number of the newest migration. A test in `migrations` keeps it true.
+pub const SCHEMA_VERSION: i64 = 8;

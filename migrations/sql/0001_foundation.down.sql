@@ -1,0 +1,3 @@
+DROP TABLE queues;
+DROP TABLE workers;
+DROP TABLE schema_versions;

@@ -1,0 +1,3 @@
+DROP TABLE notification_routes;
+DROP TABLE notifications;
+DELETE FROM schema_versions WHERE version = 6;

@@ -1,0 +1,40 @@
+//! Configuration: one definition of each setting gives its flag, its environment variable, `--help`, the reference in
+//! `docs/configuration.md`, and the value (SPEC §16, reference/001 §4).
+//!
+//! A process's settings are types that implement [`Group`]: their `read` names each setting once, and is run twice. The
+//! first run *describes* (no values are looked up) and gives the command line and the documentation; the second *reads*.
+//! So `read` must ask for every setting unconditionally, and may use the values it gets only for building `Self` and for
+//! cross-field checks through [`Reader::fault`].
+//!
+//! A value comes from the flag, else the environment variable, else (secrets) the file that `NAME_FILE` names, else the
+//! default. An empty value counts as absent. All faults are gathered and reported at once.
+
+mod cli;
+mod groups;
+mod listen;
+mod load;
+pub mod parse;
+mod postgres;
+mod reader;
+mod reference;
+
+pub use self::{
+    cli::command,
+    groups::{LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol, TelemetryConfig, TracesExporter},
+    listen::ListenAddr,
+    load::{Loaded, Source, load},
+    postgres::{PostgresConfig, connect_options},
+    reader::{Fault, Kind, Reader, Setting},
+    reference::reference,
+};
+
+/// A set of settings that belong together, or a process's whole configuration made of such sets.
+pub trait Group: Sized {
+    /// Asks the reader for each setting, in the order in which they are documented.
+    fn read(r: &mut Reader) -> Self;
+}
+
+/// No settings.
+impl Group for () {
+    fn read(_: &mut Reader) -> Self {}
+}
