@@ -1,1 +1,58 @@
-//! TBD
+//! What the tests of every crate, `xtask` and the end-to-end demo stand on: real parts, started in a moment.
+//!
+//! | you need | take |
+//! | --- | --- |
+//! | a migrated, private database | [`TestDb::new`] |
+//! | a Postgres that may be stopped, killed, restarted | [`PostgresServer::start`] |
+//! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
+//! | a network that fails | [`proxy::TcpProxy`] |
+//! | to wait for something without sleeping for luck | [`eventually`] |
+//! | a real binary of this workspace as a child | [`process::Proc`] |
+//! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
+//!
+//! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
+//! with the process that started them even if that one is killed, and what a killed test could not clean up is
+//! cleaned up by the next.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "test tools: a failed expectation must end the test with its message, and the real clock is wanted"
+)]
+
+pub mod db;
+pub mod postgres;
+mod schema;
+mod spawn;
+pub mod wait;
+
+pub use db::TestDb;
+pub use postgres::{PostgresConfig, PostgresServer, StopMode};
+pub use wait::{eventually, eventually_blocking};
+
+use std::path::PathBuf;
+
+/// The root of the checkout this crate was built from.
+pub fn workspace_root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("deploy/testkit stands two levels below the root").to_path_buf()
+}
+
+/// Cargo's target directory: `CARGO_TARGET_DIR`, or `target` at the workspace root.
+pub fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => workspace_root().join(dir),
+        None => workspace_root().join("target"),
+    }
+}
+
+/// Where the tools of this crate keep their files: `target/testkit`, made when missing.
+pub fn state_dir() -> PathBuf {
+    let dir = target_dir().join("testkit");
+    std::fs::create_dir_all(&dir).expect("make target/testkit");
+    dir
+}
