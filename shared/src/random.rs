@@ -51,13 +51,13 @@ impl Random {
     /// A number in `0..n`, each equally likely; 0 when `n` is 0.
     #[must_use]
     pub fn below(&self, n: u64) -> u64 {
-        if n == 0 { 0 } else { self.with(|mut rng| rng.random_range(0..n)) }
+        if n == 0 { 0 } else { self.with(|rng| rng.random_range(0..n)) }
     }
 
     /// A number in `0.0..1.0`, as jitter wants it.
     #[must_use]
     pub fn unit(&self) -> f64 {
-        self.with(|mut rng| rng.random::<f64>())
+        self.with(|rng| rng.random::<f64>())
     }
 
     fn with<T>(&self, draw: impl FnOnce(&mut dyn RngCore) -> T) -> T {

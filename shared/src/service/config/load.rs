@@ -107,7 +107,10 @@ pub fn load<C: Group>(process: &'static str, source: Source) -> Result<Loaded<C>
     }
     let config = C::read(&mut reader);
     let mut ignored = Vec::new();
-    for name in source.env.keys().filter(|name| !is_known(&reader, name)) {
+    for name in source.env.keys() {
+        if is_known(&reader, name) {
+            continue;
+        }
         match nearest(&reader, name) {
             Some(known) => reader.warn(format!("{name} is not a setting: did you mean {known}?")),
             None => ignored.push(name.clone()),

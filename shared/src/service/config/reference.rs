@@ -23,15 +23,21 @@ pub fn reference(processes: &[(&'static str, fn(&mut Reader))]) -> String {
         }
     }
     for section in sections {
-        let _ = write!(out, "\n## {section}\n\n| variable | default | used by | meaning |\n| --- | --- | --- | --- |\n");
+        let _ =
+            write!(out, "\n## {section}\n\n| variable | default | used by | meaning |\n| --- | --- | --- | --- |\n");
         for row in rows.iter().filter(|row| row.setting.section == section) {
             let used_by = if processes.len() > 1 && row.used_by.len() == processes.len() {
                 "all".to_owned()
             } else {
                 row.used_by.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             };
-            let _ =
-                writeln!(out, "| {} | {} | {used_by} | {} |", name(&row.setting), default(&row.setting), meaning(&row.setting));
+            let _ = writeln!(
+                out,
+                "| {} | {} | {used_by} | {} |",
+                name(&row.setting),
+                default(&row.setting),
+                meaning(&row.setting)
+            );
         }
     }
     out
