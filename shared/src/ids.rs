@@ -57,12 +57,6 @@ macro_rules! ids {
                 Uuid::parse_str(s).map(Self)
             }
         }
-
-        impl sqlx::postgres::PgHasArrayType for $name {
-            fn array_type_info() -> sqlx::postgres::PgTypeInfo {
-                <Uuid as sqlx::postgres::PgHasArrayType>::array_type_info()
-            }
-        }
     )*};
 }
 

@@ -5,7 +5,9 @@ pub mod db;
 pub mod domain;
 pub mod error;
 pub mod ids;
+pub mod mail;
 pub mod random;
+pub mod schema;
 pub mod secret;
 pub mod service;
 

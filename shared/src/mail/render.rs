@@ -1,0 +1,91 @@
+//! From a typed template to a subject and two bodies.
+
+/// A mail as it is stored: nothing in it depends on when or how often it is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// One line without control characters, at most [`SUBJECT_CHARS`] characters.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part, every value escaped.
+    pub html: String,
+}
+
+impl std::fmt::Debug for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rendered { .. }") // it may hold a login code
+    }
+}
+
+/// The longest subject, in characters; names that users choose are shorter, so that cutting is the exception.
+pub const SUBJECT_CHARS: usize = 200;
+
+/// A subject that cannot end its header line, whatever went into it: control characters, and the line and paragraph
+/// separators that some readers break lines at, become spaces.
+pub(super) fn clean_subject(subject: &str) -> String {
+    let spaced: String = subject
+        .chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .take(SUBJECT_CHARS)
+        .collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The one list of templates: variant, context, `template_id`, class, the two files (named after the id; the derive takes
+/// only literals), subject.
+macro_rules! templates {
+    ($($(#[$doc:meta])* $variant:ident($context:ty) = $id:literal, $class:ident, [$text:literal, $html:literal], |$m:ident| $subject:expr;)+) => {
+        /// A mail that can be written, with all it says. Its `template_id` is the catalogue kind (SPEC §13).
+        #[derive(Clone, Debug)]
+        pub enum Template {
+            $($(#[$doc])* $variant($context),)+
+        }
+
+        impl Template {
+            /// Every `template_id` of this build. The table may hold older and newer ones.
+            pub const IDS: &[&str] = &[$($id),+];
+
+            /// As `mail_deliveries.template_id` holds it.
+            #[must_use]
+            pub const fn id(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $id,)+ }
+            }
+
+            /// What the reader gets it for.
+            #[must_use]
+            pub const fn class(&self) -> Class {
+                match self { $(Self::$variant(_) => Class::$class,)+ }
+            }
+
+            /// The class of a stored mail; `None` for a `template_id` that this build does not know, which is still sent.
+            #[must_use]
+            pub fn class_of(template_id: &str) -> Option<Class> {
+                match template_id { $($id => Some(Class::$class),)+ _ => None }
+            }
+
+            /// Writes the mail.
+            ///
+            /// # Errors
+            /// The template engine's; no template of ours can fail on any value.
+            pub fn render(&self) -> Result<Rendered, askama::Error> {
+                match self {
+                    $(Self::$variant(m) => {
+                        #[derive(askama::Template)]
+                        #[template(path = $text)]
+                        struct Text<'a> { m: &'a $context }
+                        #[derive(askama::Template)]
+                        #[template(path = $html)]
+                        struct Html<'a> { m: &'a $context }
+                        let $m = m;
+                        Ok(Rendered {
+                            subject: $crate::mail::render::clean_subject(&$subject),
+                            text: askama::Template::render(&Text { m })?,
+                            html: askama::Template::render(&Html { m })?,
+                        })
+                    })+
+                }
+            }
+        }
+    };
+}
+pub(super) use templates;
