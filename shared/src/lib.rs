@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod db;
 pub mod domain;
+pub mod engine_client;
 pub mod error;
 pub mod ids;
 pub mod mail;

@@ -1,0 +1,68 @@
+use super::*;
+
+#[test]
+fn names_are_read_back_and_unique() {
+    for kind in Kind::ALL {
+        assert_eq!(kind.as_str().parse::<Kind>().unwrap(), *kind);
+    }
+    let mut names: Vec<_> = Kind::ALL.iter().map(|k| k.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 20, "SPEC §13 lists 21 kinds, one of them a direct mail");
+    assert!("auth.login_code".parse::<Kind>().is_err());
+}
+
+#[test]
+fn the_administrators_are_reached_by_their_address_alone() {
+    for kind in Kind::ALL {
+        assert_eq!(kind.for_administrators(), kind.channels() == [Channel::AdminEmail], "{kind}");
+        assert_eq!(kind.channels_to("administrators").is_empty(), !kind.for_administrators(), "{kind}");
+        assert_eq!(kind.channels_to("users").is_empty(), kind.for_administrators(), "{kind}");
+    }
+}
+
+#[test]
+fn pushes_about_a_game_are_ordered_and_nothing_else_is() {
+    let unordered: Vec<_> = Kind::ALL.iter().filter(|k| !k.ordered()).map(|k| k.as_str()).collect();
+    assert_eq!(
+        unordered,
+        [
+            "lobby.race_name.registered",
+            "lobby.race_name.pending",
+            "lobby.race_name.expired",
+            "runtime.image_pull_failed",
+            "runtime.container_start_failed",
+            "runtime.start_config_invalid",
+            "game.generation.failed",
+            "mail.dead_lettered"
+        ]
+    );
+}
+
+#[test]
+fn a_payload_is_stored_without_its_kind_and_read_back() {
+    let game_id = GameId::new();
+    let payload = Payload::GameTurnReady { game_id, turn: 7 };
+    assert_eq!(payload.to_json(), serde_json::json!({ "game_id": game_id, "turn": 7 }));
+    assert_eq!(Payload::from_json("game.turn.ready", payload.to_json()).unwrap(), payload);
+}
+
+#[test]
+fn fields_of_a_newer_version_are_ignored_and_wrong_ones_named() {
+    let game_id = GameId::new();
+    let newer = serde_json::json!({ "game_id": game_id, "turn": 7, "weather": "fine" });
+    assert_eq!(Payload::from_json("game.turn.ready", newer).unwrap(), Payload::GameTurnReady { game_id, turn: 7 });
+    let error = Payload::from_json("game.turn.ready", serde_json::json!({ "turn": 7 })).unwrap_err();
+    assert!(error.to_string().contains("game.turn.ready") && error.to_string().contains("game_id"), "{error}");
+    assert!(matches!(Payload::from_json("game.weather", Value::Null), Err(PayloadError::Kind(_))));
+}
+
+#[test]
+fn a_dead_letter_about_a_dead_letter_is_about_itself() {
+    let about = |template_id: &str| Payload::MailDeadLettered {
+        delivery_id: DeliveryId::new(),
+        template_id: template_id.to_owned(),
+    };
+    assert!(about("mail.dead_lettered").about_itself());
+    assert!(!about("game.started").about_itself());
+}
