@@ -1,0 +1,160 @@
+//! `runtime_jobs`: the intents, at most one active per game.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::runtime::{JobKind, JobStep};
+use crate::ids::{GameId, JobId};
+
+/// An intent to do something to a game's runtime.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// The game.
+    pub game_id: GameId,
+    /// What to do. `restart` and `patch` are not worked yet: nobody may enqueue them.
+    pub kind: JobKind,
+    /// What it needs beyond the game: `banish` → `{"race_name": …}`; the others `{}`. The versions and races of a start
+    /// are read from the database when it is worked.
+    pub payload: Value,
+    /// The request that caused it.
+    pub request_id: Option<String>,
+    /// Its trace.
+    pub traceparent: Option<String>,
+}
+
+/// Writes a job. It belongs to the daemon that has the game's record, or to any where there is none.
+///
+/// # Errors
+/// Those of the database; constraint `runtime_jobs_one_active_key` when a job of the game is still active.
+pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, sqlx::Error> {
+    let job_id = JobId::new();
+    sqlx::query!(
+        "INSERT INTO runtime_jobs (job_id, game_id, kind, payload, daemon_id, request_id, traceparent)
+         VALUES ($1, $2, $3, $4, (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $5, $6)",
+        job_id.uuid(),
+        new.game_id.uuid(),
+        new.kind.as_str(),
+        new.payload,
+        new.request_id,
+        new.traceparent
+    )
+    .execute(conn)
+    .await?;
+    Ok(job_id)
+}
+
+/// Asks for the game's container to go. `None` where an active job will see to it: a start looks at the game when it
+/// ends, and enqueues the stop itself if the game was cancelled meanwhile. The caller holds the game's row lock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn enqueue_stop(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    request_id: Option<&str>,
+    traceparent: Option<&str>,
+) -> Result<Option<JobId>, sqlx::Error> {
+    let job_id = JobId::new();
+    // NOT EXISTS rather than ON CONFLICT: the latter would wait for a job that is just ending, which waits for the game's
+    // row lock that the caller holds. Two enqueuers cannot race here: both hold that lock.
+    let done = sqlx::query!(
+        "INSERT INTO runtime_jobs (job_id, game_id, kind, daemon_id, request_id, traceparent)
+         SELECT $1, $2, 'stop', (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $3, $4
+          WHERE NOT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $2 AND status IN ('pending', 'running', 'retrying'))",
+        job_id.uuid(),
+        game_id.uuid(),
+        request_id,
+        traceparent
+    )
+    .execute(conn)
+    .await?;
+    Ok((done.rows_affected() == 1).then_some(job_id))
+}
+
+/// A job, for people.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its id.
+    pub job_id: JobId,
+    /// A word of [`JobKind`].
+    pub kind: String,
+    /// The step it is, or was, at.
+    pub step: Option<String>,
+    /// `pending`, `running`, `retrying`, `succeeded`, `failed` or `quarantined`.
+    pub status: String,
+    /// Attempts that failed.
+    pub failures: i32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The newest job of a game: the active one, if any is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn latest_job(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Job>, sqlx::Error> {
+    sqlx::query_as!(
+        Job,
+        r#"SELECT job_id AS "job_id: JobId", kind, step, status, failures, last_error, created_at, finished_at
+             FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1"#,
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// What a worker must know of a job that it claimed.
+#[derive(Debug, Clone)]
+pub struct JobWork {
+    /// Its id.
+    pub job_id: Uuid,
+    /// Its game.
+    pub game_id: GameId,
+    /// A word of [`JobKind`].
+    pub kind: String,
+    /// As enqueued.
+    pub payload: Value,
+    /// The step that an earlier attempt had reached: for the log only.
+    pub step: Option<String>,
+}
+
+/// The claimed jobs' contents, in no order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn job_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<JobWork>, sqlx::Error> {
+    sqlx::query_as!(
+        JobWork,
+        r#"SELECT job_id, game_id AS "game_id: GameId", kind, payload, step FROM runtime_jobs WHERE job_id = ANY ($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Notes the step that begins, and takes the job for this daemon. The caller has proven that the job is still its own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn job_step(
+    conn: &mut PgConnection,
+    job_id: Uuid,
+    step: JobStep,
+    daemon_id: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_jobs SET step = $2, daemon_id = $3 WHERE job_id = $1",
+        job_id,
+        step.as_str(),
+        daemon_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

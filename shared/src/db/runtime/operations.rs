@@ -1,0 +1,88 @@
+//! `runtime_operations`: what was done to a runtime, append-only.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::ids::{GameId, OperationId};
+
+/// An entry of the operations log.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Its id; newer ones are greater.
+    pub operation_id: OperationId,
+    /// The job that did it; null for the timer.
+    pub job_id: Option<Uuid>,
+    /// What was done: a job kind, `turn`, `pull`, `restart_container`, ….
+    pub op: String,
+    /// `ok`, or a word for what went wrong.
+    pub outcome: String,
+    /// More, for people. No secrets.
+    pub detail: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Adds an entry.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_operation(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    job_id: Option<Uuid>,
+    op: &str,
+    outcome: &str,
+    detail: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO runtime_operations (operation_id, game_id, job_id, op, outcome, detail) VALUES ($1, $2, $3, $4, $5, left($6, 2000))",
+        OperationId::new().uuid(),
+        game_id.uuid(),
+        job_id,
+        op,
+        outcome,
+        detail
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The newest entries of a game first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn operations(conn: &mut PgConnection, game_id: GameId, limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
+    sqlx::query_as!(
+        Operation,
+        r#"SELECT operation_id AS "operation_id: OperationId", job_id, op, outcome, detail, at
+             FROM runtime_operations WHERE game_id = $1 ORDER BY operation_id DESC LIMIT $2"#,
+        game_id.uuid(),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Deletes at most `limit` entries older than `older_than_seconds` (`BACKEND_RETENTION_OPERATIONS`); answers how many.
+///
+/// # Errors
+/// Those of the database.
+pub async fn delete_old_operations(
+    conn: &mut PgConnection,
+    older_than_seconds: f64,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    // The ids are ordered by time, so the primary key's start is where the old ones are.
+    let done = sqlx::query!(
+        "DELETE FROM runtime_operations WHERE operation_id IN (
+            SELECT operation_id FROM (SELECT operation_id, at FROM runtime_operations ORDER BY operation_id LIMIT $2) o
+             WHERE o.at < clock_timestamp() - make_interval(secs => $1))",
+        older_than_seconds,
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}

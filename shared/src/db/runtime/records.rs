@@ -1,0 +1,301 @@
+//! `runtime_records`: one per game.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::domain::runtime::RuntimeStatus;
+use crate::engine_client::EngineTarget;
+use crate::ids::GameId;
+use crate::secret::Secret;
+
+/// A runtime as it is recorded. The engine's token is not in it: see [`target`].
+#[derive(Debug, Clone)]
+pub struct RuntimeRecord {
+    /// The game.
+    pub game_id: GameId,
+    /// A word of [`RuntimeStatus`].
+    pub status: String,
+    /// `docker` or `process`.
+    pub driver: String,
+    /// Whose container it is; see the column's comment.
+    pub daemon_id: String,
+    /// Version label that was started.
+    pub engine_version: String,
+    /// Image reference (or binary) that was started.
+    pub image: String,
+    /// Content digest of the image, where the driver knows one.
+    pub image_digest: Option<String>,
+    /// The driver's id of the container.
+    pub container_id: Option<String>,
+    /// Base URL of the engine, while it is up.
+    pub endpoint: Option<String>,
+    /// Turn now open.
+    pub current_turn: i32,
+    /// `unknown`, `healthy` or `unhealthy`, as last seen.
+    pub health: String,
+    /// A forced turn was run or asked for: the next scheduled one is skipped.
+    pub skip_next_tick: bool,
+    /// When the next turn is due; null while the timer rests.
+    pub next_turn_at: Option<DateTime<Utc>>,
+    /// First start.
+    pub created_at: DateTime<Utc>,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The runtime of a game, if it was ever started.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record(conn: &mut PgConnection, game_id: GameId) -> Result<Option<RuntimeRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        RuntimeRecord,
+        r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
+                  r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
+                  CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
+             FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id)
+            WHERE r.game_id = $1"#,
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Runtimes by descending game id, from below `before`: one page of the administrators' list, perhaps of one status only.
+///
+/// # Errors
+/// Those of the database.
+pub async fn records(
+    conn: &mut PgConnection,
+    status: Option<&str>,
+    before: Option<GameId>,
+    limit: i64,
+) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
+    sqlx::query_as!(
+        RuntimeRecord,
+        r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
+                  r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
+                  CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
+             FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id)
+            WHERE ($1::text IS NULL OR r.status = $1) AND ($2::uuid IS NULL OR r.game_id < $2)
+            ORDER BY r.game_id DESC LIMIT $3"#,
+        status,
+        before.map(GameId::uuid),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// How many records of a daemon stand in each status: for the metrics.
+///
+/// # Errors
+/// Those of the database.
+pub async fn records_by_status(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT status, count(*) AS "n!" FROM runtime_records WHERE daemon_id = $1 AND status NOT IN ('finished', 'removed') GROUP BY status"#,
+        daemon_id
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.status, row.n)).collect())
+}
+
+/// Where the engine of a game is reached, and with what token. `None` while it is not up.
+///
+/// # Errors
+/// Those of the database.
+pub async fn target(conn: &mut PgConnection, game_id: GameId) -> Result<Option<EngineTarget>, sqlx::Error> {
+    let row = sqlx::query!("SELECT endpoint, engine_token FROM runtime_records WHERE game_id = $1", game_id.uuid())
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.and_then(|row| Some(EngineTarget { endpoint: row.endpoint?, token: Secret::new(row.engine_token) })))
+}
+
+/// What [`prepare_record`] leaves behind.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The daemon that has, or will have, the container.
+    pub daemon_id: String,
+    /// The engine's token: made once, the same in every later attempt.
+    pub engine_token: Secret,
+    /// The container of an earlier attempt or an earlier run.
+    pub container_id: Option<String>,
+}
+
+/// Makes the record of a game that starts, or finds the one of an earlier attempt and sets it to `starting` with the
+/// wanted version and image. The token of the first attempt stays (SPEC §8): `fresh_token` is used once at most. A record
+/// of another daemon, or of a finished game, is left alone and answers `None`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn prepare_record(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    driver: &str,
+    daemon_id: &str,
+    engine_version: &str,
+    image: &str,
+    fresh_token: &Secret,
+) -> Result<Option<Prepared>, sqlx::Error> {
+    let row = sqlx::query!(
+        "INSERT INTO runtime_records AS r (game_id, status, driver, daemon_id, engine_version, image, engine_token)
+         VALUES ($1, 'starting', $2, $3, $4, $5, $6)
+         ON CONFLICT (game_id) DO UPDATE
+            SET status = 'starting', engine_version = EXCLUDED.engine_version, image = EXCLUDED.image, updated_at = clock_timestamp()
+          WHERE r.daemon_id = EXCLUDED.daemon_id AND r.status <> 'finished'
+         RETURNING daemon_id, engine_token, container_id",
+        game_id.uuid(),
+        driver,
+        daemon_id,
+        engine_version,
+        image,
+        fresh_token.expose()
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| Prepared {
+        daemon_id: row.daemon_id,
+        engine_token: Secret::new(row.engine_token),
+        container_id: row.container_id,
+    }))
+}
+
+/// Notes the digest of the image that is there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_record_image(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    digest: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET image_digest = $2, updated_at = clock_timestamp() WHERE game_id = $1",
+        game_id.uuid(),
+        digest
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes the container that was made.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET container_id = $2, updated_at = clock_timestamp() WHERE game_id = $1",
+        game_id.uuid(),
+        container_id
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes where the started engine is reached, and its container, which a restart may have changed.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_endpoint(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    container_id: &str,
+    endpoint: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET container_id = $2, endpoint = $3, updated_at = clock_timestamp() WHERE game_id = $1",
+        game_id.uuid(),
+        container_id,
+        endpoint
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes what the last probe saw: `healthy` or `unhealthy`.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET health = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND health <> $2",
+        game_id.uuid(),
+        health
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Notes that there is no container any more. The status goes to `status` where it may; a finished one stays finished.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_containerless(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    status: RuntimeStatus,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records
+            SET container_id = NULL, endpoint = NULL, health = 'unknown', updated_at = clock_timestamp(),
+                status = CASE WHEN status = ANY ($3) THEN $2 ELSE status END
+          WHERE game_id = $1",
+        game_id.uuid(),
+        status.as_str(),
+        &RuntimeStatus::sources_of(status)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves the status where the state machine allows it; answers whether it did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_record_status(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    status: RuntimeStatus,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE runtime_records SET status = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND status = ANY ($3)",
+        game_id.uuid(),
+        status.as_str(),
+        &RuntimeStatus::sources_of(status)
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Records the engine's turn after a generation or a start. The turn never goes back. The status moves where it may: a
+/// runtime that was stopped meanwhile stays stopped.
+///
+/// # Errors
+/// Those of the database.
+pub async fn turn_advanced(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    turn: i32,
+    status: RuntimeStatus,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records
+            SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', updated_at = clock_timestamp(),
+                status = CASE WHEN status = ANY ($4) THEN $3 ELSE status END
+          WHERE game_id = $1",
+        game_id.uuid(),
+        turn,
+        status.as_str(),
+        &RuntimeStatus::sources_of(status)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

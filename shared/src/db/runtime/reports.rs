@@ -1,0 +1,65 @@
+//! `engine_reports`: the reports of finished games, kept before their containers go (SPEC §9).
+
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use crate::ids::GameId;
+
+/// Keeps a report; one that is kept already stays as it is.
+///
+/// # Errors
+/// Those of the database.
+pub async fn keep_report(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    race_name: &str,
+    turn: i32,
+    report: &RawValue,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO engine_reports (game_id, race_name, turn, report) VALUES ($1, $2, $3, $4::text::json) ON CONFLICT DO NOTHING",
+        game_id.uuid(),
+        race_name,
+        turn,
+        report.get()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A kept report, as the engine wrote it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn kept_report(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    race_name: &str,
+    turn: i32,
+) -> Result<Option<Box<RawValue>>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT report AS "report: Json<Box<RawValue>>" FROM engine_reports WHERE game_id = $1 AND race_name = $2 AND turn = $3"#,
+        game_id.uuid(),
+        race_name,
+        turn
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| row.report.0))
+}
+
+/// The turns of a race whose reports are kept: a resumed finish fetches only the others.
+///
+/// # Errors
+/// Those of the database.
+pub async fn kept_turns(conn: &mut PgConnection, game_id: GameId, race_name: &str) -> Result<Vec<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT turn FROM engine_reports WHERE game_id = $1 AND race_name = $2",
+        game_id.uuid(),
+        race_name
+    )
+    .fetch_all(conn)
+    .await
+}

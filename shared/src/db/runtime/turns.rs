@@ -1,0 +1,163 @@
+//! `runtime_turns`: each game's turn timer, a queue row that comes due again and again.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::domain::runtime::RuntimeStatus;
+use crate::ids::GameId;
+
+/// When a game's next turn is due; `None` while its timer rests. A turn that is being generated, or tried again, is still
+/// the one that was due.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_turn_at(conn: &mut PgConnection, game_id: GameId) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT scheduled_at FROM runtime_turns WHERE game_id = $1 AND status IN ('pending', 'generating', 'retrying')",
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Sets the timer of a game that starts or starts again: due at `at`, with a clean slate. A timer that runs is left alone;
+/// answers whether it was set.
+///
+/// # Errors
+/// Those of the database.
+pub async fn start_turns(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    daemon_id: &str,
+    at: DateTime<Utc>,
+    request_id: Option<&str>,
+    traceparent: Option<&str>,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "INSERT INTO runtime_turns AS t (game_id, daemon_id, status, scheduled_at, next_attempt_at, request_id, traceparent)
+         VALUES ($1, $2, 'pending', $3, $3, $4, $5)
+         ON CONFLICT (game_id) DO UPDATE
+            SET daemon_id = EXCLUDED.daemon_id, status = 'pending', scheduled_at = EXCLUDED.scheduled_at, next_attempt_at = EXCLUDED.next_attempt_at,
+                expected_turn = NULL, failures = 0, crashes = 0, suspect = false, last_error = NULL, finished_at = NULL,
+                request_id = EXCLUDED.request_id, traceparent = EXCLUDED.traceparent
+          WHERE t.status NOT IN ('pending', 'generating', 'retrying')",
+        game_id.uuid(),
+        daemon_id,
+        at,
+        request_id,
+        traceparent
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Rests a timer that waits (the game was stopped or paused by hand). One whose generation is under way rests by itself,
+/// when it sees the game.
+///
+/// # Errors
+/// Those of the database.
+pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_turns SET status = 'idle' WHERE game_id = $1 AND status IN ('pending', 'retrying')",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Makes the waiting timer due now and notes that the scheduled turn is to be skipped. `false` where the timer rests or a
+/// generation is under way.
+///
+/// # Errors
+/// Those of the database.
+pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "WITH t AS (UPDATE runtime_turns SET next_attempt_at = clock_timestamp() WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
+         UPDATE runtime_records r SET skip_next_tick = true, updated_at = clock_timestamp() FROM t WHERE r.game_id = t.game_id",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// What a worker must know of a turn that it claimed.
+#[derive(Debug, Clone)]
+pub struct TurnWork {
+    /// The game.
+    pub game_id: GameId,
+    /// A word of `games.status`.
+    pub game_status: String,
+    /// Its schedule.
+    pub turn_schedule: String,
+    /// The zone of its schedule.
+    pub time_zone: String,
+    /// When this turn was due by the schedule.
+    pub scheduled_at: DateTime<Utc>,
+    /// Database time of the reading.
+    pub now: DateTime<Utc>,
+    /// The turn being closed, where an earlier attempt had begun.
+    pub expected_turn: Option<i32>,
+    /// The turn last recorded.
+    pub current_turn: i32,
+    /// A word of [`RuntimeStatus`].
+    pub runtime_status: String,
+    /// Whether this turn was forced before its time.
+    pub forced: bool,
+    /// Races of the active members.
+    pub members: Vec<String>,
+}
+
+/// The claimed timers' contents, in no order.
+///
+/// # Errors
+/// Those of the database.
+pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TurnWork>, sqlx::Error> {
+    sqlx::query_as!(
+        TurnWork,
+        r#"SELECT t.game_id AS "game_id: GameId", g.status AS game_status, g.turn_schedule, g.time_zone, t.scheduled_at,
+                  clock_timestamp() AS "now!", t.expected_turn, r.current_turn, r.status AS runtime_status, r.skip_next_tick AS forced,
+                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = t.game_id AND m.status = 'active' ORDER BY m.membership_id) AS "members!"
+             FROM runtime_turns t JOIN games g USING (game_id) JOIN runtime_records r USING (game_id)
+            WHERE t.game_id = ANY ($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Begins a generation: writes the turn being closed (the first attempt's value stays) and shows the runtime as
+/// generating. `None` where the game does not run any more. The caller has proven that the timer is still its own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Option<i32>, sqlx::Error> {
+    let running = sqlx::query_scalar!(
+        r#"SELECT g.status = 'running' AND r.status = ANY ($2) AS "running!"
+             FROM games g JOIN runtime_records r USING (game_id) WHERE g.game_id = $1 FOR UPDATE OF g"#,
+        game_id.uuid(),
+        &RuntimeStatus::sources_of(RuntimeStatus::GenerationInProgress)
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if running != Some(true) {
+        return Ok(None);
+    }
+    let expected = sqlx::query_scalar!(
+        r#"UPDATE runtime_turns t SET expected_turn = coalesce(t.expected_turn, r.current_turn)
+             FROM runtime_records r WHERE r.game_id = t.game_id AND t.game_id = $1 RETURNING t.expected_turn AS "expected_turn!""#,
+        game_id.uuid()
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE runtime_records SET status = 'generation_in_progress', updated_at = clock_timestamp() WHERE game_id = $1",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(expected)
+}

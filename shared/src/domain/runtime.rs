@@ -1,0 +1,263 @@
+//! The runtime's words (SPEC §8): states of a game's container, kinds and steps of the jobs on it, and which state may
+//! follow which. Pure; `db::runtime` stores them as text.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A word that the database holds and this build does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{word}` is no {what}")]
+pub struct UnknownWord {
+    /// What it was read as.
+    pub what: &'static str,
+    /// What stood there.
+    pub word: String,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every value, in the order of the declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word that the database and the API use.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(UnknownWord { what: $what, word: word.to_owned() }),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// State of a game's runtime record.
+    RuntimeStatus, "runtime status" {
+        /// A start job is at work.
+        Starting = "starting",
+        /// The engine answers and waits for its next turn.
+        Running = "running",
+        /// A turn is being generated: commands and orders are refused (SPEC §9).
+        GenerationInProgress = "generation_in_progress",
+        /// The engine did not answer within the budget; the game is paused.
+        EngineUnreachable = "engine_unreachable",
+        /// The engine answered, but without the next turn; the game is paused.
+        GenerationFailed = "generation_failed",
+        /// Stopped by hand: the container is gone, its state is kept.
+        Stopped = "stopped",
+        /// The container vanished or was removed with its game.
+        Removed = "removed",
+        /// The game was played to its end.
+        Finished = "finished",
+    }
+}
+
+words! {
+    /// What a runtime job is to do.
+    JobKind, "job kind" {
+        /// Container up, engine initialised, game running.
+        Start = "start",
+        /// Container gone, state kept.
+        Stop = "stop",
+        /// Stop and start in one (next milestone).
+        Restart = "restart",
+        /// Replace the engine by a newer patch release (next milestone).
+        Patch = "patch",
+        /// Remove a race in the running engine.
+        Banish = "banish",
+        /// Run a turn now, and skip the scheduled one after it.
+        ForceNextTurn = "force_next_turn",
+    }
+}
+
+words! {
+    /// The step that a job is at, written before the step's effect begins.
+    JobStep, "job step" {
+        /// Reads the game and makes its runtime record.
+        Prepare = "prepare",
+        /// Fetches the image.
+        Pull = "pull",
+        /// Makes the state directory and the container.
+        Create = "create",
+        /// Starts the container.
+        Start = "start",
+        /// Waits until `/healthz` answers.
+        Health = "health",
+        /// Asks `/admin/status` and, where the game is unknown, calls `/admin/init`.
+        Init = "init",
+        /// Removes the container.
+        Remove = "remove",
+        /// Banishes a race in the engine.
+        Banish = "banish",
+        /// Sets the turn timer to now.
+        Timer = "timer",
+    }
+}
+
+impl RuntimeStatus {
+    /// Whether the runtime may go from this state to `next`. Staying is always allowed: every step can be repeated.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use RuntimeStatus::{
+            EngineUnreachable, Finished, GenerationFailed, GenerationInProgress, Removed, Running, Starting, Stopped,
+        };
+        match (self, next) {
+            (Starting, Starting | Running | EngineUnreachable | Stopped | Removed)
+            | (Running, Running | GenerationInProgress | EngineUnreachable | Starting | Stopped | Removed)
+            | (
+                GenerationInProgress,
+                GenerationInProgress | Running | EngineUnreachable | GenerationFailed | Finished | Starting | Stopped
+                | Removed,
+            )
+            // A paused game's engine may be found well again (resume), be made anew (restart, force-start) or be let go.
+            | (EngineUnreachable, EngineUnreachable | Running | GenerationInProgress | Starting | Stopped | Removed)
+            | (GenerationFailed, GenerationFailed | Running | GenerationInProgress | Starting | Stopped | Removed)
+            | (Stopped, Stopped | Starting | Removed)
+            | (Removed, Removed | Starting)
+            // The end: the container still goes, the status stays.
+            | (Finished, Finished) => true,
+            _ => false,
+        }
+    }
+
+    /// The states from which `next` may be reached, as the words of a SQL array.
+    #[must_use]
+    pub fn sources_of(next: Self) -> Vec<String> {
+        Self::ALL.iter().filter(|from| from.may_become(next)).map(|from| from.as_str().to_owned()).collect()
+    }
+}
+
+/// Why a start failed for good; each has its own notification to the administrators (SPEC §8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartFailure {
+    /// The image is not to be had: `runtime.image_pull_failed`.
+    ImagePull {
+        /// The image reference as configured.
+        image: String,
+        /// What the daemon said.
+        reason: String,
+    },
+    /// The container would not run, or the engine in it would not answer or take the game: `runtime.container_start_failed`.
+    ContainerStart {
+        /// What was seen.
+        reason: String,
+    },
+    /// What we ask for cannot be: no network, a bad limit, an unknown version: `runtime.start_config_invalid`.
+    ConfigInvalid {
+        /// What is wrong, for the person who can mend it.
+        reason: String,
+    },
+}
+
+impl StartFailure {
+    /// A short word for the operations log and metrics.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::ImagePull { .. } => "image_pull_failed",
+            Self::ContainerStart { .. } => "container_start_failed",
+            Self::ConfigInvalid { .. } => "start_config_invalid",
+        }
+    }
+
+    /// What to tell people.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::ImagePull { reason, .. } | Self::ContainerStart { reason } | Self::ConfigInvalid { reason } => reason,
+        }
+    }
+}
+
+/// What a tick is to do, given the turn it closes and the turn that the engine says it is at (SPEC §8: never twice, never skipped).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TickPlan {
+    /// The engine is at the turn to be closed: ask it to generate.
+    Generate,
+    /// It has generated already (a late answer, a crash after the call): only record it.
+    Record,
+    /// It is somewhere else: neither asking nor recording would be right.
+    Mismatch,
+}
+
+impl TickPlan {
+    /// Compares the turns; a finished game generates nothing any more, whatever its turn.
+    #[must_use]
+    pub const fn new(expected: i32, engine: i32, finished: bool) -> Self {
+        if engine == expected && !finished {
+            Self::Generate
+        } else if engine == expected.saturating_add(1) || (engine == expected && finished) {
+            Self::Record
+        } else {
+            Self::Mismatch
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip() {
+        for status in RuntimeStatus::ALL {
+            assert_eq!(status.as_str().parse(), Ok(*status));
+        }
+        for kind in JobKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        assert!("paused".parse::<RuntimeStatus>().is_err());
+    }
+
+    #[test]
+    fn every_state_may_stay_and_only_a_generation_finishes_a_game() {
+        for from in RuntimeStatus::ALL {
+            assert!(from.may_become(*from), "{from}");
+            let finishes = from.may_become(RuntimeStatus::Finished);
+            assert_eq!(finishes, matches!(from, RuntimeStatus::GenerationInProgress | RuntimeStatus::Finished));
+        }
+        assert!(
+            !RuntimeStatus::ALL
+                .iter()
+                .any(|to| *to != RuntimeStatus::Finished && RuntimeStatus::Finished.may_become(*to))
+        );
+    }
+
+    #[test]
+    fn every_state_but_the_end_can_be_left_for_a_start() {
+        for from in RuntimeStatus::ALL {
+            assert_eq!(from.may_become(RuntimeStatus::Starting), *from != RuntimeStatus::Finished, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_tick_generates_only_at_its_own_turn() {
+        assert_eq!(TickPlan::new(4, 4, false), TickPlan::Generate);
+        assert_eq!(TickPlan::new(4, 5, false), TickPlan::Record);
+        assert_eq!(TickPlan::new(4, 5, true), TickPlan::Record);
+        assert_eq!(TickPlan::new(4, 4, true), TickPlan::Record);
+        assert_eq!(TickPlan::new(4, 3, false), TickPlan::Mismatch);
+        assert_eq!(TickPlan::new(4, 6, false), TickPlan::Mismatch);
+        assert_eq!(TickPlan::new(4, 6, true), TickPlan::Mismatch);
+        assert_eq!(TickPlan::new(i32::MAX, 0, false), TickPlan::Mismatch);
+    }
+}

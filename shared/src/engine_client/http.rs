@@ -1,0 +1,89 @@
+//! One call: request, bounded answer, errors told apart.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{EngineClient, EngineError, EngineTarget};
+
+/// A request before it has a target.
+pub(super) struct Call<'a> {
+    method: Method,
+    path: &'static str,
+    query: &'a [(&'a str, &'a str)],
+    body: Option<Vec<u8>>,
+    with_token: bool,
+    timeout: Duration,
+    limit: usize,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(method: Method, path: &'static str, timeout: Duration, limit: usize) -> Self {
+        Self { method, path, query: &[], body: None, with_token: true, timeout, limit }
+    }
+
+    /// Without the token: `/healthz` alone.
+    pub(super) fn open(mut self) -> Self {
+        self.with_token = false;
+        self
+    }
+
+    pub(super) fn query(mut self, pairs: &'a [(&'a str, &'a str)]) -> Self {
+        self.query = pairs;
+        self
+    }
+
+    pub(super) fn body(mut self, body: &impl Serialize) -> Result<Self, EngineError> {
+        let body = serde_json::to_vec(body).map_err(|error| EngineError::BadAnswer(format!("request: {error}")))?;
+        self.body = Some(body);
+        Ok(self)
+    }
+}
+
+impl EngineClient {
+    /// Sends a call and reads its answer, all within the call's time and the answer's size limit.
+    pub(super) async fn send(&self, target: &EngineTarget, call: Call<'_>) -> Result<Vec<u8>, EngineError> {
+        let base = target.endpoint.trim_end_matches('/');
+        let mut url = Url::parse(&format!("{base}{}", call.path))
+            .map_err(|error| EngineError::Unreachable(format!("endpoint: {error}")))?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        let mut request = self.http.request(call.method, url).timeout(call.timeout);
+        if call.with_token {
+            let mut token = HeaderValue::try_from(format!("Bearer {}", target.token.expose()))
+                .map_err(|_| EngineError::BadAnswer("request: the token is no header value".into()))?;
+            token.set_sensitive(true);
+            request = request.header(AUTHORIZATION, token);
+        }
+        if let Some(body) = call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let mut response = request.send().await.map_err(|error| EngineError::transport(&error))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| EngineError::transport(&error))? {
+            if body.len() + chunk.len() > call.limit {
+                return Err(EngineError::BadAnswer(format!("longer than {} bytes", call.limit)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(problem(status.as_u16(), &body))
+    }
+}
+
+fn problem(status: u16, body: &[u8]) -> EngineError {
+    #[derive(Deserialize)]
+    struct Coded {
+        #[serde(default)]
+        code: String,
+    }
+    let code = serde_json::from_slice::<Coded>(body).map(|coded| coded.code).unwrap_or_default();
+    EngineError::Problem { status, code, body: serde_json::from_slice::<Box<RawValue>>(body).ok() }
+}
