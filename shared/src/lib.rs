@@ -7,6 +7,7 @@ pub mod engine_client;
 pub mod error;
 pub mod ids;
 pub mod mail;
+pub mod proto;
 pub mod random;
 pub mod schema;
 pub mod secret;

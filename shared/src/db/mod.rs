@@ -6,6 +6,7 @@ pub mod auth;
 pub mod mail;
 pub mod notifications;
 pub mod pool;
+pub mod push_log;
 pub mod runtime;
 pub mod sessions;
 

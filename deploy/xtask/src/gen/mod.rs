@@ -1,0 +1,3 @@
+//! Every file that is generated and committed.
+
+pub mod proto;
