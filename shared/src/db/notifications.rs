@@ -2,6 +2,10 @@
 //!
 //! Producers need [`produce`] alone. The rest belongs to notify-worker. `docs/notifications.md` has the states.
 
+mod dispatch;
+mod expand;
 mod produce;
 
+pub use dispatch::{Dispatch, Notice, load_routes, renew_successors as renew_route_successors};
+pub use expand::{Chunk, Expansion, expand_chunk, load_expansions, renew_successors as renew_notification_successors};
 pub use produce::{NewNotification, produce};

@@ -1,0 +1,138 @@
+//! Dispatch: what a route needs to become a client event or a mail.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::notification::{Channel, Payload};
+
+/// What the routes of one notification have in common; read once for all of them.
+#[derive(Debug)]
+pub struct Notice {
+    /// The kind's name, also of a kind that this build does not know.
+    pub kind: String,
+    /// What it says; an error text for a kind or fields that this build cannot read.
+    pub payload: Result<Payload, String>,
+    /// The payload as it is stored.
+    pub json: serde_json::Value,
+    /// The producer's key.
+    pub idempotency_key: String,
+    /// Whether it goes to everyone.
+    pub broadcast: bool,
+    /// Name of the game it is about.
+    pub game_name: Option<String>,
+    /// For an invite: display name of the inviter, else the user name.
+    pub inviter_name: Option<String>,
+}
+
+/// A route on its way out.
+#[derive(Debug, Clone)]
+pub struct Dispatch {
+    /// Its id: the event's id, the mail's idempotency key.
+    pub route_id: Uuid,
+    /// Which way it goes.
+    pub channel: Channel,
+    /// To whom; `None` for the administrators.
+    pub user_id: Option<Uuid>,
+    /// Whether it is numbered among the pushes of its user and game.
+    pub ordered: bool,
+    /// The recipient's address: his e-mail identity, if he has one and still has his account.
+    pub address: Option<String>,
+    /// What it tells.
+    pub notice: Arc<Notice>,
+}
+
+/// Reads routes, in the order of `ids`: one statement for them, one for their notifications.
+///
+/// # Errors
+/// Those of the database.
+pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Dispatch, String>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT r.route_id AS "route_id!", r.notification_id AS "notification_id!", r.channel AS "channel!", r.user_id AS "user_id?",
+                  r.game_seq IS NOT NULL AS "ordered!", i.external_id AS "address?"
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS a(id, at) JOIN notification_routes r ON r.route_id = a.id
+             LEFT JOIN LATERAL (
+                  SELECT i.external_id FROM identities i
+                   WHERE r.channel = 'email' AND i.user_id = r.user_id AND i.kind = 'email' ORDER BY i.identity_id LIMIT 1) i ON true
+            ORDER BY a.at"#,
+        ids
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut of: Vec<Uuid> = rows.iter().map(|r| r.notification_id).collect();
+    of.sort_unstable();
+    of.dedup();
+    let notices = load_notices(conn, &of).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let channel = row.channel.parse().map_err(|e: crate::domain::notification::Unknown| e.to_string())?;
+            let notice = notices.get(&row.notification_id).ok_or("its notification is gone")?;
+            Ok(Dispatch {
+                route_id: row.route_id,
+                channel,
+                user_id: row.user_id,
+                ordered: row.ordered,
+                address: row.address,
+                notice: Arc::clone(notice),
+            })
+        })
+        .collect())
+}
+
+async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Notice>>, sqlx::Error> {
+    // The cast of the inviter's id stands behind the test of the kind: no other kind's payload is read that way.
+    let rows = sqlx::query!(
+        r#"SELECT n.notification_id AS "notification_id!", n.kind AS "kind!", n.payload AS "payload!: Json<serde_json::Value>",
+                  n.idempotency_key AS "idempotency_key!",
+                  n.audience = 'everyone' AS "broadcast!", g.name AS "game_name?",
+                  (SELECT coalesce(a.display_name, a.user_name) FROM accounts a
+                    WHERE a.user_id = CASE WHEN n.kind = 'lobby.invite.received' THEN (n.payload ->> 'inviter_user_id')::uuid END) AS "inviter_name?"
+             FROM notifications n LEFT JOIN games g ON g.game_id = n.game_id
+            WHERE n.notification_id = ANY($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let notice = Notice {
+                payload: Payload::from_json(&row.kind, row.payload.0.clone()).map_err(|e| e.to_string()),
+                json: row.payload.0,
+                kind: row.kind,
+                idempotency_key: row.idempotency_key,
+                broadcast: row.broadcast,
+                game_name: row.game_name,
+                inviter_name: row.inviter_name,
+            };
+            (row.notification_id, Arc::new(notice))
+        })
+        .collect())
+}
+
+/// Lets push routes that waited for these be due now: those next in line for the same user and game. They were due all
+/// along and blocked, and the claim's watermark may have passed them since.
+///
+/// # Errors
+/// Those of the database.
+pub async fn renew_successors(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE notification_routes SET next_attempt_at = clock_timestamp()
+          WHERE route_id IN (
+                SELECT s.route_id FROM notification_routes f CROSS JOIN LATERAL (
+                       SELECT s.route_id FROM notification_routes s
+                        WHERE s.user_id = f.user_id AND s.game_id = f.game_id AND s.game_seq > f.game_seq
+                          AND s.status IN ('pending', 'retrying', 'dispatching') AND s.channel = 'push' AND s.game_seq IS NOT NULL
+                        ORDER BY s.game_seq LIMIT 1) s
+                 WHERE f.route_id = ANY($1))
+            AND status IN ('pending', 'retrying') AND next_attempt_at < clock_timestamp()",
+        ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
