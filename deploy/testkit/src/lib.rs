@@ -25,6 +25,7 @@
 )]
 
 pub mod db;
+pub mod mail;
 pub mod postgres;
 mod schema;
 mod spawn;
