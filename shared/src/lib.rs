@@ -8,6 +8,7 @@ pub mod error;
 pub mod ids;
 pub mod mail;
 pub mod proto;
+pub mod queue;
 pub mod random;
 pub mod schema;
 pub mod secret;

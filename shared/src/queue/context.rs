@@ -1,0 +1,67 @@
+//! What a call of [`Queue::work`](super::Queue::work) knows about the ground it stands on.
+
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
+
+use super::{Claim, sql::Statements, worker::Lease};
+
+/// Handed to each call of [`Queue::work`](super::Queue::work).
+#[derive(Clone)]
+pub struct WorkContext {
+    pub(super) lease: Arc<Lease>,
+    pub(super) sql: Arc<Statements>,
+    pub(super) cancelled: CancellationToken,
+    pub(super) stopping: CancellationToken,
+}
+
+/// The row is not ours any more, or that could not be found out: have no further effect.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// This process could not renew its lease; others may be working the row.
+    #[error("the worker's lease is lost")]
+    Lease,
+    /// Another worker has the row, or it is gone.
+    #[error("the row was taken by another worker")]
+    Row,
+    /// The database did not answer.
+    #[error("could not verify that the row is still ours")]
+    Database(#[from] sqlx::Error),
+}
+
+impl WorkContext {
+    /// Whether this process may still have effects: to be asked before each of them. Costs nothing.
+    #[must_use]
+    pub fn lease_valid(&self) -> bool {
+        self.lease.is_valid()
+    }
+
+    /// Fires when the call is about to be dropped: the lease is lost, or the process must stop now.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Fires when the process wants to stop: long work may break off at a good place with
+    /// [`Outcome::Release`](super::Outcome::Release) or [`Outcome::Again`](super::Outcome::Again).
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// Locks the row and proves that it is still ours: the first statement of every transaction in mid-work (the step
+    /// reached, "DATA begins"). While that transaction is open nobody can rescue the row.
+    ///
+    /// # Errors
+    /// [`Lost`]: roll back and have no further effect.
+    pub async fn hold(&self, conn: &mut PgConnection, claim: &Claim) -> Result<(), Lost> {
+        if !self.lease_valid() {
+            return Err(Lost::Lease);
+        }
+        match self.sql.hold(conn, claim.id, claim.token).await? {
+            true => Ok(()),
+            false => Err(Lost::Row),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What the engine tells about itself, through the OpenTelemetry API.
+
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
+
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Gauge, Histogram},
+};
+use sqlx::{PgConnection, Row as _};
+
+use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
+
+/// Depths are counted no further than this: a state at this number has at least so many rows.
+pub const DEPTH_LIMIT: i64 = super::sql::COUNT_LIMIT;
+
+/// What a queue looked like at one moment. Terminal states are not counted: they have counters.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Rows by status, each counted up to [`DEPTH_LIMIT`] at most; a state without rows may be missing.
+    pub depth: BTreeMap<String, i64>,
+    /// For how long the row has been due that has been due longest; `None`: none is due.
+    pub oldest_due_seconds: Option<f64>,
+    /// Whether an administrator paused it.
+    pub paused: bool,
+}
+
+/// Looks at a queue with bounded, index-backed statements.
+///
+/// # Errors
+/// The database's.
+pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Result<Snapshot, sqlx::Error> {
+    sample(conn, &Statements::new(spec, None)).await
+}
+
+pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<Snapshot, sqlx::Error> {
+    let mut depth = BTreeMap::new();
+    for row in sql.depth.query().fetch_all(&mut *conn).await? {
+        depth.insert(row.try_get("status")?, row.try_get("rows")?);
+    }
+    let oldest = sql.oldest.query().fetch_one(conn).await?;
+    let seconds: Option<f64> = oldest.try_get("seconds")?;
+    let paused: Option<bool> = oldest.try_get("paused")?;
+    Ok(Snapshot { depth, oldest_due_seconds: seconds.filter(|s| *s > 0.0), paused: paused.unwrap_or(false) })
+}
+
+/// The instruments, made at first use, which must be after telemetry is set up.
+pub(super) struct Engine {
+    depth: Gauge<i64>,
+    oldest: Gauge<f64>,
+    pickup: Histogram<f64>,
+    claim_to_finish: Histogram<f64>,
+    finished: Counter<u64>,
+    stale: Counter<u64>,
+    rescued: Counter<u64>,
+    dead: Counter<u64>,
+    removed: Counter<u64>,
+    round_trip: Histogram<f64>,
+    notify_state: Gauge<i64>,
+}
+
+pub(super) fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let meter = global::meter("galaxy.queue");
+        let seconds = |name: &'static str, what: &'static str| {
+            meter.f64_histogram(name).with_unit("s").with_description(what).with_boundaries(vec![
+                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+            ])
+        };
+        let count = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
+        Engine {
+            depth: meter
+                .i64_gauge("queue_depth")
+                .with_description("Rows by state, counted up to a limit; terminal states are not counted")
+                .build(),
+            oldest: meter
+                .f64_gauge("queue_oldest_due_seconds")
+                .with_unit("s")
+                .with_description("How long the row has been due that has been due longest")
+                .build(),
+            pickup: seconds("queue_pickup_seconds", "From due to claimed").build(),
+            claim_to_finish: seconds("queue_claim_to_finish_seconds", "From claimed to the finish committed").build(),
+            finished: count("queue_finished_total", "Finishes written, by outcome"),
+            stale: count("queue_stale_total", "Finishes that changed nothing: another worker had the row"),
+            rescued: count("queue_rescued_total", "Rows taken from lost attempts, by cause"),
+            dead: count("queue_dead_letters_total", "Rows that failed for good or were quarantined"),
+            removed: count("queue_removed_total", "Finished rows removed by age"),
+            round_trip: seconds("queue_wakeup_latency_seconds", "From NOTIFY to hearing it in the same process")
+                .build(),
+            notify_state: meter
+                .i64_gauge("queue_notify_state")
+                .with_description("Whether notifications arrive: 2 healthy, 1 degraded, 0 off")
+                .build(),
+        }
+    })
+}
+
+fn queue(name: &'static str) -> KeyValue {
+    KeyValue::new("queue", name)
+}
+
+impl Engine {
+    pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
+        // States that emptied must fall back to zero, so each known one is recorded.
+        for state in ["pending", "retrying", spec.active] {
+            let rows = snapshot.depth.get(state).copied().unwrap_or(0);
+            self.depth.record(rows, &[queue(spec.name), KeyValue::new("state", state)]);
+        }
+        self.oldest.record(snapshot.oldest_due_seconds.unwrap_or(0.0), &[queue(spec.name)]);
+    }
+
+    pub(super) fn picked_up(&self, name: &'static str, lag: Duration) {
+        self.pickup.record(lag.as_secs_f64(), &[queue(name)]);
+    }
+
+    pub(super) fn finished(&self, name: &'static str, outcome: &'static str, took: Duration) {
+        self.claim_to_finish.record(took.as_secs_f64(), &[queue(name)]);
+        self.finished.add(1, &[queue(name), KeyValue::new("outcome", outcome)]);
+    }
+
+    pub(super) fn stale(&self, name: &'static str, rows: usize) {
+        self.stale.add(u64::try_from(rows).unwrap_or(u64::MAX), &[queue(name)]);
+    }
+
+    pub(super) fn rescued(&self, name: &'static str, cause: &'static str) {
+        self.rescued.add(1, &[queue(name), KeyValue::new("cause", cause)]);
+    }
+
+    pub(super) fn dead(&self, name: &'static str, state: &'static str) {
+        self.dead.add(1, &[queue(name), KeyValue::new("state", state)]);
+    }
+
+    pub(super) fn removed(&self, name: &'static str, rows: u64) {
+        self.removed.add(rows, &[queue(name)]);
+    }
+
+    pub(super) fn round_trip(&self, took: Duration) {
+        self.round_trip.record(took.as_secs_f64(), &[]);
+    }
+
+    pub(super) fn notify_state(&self, health: NotifyHealth) {
+        let state = match health {
+            NotifyHealth::Healthy => 2,
+            NotifyHealth::Degraded => 1,
+            NotifyHealth::Off => 0,
+        };
+        self.notify_state.record(state, &[]);
+    }
+}

@@ -1,0 +1,356 @@
+//! The engine's statements over a queue's table, built once for each queue that runs.
+//!
+//! Dynamic, since the table is a parameter; safe, since every piece is a `&'static str` or a number of our own, taken from
+//! the [`QueueSpec`] of a queue in this workspace. Whatever comes from outside is a bind parameter. States are literals,
+//! so that the partial indexes match in generic plans too.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, postgres::PgArguments, query::Query};
+use uuid::Uuid;
+
+use super::{Claim, QueueSpec};
+
+/// Rows that one rescue takes; more are taken by the next, at once.
+pub(super) const RESCUE_LIMIT: i64 = 256;
+
+/// Where counting for metrics ends: a gauge at this value means "at least".
+pub(super) const COUNT_LIMIT: i64 = 10_000;
+
+/// Crashes while alone after which a row is quarantined (SPEC §10.3).
+const STRIKES: i32 = 3;
+
+/// A text that was put together here and nowhere else.
+#[derive(Clone)]
+pub(super) struct Text(Arc<str>);
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Text {
+    pub(super) fn query(&self) -> Query<'static, Postgres, PgArguments> {
+        // Safe: see the module's head.
+        sqlx::query(AssertSqlSafe(Arc::clone(&self.0)))
+    }
+}
+
+/// A queue's statements.
+pub(super) struct Statements {
+    pub(super) spec: &'static QueueSpec,
+    arg: Option<String>,
+    claims: Vec<Text>,
+    claim_suspect: Text,
+    next_due: Text,
+    hold: Text,
+    pub(super) finish: Text,
+    pub(super) probe: Text,
+    pub(super) rescue: Text,
+    pub(super) reclaim: Text,
+    pub(super) depth: Text,
+    pub(super) oldest: Text,
+    pub(super) remove: Text,
+}
+
+/// A claimed row, and how long it had been due.
+pub(super) struct Claimed {
+    pub(super) claim: Claim,
+    pub(super) lag: Duration,
+}
+
+impl Statements {
+    pub(super) fn new(spec: &'static QueueSpec, arg: Option<String>) -> Self {
+        let QueueSpec { name, table, key, active, dead, .. } = *spec;
+        let due = "q.status IN ('pending', 'retrying') AND NOT q.suspect";
+        let suspect = "q.status IN ('pending', 'retrying') AND q.suspect";
+        let priorities = 0..spec.priorities.max(1);
+        let union = |each: &dyn Fn(i16) -> String| {
+            priorities.clone().map(each).map(|s| format!("({s})")).collect::<Vec<_>>().join(" UNION ALL ")
+        };
+        Self {
+            spec,
+            arg,
+            claims: priorities.clone().map(|p| claim(spec, &format!("{due} AND q.priority = {p}")).into()).collect(),
+            claim_suspect: claim(spec, suspect).into(),
+            // Only what is due later: rows due already were either just claimed, or are held back by the filter, and
+            // must not turn the wait into a spin.
+            next_due: format!(
+                "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL ({})) AS n (at)",
+                union(&|p| format!(
+                    "SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p}
+                     AND q.next_attempt_at > statement_timestamp() ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
+                )),
+                format!(
+                    "SELECT next_attempt_at FROM {table} q WHERE {suspect}
+                     AND q.next_attempt_at > statement_timestamp() ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
+                ),
+            )
+            .into(),
+            hold: format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE").into(),
+            finish: finish(spec).into(),
+            probe: format!(
+                "SELECT EXISTS (SELECT FROM {table} q WHERE {lost}) AS lost,
+                        EXISTS (SELECT FROM {table} q WHERE {suspect} AND q.next_attempt_at <= statement_timestamp(){filter}) AS suspects",
+                lost = lost(spec, "$1"),
+                filter = filter(spec, "$2"),
+            )
+            .into(),
+            rescue: format!(
+                "WITH c AS MATERIALIZED (
+                   SELECT q.{key} AS id, NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id
+                                                     AND w.expires_at > clock_timestamp()) AND $1 AS crashed
+                     FROM {table} q WHERE {lost} ORDER BY q.{key} LIMIT {RESCUE_LIMIT} FOR NO KEY UPDATE OF q SKIP LOCKED)
+                 UPDATE {table} d SET
+                   status = CASE WHEN c.crashed AND d.suspect AND d.crashes + 1 >= {STRIKES} THEN 'quarantined'
+                                 WHEN NOT c.crashed AND d.failures + 1 >= $2 THEN '{dead}' ELSE 'retrying' END,
+                   finished_at = CASE WHEN c.crashed AND d.suspect AND d.crashes + 1 >= {STRIKES}
+                                        OR NOT c.crashed AND d.failures + 1 >= $2 THEN clock_timestamp() END,
+                   crashes = d.crashes + (c.crashed AND d.suspect)::int,
+                   failures = d.failures + (NOT c.crashed)::int,
+                   suspect = d.suspect OR c.crashed,
+                   next_attempt_at = clock_timestamp(), token = d.token + 1, worker_id = NULL, deadline_at = NULL,
+                   last_error = CASE WHEN c.crashed THEN 'the worker died during attempt ' || d.attempt_no
+                                     ELSE 'attempt ' || d.attempt_no || ' did not end by its deadline' END
+                 FROM c WHERE d.{key} = c.id
+                 RETURNING d.{key} AS id, d.attempt_no, c.crashed, d.status, d.last_error",
+                lost = lost(spec, "$1"),
+            )
+            .into(),
+            // A claim that committed while its answer was lost on the way leaves rows that we own and know nothing of.
+            reclaim: format!(
+                "UPDATE {table} d SET status = CASE WHEN d.attempt_no > 1 THEN 'retrying' ELSE 'pending' END,
+                   attempt_no = d.attempt_no - 1, token = d.token + 1, worker_id = NULL, deadline_at = NULL
+                 WHERE d.status = '{active}' AND d.worker_id = $1 AND NOT d.{key} = ANY ($2)"
+            )
+            .into(),
+            depth: format!(
+                "SELECT status, count(*) AS rows FROM (
+                   (SELECT status FROM {table} q WHERE {due} LIMIT {COUNT_LIMIT})
+                   UNION ALL (SELECT status FROM {table} q WHERE {suspect} LIMIT {COUNT_LIMIT})
+                   UNION ALL (SELECT status FROM {table} q WHERE q.status = '{active}' LIMIT {COUNT_LIMIT})) AS n
+                 GROUP BY status"
+            )
+            .into(),
+            oldest: format!(
+                "SELECT greatest(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS seconds,
+                        (SELECT paused FROM queues WHERE name = '{name}') AS paused
+                 FROM ({} UNION ALL ({})) AS n (at)",
+                union(&|p| format!(
+                    "SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p}
+                     ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
+                )),
+                format!("SELECT next_attempt_at FROM {table} q WHERE {suspect} ORDER BY q.next_attempt_at, q.{key} LIMIT 1"),
+            )
+            .into(),
+            remove: format!(
+                "DELETE FROM {table} d USING (
+                   SELECT q.{key} AS id FROM {table} q
+                    WHERE q.finished_at < statement_timestamp() - make_interval(secs => $1){removable}
+                    ORDER BY q.finished_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED) AS c
+                 WHERE d.{key} = c.id",
+                removable = predicate(spec.removable),
+            )
+            .into(),
+        }
+    }
+
+    pub(super) fn priorities(&self) -> usize {
+        self.claims.len()
+    }
+
+    /// Claims up to `limit` due rows of a priority; `from` is the watermark.
+    pub(super) async fn claim(
+        &self,
+        conn: &mut PgConnection,
+        priority: usize,
+        worker: Uuid,
+        from: Option<DateTime<Utc>>,
+        limit: usize,
+        deadline: Duration,
+    ) -> Result<Vec<Claimed>, sqlx::Error> {
+        let Some(text) = self.claims.get(priority) else { return Ok(Vec::new()) };
+        self.fetch_claims(text, conn, worker, from, limit, deadline).await
+    }
+
+    /// Claims one due suspect.
+    pub(super) async fn claim_suspect(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        deadline: Duration,
+    ) -> Result<Option<Claimed>, sqlx::Error> {
+        Ok(self.fetch_claims(&self.claim_suspect, conn, worker, None, 1, deadline).await?.pop())
+    }
+
+    async fn fetch_claims(
+        &self,
+        text: &Text,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        from: Option<DateTime<Utc>>,
+        limit: usize,
+        deadline: Duration,
+    ) -> Result<Vec<Claimed>, sqlx::Error> {
+        // Without a watermark the bound is the beginning of time: one statement, one plan.
+        let from = from.unwrap_or(DateTime::UNIX_EPOCH);
+        let rows = text
+            .query()
+            .bind(worker)
+            .bind(from)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(deadline.as_secs_f64())
+            .bind(self.arg.as_deref())
+            .fetch_all(conn)
+            .await?;
+        let mut claims = rows
+            .iter()
+            .map(|row| {
+                Ok(Claimed {
+                    claim: Claim {
+                        id: row.try_get("id")?,
+                        token: row.try_get("token")?,
+                        attempt_no: row.try_get("attempt_no")?,
+                        failures: row.try_get("failures")?,
+                        alone: row.try_get("suspect")?,
+                        priority: row.try_get("priority")?,
+                        due_at: row.try_get("next_attempt_at")?,
+                        created_at: row.try_get("created_at")?,
+                        request_id: row.try_get("request_id")?,
+                        traceparent: row.try_get("traceparent")?,
+                    },
+                    lag: Duration::try_from_secs_f64(row.try_get("lag")?).unwrap_or_default(),
+                })
+            })
+            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+        // RETURNING gives no order.
+        claims.sort_by_key(|c| (c.claim.due_at, c.claim.id));
+        Ok(claims)
+    }
+
+    /// How long until the next row comes due; `None`: none is waiting.
+    pub(super) async fn next_due(&self, conn: &mut PgConnection) -> Result<Option<Duration>, sqlx::Error> {
+        let seconds: Option<f64> = self.next_due.query().fetch_one(conn).await?.try_get("seconds")?;
+        Ok(seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default()))
+    }
+
+    /// Locks a row if its token still is `token`.
+    pub(super) async fn hold(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, sqlx::Error> {
+        Ok(self.hold.query().bind(id).bind(token).fetch_optional(conn).await?.is_some())
+    }
+
+    pub(super) fn arg(&self) -> Option<&str> {
+        self.arg.as_deref()
+    }
+}
+
+/// ` AND (predicate)`, or nothing.
+fn predicate(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" AND ({text})") }
+}
+
+fn filter(spec: &QueueSpec, arg: &str) -> String {
+    predicate(&spec.filter.replace("{arg}", &format!("{arg}::text")))
+}
+
+/// Parameters: worker, watermark, limit, seconds to the deadline, the filter's argument.
+fn claim(spec: &QueueSpec, rows: &str) -> String {
+    let QueueSpec { name, table, key, active, .. } = *spec;
+    let filter = filter(spec, "$5");
+    // statement_timestamp() and not clock_timestamp(), which is volatile and cannot bound an index scan. MATERIALIZED, so
+    // that the planner cannot run the locking part once more for each row.
+    format!(
+        "WITH c AS MATERIALIZED (
+           SELECT q.{key} AS id FROM {table} q
+            WHERE {rows} AND q.next_attempt_at <= statement_timestamp() AND q.next_attempt_at >= $2
+              AND EXISTS (SELECT FROM workers WHERE worker_id = $1 AND expires_at > clock_timestamp())
+              AND NOT EXISTS (SELECT FROM queues WHERE name = '{name}' AND paused){filter}
+            ORDER BY q.next_attempt_at, q.{key} LIMIT $3
+            FOR NO KEY UPDATE OF q SKIP LOCKED)
+         UPDATE {table} d
+            SET status = '{active}', token = d.token + 1, attempt_no = d.attempt_no + 1, worker_id = $1,
+                deadline_at = clock_timestamp() + make_interval(secs => $4)
+           FROM c WHERE d.{key} = c.id
+         RETURNING d.{key} AS id, d.token, d.attempt_no, d.failures, d.suspect, d.priority, d.next_attempt_at, d.created_at,
+                   d.request_id, d.traceparent,
+                   extract(epoch FROM clock_timestamp() - d.next_attempt_at)::float8 AS lag"
+    )
+}
+
+/// A row that its worker will not finish; `judge` says whether dead workers count, or only deadlines.
+fn lost(spec: &QueueSpec, judge: &str) -> String {
+    format!(
+        "q.status = '{}' AND (q.deadline_at <= clock_timestamp() OR {judge} AND NOT EXISTS (
+           SELECT FROM workers w WHERE w.worker_id = q.worker_id AND w.expires_at > clock_timestamp()))",
+        spec.active
+    )
+}
+
+/// The kinds of finish, as the statement knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Done = 0,
+    Retry = 1,
+    Dead = 2,
+    Again = 3,
+    Release = 4,
+    Interrupt = 5,
+}
+
+/// One statement for every outcome. By key and token alone: with a predicate on the state the planner may take another
+/// index. The token rises here too, so that a finish whose commit was not heard of cannot be applied twice.
+/// Parameters: arrays of id, token, kind, status, seconds until due, due time, failures to add, error.
+fn finish(spec: &QueueSpec) -> String {
+    let QueueSpec { table, key, .. } = *spec;
+    let (done, retry, dead, again) = (Kind::Done as i16, Kind::Retry as i16, Kind::Dead as i16, Kind::Again as i16);
+    let (release, interrupt) = (Kind::Release as i16, Kind::Interrupt as i16);
+    debug_assert!(retry == 1 && interrupt == 5);
+    format!(
+        "UPDATE {table} d SET
+           status = CASE WHEN a.kind <> {release} THEN a.status WHEN d.attempt_no > 1 THEN 'retrying' ELSE 'pending' END,
+           next_attempt_at = CASE WHEN a.delay IS NULL THEN coalesce(a.at, d.next_attempt_at)
+                                  ELSE clock_timestamp() + make_interval(secs => a.delay) END,
+           token = d.token + 1,
+           attempt_no = d.attempt_no - (a.kind = {release})::int,
+           failures = CASE WHEN a.kind = {again} THEN 0 ELSE d.failures + a.failed END,
+           -- Whoever lived through an attempt is no suspect; whoever ended one well starts with a clean slate.
+           suspect = d.suspect AND a.kind IN ({release}, {interrupt}),
+           crashes = CASE WHEN a.kind IN ({done}, {again}) THEN 0 ELSE d.crashes END,
+           worker_id = NULL, deadline_at = NULL,
+           last_error = coalesce(a.error, d.last_error),
+           finished_at = CASE WHEN a.kind IN ({done}, {dead}) THEN clock_timestamp() END
+         FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::float8[], $6::timestamptz[], $7::int[], $8::text[])
+              AS a (id, token, kind, status, delay, at, failed, error)
+         WHERE d.{key} = a.id AND d.token = a.token
+         RETURNING d.{key} AS id"
+    )
+}
+
+/// The plan of a queue's claim of priority 0, for tests that fail on a sequential scan. Executes nothing.
+///
+/// # Errors
+/// The database's.
+pub async fn explain_claim(
+    conn: &mut PgConnection,
+    spec: &'static QueueSpec,
+    generic: bool,
+) -> Result<String, sqlx::Error> {
+    let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
+    let text: Text = format!(
+        "PREPARE explained (uuid, timestamptz, bigint, float8, text) AS {}",
+        claim(spec, &format!("q.status IN ('pending', 'retrying') AND NOT q.suspect AND q.priority = {}", 0))
+    )
+    .into();
+    let set: Text = format!("SET plan_cache_mode = {mode}").into();
+    set.query().execute(&mut *conn).await?;
+    text.query().execute(&mut *conn).await?;
+    let plan = sqlx::query("EXPLAIN EXECUTE explained (gen_random_uuid(), now() - interval '1 hour', 64, 60, NULL)")
+        .fetch_all(&mut *conn)
+        .await;
+    sqlx::query("DEALLOCATE explained").execute(&mut *conn).await?;
+    sqlx::query("RESET plan_cache_mode").execute(&mut *conn).await?;
+    let lines = plan?.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
+    Ok(lines.join("\n"))
+}
