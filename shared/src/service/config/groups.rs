@@ -144,7 +144,7 @@ impl Group for TelemetryConfig {
                 "The collector's URL. Absent: OpenTelemetry's default on this machine, port 4317 for gRPC, 4318 for \
                  HTTP.",
                 "http://collector:4317",
-                parse::http_url,
+                collector_url,
             ),
             service_name: r
                 .maybe(
@@ -156,6 +156,12 @@ impl Group for TelemetryConfig {
                 .unwrap_or_else(|| r.process().to_owned()),
         }
     }
+}
+
+/// A collector's URL. TLS is left to a collector beside the process, as is usual.
+fn collector_url(value: &str) -> Result<String, String> {
+    let url = parse::http_url(value)?;
+    if url.starts_with("https:") { Err("https is not supported: name a collector nearby".to_owned()) } else { Ok(url) }
 }
 
 /// A filter that tracing-subscriber understands; zap's and syslog's words for the levels are taken too.

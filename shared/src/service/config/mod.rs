@@ -18,6 +18,7 @@ mod postgres;
 mod reader;
 mod reference;
 
+pub(crate) use self::cli::flags;
 pub use self::{
     cli::command,
     groups::{LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol, TelemetryConfig, TracesExporter},

@@ -1,0 +1,134 @@
+//! The watch on Postgres and on the fit between its schema and this binary (SPEC §5 probes, §16 lifecycle).
+
+use std::time::Duration;
+
+use tokio::{sync::watch, time::timeout};
+
+use super::{Health, PartHandle, PartKind};
+use crate::{
+    db::{Db, pool},
+    service::lifecycle::Lifecycle,
+};
+
+/// How often it looks while all is well, and while something is not.
+const CALM: Duration = Duration::from_secs(5);
+const ALERT: Duration = Duration::from_secs(1);
+
+/// Budget of one look: shorter than the pool's own patience, so that probes tell the truth soon.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Open while the schema fits this binary. A worker must not claim while it is closed.
+///
+/// It keeps its last verdict while Postgres is away: then nothing can be claimed anyway.
+#[derive(Clone, Debug)]
+pub struct SchemaGate(watch::Receiver<bool>);
+
+impl SchemaGate {
+    /// A gate that is always open, for tests of what stands behind it.
+    #[must_use]
+    pub fn always_open() -> Self {
+        let (_, gate) = watch::channel(true);
+        Self(gate)
+    }
+
+    /// Whether the schema fits, as of the last look.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until the schema fits.
+    pub async fn opened(&mut self) {
+        if self.0.wait_for(|open| *open).await.is_err() {
+            // Nobody looks any more, since the process is ending: the gate will not open.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Watches Postgres and its schema, as the parts `postgres` and `schema` of the process's health, and opens the gate
+/// while `compatible_from ≤ schema_version ≤ applied`. A process on an unfit schema stays up, not ready, and looks again.
+#[must_use]
+pub fn watch_schema(db: &Db, health: &Health, schema_version: i64, lifecycle: &Lifecycle) -> SchemaGate {
+    let (open, gate) = watch::channel(false);
+    let watch = Watch {
+        db: db.clone(),
+        schema_version,
+        postgres: health.part("postgres", PartKind::Required),
+        schema: health.part("schema", PartKind::Required),
+        open,
+    };
+    let soft = lifecycle.soft();
+    lifecycle.spawn("schema watch", async move {
+        loop {
+            let pause = if watch.look().await { CALM } else { ALERT };
+            tokio::select! {
+                () = soft.cancelled() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    });
+    SchemaGate(gate)
+}
+
+struct Watch {
+    db: Db,
+    schema_version: i64,
+    postgres: PartHandle,
+    schema: PartHandle,
+    open: watch::Sender<bool>,
+}
+
+impl Watch {
+    /// Looks once; whether all is well.
+    async fn look(&self) -> bool {
+        let state = match timeout(PATIENCE, self.state()).await {
+            Ok(Ok(state)) => state,
+            Ok(Err(error)) => return self.away(error).await,
+            Err(_) => return self.away(sqlx::Error::PoolTimedOut).await,
+        };
+        self.postgres.set_ok();
+        let mine = self.schema_version;
+        let fault = match state {
+            None => Some("no migration was ever applied: run `migrate`".to_owned()),
+            Some(state) if state.fits(mine) => None,
+            Some(state) if state.applied < mine => {
+                Some(format!("schema {} is older than this binary's {mine}: run `migrate`", state.applied))
+            }
+            Some(state) => Some(format!(
+                "schema {} no longer fits this binary's {mine} (only {} and later): deploy a newer binary",
+                state.applied, state.compatible_from
+            )),
+        };
+        let fits = fault.is_none();
+        match fault {
+            None => self.schema.set_ok(),
+            Some(reason) => self.schema.set_failed(reason),
+        }
+        self.open.send_if_modified(|open| std::mem::replace(open, fits) != fits);
+        fits
+    }
+
+    async fn state(&self) -> Result<Option<pool::SchemaState>, sqlx::Error> {
+        let mut conn = self.db.acquire().await?;
+        pool::schema_state(&mut conn).await
+    }
+
+    /// No connection was to be had from the pool, or it broke: finds out why. A pool that is merely busy is no fault of
+    /// Postgres.
+    async fn away(&self, error: sqlx::Error) -> bool {
+        let reason = match error {
+            sqlx::Error::PoolTimedOut => match timeout(PATIENCE, self.db.diagnose()).await {
+                Ok(Ok(())) => {
+                    self.postgres.set_ok();
+                    return self.schema.is_ok();
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            },
+            error => error.to_string(),
+        };
+        self.postgres.set_failed(reason);
+        false
+    }
+}

@@ -1,0 +1,148 @@
+//! OTLP exporters that neither block nor spam when no collector answers.
+
+use std::{
+    fmt::Debug,
+    future::{Future, poll_fn},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    metrics::{Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
+    trace::SpanData,
+};
+use tokio::runtime::Handle;
+
+use crate::service::config::{OtlpProtocol, TelemetryConfig};
+
+/// How long one batch may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An exporter of spans to the configured collector.
+pub(super) fn spans(config: &TelemetryConfig) -> anyhow::Result<Steady<SpanExporter>> {
+    let builder = SpanExporter::builder();
+    let inner = match (config.protocol, &config.endpoint) {
+        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_timeout(TIMEOUT).build(),
+        (OtlpProtocol::Grpc, Some(url)) => builder.with_tonic().with_timeout(TIMEOUT).with_endpoint(url).build(),
+        (OtlpProtocol::HttpProtobuf, url) => builder
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_timeout(TIMEOUT)
+            .with_endpoint(signal_url(url.as_deref(), "traces"))
+            .build(),
+    };
+    Ok(Steady::new("traces", inner.context("exporter of traces")?))
+}
+
+/// An exporter of metrics to the configured collector.
+pub(super) fn metrics(config: &TelemetryConfig) -> anyhow::Result<Steady<MetricExporter>> {
+    let builder = MetricExporter::builder();
+    let inner = match (config.protocol, &config.endpoint) {
+        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_timeout(TIMEOUT).build(),
+        (OtlpProtocol::Grpc, Some(url)) => builder.with_tonic().with_timeout(TIMEOUT).with_endpoint(url).build(),
+        (OtlpProtocol::HttpProtobuf, url) => builder
+            .with_http()
+            .with_protocol(Protocol::HttpBinary)
+            .with_timeout(TIMEOUT)
+            .with_endpoint(signal_url(url.as_deref(), "metrics"))
+            .build(),
+    };
+    Ok(Steady::new("metrics", inner.context("exporter of metrics")?))
+}
+
+/// The path of a signal below the collector's base URL (OTLP over HTTP).
+fn signal_url(base: Option<&str>, signal: &str) -> String {
+    let base = base.unwrap_or("http://localhost:4318");
+    let suffix = format!("/v1/{signal}");
+    if base.ends_with(&suffix) { base.to_owned() } else { format!("{base}{suffix}") }
+}
+
+/// Wraps an exporter: its futures run with the tokio runtime at hand (the SDK polls them on threads of its own), and a
+/// collector that does not answer is told of once, and once more when it is back.
+#[derive(Debug)]
+pub(super) struct Steady<E> {
+    inner: E,
+    signal: &'static str,
+    runtime: Handle,
+    failing: AtomicBool,
+}
+
+impl<E> Steady<E> {
+    fn new(signal: &'static str, inner: E) -> Self {
+        Self { inner, signal, runtime: Handle::current(), failing: AtomicBool::new(false) }
+    }
+
+    async fn watched(&self, export: impl Future<Output = OTelSdkResult> + Send) -> OTelSdkResult {
+        let mut export = Box::pin(export);
+        let result = poll_fn(|cx| {
+            let _within = self.runtime.enter();
+            export.as_mut().poll(cx)
+        })
+        .await;
+        let failing = result.is_err();
+        if self.failing.swap(failing, Ordering::Relaxed) != failing {
+            match result {
+                Err(error) => tracing::warn!(
+                    signal = self.signal,
+                    error = &error as &dyn std::error::Error,
+                    "the OpenTelemetry collector does not answer; telemetry is lost until it does"
+                ),
+                Ok(()) => tracing::info!(signal = self.signal, "the OpenTelemetry collector answers again"),
+            }
+        }
+        // The SDK would log every single failure.
+        Ok(())
+    }
+}
+
+impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for Steady<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.watched(self.inner.export(batch)).await
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.inner.set_resource(resource);
+    }
+}
+
+impl<E: PushMetricExporter> PushMetricExporter for Steady<E> {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        self.watched(self.inner.export(metrics)).await
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.inner.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.inner.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.inner.temporality()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_their_own_path_below_the_base() {
+        assert_eq!(signal_url(None, "traces"), "http://localhost:4318/v1/traces");
+        assert_eq!(signal_url(Some("http://c:4318"), "metrics"), "http://c:4318/v1/metrics");
+        assert_eq!(signal_url(Some("http://c/v1/traces"), "traces"), "http://c/v1/traces");
+    }
+}

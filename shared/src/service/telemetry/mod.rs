@@ -1,0 +1,197 @@
+//! Logs, traces and metrics (SPEC §16): JSON lines on standard output, OpenTelemetry for the rest.
+//!
+//! Instruments come from [`meter`]; their names are exactly those of SPEC §16, and nothing is added to them. Spans are
+//! `tracing` spans of level INFO or above; a field `request_id` on a span stands on every log line within it.
+
+mod export;
+mod log;
+mod propagation;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Histogram, Meter},
+    trace::TracerProvider as _,
+};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::SdkMeterProvider,
+    propagation::TraceContextPropagator,
+    trace::{Sampler, SdkTracerProvider},
+};
+use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+pub use self::propagation::{current_traceparent, link, link_or_parent, parse_traceparent, set_parent, trace_id_hex};
+use super::config::{MetricsExporter, TelemetryConfig, TracesExporter};
+
+/// `service.namespace` of all our processes.
+const NAMESPACE: &str = "galaxy-backend";
+
+/// Bucket bounds for durations in seconds: from a fast statement to a slow engine call.
+pub const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// The meter that all our instruments belong to.
+#[must_use]
+pub fn meter() -> Meter {
+    global::meter("galaxy")
+}
+
+/// A histogram of durations in seconds, with bounds that fit (OpenTelemetry's own are made for milliseconds).
+#[must_use]
+pub fn histogram_seconds(name: &'static str, description: &'static str) -> Histogram<f64> {
+    meter().f64_histogram(name).with_description(description).with_boundaries(SECONDS.to_vec()).build()
+}
+
+/// What was set up, to be flushed at the end.
+pub struct Telemetry {
+    tracer: SdkTracerProvider,
+    meter: Option<SdkMeterProvider>,
+    registry: Option<prometheus::Registry>,
+}
+
+/// Sets up logs, traces and metrics for the whole process; to be called once, within the tokio runtime.
+///
+/// # Errors
+/// An exporter that cannot be built, or a second call. A collector that is not there is no error.
+pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetry> {
+    let resource = Resource::builder()
+        .with_service_name(config.service_name.clone())
+        .with_attributes([
+            KeyValue::new("service.namespace", NAMESPACE),
+            KeyValue::new("service.instance.id", instance.to_owned()),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        ])
+        .build();
+    let tracer = tracer_provider(config, resource.clone())?;
+    let (meter, registry) = meter_provider(config, resource)?;
+
+    let filter = log::Filter::new(&config.level)?;
+    let traces = tracing_opentelemetry::layer()
+        .with_tracer(tracer.tracer("galaxy"))
+        .with_threads(false)
+        .with_target(false)
+        .with_filter(tracing_subscriber::filter::filter_fn(|meta| {
+            let least = if meta.is_span() { tracing::Level::INFO } else { tracing::Level::ERROR };
+            *meta.level() <= least
+        }));
+    tracing_subscriber::registry()
+        .with(traces)
+        .with(log::JsonLog::to_stdout(&config.service_name).with_filter(filter))
+        .try_init()
+        .context("telemetry is set up already")?;
+
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    global::set_tracer_provider(tracer.clone());
+    if let Some(meter) = &meter {
+        global::set_meter_provider(meter.clone());
+    }
+    Ok(Telemetry { tracer, meter, registry })
+}
+
+fn tracer_provider(config: &TelemetryConfig, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
+    let builder = SdkTracerProvider::builder().with_resource(resource);
+    Ok(match config.traces {
+        // Ids are made, logged and passed on all the same; nothing is recorded.
+        TracesExporter::None => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build(),
+        TracesExporter::Stdout => builder.with_batch_exporter(opentelemetry_stdout::SpanExporter::default()).build(),
+        TracesExporter::Otlp => builder.with_batch_exporter(export::spans(config)?).build(),
+    })
+}
+
+fn meter_provider(
+    config: &TelemetryConfig,
+    resource: Resource,
+) -> anyhow::Result<(Option<SdkMeterProvider>, Option<prometheus::Registry>)> {
+    let builder = SdkMeterProvider::builder().with_resource(resource);
+    Ok(match config.metrics {
+        MetricsExporter::None => (None, None),
+        MetricsExporter::Stdout => {
+            let exporter = opentelemetry_stdout::MetricExporter::default();
+            (Some(builder.with_periodic_exporter(exporter).build()), None)
+        }
+        MetricsExporter::Otlp => (Some(builder.with_periodic_exporter(export::metrics(config)?).build()), None),
+        MetricsExporter::Prometheus => {
+            let registry = prometheus::Registry::new();
+            // Instruments carry their whole Prometheus name already.
+            let exporter = opentelemetry_prometheus::exporter()
+                .with_registry(registry.clone())
+                .without_counter_suffixes()
+                .without_units()
+                .scope_info_enabled(false)
+                .build()?;
+            (Some(builder.with_reader(exporter).build()), Some(registry))
+        }
+    })
+}
+
+impl Telemetry {
+    /// What `/metrics` serves, where the prometheus exporter is on.
+    #[must_use]
+    pub fn registry(&self) -> Option<prometheus::Registry> {
+        self.registry.clone()
+    }
+
+    /// Sends what is still held, and stops the exporters; takes no longer than `budget`.
+    pub async fn shutdown(self, budget: Duration) {
+        let flush = tokio::task::spawn_blocking(move || {
+            // Errors are of no use here: logging is about to end, and a missing collector was told of before.
+            let half = budget / 2;
+            let _ = self.tracer.shutdown_with_timeout(half);
+            if let Some(meter) = self.meter {
+                let _ = meter.shutdown_with_timeout(half);
+            }
+        });
+        let _ = tokio::time::timeout(budget, flush).await;
+    }
+}
+
+/// The text of a registry in Prometheus's format.
+///
+/// # Errors
+/// When a metric cannot be written, which is a mistake in the program.
+pub fn render(registry: &prometheus::Registry) -> anyhow::Result<String> {
+    Ok(prometheus::TextEncoder::new().encode_to_string(&registry.gather())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::config::OtlpProtocol;
+
+    fn config(metrics: MetricsExporter) -> TelemetryConfig {
+        TelemetryConfig {
+            level: "info".to_owned(),
+            traces: TracesExporter::None,
+            metrics,
+            protocol: OtlpProtocol::Grpc,
+            endpoint: None,
+            service_name: "test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn prometheus_names_are_exactly_the_instruments() {
+        use opentelemetry::metrics::MeterProvider as _;
+        let (provider, registry) =
+            meter_provider(&config(MetricsExporter::Prometheus), Resource::builder().build()).unwrap();
+        let provider = provider.unwrap(); // dropped, it would stop collecting
+        let meter = provider.meter("galaxy");
+        let labels = [KeyValue::new("group", "public"), KeyValue::new("status", 200)];
+        meter.u64_counter("http_requests_total").build().add(3, &labels);
+        let seconds = meter.f64_histogram("http_request_duration_seconds").with_unit("s");
+        seconds.with_boundaries(SECONDS.to_vec()).build().record(0.02, &[]);
+        meter.u64_gauge("grpc_push_subscribers").build().record(2, &[]);
+        let text = render(&registry.unwrap()).unwrap();
+        for line in [
+            "http_requests_total{group=\"public\",status=\"200\"} 3",
+            "http_request_duration_seconds_bucket{le=\"0.025\"} 1",
+            "http_request_duration_seconds_count 1",
+            "grpc_push_subscribers 2",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
+        }
+    }
+}

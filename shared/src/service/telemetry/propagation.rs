@@ -1,0 +1,131 @@
+//! W3C trace context, as it goes through headers and rows.
+
+use opentelemetry::{
+    Context,
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
+};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// The `traceparent` of the current span, for a header or a row; `None` outside any trace.
+#[must_use]
+pub fn current_traceparent() -> Option<String> {
+    let context = current()?;
+    Some(format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8() & 1))
+}
+
+/// The trace id of the current span, 32 hex digits; `None` outside any trace.
+#[must_use]
+pub fn trace_id_hex() -> Option<String> {
+    Some(current()?.trace_id().to_string())
+}
+
+fn current() -> Option<SpanContext> {
+    let context = Span::current().context();
+    let span = context.span().span_context().clone();
+    span.is_valid().then_some(span)
+}
+
+/// Reads a `traceparent` (W3C Trace Context §3.2); `None` when it is malformed or all zero.
+#[must_use]
+pub fn parse_traceparent(value: &str) -> Option<SpanContext> {
+    let mut parts = value.trim().split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, len: usize| {
+        text.len() == len && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    // A later version may append parts; version 00 has exactly four, and ff is forbidden.
+    let shaped = hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2);
+    if !shaped || version == "ff" || (version == "00" && parts.next().is_some()) {
+        return None;
+    }
+    let context = SpanContext::new(
+        TraceId::from_hex(trace).ok()?,
+        SpanId::from_hex(span).ok()?,
+        TraceFlags::new(u8::from_str_radix(flags, 16).ok()? & 1),
+        true,
+        TraceState::default(),
+    );
+    context.is_valid().then_some(context)
+}
+
+/// Makes `span` a child of the remote span: its trace goes on here. To be called right after the span was made, before
+/// anything is logged in it. A malformed value is ignored.
+pub fn set_parent(span: &Span, traceparent: &str) {
+    if let Some(remote) = parse_traceparent(traceparent) {
+        // It fails only where the span is not recorded at all, or was started already: nothing to be done about either.
+        let _ = span.set_parent(Context::new().with_remote_span_context(remote));
+    }
+}
+
+/// Links `span` to a remote span without becoming part of its trace.
+pub fn link(span: &Span, traceparent: &str) {
+    if let Some(remote) = parse_traceparent(traceparent) {
+        span.add_link(remote);
+    }
+}
+
+/// Ties the work on a row to the request that caused the row: outside any span the trace goes on in `span`, as its
+/// child; within one (a batch) `span` keeps its trace and is linked. To be called right after the span was made.
+pub fn link_or_parent(span: &Span, traceparent: Option<&str>) {
+    let Some(traceparent) = traceparent else { return };
+    let outer = Span::current();
+    if outer.is_none() || outer.id() == span.id() {
+        set_parent(span, traceparent);
+    } else {
+        link(span, traceparent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn only_well_formed_traceparents_are_taken() {
+        let context = parse_traceparent(REMOTE).unwrap();
+        assert_eq!(context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+        assert!(context.is_sampled() && context.is_remote());
+        assert!(parse_traceparent("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00-extra").is_some());
+        for bad in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-extra",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        ] {
+            assert!(parse_traceparent(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_trace_goes_on_from_a_row_and_a_batch_keeps_its_own() {
+        let provider = SdkTracerProvider::builder().build();
+        let subscriber =
+            tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
+        tracing::subscriber::with_default(subscriber, || {
+            assert_eq!(current_traceparent(), None);
+            let row = tracing::info_span!("row");
+            link_or_parent(&row, Some(REMOTE));
+            row.in_scope(|| {
+                assert_eq!(trace_id_hex().as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+                let traceparent = current_traceparent().unwrap();
+                assert!(traceparent.ends_with("-01") && traceparent != REMOTE, "{traceparent}");
+            });
+            let batch = tracing::info_span!("batch");
+            batch.in_scope(|| {
+                let row = tracing::info_span!("row");
+                link_or_parent(&row, Some(REMOTE));
+                row.in_scope(|| assert_ne!(trace_id_hex().as_deref(), Some("0af7651916cd43dd8448eb211c80319c")));
+            });
+        });
+    }
+}
