@@ -27,6 +27,8 @@
 pub mod db;
 pub mod mail;
 pub mod postgres;
+pub mod process;
+pub mod proxy;
 mod schema;
 mod spawn;
 pub mod wait;

@@ -3,4 +3,6 @@
 
 mod mail;
 mod postgres;
+mod process;
+mod proxy;
 mod wait;
