@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod auth;
+pub mod game_runtime;
 pub mod mail;
 pub mod notifications;
 pub mod pool;

@@ -1,0 +1,209 @@
+//! What the runtime changes in games and race names (SPEC §7, "Runtime tells the lobby in one place"). Each change names
+//! the states from which it may happen: a late answer on a game that went elsewhere changes nothing.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::ids::{GameId, UserId};
+
+/// A game under its row lock, as far as the runtime needs it.
+#[derive(Debug, Clone)]
+pub struct LockedGame {
+    /// A word of `games.status`.
+    pub status: String,
+    /// The turn now open.
+    pub current_turn: i32,
+    /// Its schedule.
+    pub turn_schedule: String,
+    /// The zone of its schedule.
+    pub time_zone: String,
+    /// Whether it ever ran.
+    pub started: bool,
+    /// Database time of the reading.
+    pub now: DateTime<Utc>,
+}
+
+/// Locks a game until the transaction ends. Every change below wants this lock to be held.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_game(conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
+    sqlx::query_as!(
+        LockedGame,
+        r#"SELECT status, current_turn, turn_schedule, time_zone, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
+             FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// What a start needs to know.
+#[derive(Debug, Clone)]
+pub struct StartFacts {
+    /// A word of `games.status`.
+    pub status: String,
+    /// The wanted version.
+    pub engine_version: String,
+    /// Its image.
+    pub image: String,
+    /// Races of the active members, oldest membership first: the same list in every attempt.
+    pub races: Vec<String>,
+}
+
+/// Reads what a start needs.
+///
+/// # Errors
+/// Those of the database.
+pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Option<StartFacts>, sqlx::Error> {
+    sqlx::query_as!(
+        StartFacts,
+        r#"SELECT g.status, v.version AS engine_version, v.image,
+                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active' ORDER BY m.membership_id) AS "races!"
+             FROM games g JOIN engine_versions v ON v.version = g.target_engine_version
+            WHERE g.game_id = $1"#,
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// A word of `games.status`, without a lock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await
+}
+
+/// `starting → running`; answers whether it did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_started(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE games SET status = 'running', current_turn = greatest(current_turn, $2), pause_reason = NULL,
+                started_at = coalesce(started_at, clock_timestamp()), updated_at = clock_timestamp()
+          WHERE game_id = $1 AND status = 'starting'",
+        game_id.uuid(),
+        turn
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// `starting → start_failed`; answers whether it did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE games SET status = 'start_failed', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'starting'",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Records a turn that the engine generated. It is a fact whatever the game's status is by now; it never goes back.
+/// Answers whether it is news.
+///
+/// # Errors
+/// Those of the database.
+pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE games SET current_turn = $2, pauses = 0, updated_at = clock_timestamp() WHERE game_id = $1 AND current_turn < $2",
+        game_id.uuid(),
+        turn
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// `running → paused`; answers the number of this pause within its turn, from 1, or `None` where it did not.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_paused(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    reason: &str,
+) -> Result<Option<i32>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
+          WHERE game_id = $1 AND status = 'running' RETURNING pauses",
+        game_id.uuid(),
+        reason
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The engine says that the game is over: `running` or `paused → finished`; answers whether it did.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_finished(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    winners: &[String],
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
+          WHERE game_id = $1 AND status IN ('running', 'paused')",
+        game_id.uuid(),
+        winners
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A name that its holder may now register.
+#[derive(Debug, Clone)]
+pub struct PendingName {
+    /// The holder.
+    pub user_id: UserId,
+    /// The name as written.
+    pub race_name: String,
+    /// When it lapses.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Settles the names that were reserved for a finished game: those of surviving races become `pending_registration` for
+/// `ttl_seconds` (`BACKEND_LOBBY_PENDING_REGISTRATION_TTL`), the others are released. So is a survivor's name that its
+/// holder has registered already: there is nothing left to register.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settle_race_names(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    surviving: &[String],
+    ttl_seconds: f64,
+) -> Result<Vec<PendingName>, sqlx::Error> {
+    let pending = sqlx::query_as!(
+        PendingName,
+        r#"UPDATE race_names n
+              SET status = 'pending_registration', expires_at = clock_timestamp() + make_interval(secs => $3), updated_at = clock_timestamp()
+            WHERE n.game_id = $1 AND n.status = 'reserved' AND n.race_name = ANY ($2)
+              AND EXISTS (SELECT FROM memberships m WHERE m.game_id = n.game_id AND m.user_id = n.user_id AND m.canonical_key = n.canonical_key AND m.status = 'active')
+              AND NOT EXISTS (SELECT FROM race_names o WHERE o.user_id = n.user_id AND o.canonical_key = n.canonical_key AND o.status = 'registered')
+           RETURNING n.user_id AS "user_id: UserId", n.race_name, n.expires_at AS "expires_at!""#,
+        game_id.uuid(),
+        surviving,
+        ttl_seconds
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE race_names SET status = 'released', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'reserved'",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(pending)
+}
