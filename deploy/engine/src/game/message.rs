@@ -1,0 +1,23 @@
+//! Diplomacy: notes between races.
+
+use serde::{Deserialize, Serialize};
+
+use super::race::RaceId;
+
+/// Characters that a note may have.
+pub const MAX_MESSAGE: usize = 1000;
+/// Notes that one race may write in a turn, which bounds the state.
+pub const MAX_MESSAGES_PER_TURN: usize = 50;
+
+/// A note, readable in both races' reports of the turn in which it was written and of the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The turn in which it was written.
+    pub turn: u32,
+    /// Who wrote it.
+    pub from: RaceId,
+    /// To whom.
+    pub to: RaceId,
+    /// What it says.
+    pub text: String,
+}

@@ -1,0 +1,30 @@
+//! The rules of the game: pure functions over [`state::Game`], without I/O, clock or outside randomness.
+//!
+//! The same game id, the same races and the same orders give the same game, byte for byte, on every machine: all
+//! arithmetic is on integers and all chance comes from [`chance::Chance`], which is seeded from the game id.
+
+pub mod chance;
+pub mod combat;
+pub mod command;
+pub mod error;
+pub mod event;
+pub mod fleet;
+pub mod galaxy;
+pub mod lifecycle;
+pub mod map;
+pub mod message;
+pub mod order;
+pub mod planet;
+pub mod race;
+pub mod report;
+pub mod rules;
+pub mod state;
+pub mod status;
+pub mod turn;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Fault, Refusal};
+pub use rules::Rules;
+pub use state::Game;

@@ -1,0 +1,314 @@
+//! The rules seen as a whole.
+
+use serde_json::{Value, json};
+
+use super::event::What;
+use super::planet::PlanetId;
+use super::race::RaceId;
+use super::{Game, Refusal, Rules};
+
+fn game(races: usize) -> Game {
+    let names: Vec<String> = (0..races).map(|number| format!("Race {number}")).collect();
+    Game::begin("test-game", &names, Rules::default()).unwrap()
+}
+
+fn home(game: &Game, race: u16) -> PlanetId {
+    game.planets_of(RaceId(race)).next().unwrap().id
+}
+
+fn send(from: PlanetId, to: PlanetId, ships: u32) -> Value {
+    json!({"kind": "send_fleet", "from": from, "to": to, "ships": ships})
+}
+
+/// Closes turns until a fleet has arrived somewhere or nothing flies any more.
+fn until_landed(mut game: Game) -> Game {
+    while !game.fleets.is_empty() || game.races.iter().any(|race| !race.orders.is_empty()) {
+        game = game.next_turn();
+    }
+    game
+}
+
+fn codes(refusal: Refusal) -> Vec<(String, &'static str)> {
+    match refusal {
+        Refusal::InvalidOrders(faults) | Refusal::InvalidCommands(faults) | Refusal::InvalidInit(faults) => {
+            faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_same_seed_and_orders_give_the_same_game() {
+    let run = |id: &str| {
+        let names = ["Zed".to_owned(), "Ann".to_owned(), "Kim".to_owned()];
+        let mut game = Game::begin(id, &names, Rules::default()).unwrap();
+        while !game.finished {
+            for (name, boldness) in names.iter().zip([1.0, 0.6, 0.1]) {
+                let orders = crate::strategy::orders(&game.report(name).unwrap(), boldness);
+                game = game.order(name, game.turn, &orders).unwrap_or(game);
+            }
+            game = game.next_turn();
+        }
+        game.fingerprint().unwrap()
+    };
+    assert_eq!(run("one"), run("one"));
+    assert_ne!(run("one"), run("two"));
+}
+
+#[test]
+fn the_state_survives_being_written() {
+    let mut game = game(4);
+    let orders = [send(home(&game, 0), home(&game, 1), 4)];
+    game = game.order("Race 0", 0, &orders).unwrap().next_turn();
+    let read: Game = serde_json::from_slice(&serde_json::to_vec(&game).unwrap()).unwrap();
+    assert_eq!(read, game);
+    assert_eq!(read.fingerprint().unwrap(), game.fingerprint().unwrap());
+    assert_eq!(read.next_turn(), game.next_turn());
+}
+
+#[test]
+fn the_order_of_names_does_not_matter() {
+    let begin = |names: [&str; 2]| Game::begin("g", &names.map(str::to_owned), Rules::default()).unwrap();
+    assert_eq!(begin(["A", "B"]), begin(["B", "A"]));
+    assert!(begin(["A", "B"]).begun_with(&["B".into(), "A".into()]).is_ok());
+    assert!(begin(["A", "B"]).begun_with(&["A".into()]).is_err());
+    assert!(begin(["A", "B"]).begun_with(&["A".into(), "B".into(), "B".into()]).is_err());
+}
+
+#[test]
+fn bad_names_are_named() {
+    let names = ["A".to_owned(), "A".to_owned(), " ".to_owned()];
+    let faults = codes(Game::begin("g", &names, Rules::default()).unwrap_err());
+    let at = |index: u8, code| (format!("/races/{index}/race_name"), code);
+    assert_eq!(faults, [at(1, "duplicate_race_name"), at(2, "bad_race_name")]);
+    assert_eq!(codes(Game::begin("g", &[], Rules::default()).unwrap_err())[0].1, "bad_race_count");
+}
+
+#[test]
+fn a_strong_attack_conquers_and_the_last_race_wins() {
+    let mut game = game(2);
+    let (from, to) = (home(&game, 0), home(&game, 1));
+    game.planet_mut(from).unwrap().ships = 60;
+    game = game.order("Race 0", 0, &[send(from, to, 59)]).unwrap();
+    game = until_landed(game);
+    assert_eq!(game.planet(to).unwrap().owner, Some(RaceId(0)));
+    assert!(game.race(RaceId(1)).unwrap().extinct);
+    assert!(game.finished);
+    assert_eq!(game.winners, ["Race 0"]);
+    let told = |what: &What| matches!(what, What::PlanetConquered { planet, .. } if *planet == to);
+    assert!(game.events.iter().any(|event| told(&event.what)));
+    let kinds: Vec<&What> = game.events.iter().map(|event| &event.what).collect();
+    assert!(kinds.contains(&&What::RaceExtinct { race_name: "Race 1".into() }), "{kinds:?}");
+    assert_eq!(game.close_turn(game.turn), Err(Refusal::GameFinished));
+    assert_eq!(game.close_turn(game.turn - 1), Ok(None));
+}
+
+#[test]
+fn a_weak_attack_is_lost() {
+    let mut game = game(2);
+    let (from, to) = (home(&game, 0), home(&game, 1));
+    game = game.order("Race 0", 0, &[send(from, to, 2)]).unwrap();
+    game.planet_mut(to).unwrap().ships = 50;
+    game = until_landed(game);
+    assert_eq!(game.planet(to).unwrap().owner, Some(RaceId(1)));
+    assert!(game.planet(to).unwrap().ships >= 47);
+    assert!(!game.finished);
+}
+
+#[test]
+fn a_race_with_ships_under_way_is_not_extinct() {
+    let mut game = game(3);
+    let (from, to) = (home(&game, 0), home(&game, 1));
+    game = game.order("Race 0", 0, &[send(from, to, 5)]).unwrap();
+    game.carry_out_orders_for_test();
+    game.planet_mut(from).unwrap().abandon();
+    game.planet_mut(to).unwrap().ships = 100;
+    game.fleets[0].remaining = 3;
+    game = game.next_turn();
+    assert!(!game.race(RaceId(0)).unwrap().extinct);
+    game = until_landed(game);
+    assert!(game.race(RaceId(0)).unwrap().extinct);
+    assert!(!game.finished, "two races are left");
+}
+
+#[test]
+fn the_turn_limit_decides_by_population() {
+    let mut game = game(3);
+    for _ in 0..Rules::default().turn_limit {
+        assert!(!game.finished);
+        game = game.next_turn();
+    }
+    assert!(game.finished);
+    assert_eq!(game.winners, ["Race 0", "Race 1", "Race 2"], "equal homes, equal people: all win");
+    let mut game = self::game(3);
+    game.turn = Rules::default().turn_limit - 1;
+    let most = home(&game, 1);
+    game.planet_mut(most).unwrap().population = 99;
+    assert_eq!(game.next_turn().winners, ["Race 1"]);
+}
+
+#[test]
+fn a_single_race_plays_to_the_limit() {
+    let mut game = game(1);
+    game = game.next_turn();
+    assert!(!game.finished);
+    game.turn = Rules::default().turn_limit - 1;
+    assert_eq!(game.next_turn().winners, ["Race 0"]);
+}
+
+#[test]
+fn only_the_open_turn_is_closed() {
+    let game = game(2).next_turn().next_turn();
+    assert_eq!(game.close_turn(1), Ok(None));
+    assert_eq!(game.close_turn(0), Err(Refusal::TurnMismatch { current: 2, expected: 0 }));
+    assert_eq!(game.close_turn(3), Err(Refusal::TurnMismatch { current: 2, expected: 3 }));
+    assert_eq!(game.close_turn(u32::MAX), Err(Refusal::TurnMismatch { current: 2, expected: u32::MAX }));
+    assert_eq!(game.close_turn(2).unwrap().unwrap().turn, 3);
+}
+
+#[test]
+fn a_banished_race_is_gone_at_once() {
+    let mut game = game(3);
+    let (from, to) = (home(&game, 0), home(&game, 1));
+    game = game.order("Race 0", 0, &[send(from, to, 5)]).unwrap().next_turn();
+    let game = game.banish("Race 0").unwrap().unwrap();
+    assert!(game.race(RaceId(0)).unwrap().extinct);
+    assert_eq!(game.planet(from).unwrap().owner, None);
+    assert!(game.planet(from).unwrap().population > 0);
+    assert!(game.fleets.is_empty());
+    assert_eq!(game.banish("Race 0"), Ok(None));
+    assert_eq!(game.banish("Race 9"), Err(Refusal::UnknownRace));
+    assert_eq!(game.order("Race 0", 1, &[]), Err(Refusal::RaceExtinct));
+    let game = game.next_turn();
+    assert_eq!(game.events[0].what, What::RaceBanished { race_name: "Race 0".into() });
+    assert!(!game.finished);
+    let game = game.banish("Race 1").unwrap().unwrap();
+    assert!(!game.finished, "who wins is decided when the turn closes");
+    assert_eq!(game.next_turn().winners, ["Race 2"]);
+}
+
+#[test]
+fn orders_are_all_or_nothing_and_every_fault_is_told() {
+    let game = game(2);
+    let (own, other) = (home(&game, 0), home(&game, 1));
+    let orders = [
+        send(own, other, 4),
+        send(own, other, 7),
+        send(own, own, 1),
+        send(own, other, 0),
+        send(other, own, 1),
+        send(own, PlanetId(999), 1),
+        json!({"kind": "dance"}),
+        json!({"kind": "send_fleet", "from": 1}),
+        json!({"kind": "set_focus", "planet": own, "focus": "ships", "extra": 1}),
+        json!({"kind": "recall_fleet", "fleet": 77}),
+        json!([]),
+        json!({}),
+    ];
+    let faults = codes(game.order("Race 0", 0, &orders).unwrap_err());
+    let expected = [
+        "not_enough_ships",
+        "same_planet",
+        "no_ships",
+        "not_your_planet",
+        "unknown_planet",
+        "unknown_kind",
+        "malformed",
+        "malformed",
+        "unknown_fleet",
+        "not_an_object",
+        "missing_kind",
+    ];
+    let expected: Vec<_> = (1..).zip(expected).map(|(index, code)| (format!("/orders/{index}"), code)).collect();
+    assert_eq!(faults, expected);
+    let many = vec![json!({}); 1001];
+    assert_eq!(codes(game.order("Race 0", 0, &many).unwrap_err())[0].1, "too_many_orders");
+}
+
+#[test]
+fn later_orders_replace_earlier_ones() {
+    let game = game(2);
+    let (own, other) = (home(&game, 0), home(&game, 1));
+    let game = game.order("Race 0", 0, &[send(own, other, 10)]).unwrap();
+    let game = game.order("Race 0", 0, &[send(own, other, 3)]).unwrap();
+    let closed = game.next_turn();
+    assert_eq!(closed.fleets.iter().map(|fleet| fleet.ships).sum::<u32>(), 3);
+    assert_eq!(closed.planet(own).unwrap().ships, 7);
+    let refused = closed.order("Race 0", 0, &[]);
+    assert_eq!(refused, Err(Refusal::TurnAlreadyClosed { current: 1, wanted: 0 }));
+}
+
+#[test]
+fn a_recalled_fleet_comes_home() {
+    let game = game(2);
+    let (own, other) = (home(&game, 0), home(&game, 1));
+    let game = game.order("Race 0", 0, &[send(own, other, 4)]).unwrap().next_turn();
+    let fleet = game.fleets[0].id;
+    let recall = json!({"kind": "recall_fleet", "fleet": fleet});
+    let game = until_landed(game.order("Race 0", 1, &[recall]).unwrap());
+    assert_eq!(game.planet(own).unwrap().ships, 10);
+}
+
+#[test]
+fn commands_act_at_once_or_not_at_all() {
+    let game = game(2);
+    let (own, other) = (home(&game, 0), home(&game, 1));
+    let note = json!({"kind": "send_message", "to": "Race 1", "text": "Peace?"});
+    let commands = [
+        json!({"kind": "rename_planet", "planet": own, "name": " Eden "}),
+        json!({"kind": "set_focus", "planet": own, "focus": "research"}),
+        json!({"kind": "set_research", "technology": "shields"}),
+        note.clone(),
+        note,
+    ];
+    let done = game.command("Race 0", &commands).unwrap();
+    assert_eq!(done.planet(own).unwrap().name, "Eden");
+    assert_eq!(done.messages.len(), 1, "a repeated note is one note");
+    assert_eq!(done.report("Race 1").unwrap()["messages"][0]["text"], "Peace?");
+    assert_eq!(done.next_turn().report("Race 1").unwrap()["messages"][0]["from"], "Race 0");
+    assert_eq!(done.next_turn().next_turn().messages.len(), 0);
+
+    let bad = [
+        json!({"kind": "rename_planet", "planet": own, "name": "Eden"}),
+        json!({"kind": "rename_planet", "planet": other, "name": "Mine"}),
+        json!({"kind": "rename_planet", "planet": own, "name": "\u{7}"}),
+        json!({"kind": "send_message", "to": "Race 0", "text": "me"}),
+        json!({"kind": "send_message", "to": "Race 7", "text": "who"}),
+    ];
+    let faults: Vec<_> = codes(game.command("Race 0", &bad).unwrap_err()).into_iter().map(|(_, code)| code).collect();
+    assert_eq!(faults, ["not_your_planet", "bad_text", "own_race", "unknown_race"]);
+}
+
+#[test]
+fn a_report_shows_what_sensors_see_and_everything_at_the_end() {
+    let mut game = game(9);
+    let report = game.report("Race 4").unwrap();
+    assert_eq!(report["planets"].as_array().unwrap().len(), 1);
+    assert!(!report["neighbours"].as_array().unwrap().is_empty());
+    assert!(!report["unexplored"].as_array().unwrap().is_empty());
+    assert_eq!(report["scores"].as_array().unwrap().len(), 9);
+    assert!(report["unexplored"][0].get("ships").is_none());
+    game.turn = Rules::default().turn_limit - 1;
+    let report = game.next_turn().report("Race 4").unwrap();
+    assert!(report["unexplored"].as_array().unwrap().is_empty());
+    assert_eq!(game.report("Nobody"), Err(Refusal::UnknownRace));
+}
+
+#[test]
+fn three_races_at_one_planet_leave_one() {
+    let mut game = game(3);
+    let target = game.planets.iter().find(|planet| planet.owner.is_none()).unwrap().id;
+    for race in 0..3 {
+        let from = home(&game, race);
+        game.planet_mut(from).unwrap().ships = 40;
+        game = game.order(&format!("Race {race}"), 0, &[send(from, target, 20 + u32::from(race) * 10)]).unwrap();
+    }
+    game.carry_out_orders_for_test();
+    for fleet in &mut game.fleets {
+        fleet.remaining = 1;
+    }
+    let game = game.next_turn();
+    assert_eq!(game.planet(target).unwrap().owner, Some(RaceId(2)));
+    let battle = game.events.iter().find(|event| matches!(event.what, What::Battle { .. })).unwrap();
+    assert_eq!(battle.readers.len(), 3);
+}

@@ -1,0 +1,7 @@
+//! Tests of the real binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod contract;
+mod crash;
+mod harness;
+mod process;
