@@ -83,7 +83,7 @@ pub async fn events_after(
         "#,
         after.epoch,
         after.seq,
-        i64::from(max_rows),
+        max_rows,
         max_bytes
     )
     .fetch_all(conn)
