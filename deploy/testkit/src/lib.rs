@@ -26,6 +26,7 @@
 
 pub mod db;
 pub mod mail;
+pub mod openapi;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

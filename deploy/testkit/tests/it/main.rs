@@ -2,6 +2,7 @@
 //! The test kit, tested: every tool against the real thing it stands before.
 
 mod mail;
+mod openapi;
 mod postgres;
 mod process;
 mod proxy;
