@@ -1,0 +1,135 @@
+//! Device sessions (SPEC §6).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::ids::{DeviceSessionId, UserId};
+
+/// A device session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its id.
+    pub device_session_id: DeviceSessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Ed25519 public key, 32 bytes.
+    pub client_public_key: Option<Vec<u8>>,
+    /// `active` or `revoked`.
+    pub status: String,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub revoke_reason: Option<String>,
+}
+
+/// Opens a session.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: DeviceSessionId,
+    user_id: UserId,
+    client_public_key: Option<&[u8]>,
+    token_hash: &[u8],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO device_sessions (device_session_id, user_id, client_public_key, token_hash) VALUES ($1, $2, $3, $4)",
+        id as DeviceSessionId,
+        user_id as UserId,
+        client_public_key,
+        token_hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The session with this id: the gateway's hot path.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(conn: &mut PgConnection, id: DeviceSessionId) -> Result<Option<Session>, sqlx::Error> {
+    sqlx::query_as!(
+        Session,
+        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
+                  created_at, revoked_at, revoke_reason
+             FROM device_sessions WHERE device_session_id = $1"#,
+        id as DeviceSessionId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The session whose token hashes to this.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Session>, sqlx::Error> {
+    sqlx::query_as!(
+        Session,
+        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
+                  created_at, revoked_at, revoke_reason
+             FROM device_sessions WHERE token_hash = $1"#,
+        token_hash
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// A user's sessions, newest first, before `cursor`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    before: Option<DeviceSessionId>,
+    limit: i64,
+) -> Result<Vec<Session>, sqlx::Error> {
+    sqlx::query_as!(
+        Session,
+        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
+                  created_at, revoked_at, revoke_reason
+             FROM device_sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR device_session_id < $2)
+            ORDER BY device_session_id DESC LIMIT $3"#,
+        user_id as UserId,
+        before as Option<DeviceSessionId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Revokes one active session; answers whether it was active.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
+          WHERE device_session_id = $1 AND status = 'active'",
+        id as DeviceSessionId,
+        reason
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Revokes every active session of a user; answers which.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn revoke_all(conn: &mut PgConnection, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
+            WHERE user_id = $1 AND status = 'active' RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
+        user_id as UserId,
+        reason
+    )
+    .fetch_all(conn)
+    .await
+}
