@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::ids::GameId;
+use chrono::{DateTime, Utc};
+
+use crate::ids::{DeliveryId, GameId};
 
 /// `auth.login_code`: the code that somebody asked for to sign in (SPEC §6).
 #[derive(Clone)]
@@ -40,7 +42,7 @@ pub struct InviteReceived {
     pub inviter_name: String,
 }
 
-/// `lobby.application.approved`, `lobby.application.rejected`, `game.started`: mails that say one thing about a game.
+/// `lobby.application.approved`, `lobby.application.rejected`, `lobby.membership.blocked`, `game.started`: mails that say one thing about a game.
 #[derive(Clone, Debug)]
 pub struct AboutGame {
     /// The game.
@@ -100,4 +102,38 @@ pub struct StartConfigInvalid {
     pub game_name: String,
     /// What is wrong.
     pub reason: String,
+}
+
+/// `lobby.membership.removed`.
+#[derive(Clone, Debug)]
+pub struct MembershipRemoved {
+    /// The game.
+    pub game_name: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// `lobby.race_name.pending`.
+#[derive(Clone, Debug)]
+pub struct RaceNamePending {
+    /// The name as written.
+    pub race_name: String,
+    /// Until when it may be registered.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl RaceNamePending {
+    /// The day, in words that no locale reads in another order.
+    pub(super) fn until(&self) -> String {
+        self.expires_at.format("%-d %B %Y, %H:%M UTC").to_string()
+    }
+}
+
+/// `mail.dead_lettered`, to the administrators.
+#[derive(Clone, Debug)]
+pub struct MailDeadLettered {
+    /// The delivery, as the administrators' API names it.
+    pub delivery_id: DeliveryId,
+    /// Its template.
+    pub template_id: String,
 }

@@ -7,7 +7,7 @@ mod render;
 
 pub use context::{
     AboutGame, ContainerStartFailed, GameFinished, GenerationFailed, ImagePullFailed, InviteReceived, LoginCode,
-    StartConfigInvalid,
+    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid,
 };
 pub use render::Rendered;
 
@@ -60,6 +60,15 @@ templates! {
     /// The reader's application was rejected.
     ApplicationRejected(AboutGame) = "lobby.application.rejected", Transactional, ["mail/lobby.application.rejected.txt", "mail/lobby.application.rejected.html"],
         |m| format!("Your application to {}", m.game_name);
+    /// The reader was removed from a game.
+    MembershipRemoved(MembershipRemoved) = "lobby.membership.removed", Transactional, ["mail/lobby.membership.removed.txt", "mail/lobby.membership.removed.html"],
+        |m| format!("You were removed from {}", m.game_name);
+    /// The reader was blocked from a game.
+    MembershipBlocked(AboutGame) = "lobby.membership.blocked", Transactional, ["mail/lobby.membership.blocked.txt", "mail/lobby.membership.blocked.html"],
+        |m| format!("You were blocked from {}", m.game_name);
+    /// The reader may register a race name for good.
+    RaceNamePending(RaceNamePending) = "lobby.race_name.pending", News, ["mail/lobby.race_name.pending.txt", "mail/lobby.race_name.pending.html"],
+        |m| format!("Keep the name {}", m.race_name);
     /// A game of the reader's started.
     GameStarted(AboutGame) = "game.started", News, ["mail/game.started.txt", "mail/game.started.html"],
         |m| format!("{} has started", m.game_name);
@@ -78,6 +87,9 @@ templates! {
     /// A game cannot start as it is configured.
     StartConfigInvalid(StartConfigInvalid) = "runtime.start_config_invalid", Transactional, ["mail/runtime.start_config_invalid.txt", "mail/runtime.start_config_invalid.html"],
         |m| format!("[Galaxy] {} cannot start as configured", m.game_name);
+    /// A mail was given up.
+    MailDeadLettered(MailDeadLettered) = "mail.dead_lettered", Transactional, ["mail/mail.dead_lettered.txt", "mail/mail.dead_lettered.html"],
+        |m| format!("[Galaxy] A mail was given up: {}", m.template_id);
 }
 
 #[cfg(test)]

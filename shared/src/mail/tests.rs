@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::ids::GameId;
+use crate::ids::{DeliveryId, GameId};
 
 const NASTY: &str = "<b>Zoë</b> & \"co\"\r\nBcc: eve@example.org\u{2028}x";
 
@@ -13,6 +13,12 @@ fn every() -> Vec<Template> {
         Template::InviteReceived(InviteReceived { game_name: game_name.clone(), inviter_name: NASTY.to_owned() }),
         Template::ApplicationApproved(about()),
         Template::ApplicationRejected(about()),
+        Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: NASTY.to_owned() }),
+        Template::MembershipBlocked(about()),
+        Template::RaceNamePending(RaceNamePending {
+            race_name: NASTY.to_owned(),
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+        }),
         Template::GameStarted(about()),
         Template::GameFinished(GameFinished {
             game_name: game_name.clone(),
@@ -32,6 +38,7 @@ fn every() -> Vec<Template> {
         }),
         Template::ContainerStartFailed(ContainerStartFailed { game_id, game_name: game_name.clone() }),
         Template::StartConfigInvalid(StartConfigInvalid { game_id, game_name, reason: NASTY.to_owned() }),
+        Template::MailDeadLettered(MailDeadLettered { delivery_id: DeliveryId::new(), template_id: NASTY.to_owned() }),
     ]
 }
 
@@ -96,4 +103,11 @@ fn the_life_of_a_code_is_told_in_words_that_keep_their_promise() {
     assert_eq!(words(119), "1 minute");
     assert_eq!(words(600), "10 minutes");
     assert_eq!(words(7200), "2 hours");
+}
+
+#[test]
+fn a_deadline_is_told_with_its_zone() {
+    let pending = RaceNamePending { race_name: "Vega".to_owned(), expires_at: chrono::DateTime::UNIX_EPOCH };
+    let mail = Template::RaceNamePending(pending).render().unwrap();
+    assert!(mail.text.contains("1 January 1970, 00:00 UTC"), "{}", mail.text);
 }
