@@ -17,6 +17,9 @@ use crate::{schema, spawn};
 const PREFIX: &str = "galaxy_test_";
 const TEMPLATE_PREFIX: &str = "galaxy_template_";
 
+/// Templates of older migrations that are kept: other branches, and tests that run while a migration is being written.
+const KEPT_TEMPLATES: i64 = 5;
+
 /// Advisory lock keys, in the `postgres` database of the server.
 const TEMPLATE_LOCK: i64 = 0x6761_6c61_7879_0001;
 const SWEEP_LOCK: i64 = 0x6761_6c61_7879_0002;
@@ -222,7 +225,19 @@ async fn make_template(base_dsn: &str, admin: &mut PgConnection, name: &str) -> 
     let mut conn = PgConnectOptions::from_str(&format!("{base_dsn}/{draft}"))?.connect().await?;
     schema::apply(&mut conn).await.context("migrate the template database")?;
     conn.close().await?;
-    sqlx::raw_sql(AssertSqlSafe(format!(r#"ALTER DATABASE "{draft}" RENAME TO "{name}""#))).execute(admin).await?;
+    sqlx::raw_sql(AssertSqlSafe(format!(r#"ALTER DATABASE "{draft}" RENAME TO "{name}""#)))
+        .execute(&mut *admin)
+        .await?;
+    let old: Vec<String> = sqlx::query_scalar(
+        "SELECT datname::text FROM pg_database WHERE starts_with(datname, $1) ORDER BY oid DESC OFFSET $2",
+    )
+    .bind(TEMPLATE_PREFIX)
+    .bind(KEPT_TEMPLATES)
+    .fetch_all(&mut *admin)
+    .await?;
+    for name in old {
+        force_drop(admin, &name).await?;
+    }
     Ok(())
 }
 
