@@ -24,7 +24,8 @@ pub struct PostgresConfig {
     pub dir: Option<PathBuf>,
     /// The TCP port on 127.0.0.1; `None` takes a free one.
     pub port: Option<u16>,
-    /// Whether commits are flushed to disk. Off for tests; a server whose data somebody wants back needs it on.
+    /// Whether commits are flushed to disk. Off for tests: what was committed survives a crash of Postgres even so, but
+    /// not one of the machine. A server whose data somebody wants back needs it on.
     pub durable: bool,
     /// `max_connections`.
     pub max_connections: u32,
@@ -301,7 +302,6 @@ impl PostgresServer {
             ("unix_socket_directories", String::new()),
             ("max_connections", self.config.max_connections.to_string()),
             ("fsync", durable.to_owned()),
-            ("synchronous_commit", durable.to_owned()),
             ("full_page_writes", durable.to_owned()),
             ("shared_buffers", "64MB".to_owned()),
             ("max_wal_size", "512MB".to_owned()),

@@ -63,8 +63,7 @@ pub fn base_dsn() -> Result<String> {
 
 fn join() -> Result<Shared> {
     let user = OsUser::for_server()?;
-    let wanted = crate::state_dir().join(format!("postgres-{}", nix::unistd::Uid::effective()));
-    let dir = os_user::reachable(&wanted, Path::new("/var/tmp/galaxy-testkit"), user)?;
+    let dir = dir(user)?;
     std::fs::create_dir_all(&dir)?;
     if let Some(user) = user {
         user.own(&dir)?;
@@ -80,6 +79,11 @@ fn join() -> Result<Shared> {
     keep_guard(&dir, user)?;
     start.unlock()?;
     Ok(Shared { base_dsn: format!("postgres://{SUPERUSER}@127.0.0.1:{port}"), _in_use: Some(in_use) })
+}
+
+fn dir(user: Option<OsUser>) -> Result<PathBuf> {
+    let wanted = crate::state_dir().join(format!("postgres-{}", nix::unistd::Uid::effective()));
+    os_user::reachable(&wanted, Path::new("/var/tmp/galaxy-testkit"), user)
 }
 
 fn lock_file(dir: &Path, name: &str) -> Result<File> {
@@ -168,7 +172,10 @@ while [ -s data/postmaster.pid ]; do
 done
 "#;
 
-/// The directory of the shared server's files, for those who want to read its log.
-pub fn log_file() -> PathBuf {
-    crate::state_dir().join(format!("postgres-{}", nix::unistd::Uid::effective())).join("postgres.log")
+/// The log of the shared server.
+///
+/// # Errors
+/// When the user that Postgres runs as cannot be looked up.
+pub fn log_file() -> Result<PathBuf> {
+    Ok(dir(OsUser::for_server()?)?.join("postgres.log"))
 }

@@ -50,7 +50,7 @@ async fn what_a_killed_test_left_is_swept() {
 
 #[tokio::test]
 async fn a_server_of_ones_own_crashes_and_recovers_on_its_port() {
-    let mut server = PostgresServer::start(PostgresConfig { durable: true, ..Default::default() }).unwrap();
+    let mut server = PostgresServer::start(PostgresConfig::default()).unwrap();
     let (dir, port) = (server.dir().to_path_buf(), server.port());
     let db = TestDb::on(&server).await;
     sqlx::query("CREATE TABLE kept (id int)").execute(&db.pool()).await.unwrap();
