@@ -1,1 +1,89 @@
-//! TBD
+//! The mail worker: takes mails out of the outbox and hands them to the SMTP relay (SPEC §11; `docs/mail.md`).
+//!
+//! [`start`] builds it from parts, so that tests run it in their own process; [`run`] is what `main` gives to the frame.
+
+mod circuit;
+mod config;
+mod deliver;
+mod message;
+mod outbox;
+mod recipients;
+mod smtp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::queue::{self, Settings, Worker, WorkerDeps};
+use shared::service::health::{Health, PartKind};
+use shared::service::run::Service;
+
+pub use config::{Config, OutboxConfig, SmtpConfig, TlsMode};
+pub use outbox::SPEC;
+
+use circuit::Circuit;
+use deliver::Mailer;
+use message::Composer;
+use outbox::Outbox;
+use smtp::Pool;
+
+/// Farewells to the relay at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How the outbox is worked with this configuration.
+#[must_use]
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        slots: config.outbox.concurrency,
+        batch: 1,
+        // Connecting anew, the steps before DATA, and the message: the dialogue's own limits end it well before.
+        attempt_limit: config.smtp.timeout * 20 + Duration::from_secs(10),
+        max_attempts: config.outbox.max_attempts,
+        backoff_base: Duration::from_secs(10),
+        backoff_cap: Duration::from_secs(30 * 60),
+        scan_interval: config.outbox.interval,
+        retention: config.outbox.retention,
+    }
+}
+
+/// Starts working the outbox. Returns at once; the work runs on the lifecycle of `deps`.
+///
+/// # Errors
+/// When TLS cannot be set up: no usable root certificates.
+pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: &Health) -> anyhow::Result<()> {
+    let lifecycle = deps.lifecycle.clone();
+    let pool = Pool::new(&config.smtp, config.outbox.concurrency)?;
+    let circuit = Circuit::new(deps.random.clone(), health.part("smtp", PartKind::Degraded));
+    deps.gate = circuit::behind(deps.gate, &circuit, lifecycle.soft());
+    let mailer = Mailer {
+        db: deps.db.clone(),
+        pool: Arc::clone(&pool),
+        circuit: Arc::clone(&circuit),
+        composer: Composer::new(config.smtp.from.clone(), config.smtp.unsubscribe.clone()),
+    };
+    queue::run(Arc::new(Outbox::new(mailer)), settings, &deps);
+
+    let (soft, probed) = (lifecycle.soft(), Arc::clone(&pool));
+    lifecycle.spawn("relay probe", async move {
+        circuit.tend(&probed, soft).await;
+        Ok(())
+    });
+    let (soft, tended) = (lifecycle.soft(), Arc::clone(&pool));
+    lifecycle.spawn("relay connections", async move {
+        tended.tend(soft).await;
+        Ok(())
+    });
+    lifecycle.on_shutdown("relay connections", FAREWELL, async move { pool.close_idle(Duration::ZERO).await });
+    Ok(())
+}
+
+/// Wires the process.
+///
+/// # Errors
+/// See [`start`].
+pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
+    let Service { config, base, lifecycle, health, gate, random, db, instance, name, .. } = service;
+    let (waker, listener) = queue::wake::start(&base.postgres, &lifecycle, &random);
+    let worker = Worker::start(&db, name, &instance, &lifecycle, &random);
+    let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate: gate.watch() };
+    start(&config, settings(&config), deps, &health)
+}

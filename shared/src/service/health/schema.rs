@@ -60,13 +60,14 @@ pub fn watch_schema(db: &Db, health: &Health, schema_version: i64, lifecycle: &L
     };
     let soft = lifecycle.soft();
     lifecycle.spawn("schema watch", async move {
-        loop {
-            let pause = if watch.look().await { CALM } else { ALERT };
-            tokio::select! {
-                () = soft.cancelled() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+        let look_again_and_again = async {
+            loop {
+                let pause = if watch.look().await { CALM } else { ALERT };
+                tokio::time::sleep(pause).await;
             }
-        }
+        };
+        soft.run_until_cancelled(look_again_and_again).await;
+        Ok(())
     });
     SchemaGate(gate)
 }
@@ -123,12 +124,21 @@ impl Watch {
                     self.postgres.set_ok();
                     return self.schema.is_ok();
                 }
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => said(&error),
                 Err(_) => "no answer in time".to_owned(),
             },
-            error => error.to_string(),
+            error => said(&error),
         };
         self.postgres.set_failed(reason);
         false
+    }
+}
+
+/// An error as an operator wants to read it.
+fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(reason) => reason.to_string(),
+        sqlx::Error::Io(reason) => reason.to_string(),
+        error => error.to_string(),
     }
 }

@@ -1,0 +1,226 @@
+//! One mail, from a claimed row to a verdict. The table in `docs/mail.md` says what each failure leads to.
+
+use std::time::{Duration, Instant};
+
+use shared::db::Db;
+use shared::db::mail::{Attempt, AttemptOutcome, Decision, Letter, RecipientStatus, data_begins};
+use shared::queue::{Claim, Lost, Outcome, Verdict, WorkContext};
+
+use crate::circuit::Circuit;
+use crate::message::Composer;
+use crate::recipients::{Answer, Recipients};
+use crate::smtp::{Failure, Pool, Pooled, Reply, Session, Step};
+
+/// How soon a mail that met a dead relay is due again: the circuit, not the row, waits for the relay.
+const RELAY_DOWN: Duration = Duration::from_millis(500);
+
+/// What is to be written about a mail beside its status.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    /// The try, if one was made.
+    pub attempt: Option<Attempt>,
+    /// What was learned about recipients.
+    pub decisions: Vec<Decision>,
+}
+
+/// Sends mails.
+pub struct Mailer {
+    /// For the moment before `DATA`.
+    pub db: Db,
+    /// The relay.
+    pub pool: std::sync::Arc<Pool>,
+    /// Whether the relay is there.
+    pub circuit: std::sync::Arc<Circuit>,
+    /// Writes messages.
+    pub composer: Composer,
+}
+
+/// How a dialogue ended.
+enum End {
+    /// The relay took the message for those who are [`Answer::Accepted`].
+    Sent(Reply),
+    /// Nobody who was asked would have it now.
+    Nobody,
+    /// It did not come to a message, or the relay refused it.
+    Failed(Failure),
+    /// The message was under way when the connection was lost.
+    Unknown(Reply),
+    /// Its time passed meanwhile.
+    Expired,
+    /// The row is not ours any more, or nobody can say.
+    NotOurs(Lost),
+}
+
+/// What becomes of the connection.
+enum After {
+    Drop,
+    Keep { mid_dialogue: bool },
+}
+
+impl Mailer {
+    /// Delivers one mail, as far as it goes now.
+    pub async fn deliver(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Verdict<Note> {
+        if letter.expired {
+            return verdict(Outcome::Done("expired"), Note::default());
+        }
+        if !self.circuit.is_closed() {
+            return verdict(Outcome::Release, Note::default());
+        }
+        let begun = Instant::now();
+        let mut recipients = Recipients::of(letter);
+        let end = self.converse(cx, claim, letter, &mut recipients).await;
+        self.judge(end, recipients, begun.elapsed())
+    }
+
+    /// The dialogue, over a new connection if one from the pool turns out dead.
+    async fn converse(&self, cx: &WorkContext, claim: &Claim, letter: &Letter, recipients: &mut Recipients) -> End {
+        if recipients.open().next().is_none() {
+            return End::Nobody;
+        }
+        let mut pooled = self.pool.get().await;
+        loop {
+            let Pooled { mut session, reused } = match pooled {
+                Ok(pooled) => pooled,
+                Err(failure) => return End::Failed(failure),
+            };
+            let (end, after) = self.dialogue(cx, claim, letter, recipients, &mut session).await;
+            match after {
+                After::Keep { mid_dialogue } => self.pool.give_back(session, mid_dialogue).await,
+                After::Drop if reused && matches!(end, End::Failed(_)) => {
+                    // It may have died while it lay idle, or have served its time: nothing is known about the relay yet.
+                    recipients.ask_again();
+                    pooled = self.pool.connect().await;
+                    continue;
+                }
+                After::Drop => {}
+            }
+            return end;
+        }
+    }
+
+    async fn dialogue(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        letter: &Letter,
+        recipients: &mut Recipients,
+        session: &mut Session,
+    ) -> (End, After) {
+        if !session.smtp_utf8() {
+            recipients.refuse_non_ascii("the relay does not take non-ASCII addresses (SMTPUTF8, RFC 6531)");
+        }
+        if recipients.open().next().is_none() {
+            return (End::Nobody, After::Keep { mid_dialogue: false });
+        }
+        let message = match self.composer.compose(letter, &recipients.for_header(session.smtp_utf8())) {
+            Ok(message) => message,
+            Err(e) => {
+                let reply = Reply::new(Step::MailFrom, None, &format!("the message cannot be written: {e}"));
+                return (End::Failed(Failure::Permanent(reply)), After::Keep { mid_dialogue: false });
+            }
+        };
+        let utf8 = recipients.open().any(|r| !r.address.is_ascii());
+        if let Err(failure) = session.mail(self.composer.sender(), utf8, !message.is_ascii()).await {
+            return failed(failure);
+        }
+        for recipient in recipients.open_mut() {
+            recipient.answer = match session.rcpt(&recipient.parsed).await {
+                Ok(reply) => Answer::Accepted(reply),
+                Err(Failure::Transient(reply)) => Answer::PutOff(reply),
+                Err(Failure::Permanent(reply)) => Answer::Refused(reply),
+                Err(failure) => return failed(failure),
+            };
+        }
+        if !recipients.any_accepted() {
+            return (End::Nobody, After::Keep { mid_dialogue: true });
+        }
+        match self.data_begins(cx, claim, letter).await {
+            Ok(true) => {}
+            Ok(false) => return (End::Expired, After::Keep { mid_dialogue: true }),
+            Err(lost) => return (End::NotOurs(lost), After::Keep { mid_dialogue: true }),
+        }
+        if let Err(failure) = session.data().await {
+            return failed(failure);
+        }
+        match session.message(&message).await {
+            Ok(reply) => (End::Sent(reply), After::Keep { mid_dialogue: false }),
+            Err(Failure::Broken(reply)) => (End::Unknown(reply), After::Drop),
+            Err(failure) => failed(failure),
+        }
+    }
+
+    /// The fenced transaction right before `DATA`: the row is still ours, its time has not passed, and whoever finds it
+    /// after our death knows that the relay may have the mail.
+    async fn data_begins(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Result<bool, Lost> {
+        let mut tx = self.db.begin().await?;
+        cx.hold(&mut tx, claim).await?;
+        let begun = data_begins(&mut tx, letter.delivery_id).await?;
+        tx.commit().await?;
+        if cx.lease_valid() { Ok(begun) } else { Err(Lost::Lease) }
+    }
+
+    fn judge(&self, end: End, mut recipients: Recipients, took: Duration) -> Verdict<Note> {
+        let note = |outcome, reply: &Reply, decisions| Note {
+            attempt: Some(Attempt { outcome, smtp_code: reply.smtp_code(), detail: reply.to_string(), took }),
+            decisions,
+        };
+        let retry = |reply: &Reply| Outcome::Retry { error: reply.to_string(), after: None, counts: true };
+        let reply = match end {
+            End::Expired => return verdict(Outcome::Done("expired"), Note::default()),
+            End::NotOurs(Lost::Database(e)) => {
+                let error = format!("before DATA: {e}");
+                let outcome = Outcome::Retry { error, after: Some(RELAY_DOWN), counts: false };
+                return verdict(outcome, Note::default());
+            }
+            // Whoever has it now writes its history; the engine will find that our token is an old one.
+            End::NotOurs(Lost::Lease | Lost::Row) => return verdict(Outcome::Release, Note::default()),
+            End::Failed(Failure::Relay(reply)) => {
+                // One mail that is turned away while others are served is that mail's trouble, and counts.
+                let relay = reply.step < Step::MailFrom || !self.circuit.served_recently();
+                if relay {
+                    self.circuit.open(&reply);
+                }
+                let after = relay.then_some(RELAY_DOWN);
+                let outcome = Outcome::Retry { error: reply.to_string(), after, counts: !relay };
+                return verdict(outcome, note(AttemptOutcome::Retry, &reply, Vec::new()));
+            }
+            End::Failed(Failure::Broken(reply)) => {
+                return verdict(retry(&reply), note(AttemptOutcome::Retry, &reply, recipients.decisions(false)));
+            }
+            End::Unknown(reply) => {
+                return verdict(retry(&reply), note(AttemptOutcome::Unknown, &reply, recipients.decisions(false)));
+            }
+            End::Failed(Failure::Transient(reply)) => {
+                recipients.all_unsettled(&Answer::PutOff(reply.clone()));
+                reply
+            }
+            End::Failed(Failure::Permanent(reply)) => {
+                recipients.all_unsettled(&Answer::Refused(reply.clone()));
+                reply
+            }
+            End::Nobody => recipients.first_reply(),
+            End::Sent(reply) => reply,
+        };
+        self.circuit.served();
+        let decisions = recipients.decisions(true);
+        let sent_now = decisions.iter().any(|d| d.status == RecipientStatus::Accepted);
+        if let Some(put_off) = recipients.put_off() {
+            return verdict(retry(put_off), note(AttemptOutcome::Retry, put_off, decisions));
+        }
+        let outcome = if sent_now { AttemptOutcome::Sent } else { AttemptOutcome::Permanent };
+        if sent_now || recipients.accepted_before {
+            verdict(Outcome::Done("sent"), note(outcome, &reply, decisions))
+        } else {
+            verdict(Outcome::Dead { error: reply.to_string() }, note(outcome, &reply, decisions))
+        }
+    }
+}
+
+fn verdict(outcome: Outcome, note: Note) -> Verdict<Note> {
+    Verdict { outcome, note }
+}
+
+fn failed(failure: Failure) -> (End, After) {
+    let after = if failure.ends_connection() { After::Drop } else { After::Keep { mid_dialogue: true } };
+    (End::Failed(failure), after)
+}

@@ -1,0 +1,145 @@
+//! What a worker needs to send a mail.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::ids::DeliveryId;
+
+/// A mail that is to be sent now.
+#[derive(Clone)]
+pub struct Letter {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// What wrote it; may be of another build.
+    pub template_id: String,
+    /// When it was enqueued; the `Date` of every copy.
+    pub created_at: DateTime<Utc>,
+    /// Its time has passed, by the database's clock: it must not be sent.
+    pub expired: bool,
+    /// The subject, decoded.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+    /// All recipients, sorted by address.
+    pub recipients: Vec<Recipient>,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither contents, which may be a code, nor addresses.
+        f.debug_struct("Letter")
+            .field("delivery_id", &self.delivery_id)
+            .field("template_id", &self.template_id)
+            .finish()
+    }
+}
+
+/// Somebody a mail goes to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The address, as enqueued.
+    pub address: String,
+    /// What became of it.
+    pub status: RecipientStatus,
+}
+
+/// What became of a mail at one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RecipientStatus {
+    /// Not accepted, not refused: the next attempt asks again.
+    Undecided,
+    /// The relay took it.
+    Accepted,
+    /// The relay refused it for good.
+    Refused,
+}
+
+impl RecipientStatus {
+    /// As the column holds it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+        }
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        [Self::Undecided, Self::Accepted, Self::Refused].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// The letters of these deliveries, in their order. `Err`: what is there cannot be sent, with the reason.
+///
+/// # Errors
+/// The database's.
+pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Letter, String>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT d.delivery_id AS "id!: DeliveryId", d.template_id AS "template_id!", d.created_at AS "created_at!",
+                  coalesce(d.expires_at <= clock_timestamp(), false) AS "expired!",
+                  p.subject AS "subject?", p.body_text AS "body_text?", p.body_html AS "body_html?",
+                  r.addresses AS "addresses!", r.statuses AS "statuses!"
+             FROM mail_deliveries d
+             LEFT JOIN mail_payloads p USING (delivery_id)
+             CROSS JOIN LATERAL (
+               SELECT coalesce(array_agg(address ORDER BY address), '{}') AS addresses,
+                      coalesce(array_agg(status ORDER BY address), '{}') AS statuses
+                 FROM mail_recipients WHERE delivery_id = d.delivery_id) r
+            WHERE d.delivery_id = ANY ($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await?;
+    let mut found: std::collections::HashMap<Uuid, Result<Letter, String>> = rows
+        .into_iter()
+        .map(|row| {
+            let recipients = row.addresses.into_iter().zip(row.statuses).map(|(address, status)| {
+                let status =
+                    RecipientStatus::of(&status).ok_or_else(|| format!("unknown recipient status {status}"))?;
+                Ok(Recipient { address, status })
+            });
+            let letter = recipients.collect::<Result<Vec<_>, String>>().and_then(|recipients| {
+                let wiped = || "the payload was wiped".to_owned();
+                let (subject, text, html) = match (row.subject, row.body_text, row.body_html) {
+                    // A code that expired is not read any more, only laid to rest.
+                    _ if row.expired => Default::default(),
+                    (Some(subject), Some(text), Some(html)) => (subject, text, html),
+                    _ => return Err(wiped()),
+                };
+                Ok(Letter {
+                    delivery_id: row.id,
+                    template_id: row.template_id,
+                    created_at: row.created_at,
+                    expired: row.expired,
+                    subject,
+                    text,
+                    html,
+                    recipients,
+                })
+            });
+            (row.id.uuid(), letter)
+        })
+        .collect();
+    Ok(ids.iter().map(|id| found.remove(id).unwrap_or_else(|| Err("the delivery is gone".to_owned()))).collect())
+}
+
+/// Records that `DATA` begins now, unless the mail's time has passed meanwhile (`false`). The transaction must hold the
+/// row (SPEC §11: the moment before `DATA` is recorded).
+///
+/// # Errors
+/// The database's.
+pub async fn data_begins(conn: &mut PgConnection, id: DeliveryId) -> Result<bool, sqlx::Error> {
+    let begun = sqlx::query!(
+        "UPDATE mail_deliveries SET data_started_at = clock_timestamp()
+          WHERE delivery_id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())",
+        id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(begun.rows_affected() == 1)
+}
