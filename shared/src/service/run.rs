@@ -194,12 +194,12 @@ async fn serve<C: Group>(
         () = soft.cancelled() => tracing::info!("asked to stop while starting"),
     }
     lifecycle.on_shutdown("postgres pool", POOL_BUDGET, async move { db.close().await });
+    lifecycle.on_shutdown("telemetry", TELEMETRY_BUDGET, telemetry.shutdown(TELEMETRY_BUDGET));
 
     soft.cancelled().await;
     health.set_stopping();
     let outcome = lifecycle.run_to_end().await;
     tracing::info!(outcome = ?outcome, "stopped");
-    telemetry.shutdown(TELEMETRY_BUDGET).await;
     drop(ops);
     Ok(outcome)
 }
@@ -216,7 +216,8 @@ fn healthcheck(name: &'static str, source: Source) -> ExitCode {
 
 /// Prints every fault at once.
 fn faulty(name: &str, faults: &[Fault]) -> ExitCode {
-    let mut text = format!("{name}: the configuration has {} fault(s):\n", faults.len());
+    let many = if faults.len() == 1 { "a fault".to_owned() } else { format!("{} faults", faults.len()) };
+    let mut text = format!("{name}: the configuration has {many}:\n");
     for fault in faults {
         text.push_str(&format!("  {fault}\n"));
     }

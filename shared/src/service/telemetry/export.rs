@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::Context as _;
-use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{
+    MetricExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    WithTonicConfig as _,
+};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
@@ -26,10 +29,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn spans(config: &TelemetryConfig) -> anyhow::Result<Steady<SpanExporter>> {
     let builder = SpanExporter::builder();
     let inner = match (config.protocol, &config.endpoint) {
-        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_timeout(TIMEOUT).build(),
-        (OtlpProtocol::Grpc, Some(url)) => builder.with_tonic().with_timeout(TIMEOUT).with_endpoint(url).build(),
+        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
+        (OtlpProtocol::Grpc, Some(url)) => {
+            builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url).build()
+        }
         (OtlpProtocol::HttpProtobuf, url) => builder
             .with_http()
+            .with_retry_policy(retry())
             .with_protocol(Protocol::HttpBinary)
             .with_timeout(TIMEOUT)
             .with_endpoint(signal_url(url.as_deref(), "traces"))
@@ -42,16 +48,24 @@ pub(super) fn spans(config: &TelemetryConfig) -> anyhow::Result<Steady<SpanExpor
 pub(super) fn metrics(config: &TelemetryConfig) -> anyhow::Result<Steady<MetricExporter>> {
     let builder = MetricExporter::builder();
     let inner = match (config.protocol, &config.endpoint) {
-        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_timeout(TIMEOUT).build(),
-        (OtlpProtocol::Grpc, Some(url)) => builder.with_tonic().with_timeout(TIMEOUT).with_endpoint(url).build(),
+        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
+        (OtlpProtocol::Grpc, Some(url)) => {
+            builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url).build()
+        }
         (OtlpProtocol::HttpProtobuf, url) => builder
             .with_http()
+            .with_retry_policy(retry())
             .with_protocol(Protocol::HttpBinary)
             .with_timeout(TIMEOUT)
             .with_endpoint(signal_url(url.as_deref(), "metrics"))
             .build(),
     };
     Ok(Steady::new("metrics", inner.context("exporter of metrics")?))
+}
+
+/// One more try, soon: a process that ends must not wait for a collector that is away.
+fn retry() -> RetryPolicy {
+    RetryPolicy::recommended().with_max_retries(1)
 }
 
 /// The path of a signal below the collector's base URL (OTLP over HTTP).
