@@ -1,0 +1,298 @@
+//! The settings of the runtime-controller (reference 001 §4, SPEC §16).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use shared::service::config::{Group, Reader, parse};
+
+/// Which driver runs engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverKind {
+    /// Containers of a Docker daemon.
+    Docker,
+    /// Child processes on loopback, for a machine without Docker. No isolation.
+    Process,
+}
+
+/// How the platform's processes reach an engine's container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// By the container's name: for processes inside the engines' network.
+    Dns,
+    /// By the container's address: for processes on the host.
+    Ip,
+}
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullPolicy {
+    /// When the daemon does not have it.
+    IfMissing,
+    /// At every start.
+    Always,
+    /// Never: it must be there.
+    Never,
+}
+
+/// What the Docker driver is told.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// `BACKEND_DOCKER_HOST`.
+    pub host: String,
+    /// `BACKEND_DOCKER_NETWORK`.
+    pub network: String,
+    /// `BACKEND_ENGINE_ADDRESSING`.
+    pub addressing: Addressing,
+    /// `BACKEND_RUNTIME_IMAGE_PULL_POLICY`.
+    pub pull_policy: PullPolicy,
+    /// `BACKEND_RUNTIME_CONTAINER_LOG_DRIVER`.
+    pub log_driver: String,
+    /// `BACKEND_RUNTIME_CONTAINER_LOG_OPTS`.
+    pub log_opts: Vec<(String, String)>,
+    /// `BACKEND_RUNTIME_CONTAINER_CPU_QUOTA`, in processors.
+    pub cpus: f64,
+    /// `BACKEND_RUNTIME_CONTAINER_MEMORY`, in bytes.
+    pub memory: u64,
+    /// `BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT`.
+    pub pids: i64,
+    /// `BACKEND_RUNTIME_CONTAINER_STATE_MOUNT`.
+    pub state_mount: PathBuf,
+}
+
+/// The whole of it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `BACKEND_RUNTIME_DRIVER`.
+    pub driver: DriverKind,
+    /// `BACKEND_INSTANCE_ID`: whose containers are ours.
+    pub instance_id: String,
+    /// `BACKEND_GAME_STATE_ROOT`.
+    pub state_root: PathBuf,
+    /// For the Docker driver.
+    pub docker: DockerConfig,
+    /// `BACKEND_RUNTIME_STOP_GRACE_PERIOD`.
+    pub stop_grace: Duration,
+    /// `BACKEND_RUNTIME_WORKER_POOL_SIZE`: jobs, and as many turns, at once.
+    pub slots: usize,
+    /// `BACKEND_ENGINE_CALL_TIMEOUT`.
+    pub call_timeout: Duration,
+    /// `BACKEND_ENGINE_PROBE_TIMEOUT`.
+    pub probe_timeout: Duration,
+    /// `BACKEND_RUNTIME_RECONCILE_INTERVAL`.
+    pub reconcile_interval: Duration,
+    /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
+    pub sweeper_interval: Duration,
+    /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
+    pub pending_registration_ttl: Duration,
+    /// `BACKEND_RUNTIME_MIN_TURN_INTERVAL`.
+    pub min_turn_interval: Duration,
+    /// `BACKEND_RUNTIME_TURN_SPREAD`.
+    pub turn_spread: Duration,
+    /// `BACKEND_RETENTION_OPERATIONS`.
+    pub retention: Duration,
+    /// What has no variable: see [`Tuning`].
+    pub tuning: Tuning,
+}
+
+/// Limits that operators have had no reason to set; tests set them.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// How long a started engine may take until `/healthz` answers.
+    pub health_limit: Duration,
+    /// Failed attempts after which a job is given up.
+    pub job_attempts: u32,
+    /// Failed attempts after which a turn is given up and its game paused.
+    pub turn_attempts: u32,
+    /// Upper bound of the first retry's delay.
+    pub backoff_base: Duration,
+    /// Upper bound of any retry's delay.
+    pub backoff_cap: Duration,
+    /// How often running engines are looked after.
+    pub watch_interval: Duration,
+    /// How often the tables are scanned while wake-ups arrive.
+    pub scan_interval: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            health_limit: Duration::from_secs(60),
+            job_attempts: 4,
+            turn_attempts: 5,
+            backoff_base: Duration::from_millis(500),
+            backoff_cap: Duration::from_secs(15),
+            watch_interval: Duration::from_secs(2),
+            scan_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Group for Config {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Engine runtime");
+        let driver = r.optional(
+            "BACKEND_RUNTIME_DRIVER",
+            "docker",
+            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation).",
+            parse_driver,
+        );
+        let instance_id = r.optional("BACKEND_INSTANCE_ID", "galaxy", "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker daemon need different ones.", parse_label);
+        let state_root = r.required(
+            "BACKEND_GAME_STATE_ROOT",
+            "/var/lib/galaxy/games",
+            "Host directory with one state directory per game, mounted into its engine's container.",
+            parse::absolute_path,
+        );
+        let docker = DockerConfig {
+            host: r.optional("BACKEND_DOCKER_HOST", "unix:///var/run/docker.sock", "Docker daemon: `unix://…` or `tcp://…`.", parse_docker_host),
+            network: match driver {
+                DriverKind::Docker => r.required("BACKEND_DOCKER_NETWORK", "galaxy-engines", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", parse_label),
+                DriverKind::Process => r.maybe("BACKEND_DOCKER_NETWORK", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", "galaxy-engines", parse_label).unwrap_or_default(),
+            },
+            addressing: r.optional("BACKEND_ENGINE_ADDRESSING", "dns", "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' network.", parse_addressing),
+            pull_policy: r.optional("BACKEND_RUNTIME_IMAGE_PULL_POLICY", "if_missing", "When engine images are pulled: `if_missing`, `always`, `never`.", parse_pull_policy),
+            log_driver: r.optional("BACKEND_RUNTIME_CONTAINER_LOG_DRIVER", "json-file", "Docker log driver of engine containers.", parse::text),
+            log_opts: r.maybe("BACKEND_RUNTIME_CONTAINER_LOG_OPTS", "Comma-separated `key=value` pairs for the log driver. Unset, with `json-file`: max-size=10m,max-file=3.", "max-size=10m,max-file=3", parse::pairs).unwrap_or_default(),
+            cpus: r.optional("BACKEND_RUNTIME_CONTAINER_CPU_QUOTA", "2.0", "Processors that an engine may use.", parse::positive_float),
+            memory: r.optional("BACKEND_RUNTIME_CONTAINER_MEMORY", "512m", "Memory that an engine may use.", parse::size),
+            pids: r.optional("BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT", "256", "Processes and threads that an engine may have.", parse::positive),
+            state_mount: r.optional("BACKEND_RUNTIME_CONTAINER_STATE_MOUNT", "/var/lib/galaxy-game", "Where the state directory is mounted in an engine's container.", parse::absolute_path),
+        };
+        let stop_grace = r.optional(
+            "BACKEND_RUNTIME_STOP_GRACE_PERIOD",
+            "10s",
+            "Time between SIGTERM and SIGKILL when an engine is stopped.",
+            parse::duration,
+        );
+        let slots = r.optional(
+            "BACKEND_RUNTIME_WORKER_POOL_SIZE",
+            "4",
+            "Runtime jobs worked at once by this process, and as many turns.",
+            parse::positive,
+        );
+        r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
+        let reconcile_interval = r.optional(
+            "BACKEND_RUNTIME_RECONCILE_INTERVAL",
+            "60s",
+            "How often the daemon's containers and the records are compared.",
+            parse::positive_duration,
+        );
+        let min_turn_interval = r.optional(
+            "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
+            "60s",
+            "Shortest distance between two turns of a game that is accepted.",
+            parse::duration,
+        );
+        let turn_spread = r.optional(
+            "BACKEND_RUNTIME_TURN_SPREAD",
+            "0s",
+            "Games of the same schedule are spread over this time, each with a stable offset.",
+            parse::duration,
+        );
+        let retention = r.optional(
+            "BACKEND_RETENTION_OPERATIONS",
+            "90d",
+            "Age at which finished jobs and entries of the operations log are removed; 0 keeps them.",
+            parse::duration,
+        );
+        r.section("Engine calls");
+        let call_timeout = r.optional(
+            "BACKEND_ENGINE_CALL_TIMEOUT",
+            "60s",
+            "Limit of one write to an engine: init, turn, banish, command, order.",
+            parse::positive_duration,
+        );
+        let probe_timeout = r.optional(
+            "BACKEND_ENGINE_PROBE_TIMEOUT",
+            "5s",
+            "Limit of one read from an engine: status, report, healthz.",
+            parse::positive_duration,
+        );
+        r.section("Lobby");
+        let sweeper_interval = r.optional(
+            "BACKEND_LOBBY_SWEEPER_INTERVAL",
+            "60s",
+            "How often enrolments that ended are closed and lapsed race names released.",
+            parse::positive_duration,
+        );
+        let pending_registration_ttl = r.optional(
+            "BACKEND_LOBBY_PENDING_REGISTRATION_TTL",
+            "720h",
+            "How long a finished game's race names may be registered.",
+            parse::positive_duration,
+        );
+        Self {
+            driver,
+            instance_id,
+            state_root,
+            docker,
+            stop_grace,
+            slots,
+            call_timeout,
+            probe_timeout,
+            reconcile_interval,
+            sweeper_interval,
+            pending_registration_ttl,
+            min_turn_interval,
+            turn_spread,
+            retention,
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+fn parse_driver(value: &str) -> Result<DriverKind, String> {
+    parse::one_of(value, &[("docker", DriverKind::Docker), ("process", DriverKind::Process)])
+}
+
+fn parse_addressing(value: &str) -> Result<Addressing, String> {
+    parse::one_of(value, &[("dns", Addressing::Dns), ("ip", Addressing::Ip)])
+}
+
+fn parse_pull_policy(value: &str) -> Result<PullPolicy, String> {
+    let words = [("if_missing", PullPolicy::IfMissing), ("always", PullPolicy::Always), ("never", PullPolicy::Never)];
+    parse::one_of(value, &words)
+}
+
+fn parse_docker_host(value: &str) -> Result<String, String> {
+    if ["unix://", "tcp://", "http://"]
+        .iter()
+        .any(|scheme| value.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+    {
+        Ok(value.to_owned())
+    } else {
+        Err(format!("{value:?} is neither unix://… nor tcp://…"))
+    }
+}
+
+/// What Docker takes as a name or a label's value without surprises.
+fn parse_label(value: &str) -> Result<String, String> {
+    let sound = (1..=128).contains(&value.len())
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+        && value.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+    if sound { Ok(value.to_owned()) } else { Err(format!("{value:?} is not 1 to 128 letters, digits, '_', '.', '-'")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_parses() {
+        let config = Config::read(&mut Reader::describe("runtime-controller"));
+        assert_eq!(config.driver, DriverKind::Docker);
+        assert_eq!(config.docker.memory, 512 * 1024 * 1024);
+        assert_eq!(config.pending_registration_ttl, Duration::from_secs(30 * 24 * 3600));
+        assert!(config.docker.log_opts.is_empty());
+    }
+
+    #[test]
+    fn names_and_hosts_are_checked() {
+        assert!(parse_label("galaxy-1.x_y").is_ok());
+        for bad in ["", "-a", "a b", "a/b", "ä"] {
+            assert!(parse_label(bad).is_err(), "{bad}");
+        }
+        assert!(parse_docker_host("unix:///x").is_ok() && parse_docker_host("tcp://h:1").is_ok());
+        assert!(parse_docker_host("/x").is_err() && parse_docker_host("unix://").is_err());
+    }
+}
