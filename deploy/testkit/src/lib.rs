@@ -32,6 +32,7 @@ pub mod process;
 pub mod proxy;
 mod schema;
 mod spawn;
+pub mod stack;
 pub mod wait;
 
 pub use db::TestDb;

@@ -1,0 +1,157 @@
+//! One process of the stack: launched, watched, killed, launched again with the same settings.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::environment::Environment;
+use super::{Ports, StackConfig, Summary, wait_for_http};
+use crate::process::{Proc, ProcConfig};
+
+/// One of the four processes.
+pub struct Member {
+    name: &'static str,
+    replica: usize,
+    config: ProcConfig,
+    addresses: String,
+    ops: String,
+    /// Left on purpose: a process that is not there then has not fallen.
+    expected_down: bool,
+    process: Option<Proc>,
+}
+
+impl Member {
+    pub(crate) fn new(
+        config: &StackConfig,
+        environment: &Environment,
+        name: &'static str,
+        replica: usize,
+        ports: &Ports,
+        summary: &mut Summary,
+    ) -> Result<Member> {
+        let ops_port = ports.take(9100 + u16::try_from(summary.ops.len()).context("too many processes")?);
+        let ops = format!("http://127.0.0.1:{ops_port}");
+        // Workers are spread over the hubs.
+        let hub = summary.grpc.get(replica % summary.grpc.len().max(1)).cloned().unwrap_or_default();
+        let mut proc = ProcConfig::bin(name)
+            .envs(environment.of(config, name, &hub))
+            .env("BACKEND_OPS_LISTEN_ADDR", format!("127.0.0.1:{ops_port}"))
+            .log(config.dir.join(format!("logs/{name}-{replica}.log")));
+        let mut addresses = ops.clone();
+        if name == "api-server" {
+            let (rest, grpc) = (ports.take(8080 + 10 * u16::try_from(replica)?), ports.take(8081 + 10 * u16::try_from(replica)?));
+            proc = proc.env("BACKEND_HTTP_LISTEN_ADDR", format!("127.0.0.1:{rest}"));
+            proc = proc.env("BACKEND_GRPC_PUSH_LISTEN_ADDR", format!("127.0.0.1:{grpc}"));
+            summary.rest.push(format!("http://127.0.0.1:{rest}"));
+            summary.grpc.push(format!("http://127.0.0.1:{grpc}"));
+            addresses = format!("REST http://127.0.0.1:{rest}, gRPC 127.0.0.1:{grpc}, probes {ops}");
+        }
+        summary.ops.push((format!("{name}-{replica}"), ops.clone()));
+        Ok(Member { name, replica, config: proc, addresses, ops, expected_down: true, process: None })
+    }
+
+    /// The binary's name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Which of its replicas.
+    pub fn replica(&self) -> usize {
+        self.replica
+    }
+
+    /// Name and replica.
+    pub fn label(&self) -> String {
+        format!("{}-{}", self.name, self.replica)
+    }
+
+    /// Where it listens, for people.
+    pub fn addresses(&self) -> &str {
+        &self.addresses
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn launch(&mut self) -> Result<()> {
+        self.process = Some(Proc::start(self.config.clone())?);
+        self.expected_down = false;
+        Ok(())
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it ends or does not get ready, with the end of its log.
+    pub async fn wait_ready(&mut self, _deadline: Duration) -> Result<()> {
+        let label = self.label();
+        let process = self.process.as_mut().with_context(|| format!("{label} is not started"))?;
+        wait_for_http(process, &format!("{}/readyz", self.ops)).await
+    }
+
+    /// SIGKILL.
+    pub fn kill9(&mut self) {
+        self.expected_down = true;
+        if let Some(mut process) = self.process.take() {
+            process.kill9();
+        }
+    }
+
+    /// SIGTERM; [`Member::wait_stopped`] waits.
+    pub fn terminate(&mut self) {
+        self.expected_down = true;
+        if let Some(process) = &mut self.process {
+            process.terminate();
+        }
+    }
+
+    /// Waits until it has ended after SIGTERM.
+    ///
+    /// # Errors
+    /// When it takes longer, or does not end with success.
+    pub async fn wait_stopped(&mut self, deadline: Duration) -> Result<()> {
+        let label = self.label();
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        let started = Instant::now();
+        let status = process.wait_exit(deadline).await?;
+        if !status.success() {
+            bail!("{label} ended badly ({status}) after {:?}:\n{}", started.elapsed(), process.tail(30));
+        }
+        Ok(())
+    }
+
+    /// How it fell, if it did.
+    pub(crate) fn fallen(&mut self) -> Option<String> {
+        let label = self.label();
+        if self.expected_down {
+            return None;
+        }
+        let process = self.process.as_mut()?;
+        let status = process.try_exit()?;
+        Some(format!("{label} ended by itself ({status}):\n{}", process.tail(30)))
+    }
+
+    /// Its process, while it runs.
+    pub fn process(&mut self) -> Option<&mut Proc> {
+        self.process.as_mut()
+    }
+
+    /// Base URL of its probes and metrics.
+    pub fn ops(&self) -> &str {
+        &self.ops
+    }
+}
+
+/// Ends engines that the process driver started below this directory and that still live: the driver leaves them running
+/// on purpose, so that a controller can come back to them.
+pub(crate) fn end_engine_processes(games: &std::path::Path) {
+    let wanted = format!("GALAXY_STATE_DIR={}", games.display());
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environment.split(|b| *b == 0).any(|var| var.starts_with(wanted.as_bytes())) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The whole platform on one machine: Postgres, mail catcher, container driver, migrations and the four processes, each a
+//! real process of its own. `cargo xtask up` and the end-to-end tests stand on it.
+
+mod docker;
+mod environment;
+mod member;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+pub use docker::{Docker, engine_binary};
+pub use member::Member;
+pub use summary::Summary;
+
+use crate::process::{Proc, ProcConfig, free_port};
+use crate::{PostgresConfig, PostgresServer, StopMode};
+use environment::Environment;
+
+/// The processes of which there may be any number, in the order in which they are started.
+pub const PROCESSES: [&str; 4] = ["api-server", "mail-worker", "notify-worker", "runtime-controller"];
+
+/// The version label under which the reference engine is registered.
+pub const ENGINE_VERSION: &str = "1.0.0";
+
+/// What runs the engines.
+#[derive(Debug, Clone)]
+pub enum Driver {
+    /// Containers on this daemon.
+    Docker(Docker),
+    /// Child processes on loopback, for a machine without Docker.
+    Process,
+}
+
+/// How a stack is set up.
+#[derive(Debug, Clone)]
+pub struct StackConfig {
+    /// Everything that the stack writes stands below: database, logs, game states, mails, `stack.json`.
+    pub dir: PathBuf,
+    /// How many of each of the four processes.
+    pub replicas: usize,
+    /// What runs the engines.
+    pub driver: Driver,
+    /// Whose containers are whose on a shared daemon.
+    pub instance: String,
+    /// Prefer the ports of SPEC §2 where they are free.
+    pub usual_ports: bool,
+    /// Keep the database over restarts, with commits flushed.
+    pub durable: bool,
+    /// Further settings for every process.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A running stack. Ended by [`Stack::stop`]; dropped, its processes are killed.
+pub struct Stack {
+    config: StackConfig,
+    summary: Summary,
+    members: Vec<Member>,
+    catcher: Proc,
+    postgres: PostgresServer,
+}
+
+impl Stack {
+    /// Starts everything, telling `progress` each step.
+    ///
+    /// # Errors
+    /// What failed, with the end of its log.
+    pub async fn start(config: StackConfig, mut progress: impl FnMut(&str)) -> Result<Stack> {
+        for sub in ["logs", "games"] {
+            std::fs::create_dir_all(config.dir.join(sub)).with_context(|| format!("make {}/{sub}", config.dir.display()))?;
+        }
+        progress("Postgres: a private server, on loopback");
+        let postgres_config = PostgresConfig { durable: config.durable, ..PostgresConfig::persistent(config.dir.join("postgres")) };
+        let postgres = tokio::task::spawn_blocking(move || PostgresServer::start(postgres_config)).await??;
+        create_database(&postgres).await?;
+
+        progress("Mail catcher: SMTP with STARTTLS, and a page to read the mail");
+        let ports = Ports { usual: config.usual_ports };
+        let (smtp, mail_page) = (ports.take(1025), ports.take(8025));
+        let ca_file = config.dir.join("mail-ca.pem");
+        let mut catcher = Proc::start(
+            ProcConfig::bin("mail-catcher")
+                .arg("--smtp")
+                .arg(format!("127.0.0.1:{smtp}"))
+                .arg("--http")
+                .arg(format!("127.0.0.1:{mail_page}"))
+                .arg("--tls-mode")
+                .arg("starttls")
+                .arg("--ca-out")
+                .arg(&ca_file)
+                .arg("--store")
+                .arg(config.dir.join("mails"))
+                .log(config.dir.join("logs/mail-catcher.log")),
+        )?;
+        wait_for_http(&mut catcher, &format!("http://127.0.0.1:{mail_page}/api/messages")).await?;
+
+        let image = match &config.driver {
+            Driver::Docker(docker) => {
+                progress("Engine: an image from the static binary, and an internal network");
+                docker.prepare(&config.instance)?
+            }
+            Driver::Process => {
+                progress("Engine: NO CONTAINERS. Engines run as plain child processes on loopback; this is for laptops, not for production");
+                engine_binary()?.display().to_string()
+            }
+        };
+        let environment = Environment::new(&config, &postgres.dsn("galaxy"), smtp, &ca_file);
+        let mut summary = Summary::new(&config, &environment, image, mail_page, smtp);
+
+        progress("Migrations");
+        migrate(&config, &environment).await?;
+
+        let mut members = Vec::new();
+        for name in PROCESSES {
+            for replica in 0..config.replicas {
+                let member = Member::new(&config, &environment, name, replica, &ports, &mut summary)?;
+                progress(&format!("{} on {}", member.label(), member.addresses()));
+                members.push(member);
+            }
+        }
+        let mut stack = Stack { config, summary, members, catcher, postgres };
+        for member in &mut stack.members {
+            member.launch()?;
+        }
+        for member in &mut stack.members {
+            member.wait_ready(Duration::from_secs(60)).await?;
+        }
+        stack.summary.write(&stack.config.dir.join("stack.json"))?;
+        progress("All processes are ready");
+        Ok(stack)
+    }
+
+    /// Where everything is, with every credential.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &StackConfig {
+        &self.config
+    }
+
+    /// The `replica`-th process of this name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn member(&mut self, name: &str, replica: usize) -> &mut Member {
+        self.members.iter_mut().find(|m| m.name() == name && m.replica() == replica).unwrap_or_else(|| panic!("no {name} {replica}"))
+    }
+
+    /// Every process.
+    pub fn members(&mut self) -> &mut [Member] {
+        &mut self.members
+    }
+
+    /// The database server, for tests that restart it.
+    pub fn postgres(&mut self) -> &mut PostgresServer {
+        &mut self.postgres
+    }
+
+    /// The first process that has ended though nobody asked it to.
+    pub fn fallen(&mut self) -> Option<String> {
+        self.members.iter_mut().find_map(Member::fallen)
+    }
+
+    /// Ends every process with SIGTERM, then what it stood on, and removes our containers.
+    ///
+    /// # Errors
+    /// The first process that did not end well; the rest is ended all the same.
+    pub async fn stop(mut self, mut progress: impl FnMut(&str)) -> Result<()> {
+        progress("Stopping the processes");
+        let mut first_fault = None;
+        for member in &mut self.members {
+            member.terminate();
+        }
+        for member in &mut self.members {
+            if let Err(fault) = member.wait_stopped(Duration::from_secs(40)).await {
+                first_fault.get_or_insert(fault);
+            }
+        }
+        self.catcher.terminate();
+        let _ = self.catcher.wait_exit(Duration::from_secs(5)).await;
+        clean_engines(&self.config);
+        progress("Stopping Postgres");
+        tokio::task::spawn_blocking(move || self.postgres.stop(StopMode::Fast)).await??;
+        first_fault.map_or(Ok(()), Err)
+    }
+}
+
+/// Removes the engines that a stack of this configuration started and nothing else.
+pub fn clean_engines(config: &StackConfig) {
+    match &config.driver {
+        Driver::Docker(docker) => docker.clean(&config.instance),
+        Driver::Process => member::end_engine_processes(&config.dir.join("games")),
+    }
+}
+
+/// Ports: the usual one where it is wanted and free, else any free one.
+pub(crate) struct Ports {
+    usual: bool,
+}
+
+impl Ports {
+    pub(crate) fn take(&self, usual: u16) -> u16 {
+        let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if self.usual && free(usual) { usual } else { free_port() }
+    }
+}
+
+async fn create_database(postgres: &PostgresServer) -> Result<()> {
+    use sqlx::Connection as _;
+    let mut conn = sqlx::PgConnection::connect(&postgres.dsn("postgres")).await.context("connect to the private Postgres")?;
+    let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'galaxy')").fetch_one(&mut conn).await?;
+    if !there {
+        sqlx::raw_sql("CREATE DATABASE galaxy").execute(&mut conn).await?;
+    }
+    conn.close().await?;
+    Ok(())
+}
+
+async fn migrate(config: &StackConfig, environment: &Environment) -> Result<()> {
+    let mut migrate = Proc::start(ProcConfig::bin("migrate").envs(environment.postgres()).log(config.dir.join("logs/migrate.log")))?;
+    let status = migrate.wait_exit(Duration::from_secs(60)).await?;
+    if !status.success() {
+        bail!("migrate failed ({status}):\n{}", migrate.tail(40));
+    }
+    Ok(())
+}
+
+/// Waits until a URL answers 2xx; fails at once when the process ends.
+pub(crate) async fn wait_for_http(process: &mut Proc, url: &str) -> Result<()> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
+    let end = Instant::now() + Duration::from_secs(60);
+    let mut last = String::new();
+    while Instant::now() < end {
+        if let Some(status) = process.try_exit() {
+            bail!("{} ended ({status}):\n{}", process.name(), process.tail(40));
+        }
+        match client.get(url).send().await {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) => last = response.text().await.unwrap_or_default(),
+            Err(error) => last = error.to_string(),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bail!("{} did not get ready: {last}\n{}", process.name(), process.tail(40))
+}
+
+/// A short, stable name for a directory: stacks of two checkouts on one daemon stay apart.
+pub fn instance_of(dir: &Path) -> String {
+    let hash = dir.to_string_lossy().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    format!("dev-{:08x}", hash & 0xffff_ffff)
+}
