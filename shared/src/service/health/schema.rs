@@ -31,10 +31,22 @@ impl SchemaGate {
         Self(gate)
     }
 
+    /// A gate that follows a channel, for a worker that has further reasons not to claim.
+    #[must_use]
+    pub fn following(open: watch::Receiver<bool>) -> Self {
+        Self(open)
+    }
+
     /// Whether the schema fits, as of the last look.
     #[must_use]
     pub fn is_open(&self) -> bool {
         *self.0.borrow()
+    }
+
+    /// The same as a channel.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<bool> {
+        self.0.clone()
     }
 
     /// Waits until the schema fits.
