@@ -1,1 +1,379 @@
-//! (being written)
+//! Writing down what came of the work: in batches, by key and token, together with the queue's own record.
+
+use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use sqlx::{Connection as _, PgConnection, Row as _};
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
+    backoff::{Reconnect, full_jitter},
+    engine::{Engine, RECONNECT_CAP, STATEMENT_LIMIT, bounded, is_transient},
+    metrics,
+    sql::Kind,
+    work::{Bundle, Report, Reported},
+};
+use crate::{random::Random, service::lifecycle::panic_message};
+
+/// Rows of one finish, give or take the last call's.
+const BATCH: usize = 512;
+
+/// The first finish is written at once; those that follow within this time are gathered.
+const WINDOW: Duration = Duration::from_millis(5);
+
+/// What is left after the hard stop for handing rows back.
+const LAST_WORDS: Duration = Duration::from_millis(800);
+
+/// One row of the finish statement.
+struct Row {
+    id: Uuid,
+    token: i64,
+    kind: Kind,
+    status: &'static str,
+    delay: Option<f64>,
+    at: Option<DateTime<Utc>>,
+    failed: i32,
+    error: Option<String>,
+    suspect: bool,
+    claimed_at: Instant,
+}
+
+/// A batch, ready to be written as often as it takes.
+struct Prepared<N> {
+    rows: Vec<Row>,
+    finished: Vec<Finished<N>>,
+    released: Vec<Finished<N>>,
+    interrupted: Vec<Rescued>,
+}
+
+/// Which rows still were ours, and in how many seconds those that are due again are due.
+type Matched = HashMap<Uuid, Option<f64>>;
+
+impl<Q: Queue> Engine<Q> {
+    /// Runs until every sender is gone and everything that was sent is written.
+    pub(super) async fn finish_loop(self: Arc<Self>, mut bundles: UnboundedReceiver<Bundle<Q::Note>>) {
+        let mut last: Option<Instant> = None;
+        while let Some(first) = bundles.recv().await {
+            if let Some(last) = last {
+                sleep(WINDOW.saturating_sub(last.elapsed())).await;
+            }
+            let (mut reports, mut rooms) = (first.reports, vec![first._room]);
+            while reports.len() < BATCH
+                && let Ok(next) = bundles.try_recv()
+            {
+                reports.extend(next.reports);
+                rooms.push(next._room);
+            }
+            last = Some(Instant::now());
+            let ids: Vec<Uuid> = reports.iter().map(|r| r.claim.id).collect();
+            self.settle(reports).await;
+            self.flags.let_go(ids);
+            drop(rooms);
+            self.flags.freed.notify_one();
+        }
+    }
+
+    async fn settle(&self, reports: Vec<Report<Q::Note>>) {
+        let mut all = self.prepare(reports);
+        match self.persist(&mut all, true).await {
+            Ok(()) => {}
+            Err(error) => {
+                // One bad record must not take the others' with it.
+                if all.rows.len() > 1 {
+                    tracing::warn!(queue = self.name(), error, "a batch could not be recorded: trying row by row");
+                }
+                for mut one in all.split() {
+                    let Err(error) = self.persist(&mut one, true).await else { continue };
+                    tracing::error!(queue = self.name(), error, row_id = ?one.rows.first().map(|r| r.id),
+                        "an outcome could not be recorded: the row is retried");
+                    one.spoil(&format!("recording the outcome failed: {error}"), self);
+                    if let Err(error) = self.persist(&mut one, false).await {
+                        tracing::error!(queue = self.name(), error, "nor could the retry: left to the row's deadline");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes until it is written. While Postgres is away the rows stay ours by their tokens, whatever becomes of the
+    /// lease: a finish that comes late either still matches, or is stale and changes nothing. So nothing that was done is
+    /// forgotten for an outage; the slots stay taken meanwhile, and memory stays bounded.
+    async fn persist(&self, batch: &mut Prepared<Q::Note>, record: bool) -> Result<(), String> {
+        let hard = self.deps.lifecycle.hard();
+        let mut reconnect = Reconnect::new(self.deps.random.clone(), RECONNECT_CAP);
+        let mut failing = false;
+        loop {
+            let written = tokio::select! {
+                biased;
+                written = self.try_write(batch, record) => written,
+                () = async { hard.cancelled().await; sleep(LAST_WORDS).await } => {
+                    tracing::warn!(queue = self.name(), rows = batch.rows.len(), "finishes are abandoned: out of time");
+                    return Ok(());
+                }
+            };
+            match written {
+                Ok(matched) => {
+                    if failing {
+                        tracing::info!(queue = self.name(), "finishes are written again");
+                    }
+                    self.committed(batch, &matched);
+                    return Ok(());
+                }
+                Err(Trouble::Away(error)) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, queue = self.name(), "finishes cannot be written yet");
+                    }
+                    tokio::select! { () = sleep(reconnect.pause()) => {}, () = hard.cancelled() => sleep(LAST_WORDS / 8).await }
+                }
+                Err(Trouble::Broken(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn try_write(&self, batch: &mut Prepared<Q::Note>, record: bool) -> Result<Matched, Trouble> {
+        let mut conn = self.deps.db.acquire().await.map_err(trouble)?;
+        let written = timeout(STATEMENT_LIMIT, self.write(&mut conn, batch, record)).await;
+        match written {
+            Ok(Err(Trouble::Broken(error))) => {
+                // Perhaps it panicked in the middle of a statement.
+                conn.close_on_drop();
+                Err(Trouble::Broken(error))
+            }
+            Ok(written) => written,
+            Err(elapsed) => match bounded::<()>(Err(elapsed), conn) {
+                Ok(()) => Err(Trouble::Broken("no result".to_owned())),
+                Err(error) => Err(Trouble::Away(error)),
+            },
+        }
+    }
+
+    async fn write(
+        &self,
+        conn: &mut PgConnection,
+        batch: &mut Prepared<Q::Note>,
+        record: bool,
+    ) -> Result<Matched, Trouble> {
+        let mut tx = conn.begin().await.map_err(trouble)?;
+        let matched = self.update(&mut tx, &batch.rows).await.map_err(trouble)?;
+        let (finished, interrupted) = batch.ours(&matched);
+        if record && !finished.is_empty() {
+            let recording = AssertUnwindSafe(async { self.queue.record(&mut tx, finished).await }).catch_unwind();
+            recording.await.map_err(|panic| panicked(panic.as_ref()))?.map_err(trouble)?;
+        }
+        if record && !interrupted.is_empty() {
+            let recording = AssertUnwindSafe(async { self.queue.rescued(&mut tx, interrupted).await }).catch_unwind();
+            recording.await.map_err(|panic| panicked(panic.as_ref()))?.map_err(trouble)?;
+        }
+        tx.commit().await.map_err(trouble)?;
+        Ok(matched)
+    }
+
+    async fn update(&self, conn: &mut PgConnection, rows: &[Row]) -> Result<Matched, sqlx::Error> {
+        let each = rows.iter();
+        let updated = self
+            .sql
+            .finish
+            .query()
+            .bind(each.clone().map(|r| r.id).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.token).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.kind as i16).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.status).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.delay).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.at).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.failed).collect::<Vec<_>>())
+            .bind(each.clone().map(|r| r.error.as_deref()).collect::<Vec<_>>())
+            .bind(each.map(|r| r.suspect).collect::<Vec<_>>())
+            .fetch_all(conn)
+            .await?;
+        updated.iter().map(|row| Ok((row.try_get("id")?, row.try_get("due_in")?))).collect()
+    }
+
+    /// Numbers, log lines and wake-ups, once it is certain.
+    fn committed(&self, batch: &mut Prepared<Q::Note>, matched: &Matched) {
+        let (name, meters) = (self.name(), metrics::engine());
+        if matched.len() < batch.rows.len() {
+            meters.stale(name, batch.rows.len() - matched.len());
+        }
+        for row in batch.rows.iter().filter(|r| matched.contains_key(&r.id)) {
+            meters.finished(name, row.kind.label(), row.claimed_at.elapsed());
+            match row.kind {
+                Kind::Dead => {
+                    meters.dead(name, self.spec().dead);
+                    tracing::error!(queue = name, row_id = %row.id, error = row.error, "dead letter");
+                }
+                Kind::Retry => tracing::warn!(queue = name, row_id = %row.id, error = row.error,
+                    delay_seconds = row.delay, counted = row.failed > 0, "to be tried again"),
+                Kind::Interrupt => meters.rescued(name, "interrupted"),
+                Kind::Done | Kind::Again | Kind::Release => {}
+            }
+        }
+        let given_back =
+            batch.rows.iter().any(|r| matches!(r.kind, Kind::Release | Kind::Interrupt) && matched.contains_key(&r.id));
+        if given_back {
+            // They keep their due time, which is below the watermark.
+            self.flags.demand_sweep();
+            self.deps.waker.wake(self.spec().topic);
+            self.flags.poke.notify_one();
+        }
+        let soonest = matched.values().flatten().copied().reduce(f64::min);
+        if let Some(seconds) = soonest {
+            self.flags.hint(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+        }
+        let (finished, _) = batch.ours(matched);
+        if !finished.is_empty() {
+            self.queue.after_commit(finished);
+        }
+    }
+
+    fn prepare(&self, reports: Vec<Report<Q::Note>>) -> Prepared<Q::Note> {
+        let mut batch =
+            Prepared { rows: Vec::new(), finished: Vec::new(), released: Vec::new(), interrupted: Vec::new() };
+        for report in reports {
+            batch.add(report, self);
+        }
+        // In one order everywhere, so that two finishes cannot wait for each other.
+        batch.rows.sort_by_key(|r| r.id);
+        batch
+    }
+}
+
+enum Trouble {
+    Away(sqlx::Error),
+    Broken(String),
+}
+
+fn trouble(error: sqlx::Error) -> Trouble {
+    if is_transient(&error) { Trouble::Away(error) } else { Trouble::Broken(error.to_string()) }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Trouble {
+    Trouble::Broken(format!("it panicked: {}", panic_message(panic)))
+}
+
+impl<N> Prepared<N> {
+    fn add<Q: Queue<Note = N>>(&mut self, report: Report<N>, engine: &Engine<Q>) {
+        let Report { claim, claimed_at, result } = report;
+        let mut row = Row {
+            id: claim.id,
+            token: claim.token,
+            kind: Kind::Retry,
+            status: "retrying",
+            delay: None,
+            at: None,
+            failed: 0,
+            error: None,
+            suspect: false,
+            claimed_at,
+        };
+        let (outcome, note) = match result {
+            Reported::Decided { outcome, note } => (outcome, note),
+            Reported::Suspected(error) => {
+                row.suspect = true;
+                (Outcome::Retry { error, after: None, counts: false }, None)
+            }
+            Reported::Interrupted(why) => {
+                row.kind = Kind::Interrupt;
+                row.delay = Some(0.0);
+                row.error = Some(why.to_owned());
+                let (id, attempt_no, error) = (claim.id, claim.attempt_no, why.to_owned());
+                self.interrupted.push(Rescued { id, attempt_no, cause: Cause::Interrupted, fate: Fate::Due, error });
+                self.rows.push(row);
+                return;
+            }
+        };
+        let settled = row.apply(outcome, claim.failures, &engine.settings, engine.spec().dead, &engine.deps.random);
+        let done = Finished { claim, settled, note };
+        if row.kind == Kind::Release {
+            self.released.push(done)
+        } else {
+            self.finished.push(done)
+        }
+        self.rows.push(row);
+    }
+
+    /// The part that still was ours.
+    fn ours(&mut self, matched: &Matched) -> (&[Finished<N>], &[Rescued]) {
+        self.finished.sort_by_key(|f| (!matched.contains_key(&f.claim.id), f.claim.id));
+        self.interrupted.sort_by_key(|r| (!matched.contains_key(&r.id), r.id));
+        let finished = self.finished.partition_point(|f| matched.contains_key(&f.claim.id));
+        let interrupted = self.interrupted.partition_point(|r| matched.contains_key(&r.id));
+        (self.finished.split_at(finished).0, self.interrupted.split_at(interrupted).0)
+    }
+
+    fn split(self) -> Vec<Self> {
+        let mut finished: HashMap<Uuid, _> = self.finished.into_iter().map(|f| (f.claim.id, f)).collect();
+        let mut released: HashMap<Uuid, _> = self.released.into_iter().map(|f| (f.claim.id, f)).collect();
+        let mut interrupted: HashMap<Uuid, _> = self.interrupted.into_iter().map(|r| (r.id, r)).collect();
+        let rows = self.rows.into_iter();
+        rows.map(|row| Self {
+            finished: finished.remove(&row.id).into_iter().collect(),
+            released: released.remove(&row.id).into_iter().collect(),
+            interrupted: interrupted.remove(&row.id).into_iter().collect(),
+            rows: vec![row],
+        })
+        .collect()
+    }
+
+    /// The outcome cannot be recorded: it becomes a failure that counts.
+    fn spoil<Q: Queue<Note = N>>(&mut self, error: &str, engine: &Engine<Q>) {
+        let failures: HashMap<Uuid, i32> = self.finished.iter().map(|f| (f.claim.id, f.claim.failures)).collect();
+        for row in &mut self.rows {
+            let outcome = Outcome::Retry { error: error.to_owned(), after: None, counts: true };
+            let failures = failures.get(&row.id).copied().unwrap_or(0);
+            row.apply(outcome, failures, &engine.settings, engine.spec().dead, &engine.deps.random);
+        }
+        self.finished.clear();
+    }
+}
+
+impl Row {
+    /// Applies budget and backoff.
+    fn apply(
+        &mut self,
+        outcome: Outcome,
+        failures: i32,
+        settings: &Settings,
+        dead: &'static str,
+        random: &Random,
+    ) -> Settled {
+        (self.delay, self.at, self.failed) = (None, None, 0);
+        match outcome {
+            Outcome::Done(status) => {
+                (self.kind, self.status) = (Kind::Done, status);
+                Settled::Done(status)
+            }
+            Outcome::Again { status, at } => {
+                (self.kind, self.status, self.at) = (Kind::Again, status, Some(at));
+                Settled::Again
+            }
+            Outcome::Release => {
+                self.kind = Kind::Release;
+                Settled::Released
+            }
+            Outcome::Dead { error } => {
+                (self.kind, self.status, self.failed) = (Kind::Dead, dead, 1);
+                self.error = Some(error.clone());
+                Settled::Dead { error }
+            }
+            Outcome::Retry { error, after, counts } => {
+                let so_far = u32::try_from(failures).unwrap_or(0).saturating_add(1);
+                self.failed = i32::from(counts);
+                self.error = Some(error.clone());
+                if counts && so_far >= settings.max_attempts {
+                    (self.kind, self.status) = (Kind::Dead, dead);
+                    return Settled::Dead { error };
+                }
+                let delay =
+                    after.unwrap_or_else(|| full_jitter(random, settings.backoff_base, settings.backoff_cap, so_far));
+                (self.kind, self.status, self.delay) = (Kind::Retry, "retrying", Some(delay.as_secs_f64()));
+                Settled::Retrying { error }
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod background;
 pub mod backoff;
 mod claim;
 mod context;
+mod engine;
 mod finish;
 pub mod metrics;
 mod rescue;

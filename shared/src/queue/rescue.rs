@@ -1,1 +1,150 @@
-//! (being written)
+//! Taking rows from attempts that will never report; and the look after the queue's health that goes with it.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use sqlx::{Connection as _, PgConnection, Row as _};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    Cause, Fate, Queue, Rescued,
+    backoff::jittered,
+    engine::{Engine, STATEMENT_LIMIT, bounded, is_transient},
+    metrics,
+    sql::RESCUE_LIMIT,
+    worker::Lease,
+};
+
+/// How often depth and age are sampled for metrics.
+const SAMPLE: Duration = Duration::from_secs(15);
+
+impl<Q: Queue> Engine<Q> {
+    /// Runs until the soft stop: then the others see to it.
+    pub(super) async fn watch_loop(self: Arc<Self>) {
+        let soft = self.deps.lifecycle.soft();
+        let mut sample_at = Instant::now();
+        loop {
+            let pause = jittered(&self.deps.random, self.deps.worker.timing().rescue);
+            if let Some(lease) = self.deps.worker.lease().filter(|_| self.deps.gate.is_open()) {
+                if let Err(error) = self.look_after(&lease).await {
+                    tracing::debug!(%error, queue = self.name(), "could not look for lost rows");
+                } else if Instant::now() >= sample_at {
+                    sample_at = Instant::now() + jittered(&self.deps.random, SAMPLE);
+                    if let Err(error) = self.sample().await {
+                        tracing::debug!(%error, queue = self.name(), "could not sample the queue");
+                    }
+                }
+            }
+            tokio::select! { () = sleep(pause) => {}, () = soft.cancelled() => return }
+        }
+    }
+
+    async fn look_after(&self, lease: &Lease) -> Result<(), sqlx::Error> {
+        let judge = lease.may_judge_others();
+        let mut conn = self.deps.db.acquire().await?;
+        let probing = async {
+            let row = self.sql.probe.query().bind(judge).bind(self.sql.arg()).fetch_one(&mut *conn).await?;
+            Ok((row.try_get::<bool, _>("lost")?, row.try_get::<bool, _>("suspects")?))
+        };
+        let probed = timeout(STATEMENT_LIMIT, probing).await;
+        let (lost, suspects) = bounded(probed, conn)?;
+        if suspects {
+            self.flags.set_suspects(true);
+            self.flags.poke.notify_one();
+        }
+        if lost { self.rescue(judge).await } else { Ok(()) }
+    }
+
+    /// Takes all lost rows, some at a time. Where the queue's own record of it fails the rows are taken one by one, and
+    /// in the end without the record: a row must not stay lost for ever because its history cannot be written.
+    async fn rescue(&self, judge: bool) -> Result<(), sqlx::Error> {
+        let (mut limit, mut record) = (RESCUE_LIMIT, true);
+        loop {
+            let mut conn = self.deps.db.acquire().await?;
+            let rescuing = timeout(STATEMENT_LIMIT, self.rescue_some(&mut conn, judge, limit, record)).await;
+            match bounded(rescuing, conn) {
+                Ok(rows) => {
+                    self.report(&rows);
+                    if i64::try_from(rows.len()).unwrap_or(0) < limit {
+                        return Ok(());
+                    }
+                    record = true;
+                }
+                Err(error) if is_transient(&error) || !record => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, queue = self.name(), limit, "lost rows could not be recorded as such");
+                    record = limit > 1;
+                    limit = 1;
+                }
+            }
+        }
+    }
+
+    async fn rescue_some(
+        &self,
+        conn: &mut PgConnection,
+        judge: bool,
+        limit: i64,
+        record: bool,
+    ) -> Result<Vec<Rescued>, sqlx::Error> {
+        let mut tx = conn.begin().await?;
+        let budget = i32::try_from(self.settings.max_attempts).unwrap_or(i32::MAX);
+        let rows = self.sql.rescue.query().bind(judge).bind(budget).bind(limit).fetch_all(&mut *tx).await?;
+        let rows = rows
+            .iter()
+            .map(|row| {
+                let status: String = row.try_get("status")?;
+                Ok(Rescued {
+                    id: row.try_get("id")?,
+                    attempt_no: row.try_get("attempt_no")?,
+                    cause: if row.try_get("crashed")? { Cause::Crashed } else { Cause::Hung },
+                    fate: match status.as_str() {
+                        "retrying" => Fate::Due,
+                        "quarantined" => Fate::Quarantined,
+                        _ => Fate::Dead,
+                    },
+                    error: row.try_get("last_error")?,
+                })
+            })
+            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+        if record && !rows.is_empty() {
+            let recording = AssertUnwindSafe(async { self.queue.rescued(&mut tx, &rows).await }).catch_unwind();
+            recording.await.unwrap_or_else(|_| Err(sqlx::Error::Protocol("recording panicked".to_owned())))?;
+        }
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    fn report(&self, rows: &[Rescued]) {
+        let (name, meters) = (self.name(), metrics::engine());
+        for row in rows {
+            let cause = if row.cause == Cause::Crashed { "crashed" } else { "hung" };
+            meters.rescued(name, cause);
+            match row.fate {
+                Fate::Due => {
+                    tracing::warn!(queue = name, row_id = %row.id, attempt_no = row.attempt_no, cause, "row rescued");
+                }
+                Fate::Dead | Fate::Quarantined => {
+                    let state = if row.fate == Fate::Dead { self.spec().dead } else { "quarantined" };
+                    meters.dead(name, state);
+                    tracing::error!(queue = name, row_id = %row.id, state, error = row.error, "dead letter");
+                }
+            }
+        }
+        if !rows.is_empty() {
+            self.flags.set_suspects(true);
+            self.flags.demand_sweep();
+            self.flags.poke.notify_one();
+            self.deps.waker.wake(self.spec().topic);
+        }
+    }
+
+    async fn sample(&self) -> Result<(), sqlx::Error> {
+        let mut conn = self.deps.db.acquire().await?;
+        let sampled = timeout(STATEMENT_LIMIT, metrics::sample(&mut conn, &self.sql)).await;
+        let snapshot = bounded(sampled, conn)?;
+        metrics::engine().sampled(self.spec(), &snapshot);
+        self.queue.sampled(&snapshot);
+        Ok(())
+    }
+}

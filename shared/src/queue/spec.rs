@@ -210,7 +210,7 @@ pub trait Queue: Send + Sync + 'static {
     /// What one row needs to be worked.
     type Work: Send + 'static;
     /// What a verdict tells [`Queue::record`] beyond its outcome.
-    type Note: Send + Sync + Clone + 'static;
+    type Note: Send + Sync + 'static;
 
     /// The table and its words.
     fn spec(&self) -> &'static QueueSpec;

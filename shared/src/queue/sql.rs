@@ -102,7 +102,7 @@ impl Statements {
                 "WITH c AS MATERIALIZED (
                    SELECT q.{key} AS id, NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id
                                                      AND w.expires_at > clock_timestamp()) AND $1 AS crashed
-                     FROM {table} q WHERE {lost} ORDER BY q.{key} LIMIT {RESCUE_LIMIT} FOR NO KEY UPDATE OF q SKIP LOCKED)
+                     FROM {table} q WHERE {lost} ORDER BY q.{key} LIMIT $3 FOR NO KEY UPDATE OF q SKIP LOCKED)
                  UPDATE {table} d SET
                    status = CASE WHEN c.crashed AND d.suspect AND d.crashes + 1 >= {STRIKES} THEN 'quarantined'
                                  WHEN NOT c.crashed AND d.failures + 1 >= $2 THEN '{dead}' ELSE 'retrying' END,
@@ -299,14 +299,27 @@ pub(super) enum Kind {
     Interrupt = 5,
 }
 
+impl Kind {
+    /// The word in metrics.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retry => "retry",
+            Self::Dead => "dead",
+            Self::Again => "again",
+            Self::Release => "released",
+            Self::Interrupt => "interrupted",
+        }
+    }
+}
+
 /// One statement for every outcome. By key and token alone: with a predicate on the state the planner may take another
 /// index. The token rises here too, so that a finish whose commit was not heard of cannot be applied twice.
-/// Parameters: arrays of id, token, kind, status, seconds until due, due time, failures to add, error.
+/// Parameters: arrays of id, token, kind, status, seconds until due, due time, failures to add, error, suspicion.
 fn finish(spec: &QueueSpec) -> String {
     let QueueSpec { table, key, .. } = *spec;
-    let (done, retry, dead, again) = (Kind::Done as i16, Kind::Retry as i16, Kind::Dead as i16, Kind::Again as i16);
+    let (done, dead, again) = (Kind::Done as i16, Kind::Dead as i16, Kind::Again as i16);
     let (release, interrupt) = (Kind::Release as i16, Kind::Interrupt as i16);
-    debug_assert!(retry == 1 && interrupt == 5);
     format!(
         "UPDATE {table} d SET
            status = CASE WHEN a.kind <> {release} THEN a.status WHEN d.attempt_no > 1 THEN 'retrying' ELSE 'pending' END,
@@ -316,15 +329,16 @@ fn finish(spec: &QueueSpec) -> String {
            attempt_no = d.attempt_no - (a.kind = {release})::int,
            failures = CASE WHEN a.kind = {again} THEN 0 ELSE d.failures + a.failed END,
            -- Whoever lived through an attempt is no suspect; whoever ended one well starts with a clean slate.
-           suspect = d.suspect AND a.kind IN ({release}, {interrupt}),
+           suspect = a.suspect OR d.suspect AND a.kind IN ({release}, {interrupt}),
            crashes = CASE WHEN a.kind IN ({done}, {again}) THEN 0 ELSE d.crashes END,
            worker_id = NULL, deadline_at = NULL,
            last_error = coalesce(a.error, d.last_error),
            finished_at = CASE WHEN a.kind IN ({done}, {dead}) THEN clock_timestamp() END
-         FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::float8[], $6::timestamptz[], $7::int[], $8::text[])
-              AS a (id, token, kind, status, delay, at, failed, error)
+         FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::float8[], $6::timestamptz[], $7::int[], $8::text[],
+                     $9::boolean[]) AS a (id, token, kind, status, delay, at, failed, error, suspect)
          WHERE d.{key} = a.id AND d.token = a.token
-         RETURNING d.{key} AS id"
+         RETURNING d.{key} AS id, CASE WHEN d.status IN ('pending', 'retrying')
+                   THEN extract(epoch FROM d.next_attempt_at - clock_timestamp())::float8 END AS due_in"
     )
 }
 

@@ -1,1 +1,202 @@
-//! (being written)
+//! One call of work, and every way in which it can go wrong.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt as _;
+use sqlx::PgConnection;
+use tokio::{sync::OwnedMutexGuard, sync::OwnedSemaphorePermit, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::{
+    Claim, Outcome, Queue, Verdict, WorkContext,
+    engine::{Engine, is_transient},
+    trace,
+    worker::Lease,
+};
+use crate::service::lifecycle::panic_message;
+
+/// What a row's attempt came to, on its way to the finisher.
+pub(super) struct Report<N> {
+    pub(super) claim: Claim,
+    pub(super) claimed_at: Instant,
+    pub(super) result: Reported<N>,
+}
+
+pub(super) enum Reported<N> {
+    /// Decided: by the queue (with a note), or by the engine.
+    Decided { outcome: Outcome, note: Option<N> },
+    /// One row of a batch brought the whole call down; which one will show when each is worked alone.
+    Suspected(String),
+    /// The call was dropped in mid-work; nobody knows how far it got.
+    Interrupted(&'static str),
+}
+
+/// The reports of one call, and the room it takes until they are written.
+pub(super) struct Bundle<N> {
+    pub(super) reports: Vec<Report<N>>,
+    pub(super) _room: Room,
+}
+
+/// Slots of the queue, and for a suspect the right to be the only one of the process.
+pub(super) struct Room {
+    pub(super) _slots: OwnedSemaphorePermit,
+    pub(super) _solo: Option<OwnedMutexGuard<()>>,
+}
+
+/// A claimed row with its payload, or with what is wrong with it.
+pub(super) type Loaded<W> = Vec<(Claim, Result<W, Outcome>)>;
+
+fn decided<N>(outcome: Outcome) -> Reported<N> {
+    Reported::Decided { outcome, note: None }
+}
+
+impl<Q: Queue> Engine<Q> {
+    /// Reads the payloads. A batch that cannot be read is read row by row, so that one bad row costs only itself. The
+    /// flag says that the connection should not be used again.
+    pub(super) async fn load(&self, conn: &mut PgConnection, claims: Vec<Claim>) -> (Loaded<Q::Work>, bool) {
+        match self.load_once(conn, &claims).await {
+            Ok(works) => (claims.into_iter().zip(works).collect(), false),
+            Err(Trouble::Away) => (claims.into_iter().map(|c| (c, Err(Outcome::Release))).collect(), true),
+            Err(Trouble::Broken(outcome)) if claims.len() <= 1 => {
+                (claims.into_iter().map(|c| (c, Err(outcome.clone()))).collect(), true)
+            }
+            Err(Trouble::Broken(_)) => {
+                let (mut loaded, mut away) = (Vec::with_capacity(claims.len()), false);
+                for claim in claims {
+                    if away {
+                        loaded.push((claim, Err(Outcome::Release)));
+                        continue;
+                    }
+                    let work = match self.load_once(conn, std::slice::from_ref(&claim)).await {
+                        Ok(mut works) => works.pop().unwrap_or(Err(Outcome::Release)),
+                        Err(Trouble::Away) => {
+                            away = true;
+                            Err(Outcome::Release)
+                        }
+                        Err(Trouble::Broken(outcome)) => Err(outcome),
+                    };
+                    loaded.push((claim, work));
+                }
+                (loaded, true)
+            }
+        }
+    }
+
+    async fn load_once(
+        &self,
+        conn: &mut PgConnection,
+        claims: &[Claim],
+    ) -> Result<Vec<Result<Q::Work, Outcome>>, Trouble> {
+        let loading = AssertUnwindSafe(async { self.queue.load(conn, claims).await }).catch_unwind().await;
+        match loading {
+            Ok(Ok(works)) if works.len() == claims.len() => Ok(works
+                .into_iter()
+                .map(|work| work.map_err(|error| Outcome::Dead { error: format!("unreadable payload: {error}") }))
+                .collect()),
+            Ok(Ok(works)) => Err(Trouble::Broken(Outcome::Retry {
+                error: format!("loading gave {} payloads for {} rows", works.len(), claims.len()),
+                after: None,
+                counts: true,
+            })),
+            Ok(Err(error)) if is_transient(&error) => {
+                tracing::warn!(%error, queue = self.name(), "payloads could not be read: the rows are given back");
+                Err(Trouble::Away)
+            }
+            Ok(Err(error)) => Err(Trouble::Broken(Outcome::Retry {
+                error: format!("loading the payload failed: {error}"),
+                after: None,
+                counts: true,
+            })),
+            Err(panic) => Err(Trouble::Broken(Outcome::Dead {
+                error: format!("unreadable payload: loading panicked: {}", panic_message(panic.as_ref())),
+            })),
+        }
+    }
+
+    /// Works a batch and answers with one report a row, whatever happens.
+    pub(super) async fn work(
+        self: Arc<Self>,
+        lease: Arc<Lease>,
+        claimed_at: Instant,
+        rows: Vec<(Claim, Q::Work)>,
+    ) -> Vec<Report<Q::Note>> {
+        let claims: Vec<Claim> = rows.iter().map(|(claim, _)| claim.clone()).collect();
+        let results = if lease.is_valid() {
+            let span = trace::span(self.name(), &claims);
+            self.attempt(&lease, &claims, rows).instrument(span).await
+        } else {
+            claims.iter().map(|_| decided(Outcome::Release)).collect()
+        };
+        claims.into_iter().zip(results).map(|(claim, result)| Report { claim, claimed_at, result }).collect()
+    }
+
+    async fn attempt(
+        &self,
+        lease: &Arc<Lease>,
+        claims: &[Claim],
+        rows: Vec<(Claim, Q::Work)>,
+    ) -> Vec<Reported<Q::Note>> {
+        let cancelled = CancellationToken::new();
+        // Whatever the call spawned hears of its end, however it ends.
+        let _told = cancelled.clone().drop_guard();
+        let cx = WorkContext {
+            lease: Arc::clone(lease),
+            sql: Arc::clone(&self.sql),
+            cancelled,
+            stopping: self.deps.lifecycle.soft(),
+        };
+        let hard = self.deps.lifecycle.hard();
+        let limit = self.settings.attempt_limit;
+        let call = AssertUnwindSafe(async { self.queue.work(&cx, rows).await }).catch_unwind();
+        let interrupted = |why| claims.iter().map(|_| Reported::Interrupted(why)).collect();
+        let ended = tokio::select! {
+            biased;
+            // What is done is done, even if the lease was lost in the same instant: the token guards the finish.
+            ended = tokio::time::timeout(limit, call) => ended,
+            () = lease.lost.cancelled() => return interrupted("the worker lost touch with the database"),
+            () = hard.cancelled() => return interrupted("the worker had to stop"),
+        };
+        match ended {
+            Ok(Ok(verdicts)) => pair(claims.len(), verdicts),
+            Ok(Err(panic)) => {
+                let error = format!("the work panicked: {}", panic_message(panic.as_ref()));
+                tracing::error!(queue = self.name(), rows = claims.len(), error, "work panicked");
+                self.brought_down(claims, &error)
+            }
+            Err(_) => {
+                let error = format!("no end within {:.1} s", limit.as_secs_f64());
+                tracing::error!(queue = self.name(), rows = claims.len(), error, "work hit its time limit");
+                self.brought_down(claims, &error)
+            }
+        }
+    }
+
+    fn brought_down(&self, claims: &[Claim], error: &str) -> Vec<Reported<Q::Note>> {
+        let each = |_: &Claim| match claims {
+            [_] => decided(Outcome::Retry { error: error.to_owned(), after: None, counts: true }),
+            _ => Reported::Suspected(error.to_owned()),
+        };
+        claims.iter().map(each).collect()
+    }
+}
+
+enum Trouble {
+    /// The database is out of reach.
+    Away,
+    /// It is the rows.
+    Broken(Outcome),
+}
+
+/// One result a row, also for an implementation that answered too few.
+fn pair<N>(rows: usize, verdicts: Vec<Verdict<N>>) -> Vec<Reported<N>> {
+    let mut results: Vec<Reported<N>> = verdicts
+        .into_iter()
+        .take(rows)
+        .map(|Verdict { outcome, note }| Reported::Decided { outcome, note: Some(note) })
+        .collect();
+    results.resize_with(rows, || {
+        decided(Outcome::Retry { error: "the work gave no verdict".to_owned(), after: None, counts: true })
+    });
+    results
+}

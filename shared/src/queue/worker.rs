@@ -13,7 +13,7 @@ use std::{
 
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{
-    sync::watch,
+    sync::{Mutex, OwnedMutexGuard, watch},
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,9 @@ impl Default for Timing {
 pub struct Worker {
     lease: watch::Receiver<Option<Arc<Lease>>>,
     timing: Timing,
+    /// Held by the one suspect row that this process works, of whichever queue: two suspects side by side would both be
+    /// blamed for what one of them did.
+    solo: Arc<Mutex<()>>,
 }
 
 /// One registration, from its row's insertion until it is lost or given up.
@@ -114,7 +117,7 @@ impl Worker {
         let keeper = Keeper { process, instance: instance.to_owned(), options, timing, publish };
         let reconnect = Reconnect::new(random.clone(), timing.beat);
         background::spawn(lifecycle, "heartbeat", Duration::from_secs(1), |stop| keeper.run(reconnect, stop));
-        Self { lease, timing }
+        Self { lease, timing, solo: Arc::default() }
     }
 
     /// Whether this process may claim and have effects now.
@@ -137,6 +140,10 @@ impl Worker {
 
     pub(super) fn lease(&self) -> Option<Arc<Lease>> {
         self.lease.borrow().clone().filter(|lease| lease.is_valid())
+    }
+
+    pub(super) fn try_solo(&self) -> Option<OwnedMutexGuard<()>> {
+        Arc::clone(&self.solo).try_lock_owned().ok()
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<Lease>>> {

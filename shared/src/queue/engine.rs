@@ -1,0 +1,127 @@
+//! What the loops of one queue share.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use sqlx::{Postgres, pool::PoolConnection};
+use tokio::{
+    sync::Notify,
+    time::{Instant, error::Elapsed},
+};
+use uuid::Uuid;
+
+use super::{Queue, QueueSpec, Settings, WorkerDeps, sql::Statements};
+
+/// No statement of the engine takes this long on a connection that lives; the server gives up earlier.
+pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longest pause while Postgres is away.
+pub(super) const RECONNECT_CAP: Duration = Duration::from_secs(1);
+
+pub(super) struct Engine<Q: Queue> {
+    pub(super) queue: Arc<Q>,
+    pub(super) sql: Arc<Statements>,
+    pub(super) settings: Settings,
+    pub(super) deps: WorkerDeps,
+    pub(super) flags: Flags,
+}
+
+/// What the other loops tell the claim loop.
+#[derive(Default)]
+pub(super) struct Flags {
+    /// Look again.
+    pub(super) poke: Notify,
+    /// A slot was freed.
+    pub(super) freed: Notify,
+    /// A row of ours is due again at `due_hint`.
+    pub(super) hinted: Notify,
+    due_hint: Mutex<Option<Instant>>,
+    /// The next look must not trust the watermark.
+    sweep: AtomicBool,
+    /// There are due suspects.
+    suspects: AtomicBool,
+    /// Rows that this process knows it has.
+    held: Mutex<HashSet<Uuid>>,
+}
+
+impl<Q: Queue> Engine<Q> {
+    pub(super) fn spec(&self) -> &'static QueueSpec {
+        self.sql.spec
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.sql.spec.name
+    }
+}
+
+impl Flags {
+    pub(super) fn demand_sweep(&self) {
+        self.sweep.store(true, Ordering::Release);
+    }
+
+    pub(super) fn take_sweep(&self) -> bool {
+        self.sweep.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn set_suspects(&self, due: bool) {
+        self.suspects.store(due, Ordering::Release);
+    }
+
+    pub(super) fn suspects(&self) -> bool {
+        self.suspects.load(Ordering::Acquire)
+    }
+
+    /// A row will be due in a while: the claim loop must not sleep past it.
+    pub(super) fn hint(&self, due_in: Duration) {
+        let at = Instant::now() + due_in;
+        let mut hint = self.due_hint.lock();
+        *hint = Some(hint.map_or(at, |known| known.min(at)));
+        drop(hint);
+        self.hinted.notify_one();
+    }
+
+    pub(super) fn take_hint(&self) -> Option<Instant> {
+        self.due_hint.lock().take()
+    }
+
+    pub(super) fn hold(&self, ids: impl IntoIterator<Item = Uuid>) {
+        self.held.lock().extend(ids);
+    }
+
+    pub(super) fn let_go(&self, ids: impl IntoIterator<Item = Uuid>) {
+        let mut held = self.held.lock();
+        for id in ids {
+            held.remove(&id);
+        }
+    }
+
+    pub(super) fn held(&self) -> Vec<Uuid> {
+        self.held.lock().iter().copied().collect()
+    }
+}
+
+/// The result of a bounded conversation with Postgres. A connection that did not answer in time is thrown away: its
+/// answer may still come, or never.
+pub(super) fn bounded<T>(
+    done: Result<Result<T, sqlx::Error>, Elapsed>,
+    mut conn: PoolConnection<Postgres>,
+) -> Result<T, sqlx::Error> {
+    done.unwrap_or_else(|_| {
+        conn.close_on_drop();
+        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+    })
+}
+
+/// Whether the same statement may well succeed later.
+pub(super) fn is_transient(error: &sqlx::Error) -> bool {
+    // Serialization failures and deadlocks are class 40.
+    crate::error::is_unavailable(error)
+        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|c| c.starts_with("40") || c.starts_with("25")))
+}
