@@ -61,9 +61,7 @@ fn install(root: &Path, target: &Path) -> Result<()> {
     let venv = root.join(".local/venv");
     let venv_python = venv.join("bin/python");
     let mut tried = Vec::new();
-    let mut pips: Vec<PathBuf> = vec!["python3".into(), venv_python.clone()];
-    while let Some(python) = pips.first().cloned() {
-        pips.remove(0);
+    for python in [PathBuf::from("python3"), venv_python.clone()] {
         if python == venv_python && !venv_python.exists() {
             // Without ensurepip this leaves a half-made directory behind; the next attempt may make it whole.
             let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();

@@ -1,0 +1,213 @@
+//! The queue `notification_routes`: makes a client event or a mail row of each route.
+
+mod event;
+mod letter;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use shared::db::mail::{self, NewMail};
+use shared::db::notifications::{self, Dispatch as Route};
+use shared::domain::notification::{BROADCAST_PRIORITY, Channel};
+use shared::mail::{Priority, Template};
+use shared::queue::{
+    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
+};
+
+use crate::hub::{Hub, MAX_PAYLOAD, Sent};
+use crate::metrics::Metrics;
+
+/// Only the earliest undecided push of a user and game is claimed; expansion has seen to it that whoever has a number has
+/// all smaller ones beside him. Pushes are left alone while the hub is away, mails are not.
+static SPEC: QueueSpec = QueueSpec {
+    name: "notification_routes",
+    table: "notification_routes",
+    key: "route_id",
+    active: "dispatching",
+    dead: "dead_lettered",
+    priorities: BROADCAST_PRIORITY + 1,
+    filter: "q.channel <> 'push' OR ({arg} = 'open' AND (q.game_seq IS NULL OR NOT EXISTS (
+               SELECT FROM notification_routes e WHERE e.user_id = q.user_id AND e.game_id = q.game_id AND e.game_seq < q.game_seq
+               AND e.status IN ('pending', 'retrying', 'dispatching') AND e.channel = 'push' AND e.game_seq IS NOT NULL)))",
+    removable: "",
+    topic: Topic::Routes,
+};
+
+/// Most routes given to one call of `work`: half of what the hub takes at once.
+pub const BATCH: usize = 500;
+
+/// Dispatch of routes.
+pub struct Dispatch {
+    /// The way to the subscribers.
+    pub hub: Arc<Hub>,
+    /// To tell mail-worker of new mails.
+    pub waker: Waker,
+    /// Where mails for the administrators go.
+    pub admin_email: Option<String>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// What is known of a route when its dispatch settles.
+#[derive(Clone)]
+pub struct Note {
+    channel: Channel,
+    ordered: bool,
+    /// The mail that is to be written with the route's end.
+    letter: Option<Arc<Letter>>,
+}
+
+struct Letter {
+    template: Template,
+    to: String,
+    priority: Priority,
+}
+
+/// What a route comes to, before anything is sent.
+enum Plan {
+    Event(Box<shared::proto::push::ClientEvent>),
+    Letter(Letter),
+    Over(Outcome),
+}
+
+impl Dispatch {
+    fn plan(&self, claim: &Claim, route: &Route) -> Plan {
+        match route.channel {
+            Channel::Push => match event::of(claim, route) {
+                Ok(event) if event.payload.len() > MAX_PAYLOAD => Plan::Over(Outcome::Dead {
+                    error: format!("a payload of {} bytes, the hub takes {MAX_PAYLOAD}", event.payload.len()),
+                }),
+                Ok(event) => Plan::Event(Box::new(event)),
+                Err(error) => Plan::Over(Outcome::Dead { error }),
+            },
+            Channel::Email | Channel::AdminEmail => {
+                let to =
+                    if route.channel == Channel::Email { route.address.as_ref() } else { self.admin_email.as_ref() };
+                let Some(to) = to else { return Plan::Over(Outcome::Done("skipped")) };
+                match letter::of(&route.notice) {
+                    Ok(template) => {
+                        let priority = if route.notice.broadcast { Priority::Bulk } else { Priority::Normal };
+                        Plan::Letter(Letter { template, to: to.clone(), priority })
+                    }
+                    Err(error) => Plan::Over(Outcome::Dead { error }),
+                }
+            }
+        }
+    }
+}
+
+fn outcome(sent: Sent) -> Outcome {
+    match sent {
+        Sent::Published => Outcome::Done("delivered"),
+        Sent::Refused(error) => Outcome::Dead { error },
+        Sent::Later { error, after, counts } => Outcome::Retry { error, after, counts },
+    }
+}
+
+#[async_trait]
+impl Queue for Dispatch {
+    type Work = Route;
+    type Note = Note;
+
+    fn spec(&self) -> &'static QueueSpec {
+        &SPEC
+    }
+
+    fn filter_arg(&self) -> Option<String> {
+        Some(if self.hub.is_open() { "open" } else { "away" }.to_owned())
+    }
+
+    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Route, String>>, sqlx::Error> {
+        let ids: Vec<Uuid> = claims.iter().map(|c| c.id).collect();
+        notifications::load_routes(conn, &ids).await
+    }
+
+    async fn work(&self, cx: &WorkContext, batch: Vec<(Claim, Route)>) -> Vec<Verdict<Note>> {
+        let mut events = Vec::new();
+        let mut of_event = Vec::new();
+        let mut verdicts: Vec<Verdict<Note>> = Vec::with_capacity(batch.len());
+        for (at, (claim, route)) in batch.iter().enumerate() {
+            let mut note = Note { channel: route.channel, ordered: route.ordered, letter: None };
+            let outcome = match self.plan(claim, route) {
+                Plan::Event(event) => {
+                    events.push(*event);
+                    of_event.push(at);
+                    Outcome::Release
+                }
+                Plan::Letter(letter) => {
+                    note.letter = Some(Arc::new(letter));
+                    Outcome::Done("delivered")
+                }
+                Plan::Over(outcome) => outcome,
+            };
+            verdicts.push(Verdict { outcome, note });
+        }
+        // Whatever is not sent stays released: back to due, as if it had never been claimed.
+        if !events.is_empty() && cx.lease_valid() {
+            for (at, sent) in of_event.into_iter().zip(self.hub.publish(&events).await) {
+                if let Some(verdict) = verdicts.get_mut(at) {
+                    verdict.outcome = outcome(sent);
+                }
+            }
+        }
+        verdicts
+    }
+
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+        for row in finished {
+            let (Settled::Done("delivered"), Some(letter)) =
+                (&row.settled, row.note.as_ref().and_then(|n| n.letter.as_ref()))
+            else {
+                continue;
+            };
+            let new = NewMail {
+                template: &letter.template,
+                idempotency_key: &row.claim.id.to_string(),
+                to: std::slice::from_ref(&letter.to),
+                priority: letter.priority,
+                expires_at: None,
+                request_id: row.claim.request_id.as_deref(),
+                traceparent: row.claim.traceparent.as_deref(),
+            };
+            mail::enqueue(conn, new).await?;
+        }
+        let over: Vec<Uuid> = finished
+            .iter()
+            .filter(|f| matches!(f.settled, Settled::Done(_) | Settled::Dead { .. }))
+            .filter(|f| f.note.as_ref().is_none_or(|n| n.ordered))
+            .map(|f| f.claim.id)
+            .collect();
+        if !over.is_empty() {
+            notifications::renew_route_successors(conn, &over).await?;
+        }
+        Ok(())
+    }
+
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+        let over: Vec<Uuid> = rows.iter().filter(|r| r.fate != Fate::Due).map(|r| r.id).collect();
+        if !over.is_empty() {
+            notifications::renew_route_successors(conn, &over).await?;
+        }
+        Ok(())
+    }
+
+    fn after_commit(&self, finished: &[Finished<Note>]) {
+        for row in finished {
+            self.metrics.dispatched(row.note.as_ref().map_or("unknown", |n| n.channel.as_str()), &row.settled);
+        }
+        if finished.iter().any(|f| f.note.as_ref().is_some_and(|n| n.letter.is_some())) {
+            self.waker.wake(Topic::Mail);
+        }
+        // The next of the same user and game may have been committed while this one was in the way.
+        if finished.iter().any(|f| f.note.as_ref().is_none_or(|n| n.ordered)) {
+            self.waker.wake(Topic::Routes);
+        }
+    }
+}
+
+/// Longest that one call of `work` may take: a batch that must be halved all the way down asks the hub often.
+pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(60);

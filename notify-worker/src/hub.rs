@@ -1,0 +1,291 @@
+//! The push hub, seen from a worker: one connection, batches that are all or nothing, and a pause for all when it is away.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use shared::proto::push::{ClientEvent, PublishRequest, push_hub_client::PushHubClient};
+use shared::queue::backoff::full_jitter;
+use shared::queue::{Topic, Waker};
+use shared::random::Random;
+use shared::service::health::PartHandle;
+
+use crate::config::HubConfig;
+
+/// The hub takes 1 000 events and 4 MiB at once, and 64 KiB of payload each (SPEC §12).
+pub const MAX_EVENTS: usize = 1_000;
+/// See [`MAX_EVENTS`]; the rest is room for names and framing.
+pub const MAX_BYTES: usize = 3 << 20;
+/// See [`MAX_EVENTS`].
+pub const MAX_PAYLOAD: usize = 64 << 10;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(20);
+const PAUSE_BASE: Duration = Duration::from_millis(250);
+const PAUSE_CAP: Duration = Duration::from_secs(10);
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The way to the hub; shared by all batches.
+pub struct Hub {
+    client: PushHubClient<Channel>,
+    probe: HealthClient<Channel>,
+    token: Option<MetadataValue<Ascii>>,
+    random: Random,
+    state: Mutex<State>,
+    fell: Notify,
+    health: PartHandle,
+}
+
+#[derive(Default)]
+struct State {
+    /// Failures in a row since the last publish that the hub answered.
+    failures: u32,
+    /// Nothing is sent before then, nor until a probe has been answered.
+    away_until: Option<Instant>,
+}
+
+/// What became of one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is in the log.
+    Published,
+    /// The hub refuses this very event, for good.
+    Refused(String),
+    /// Not sent, or nobody knows: to be tried again after the pause; `counts`: the hub took offence at what we sent.
+    Later {
+        /// What happened.
+        error: String,
+        /// How long to wait; none: as the queue has it.
+        after: Option<Duration>,
+        /// Whether it burns the attempt budget.
+        counts: bool,
+    },
+}
+
+impl Hub {
+    /// A hub that connects when first used, and again whenever it must. `health` tells how it is.
+    ///
+    /// # Errors
+    /// When the URL or the token cannot be used as such.
+    pub fn new(config: &HubConfig, random: Random, health: PartHandle) -> anyhow::Result<Self> {
+        let channel = Endpoint::from_shared(config.url.clone())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE / 4)
+            .tcp_nodelay(true)
+            .connect_lazy();
+        let token = config.token.as_ref().map(|t| format!("Bearer {}", t.expose()).parse()).transpose()?;
+        Ok(Self {
+            client: PushHubClient::new(channel.clone()).max_encoding_message_size(MAX_BYTES + (1 << 20)),
+            probe: HealthClient::new(channel),
+            token: token.map(|mut t: MetadataValue<Ascii>| {
+                t.set_sensitive(true);
+                t
+            }),
+            random,
+            state: Mutex::default(),
+            fell: Notify::new(),
+            health,
+        })
+    }
+
+    /// Whether events may be sent now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state.lock().away_until.is_none()
+    }
+
+    /// Publishes events and says of each what became of it. A request that the hub refuses as a whole is halved until the
+    /// culprits stand alone.
+    pub async fn publish(&self, events: &[ClientEvent]) -> Vec<Sent> {
+        let mut sent = vec![Sent::Published; events.len()];
+        let mut parts = requests(events);
+        parts.reverse();
+        while let Some(part) = parts.pop() {
+            let Err(status) = self.send(events.get(part.clone()).unwrap_or_default()).await else { continue };
+            let poison = matches!(status.code(), Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition);
+            if poison && part.len() > 1 {
+                let middle = part.start + part.len() / 2;
+                parts.push(middle..part.end);
+                parts.push(part.start..middle);
+                continue;
+            }
+            let what = if poison { Sent::Refused(told(&status)) } else { self.later(&status) };
+            // What an unwell hub did not get is not tried on it either.
+            let hit = if poison { vec![part] } else { std::iter::once(part).chain(parts.drain(..)).collect() };
+            for part in hit {
+                sent.get_mut(part).unwrap_or_default().fill(what.clone());
+            }
+        }
+        sent
+    }
+
+    async fn send(&self, events: &[ClientEvent]) -> Result<(), Status> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut request = Request::new(PublishRequest { events: events.to_vec() });
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        let answer = self.client.clone().publish(request).await;
+        // Whatever it said, it is there and talks to us.
+        if answer.as_ref().err().is_none_or(|status| !is_away(status)) {
+            *self.state.lock() = State::default();
+            self.health.set_ok();
+        }
+        answer.map(|_| ())
+    }
+
+    fn later(&self, status: &Status) -> Sent {
+        let error = told(status);
+        if is_away(status) {
+            Sent::Later { error, after: Some(self.fall(status)), counts: false }
+        } else {
+            Sent::Later { error, after: None, counts: true }
+        }
+    }
+
+    /// Notes that the hub is away and answers for how long nothing is sent. Batches that fail together are one failure.
+    fn fall(&self, status: &Status) -> Duration {
+        let now = Instant::now();
+        let mut state = self.state.lock();
+        if let Some(until) = state.away_until {
+            return until.saturating_duration_since(now).max(PAUSE_BASE);
+        }
+        state.failures = state.failures.saturating_add(1);
+        let pause = self.pause(state.failures);
+        state.away_until = Some(now + pause);
+        drop(state);
+        self.health.set_failed(told(status));
+        self.fell.notify_one();
+        pause
+    }
+
+    /// Half of it for certain, half by chance: the jitter spreads the replicas, it must not let one of them hammer.
+    fn pause(&self, failures: u32) -> Duration {
+        let bound = PAUSE_BASE.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(PAUSE_CAP);
+        bound / 2 + full_jitter(&self.random, PAUSE_BASE, PAUSE_CAP, failures) / 2
+    }
+
+    /// Finds out how the hub is, at the start, now and then, and after each pause; dispatch goes on when it answers. Runs
+    /// until `stop`.
+    pub async fn watch(&self, waker: Waker, stop: CancellationToken) {
+        loop {
+            let until = self.state.lock().away_until;
+            let wait = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => {
+                        self.look().await;
+                        let _ = tokio::time::timeout(PROBE_INTERVAL, self.fell.notified()).await;
+                    }
+                }
+            };
+            tokio::select! { () = wait => {}, () = stop.cancelled() => return }
+            if until.is_none() {
+                continue;
+            }
+            let answers = tokio::select! { answers = self.look() => answers, () = stop.cancelled() => return };
+            if answers {
+                // Not healthy yet: only a publish shows that our events are taken.
+                self.state.lock().away_until = None;
+                waker.wake(Topic::Routes);
+            }
+        }
+    }
+
+    /// Asks the hub whether it serves, and notes when it does not answer.
+    async fn look(&self) -> bool {
+        let asked = self.probe.clone().check(HealthCheckRequest { service: String::new() }).await;
+        let failed = match asked {
+            Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => None,
+            Ok(answer) => Some(Status::unavailable(format!("it says {:?}", answer.get_ref().status()))),
+            // Any answer of a gRPC server is a sign of life; whether it serves us, publishing shows.
+            Err(status) if is_away(&status) && status.code() != Code::Unimplemented => Some(status),
+            Err(_) => None,
+        };
+        let Some(status) = failed else {
+            if self.state.lock().failures == 0 {
+                self.health.set_ok();
+            }
+            return true;
+        };
+        let mut state = self.state.lock();
+        state.failures = state.failures.saturating_add(1);
+        state.away_until = Some(Instant::now() + self.pause(state.failures));
+        drop(state);
+        self.health.set_failed(told(&status));
+        false
+    }
+}
+
+/// Whether the answer says that the hub, or the way to it, does not work, as opposed to what we sent. A status with a source
+/// was made on this side, from what the connection said.
+fn is_away(status: &Status) -> bool {
+    if std::error::Error::source(status).is_some() {
+        return true;
+    }
+    matches!(
+        status.code(),
+        Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::Cancelled
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::Unimplemented
+    )
+}
+
+fn told(status: &Status) -> String {
+    format!("push hub: {:?}: {}", status.code(), status.message())
+}
+
+/// Cuts events into requests that the hub takes.
+fn requests(events: &[ClientEvent]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, event) in events.iter().enumerate() {
+        let size = size(event);
+        if at > start && (at - start == MAX_EVENTS || bytes + size > MAX_BYTES) {
+            parts.push(start..at);
+            (start, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    parts.push(start..events.len());
+    parts
+}
+
+fn size(event: &ClientEvent) -> usize {
+    event.payload.len() + event.kind.len() + event.request_id.len() + 256
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_hold_no_more_than_the_hub_takes() {
+        let event = |bytes: usize| ClientEvent { payload: vec![0; bytes].into(), ..ClientEvent::default() };
+        assert_eq!(requests(&[event(1), event(1)]), [0..2]);
+        assert_eq!(requests(&vec![event(0); 2_001]), [0..1_000, 1_000..2_000, 2_000..2_001]);
+        let big = vec![event(MAX_PAYLOAD); 100];
+        let parts = requests(&big);
+        assert_eq!(parts.iter().map(ExactSizeIterator::len).sum::<usize>(), 100);
+        assert!(parts.iter().all(|p| big[p.clone()].iter().map(size).sum::<usize>() <= MAX_BYTES), "{parts:?}");
+    }
+}

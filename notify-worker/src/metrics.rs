@@ -1,0 +1,67 @@
+//! What notify-worker counts (SPEC §16). The queues' depth, age and latency come with the engine.
+
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
+use shared::queue::Settled;
+
+/// The counters; cheap to clone. To be made after telemetry is set up.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    intents: Counter<u64>,
+    routes: Counter<u64>,
+    dispatched: Counter<u64>,
+}
+
+impl Metrics {
+    /// Registers them.
+    #[must_use]
+    pub fn new() -> Self {
+        let meter = global::meter("galaxy");
+        Self {
+            intents: meter
+                .u64_counter("notification_intents_total")
+                .with_description("Notifications, as their expansion settled")
+                .build(),
+            routes: meter
+                .u64_counter("notification_routes_total")
+                .with_description("Routes made, those that are skipped at once included")
+                .build(),
+            dispatched: meter
+                .u64_counter("notification_dispatch_total")
+                .with_description("Routes, as their dispatch settled")
+                .build(),
+        }
+    }
+
+    pub(crate) fn intent(&self, kind: &'static str, settled: &Settled) {
+        if let Some(outcome) = outcome(settled) {
+            self.intents.add(1, &[KeyValue::new("kind", kind), KeyValue::new("outcome", outcome)]);
+        }
+    }
+
+    pub(crate) fn routes(&self, channel: &'static str, n: u64) {
+        self.routes.add(n, &[KeyValue::new("channel", channel)]);
+    }
+
+    pub(crate) fn dispatched(&self, channel: &'static str, settled: &Settled) {
+        if let Some(outcome) = outcome(settled) {
+            self.dispatched.add(1, &[KeyValue::new("channel", channel), KeyValue::new("outcome", outcome)]);
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A further chunk and a row that was given back are no outcomes.
+fn outcome(settled: &Settled) -> Option<&'static str> {
+    match settled {
+        Settled::Done(status) => Some(status),
+        Settled::Retrying { .. } => Some("retrying"),
+        Settled::Dead { .. } => Some("dead_lettered"),
+        Settled::Again | Settled::Released => None,
+    }
+}

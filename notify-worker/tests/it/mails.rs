@@ -1,0 +1,126 @@
+//! What becomes a mail, and how often.
+
+use chrono::DateTime;
+use shared::domain::notification::{Audience, Channel, Kind, Payload};
+use shared::ids::{ApplicationId, DeliveryId};
+use sqlx::Connection as _;
+use testkit::eventually;
+
+use crate::subscriber::{Subscriber, payload};
+use crate::world::{SOON, WorkerLike, World};
+
+#[tokio::test]
+async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let subscriber = Subscriber::start(address).await;
+    let user = world.accounts(1, true).await[0];
+    let game_id = world.game(&[user]).await;
+    let _worker = world.worker(address, &WorkerLike::default());
+    let text = || "Зоря <b>&".to_owned();
+    let all = [
+        Payload::LobbyInviteReceived { game_id, inviter_user_id: user },
+        Payload::LobbyInviteRevoked { game_id },
+        Payload::LobbyApplicationSubmitted { game_id, application_id: ApplicationId::new() },
+        Payload::LobbyApplicationApproved { game_id },
+        Payload::LobbyApplicationRejected { game_id },
+        Payload::LobbyMembershipRemoved { game_id, reason: text() },
+        Payload::LobbyMembershipBlocked { game_id },
+        Payload::LobbyRaceNameRegistered { race_name: text() },
+        Payload::LobbyRaceNamePending {
+            race_name: text(),
+            expires_at: DateTime::from_timestamp_millis(1_800_000_000_123).unwrap(),
+        },
+        Payload::LobbyRaceNameExpired { race_name: text() },
+        Payload::RuntimeImagePullFailed { game_id, image_ref: text() },
+        Payload::RuntimeContainerStartFailed { game_id },
+        Payload::RuntimeStartConfigInvalid { game_id, reason: text() },
+        Payload::GameStarted { game_id },
+        Payload::GameTurnReady { game_id, turn: 1 },
+        Payload::GamePaused { game_id, turn: 1, reason: text() },
+        Payload::GameResumed { game_id, turn: 1 },
+        Payload::GameGenerationFailed { game_id, turn: 1, reason: text() },
+        Payload::GameFinished { game_id, turn: 2, winners: vec![text()] },
+        Payload::MailDeadLettered { delivery_id: DeliveryId::new(), template_id: "game.started".to_owned() },
+    ];
+    assert_eq!(all.iter().map(Payload::kind).collect::<Vec<_>>(), Kind::ALL);
+    for payload in &all {
+        let id = world.produce(payload.clone(), Audience::Users(vec![user]), Some(game_id)).await;
+        let expected: Vec<_> = payload.kind().channels().iter().map(|c| (c.as_str(), "delivered", 1)).collect();
+        world.settles(id, &expected).await;
+    }
+
+    let pushed: Vec<Payload> = all.iter().filter(|p| p.kind().channels().contains(&Channel::Push)).cloned().collect();
+    subscriber.has(pushed.len()).await;
+    let events = subscriber.events();
+    assert_eq!(events.iter().map(payload).collect::<Vec<_>>(), pushed);
+    for event in &events {
+        assert_eq!(event.user_id, user.to_string());
+        assert_eq!(event.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert!(event.device_session_id.is_empty(), "all of the user's sessions");
+        let of_a_route = sqlx::query_scalar::<_, bool>(
+            "SELECT n.kind = $2 AND n.idempotency_key = $3 FROM notification_routes r JOIN notifications n USING (notification_id) WHERE r.route_id = $1::uuid",
+        )
+        .bind(&event.event_id)
+        .bind(&event.kind)
+        .bind(&event.request_id)
+        .fetch_one(&world.pool())
+        .await
+        .unwrap();
+        assert!(of_a_route, "{event:?}");
+    }
+
+    let mut mailed: Vec<&str> = all
+        .iter()
+        .filter(|p| p.kind().channels().iter().any(|c| *c != Channel::Push))
+        .map(|p| p.kind().as_str())
+        .collect();
+    let mut templates: Vec<String> =
+        sqlx::query_scalar("SELECT template_id FROM mail_deliveries").fetch_all(&world.pool()).await.unwrap();
+    mailed.sort_unstable();
+    templates.sort_unstable();
+    assert_eq!(templates, mailed);
+    let keyed = "SELECT count(*) FROM mail_deliveries d JOIN notification_routes r ON r.route_id::text = d.idempotency_key AND d.request_id = 'req-1'";
+    assert_eq!(world.count(keyed).await, mailed.len() as i64);
+}
+
+#[tokio::test]
+async fn without_an_address_the_administrators_routes_are_skipped() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let game_id = world.game(&[]).await;
+    let _worker = world.worker(address, &WorkerLike { admin_email: None, ..WorkerLike::default() });
+    let failed = Payload::RuntimeImagePullFailed { game_id, image_ref: "x".to_owned() };
+    let id = world.produce(failed, Audience::Administrators, None).await;
+    world.settles(id, &[("admin_email", "skipped", 1)]).await;
+    assert_eq!(world.status(id).await, "expanded");
+    assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 0);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_while_it_writes_a_mail_leaves_one_mail() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let user = world.accounts(1, true).await[0];
+    let game_id = world.game(&[user]).await;
+    // Nobody gets to write a mail while this stands: the worker dies in the middle of the finishing transaction.
+    let mut door = world.db.connect().await;
+    let mut shut = door.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE mail_deliveries IN SHARE MODE").execute(&mut *shut).await.unwrap();
+
+    let first = world.worker(address, &WorkerLike::default());
+    let id = world.produce(Payload::GameStarted { game_id }, Audience::GameMembers, Some(game_id)).await;
+    eventually(SOON, "the worker waits at the door", || async {
+        world.count("SELECT count(*) FROM pg_locks WHERE relation = 'mail_deliveries'::regclass AND NOT granted").await
+            > 0
+    })
+    .await;
+    first.kill();
+    shut.rollback().await.unwrap();
+    let unfinished = world.routes(id).await;
+    assert!(!unfinished.contains_key(&("email".to_owned(), "delivered".to_owned())), "{unfinished:?}");
+
+    let _second = world.worker(address, &WorkerLike::default());
+    world.settles(id, &[("push", "delivered", 1), ("email", "delivered", 1)]).await;
+    assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 1);
+}

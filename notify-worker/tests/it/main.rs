@@ -1,0 +1,11 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+//! notify-worker with a real Postgres and the real push hub.
+
+mod expansion;
+mod failures;
+mod hub_away;
+mod latency;
+mod mails;
+mod order;
+mod subscriber;
+mod world;
