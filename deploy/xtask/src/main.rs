@@ -1,8 +1,97 @@
-//! Temporary: `gen` only, until the rest of the tool is written.
-mod r#gen;
+//! The developer's commands (SPEC §17): `up`, `down`, `test`, `gen`, and the static engine build that they share.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 
-fn main() -> anyhow::Result<()> {
-    r#gen::proto::generate(
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(std::path::Path::new(".")),
-    )
+mod build;
+mod down;
+mod r#gen;
+mod layers;
+mod prerequisites;
+mod run;
+mod test;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Developer's commands of the Galaxy backend
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the whole platform up on this machine, play a game on it, and stay up
+    Up {
+        /// Only bring it up
+        #[arg(long)]
+        no_demo: bool,
+        /// How many of each process
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+        replicas: u8,
+        /// What runs the engines
+        #[arg(long, value_enum, default_value = "auto")]
+        driver: DriverChoice,
+        /// End after the game instead of staying up
+        #[arg(long)]
+        once: bool,
+    },
+    /// End what `up` started
+    Down,
+    /// Everything that CI runs
+    Test {
+        /// Unit and contract tests only, without Docker
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Write every generated file anew
+    Gen {
+        /// Fail where a committed file is not what is generated
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the reference engine as a static binary, for images
+    Engine,
+}
+
+/// What runs the engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DriverChoice {
+    /// Docker where it answers or can be started, else child processes
+    Auto,
+    /// Docker or failure
+    Docker,
+    /// Child processes on loopback
+    Process,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Up { no_demo, replicas, driver, once } => up::up(&up::Options { demo: !no_demo, replicas: replicas.into(), driver, once }),
+        Command::Down => down::down(),
+        Command::Test { fast } => test::test(fast),
+        Command::Gen { check } => r#gen::r#gen(check),
+        Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The checkout.
+fn root() -> PathBuf {
+    testkit::workspace_root()
+}
+
+/// Where `up` keeps everything.
+fn local() -> PathBuf {
+    root().join(".local")
 }

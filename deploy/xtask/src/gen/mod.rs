@@ -1,3 +1,66 @@
-//! Every file that is generated and committed.
+//! `cargo xtask gen`: every file that is generated and committed, written anew. CI runs it and demands a clean tree.
 
+pub mod flatbuffers;
 pub mod proto;
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{prerequisites, run};
+
+/// What is generated, below the root.
+const GENERATED: &[&str] = &["shared/.sqlx", "shared/src/proto", "shared/src/schema", "api-server/openapi.json", "deploy/engine/openapi.json", "docs/configuration.md"];
+
+/// Runs it; with `check`, fails where a committed file is not what is generated.
+///
+/// # Errors
+/// When a generator fails, or the tree is not clean with `check`.
+pub fn r#gen(check: bool) -> Result<()> {
+    prerequisites::generators()?;
+    let root = crate::root();
+    println!("\n── Protobuf, FlatBuffers");
+    proto::generate(&root)?;
+    flatbuffers::generate(&root)?;
+    sql()?;
+    run::step("OpenAPI documents, configuration reference", run::cargo().args(["run", "--quiet", "--locked", "--package", "galaxy-gen", "--"]).arg(&root))?;
+    if check {
+        let status = run::output(Command::new("git").current_dir(&root).args(["status", "--porcelain", "--"]).args(GENERATED))?;
+        if !status.is_empty() {
+            let diff = run::output(Command::new("git").current_dir(&root).args(["diff", "--stat", "--"]).args(GENERATED))?;
+            bail!("generated files are not what is committed; run `cargo xtask gen` and commit:\n{status}{diff}");
+        }
+        println!("   generated files are fresh");
+    }
+    Ok(())
+}
+
+/// The metadata with which `shared` builds without a database: each query is described by a database with our schema.
+fn sql() -> Result<()> {
+    let root = crate::root();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let db = testkit::TestDb::try_new().await?;
+        let (directory, fresh) = (root.join("shared/.sqlx"), testkit::target_dir().join("sqlx"));
+        let _ = std::fs::remove_dir_all(&fresh);
+        std::fs::create_dir_all(&fresh)?;
+        // sqlx reads neither search_path nor our checks from the DSN; libpq's options it does.
+        let dsn = format!("{}?options=-csearch_path%3Dbackend", db.dsn().split('?').next().unwrap_or_default());
+        // A macro is expanded only where its crate is compiled: make cargo compile it. The directory is its own so that the
+        // ordinary build is not touched.
+        let touch = root.join("shared/src/lib.rs");
+        std::fs::File::options().append(true).open(&touch)?.set_modified(std::time::SystemTime::now())?;
+        run::step(
+            "SQL metadata",
+            run::cargo().env("DATABASE_URL", dsn).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", &fresh).args(["check", "--quiet", "--locked", "--package", "galaxy-shared", "--lib"]),
+        )?;
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory)?;
+        for file in std::fs::read_dir(&fresh)? {
+            let file = file?;
+            std::fs::copy(file.path(), directory.join(file.file_name()))?;
+        }
+        db.close().await;
+        anyhow::Ok(())
+    })
+}

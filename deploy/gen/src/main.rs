@@ -1,0 +1,36 @@
+//! Writes what is generated from the processes' own code: the OpenAPI documents and the configuration reference.
+//!
+//! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use shared::service::config::{PostgresConfig, Reader, reference};
+use shared::service::run::settings;
+
+fn main() -> anyhow::Result<()> {
+    let root: PathBuf = std::env::args_os().nth(1).context("usage: galaxy-gen ROOT")?.into();
+    write(&root.join("api-server/openapi.json"), &pretty(&*api_server::http::openapi()?)?)?;
+    write(&root.join("deploy/engine/openapi.json"), &galaxy_engine::http::document())?;
+    write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
+    Ok(())
+}
+
+/// Every binary with what it asks for.
+const PROCESSES: &[(&str, fn(&mut Reader))] = &[
+    ("api-server", settings::<api_server::config::Config>),
+    ("mail-worker", settings::<mail_worker::config::Config>),
+    ("notify-worker", settings::<notify_worker::config::Config>),
+    ("runtime-controller", settings::<runtime_controller::config::Config>),
+    ("migrate", |r| {
+        let _: PostgresConfig = r.group();
+    }),
+];
+
+fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).with_context(|| path.display().to_string())
+}

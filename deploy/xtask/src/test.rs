@@ -1,0 +1,70 @@
+//! `cargo xtask test`: everything that CI runs, in the order in which it fails fastest.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::{build, r#gen, layers, prerequisites, run, up};
+
+/// The version that is installed where there is none.
+const NEXTEST: &str = "0.9";
+
+/// Runs it; `fast` leaves out what needs Docker or the whole stack.
+///
+/// # Errors
+/// The first thing that fails.
+pub fn test(fast: bool) -> Result<()> {
+    prerequisites::generators()?;
+    run::step("Format", run::cargo().args(["fmt", "--all", "--check"]))?;
+    println!("\n── Layers");
+    layers::check()?;
+    run::step("Lints", run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    r#gen::r#gen(true)?;
+    let nextest = nextest()?;
+    let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
+    if fast {
+        return run::step(
+            "Unit and contract tests",
+            nextest_run(&nextest).args(["--workspace", "--exclude", "galaxy-e2e", "--exclude", "runtime-controller", "--bins", "--lib", "--test", "it"]),
+        );
+    }
+    build::binaries()?;
+    let engine = build::static_engine()?;
+    // Lives until the tests have ended; every test finds it by the variable.
+    let docker = up::docker(&testkit::target_dir().join("docker"))?;
+    let image = docker.prepare("tests")?;
+    let result = run::step(
+        "Tests: unit, contract, integration and end to end, with real Postgres, SMTP and Docker",
+        nextest_run(&nextest)
+            .arg("--workspace")
+            .env("GALAXY_TEST_DOCKER_HOST", docker.host())
+            .env("GALAXY_TEST_ENGINE_IMAGE", image)
+            .env("GALAXY_ENGINE_STATIC", engine),
+    );
+    docker.clean("tests");
+    result
+}
+
+fn nextest_run(nextest: &PathBuf) -> Command {
+    let mut command = Command::new(nextest);
+    command.current_dir(crate::root()).args(["nextest", "run", "--locked", "--no-fail-fast"]);
+    command
+}
+
+/// cargo-nextest: the one on the machine, or one of our own, built at the first time.
+fn nextest() -> Result<PathBuf> {
+    let found = Command::new("cargo-nextest").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
+    if found {
+        return Ok("cargo-nextest".into());
+    }
+    let tools = crate::local().join("tools");
+    let own = tools.join("bin/cargo-nextest");
+    if !own.is_file() {
+        run::step(
+            "Install cargo-nextest (once; it takes some minutes)",
+            run::cargo().args(["install", "--locked", "--version", &format!("^{NEXTEST}"), "cargo-nextest", "--root"]).arg(&tools),
+        )?;
+    }
+    Ok(own)
+}
