@@ -29,7 +29,7 @@ pub struct Snapshot {
 /// # Errors
 /// The database's.
 pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Result<Snapshot, sqlx::Error> {
-    sample(conn, &Statements::new(spec, None)).await
+    sample(conn, &Statements::new(spec, Box::new(|| None))).await
 }
 
 pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<Snapshot, sqlx::Error> {

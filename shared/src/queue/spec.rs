@@ -215,7 +215,7 @@ pub trait Queue: Send + Sync + 'static {
     /// The table and its words.
     fn spec(&self) -> &'static QueueSpec;
 
-    /// The value of `{arg}` in [`QueueSpec::filter`].
+    /// The value of `{arg}` in [`QueueSpec::filter`], asked for at each claim: it may change, as with a hub that is away.
     fn filter_arg(&self) -> Option<String> {
         None
     }

@@ -38,10 +38,13 @@ impl Text {
     }
 }
 
+/// Asked for the filter's argument at each use: it may say what is possible just now.
+pub(super) type Arg = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// A queue's statements.
 pub(super) struct Statements {
     pub(super) spec: &'static QueueSpec,
-    arg: Option<String>,
+    arg: Arg,
     claims: Vec<Text>,
     claim_suspect: Text,
     next_due: Text,
@@ -62,7 +65,7 @@ pub(super) struct Claimed {
 }
 
 impl Statements {
-    pub(super) fn new(spec: &'static QueueSpec, arg: Option<String>) -> Self {
+    pub(super) fn new(spec: &'static QueueSpec, arg: Arg) -> Self {
         let QueueSpec { name, table, key, active, dead, .. } = *spec;
         let due = "q.status IN ('pending', 'retrying') AND NOT q.suspect";
         let suspect = "q.status IN ('pending', 'retrying') AND q.suspect";
@@ -202,7 +205,7 @@ impl Statements {
             .bind(from)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(deadline.as_secs_f64())
-            .bind(self.arg.as_deref())
+            .bind(self.arg())
             .fetch_all(conn)
             .await?;
         let mut claims = rows
@@ -241,8 +244,9 @@ impl Statements {
         Ok(self.hold.query().bind(id).bind(token).fetch_optional(conn).await?.is_some())
     }
 
-    pub(super) fn arg(&self) -> Option<&str> {
-        self.arg.as_deref()
+    /// The filter's argument as it is now.
+    pub(super) fn arg(&self) -> Option<String> {
+        (self.arg)()
     }
 }
 
