@@ -1,5 +1,6 @@
 //! The smallest process: the service frame and nothing in it. The frame's own tests run it, and it shows what a `main`
 //! looks like.
+#![allow(clippy::panic, reason = "to panic is one of the behaviours that can be asked for")]
 
 use std::process::ExitCode;
 
@@ -33,12 +34,13 @@ fn main() -> ExitCode {
 }
 
 async fn wire(service: Service<Config>) -> anyhow::Result<()> {
+    tracing::info_span!("wire", request_id = "none").in_scope(|| tracing::info!("wiring"));
     let soft = service.lifecycle.soft();
     service.lifecycle.spawn("only task", async move {
         match service.config.behaviour.as_str() {
             "hang" => std::future::pending::<()>().await,
             "fail" => bail!("asked to fail"),
-            "panic" => std::panic::panic_any("asked to panic"),
+            "panic" => panic!("asked to panic"),
             _ => soft.cancelled().await,
         }
         Ok(())

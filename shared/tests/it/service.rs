@@ -83,6 +83,10 @@ async fn it_is_ready_on_a_fitting_schema_answers_its_healthcheck_and_stops_clean
             assert!(object[key].is_string(), "{key} in {line}");
         }
     }
+    let within_a_span = process.lines().into_iter().find(|line| line.contains(r#""msg":"wiring""#)).unwrap();
+    let object: serde_json::Value = serde_json::from_str(&within_a_span).unwrap();
+    assert_eq!(object["otel_trace_id"].as_str().map(str::len), Some(32), "{within_a_span}");
+    assert_eq!(object["request_id"], "none");
     db.close().await;
 }
 

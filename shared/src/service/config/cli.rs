@@ -60,7 +60,7 @@ pub fn command(process: &'static str, about: &'static str, described: &Reader) -
 }
 
 /// The values of the flags that were given, keyed by variable name.
-pub(crate) fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
+pub fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
     let matches = matches.subcommand().map_or(matches, |(_, of_subcommand)| of_subcommand);
     matches
         .ids()

@@ -18,7 +18,7 @@ mod postgres;
 mod reader;
 mod reference;
 
-pub(crate) use self::cli::flags;
+pub use self::cli::flags;
 pub use self::{
     cli::command,
     groups::{LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol, TelemetryConfig, TracesExporter},
@@ -26,7 +26,7 @@ pub use self::{
     load::{Loaded, Source, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
-    reference::reference,
+    reference::{Process, reference},
 };
 
 /// A set of settings that belong together, or a process's whole configuration made of such sets.

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Kind, Reader, Setting};
 
+/// A process: its name, and the function that asks for its settings.
+pub type Process = (&'static str, fn(&mut Reader));
+
 /// One row: a setting, and the processes that read it with the same meaning.
 struct Row {
     setting: Setting,
@@ -13,7 +16,7 @@ struct Row {
 /// The configuration reference in Markdown. Each process is its name and the function that asks for its settings
 /// (see [`run::settings`](crate::service::run::settings)).
 #[must_use]
-pub fn reference(processes: &[(&'static str, fn(&mut Reader))]) -> String {
+pub fn reference(processes: &[Process]) -> String {
     let rows = rows(processes);
     let mut out = String::from(HEAD);
     let mut sections: Vec<&'static str> = Vec::new();
@@ -57,7 +60,7 @@ Durations are Go's, plus days: `250ms`, `30s`, `1h30m`, `30d`. Sizes take Docker
 listen on without a host (`:8080`) means all interfaces.
 ";
 
-fn rows(processes: &[(&'static str, fn(&mut Reader))]) -> Vec<Row> {
+fn rows(processes: &[Process]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for (process, read) in processes {
         let mut reader = Reader::describe(process);

@@ -6,21 +6,18 @@ use std::{
     sync::OnceLock,
 };
 
-use anyhow::Context as _;
 use chrono::SecondsFormat;
 use opentelemetry::trace::TraceContextExt as _;
 use serde_json::Value;
 use tracing::{
-    Dispatch, Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Subscriber,
     dispatcher::WeakDispatch,
     field::{Field, Visit},
-    level_filters::LevelFilter,
     span::{Attributes, Id, Record},
-    subscriber::Interest,
 };
 use tracing_subscriber::{
-    EnvFilter, Layer,
-    layer::{Context, Filter as LayerFilter},
+    Layer,
+    layer::Context,
     registry::{LookupSpan, Scope},
 };
 
@@ -28,10 +25,6 @@ use crate::clock::Clock;
 
 /// Keys that the line itself owns; a field of that name is written as `field_<name>`.
 const OWN: &[&str] = &["ts", "level", "caller", "service", "msg", "otel_trace_id", "otel_span_id"];
-
-/// Libraries that say more than an operator wants at `info`.
-const QUIET: &str = "sqlx=warn,sqlx_core::pool::inner=off,hyper=warn,h2=warn,tonic=warn,tower=warn,rustls=warn,opentelemetry=warn,\
-     opentelemetry_sdk=warn,opentelemetry-otlp=warn,bollard=warn";
 
 /// Where finished lines go.
 type Sink = Box<dyn Fn(&[u8]) + Send + Sync>;
@@ -242,59 +235,6 @@ impl Line {
     }
 }
 
-/// Which events are logged. Spans of level INFO and above always count, since their fields (the request id) belong on
-/// the lines of errors too, however quiet the log is.
-pub(super) struct Filter(EnvFilter);
-
-impl Filter {
-    pub(super) fn new(level: &str) -> anyhow::Result<Self> {
-        // What the operator names comes last and counts; libraries are only ever made quieter than he asked.
-        let loud = level.split(',').any(|d| matches!(d.trim(), "info" | "debug" | "trace"));
-        let directives = if loud { format!("{QUIET},{level}") } else { level.to_owned() };
-        let filter = EnvFilter::builder().parse(&directives).with_context(|| format!("log filter {directives:?}"))?;
-        Ok(Self(filter))
-    }
-
-    fn always(meta: &Metadata<'_>) -> bool {
-        meta.is_span() && *meta.level() <= Level::INFO
-    }
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> LayerFilter<S> for Filter {
-    fn enabled(&self, meta: &Metadata<'_>, cx: &Context<'_, S>) -> bool {
-        Self::always(meta) || LayerFilter::<S>::enabled(&self.0, meta, cx)
-    }
-
-    fn callsite_enabled(&self, meta: &'static Metadata<'static>) -> Interest {
-        let interest = LayerFilter::<S>::callsite_enabled(&self.0, meta);
-        if Self::always(meta) { Interest::always() } else { interest }
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        LayerFilter::<S>::max_level_hint(&self.0).map(|hint| hint.max(LevelFilter::INFO))
-    }
-
-    fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        LayerFilter::<S>::on_new_span(&self.0, attrs, id, ctx);
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
-        LayerFilter::<S>::on_record(&self.0, id, values, ctx);
-    }
-
-    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        LayerFilter::<S>::on_enter(&self.0, id, ctx);
-    }
-
-    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        LayerFilter::<S>::on_exit(&self.0, id, ctx);
-    }
-
-    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
-        LayerFilter::<S>::on_close(&self.0, id, ctx);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -304,7 +244,7 @@ mod tests {
     use parking_lot::Mutex;
     use tracing_subscriber::layer::SubscriberExt as _;
 
-    use super::*;
+    use super::{super::filter::Filter, *};
 
     /// Runs `body` under a log at `level`, and gives back its lines.
     fn logged(level: &str, body: impl FnOnce()) -> Vec<serde_json::Map<String, Value>> {

@@ -4,6 +4,7 @@
 //! `tracing` spans of level INFO or above; a field `request_id` on a span stands on every log line within it.
 
 mod export;
+mod filter;
 mod log;
 mod propagation;
 
@@ -68,7 +69,7 @@ pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetr
     let tracer = tracer_provider(config, resource.clone())?;
     let (meter, registry) = meter_provider(config, resource)?;
 
-    let filter = log::Filter::new(&config.level)?;
+    let filter = filter::Filter::new(&config.level)?;
     let traces = tracing_opentelemetry::layer()
         .with_tracer(tracer.tracer("galaxy"))
         .with_threads(false)
