@@ -66,6 +66,9 @@ pub trait Driver: Send + Sync + 'static {
     /// `docker` or `process`; stands in records and metrics.
     fn name(&self) -> &'static str;
 
+    /// The fingerprint that a container made from `spec` carries, with this driver's configuration.
+    fn fingerprint(&self, spec: &EngineSpec) -> String;
+
     /// The daemon's own lasting id. Also the proof that it answers.
     ///
     /// # Errors

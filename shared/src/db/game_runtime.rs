@@ -127,11 +127,7 @@ pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32)
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_paused(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    reason: &str,
-) -> Result<Option<i32>, sqlx::Error> {
+pub async fn game_paused(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<Option<i32>, sqlx::Error> {
     sqlx::query_scalar!(
         "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'running' RETURNING pauses",
@@ -146,11 +142,7 @@ pub async fn game_paused(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_finished(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    winners: &[String],
-) -> Result<bool, sqlx::Error> {
+pub async fn game_finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
           WHERE game_id = $1 AND status IN ('running', 'paused')",

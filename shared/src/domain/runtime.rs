@@ -110,6 +110,8 @@ words! {
         Banish = "banish",
         /// Sets the turn timer to now.
         Timer = "timer",
+        /// The turn timer was set to now.
+        Forced = "forced",
     }
 }
 

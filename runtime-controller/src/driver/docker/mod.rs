@@ -145,6 +145,10 @@ impl Driver for DockerDriver {
         "docker"
     }
 
+    fn fingerprint(&self, spec: &EngineSpec) -> String {
+        body::fingerprint(&self.config, spec, &state_dir::path(&self.state_root, spec.game_id))
+    }
+
     async fn daemon_id(&self) -> Result<String, DriverError> {
         let info = tokio::time::timeout(CALL, self.docker().await?.info()).await.map_err(|_| timed_out())?;
         let info = info.map_err(|error| DriverError::Unavailable(error.to_string()))?;

@@ -132,8 +132,7 @@ impl ProcessDriver {
         drop(child);
         let start_time =
             proc::start_time(pid).ok_or_else(|| DriverError::Failed("the engine ended at once".to_owned()))?;
-        let record =
-            Record { pid, start_time, boot_id: proc::boot_id(), port, fingerprint: spec.fingerprint("process") };
+        let record = Record { pid, start_time, boot_id: proc::boot_id(), port, fingerprint: self.fingerprint(spec) };
         record.write(&dir).map_err(|error| failed("engine.json", &error))?;
         Ok(Some(record))
     }
@@ -143,6 +142,10 @@ impl ProcessDriver {
 impl Driver for ProcessDriver {
     fn name(&self) -> &'static str {
         "process"
+    }
+
+    fn fingerprint(&self, spec: &EngineSpec) -> String {
+        spec.fingerprint("process")
     }
 
     /// The state directory is what lasts, through restarts of controller and machine: its id is the daemon's.
@@ -177,7 +180,7 @@ impl Driver for ProcessDriver {
         let made = private_dir(&self.dir(spec.game_id)).and_then(|()| private_dir(&self.state_dir(spec.game_id)));
         made.map_err(|error| DriverError::Config(format!("{}: {error}", self.state_root.display())))?;
         if self.alive(spec.game_id).is_none() {
-            let record = Record::not_started(spec.fingerprint("process"));
+            let record = Record::not_started(self.fingerprint(spec));
             record.write(&self.dir(spec.game_id)).map_err(|error| failed("engine.json", &error))?;
         }
         Ok(container_name(spec.game_id))

@@ -158,3 +158,19 @@ pub async fn job_step(
     .await?;
     Ok(())
 }
+
+/// Notes how far a step is, for people: `pull: a1b2c3: Downloading`. The caller has proven that the job is still its own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn job_progress(conn: &mut PgConnection, job_id: Uuid, step: JobStep, line: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_jobs SET step = left($2 || ': ' || $3, 200) WHERE job_id = $1",
+        job_id,
+        step.as_str(),
+        line
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

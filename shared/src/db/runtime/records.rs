@@ -299,3 +299,56 @@ pub async fn turn_advanced(
     .await?;
     Ok(())
 }
+
+/// What is needed to bring a game's engine back.
+#[derive(Debug, Clone)]
+pub struct EngineFacts {
+    /// A word of `games.status`.
+    pub game_status: String,
+    /// Image that was started.
+    pub image: String,
+    /// The engine's token.
+    pub engine_token: Secret,
+    /// Where it was reached last.
+    pub endpoint: Option<String>,
+}
+
+/// What is needed to bring a game's engine back; `None` where it was never started on this daemon.
+///
+/// # Errors
+/// Those of the database.
+pub async fn engine_facts(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    daemon_id: &str,
+) -> Result<Option<EngineFacts>, sqlx::Error> {
+    let row = sqlx::query!(
+        "SELECT g.status, r.image, r.engine_token, r.endpoint FROM runtime_records r JOIN games g USING (game_id)
+          WHERE r.game_id = $1 AND r.daemon_id = $2",
+        game_id.uuid(),
+        daemon_id
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| EngineFacts {
+        game_status: row.status,
+        image: row.image,
+        engine_token: Secret::new(row.engine_token),
+        endpoint: row.endpoint,
+    }))
+}
+
+/// The games whose engines this daemon must have running now: the game runs, and no job is at work on it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn games_to_watch(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<GameId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT r.game_id AS "game_id: GameId" FROM runtime_records r JOIN games g USING (game_id)
+            WHERE r.daemon_id = $1 AND r.status IN ('running', 'generation_in_progress') AND g.status = 'running'
+              AND NOT EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = r.game_id AND j.status IN ('pending', 'running', 'retrying'))"#,
+        daemon_id
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -22,7 +22,7 @@ pub async fn next_turn_at(conn: &mut PgConnection, game_id: GameId) -> Result<Op
 }
 
 /// Sets the timer of a game that starts or starts again: due at `at`, with a clean slate. A timer that runs is left alone;
-/// answers whether it was set.
+/// answers whether it was set. It carries no trace: a game's turns go on for months after the request that started it.
 ///
 /// # Errors
 /// Those of the database.
@@ -31,22 +31,17 @@ pub async fn start_turns(
     game_id: GameId,
     daemon_id: &str,
     at: DateTime<Utc>,
-    request_id: Option<&str>,
-    traceparent: Option<&str>,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "INSERT INTO runtime_turns AS t (game_id, daemon_id, status, scheduled_at, next_attempt_at, request_id, traceparent)
-         VALUES ($1, $2, 'pending', $3, $3, $4, $5)
+        "INSERT INTO runtime_turns AS t (game_id, daemon_id, status, scheduled_at, next_attempt_at)
+         VALUES ($1, $2, 'pending', $3, $3)
          ON CONFLICT (game_id) DO UPDATE
             SET daemon_id = EXCLUDED.daemon_id, status = 'pending', scheduled_at = EXCLUDED.scheduled_at, next_attempt_at = EXCLUDED.next_attempt_at,
-                expected_turn = NULL, failures = 0, crashes = 0, suspect = false, last_error = NULL, finished_at = NULL,
-                request_id = EXCLUDED.request_id, traceparent = EXCLUDED.traceparent
+                expected_turn = NULL, failures = 0, crashes = 0, suspect = false, last_error = NULL, finished_at = NULL
           WHERE t.status NOT IN ('pending', 'generating', 'retrying')",
         game_id.uuid(),
         daemon_id,
-        at,
-        request_id,
-        traceparent
+        at
     )
     .execute(conn)
     .await?;
@@ -68,20 +63,58 @@ pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), s
     Ok(())
 }
 
-/// Makes the waiting timer due now and notes that the scheduled turn is to be skipped. `false` where the timer rests or a
-/// generation is under way.
+/// What became of [`force_turn`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forced {
+    /// The turn is due now.
+    Due,
+    /// A generation is under way: ask again when it is over.
+    Busy,
+    /// The timer rests: the game does not run.
+    Resting,
+}
+
+/// Makes the waiting timer due now and notes that the scheduled turn is to be skipped.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, sqlx::Error> {
     let done = sqlx::query!(
         "WITH t AS (UPDATE runtime_turns SET next_attempt_at = clock_timestamp() WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
          UPDATE runtime_records r SET skip_next_tick = true, updated_at = clock_timestamp() FROM t WHERE r.game_id = t.game_id",
         game_id.uuid()
     )
+    .execute(&mut *conn)
+    .await?;
+    if done.rows_affected() == 1 {
+        return Ok(Forced::Due);
+    }
+    let busy = sqlx::query_scalar!(
+        r#"SELECT status IN ('pending', 'generating', 'retrying') AS "busy!" FROM runtime_turns WHERE game_id = $1"#,
+        game_id.uuid()
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(if busy == Some(true) { Forced::Busy } else { Forced::Resting })
+}
+
+/// Notes the schedule's next turn after a generation: the timer's row itself is finished by the queue.
+///
+/// # Errors
+/// Those of the database.
+pub async fn turn_settled(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    scheduled_at: Option<DateTime<Utc>>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_turns SET expected_turn = NULL, scheduled_at = coalesce($2, scheduled_at) WHERE game_id = $1",
+        game_id.uuid(),
+        scheduled_at
+    )
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 /// What a worker must know of a turn that it claimed.
@@ -137,7 +170,7 @@ pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Turn
 pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Option<i32>, sqlx::Error> {
     let running = sqlx::query_scalar!(
         r#"SELECT g.status = 'running' AND r.status = ANY ($2) AS "running!"
-             FROM games g JOIN runtime_records r USING (game_id) WHERE g.game_id = $1 FOR UPDATE OF g"#,
+             FROM games g JOIN runtime_records r USING (game_id) WHERE g.game_id = $1 FOR NO KEY UPDATE OF g"#,
         game_id.uuid(),
         &RuntimeStatus::sources_of(RuntimeStatus::GenerationInProgress)
     )

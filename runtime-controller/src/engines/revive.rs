@@ -1,0 +1,73 @@
+//! Bringing back an engine whose game runs: on the kept state directory, with the same token. The engine's own turn is
+//! the truth about where it stands, so nothing is initialised here.
+
+use shared::db::{game_runtime, runtime};
+use shared::engine_client::EngineTarget;
+use shared::ids::GameId;
+
+use super::{Engines, Unhealthy};
+use crate::driver::{DriverError, EngineSpec};
+
+/// Why an engine was not brought back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviveError {
+    /// The game does not run any more, or is another daemon's: its engine is not wanted here.
+    #[error("the game does not run here any more")]
+    NotWanted,
+    /// The driver could not.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// It came up but does not answer.
+    #[error(transparent)]
+    Unhealthy(#[from] Unhealthy),
+    /// The database did not answer.
+    #[error("the database does not answer")]
+    Database(#[from] sqlx::Error),
+}
+
+impl Engines {
+    /// Makes sure that the engine of a running game runs and answers, and answers where. An engine that runs is left
+    /// alone, even one that is silent: it may be busy with a turn.
+    ///
+    /// # Errors
+    /// [`ReviveError`].
+    pub async fn revive(&self, game_id: GameId) -> Result<EngineTarget, ReviveError> {
+        let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
+        let facts = facts.filter(|facts| facts.game_status == "running").ok_or(ReviveError::NotWanted)?;
+        let spec = EngineSpec { game_id, image: facts.image, token: facts.engine_token };
+        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        let was_running = observed.as_ref().is_some_and(|observed| observed.running);
+        if !was_running {
+            let why = observed.as_ref().and_then(|observed| observed.ended.clone());
+            tracing::warn!(%game_id, why, "an engine is gone while its game runs: bringing it back");
+            if observed.is_none() {
+                self.op("create", self.driver.create(&spec)).await?;
+            }
+            self.op("start", self.driver.start(&spec)).await?;
+        }
+        let observed = match observed.filter(|observed| observed.running) {
+            Some(observed) => observed,
+            None => self.op("inspect", self.driver.inspect(game_id)).await?.ok_or(ReviveError::NotWanted)?,
+        };
+        let Some(endpoint) = observed.endpoint else {
+            return Err(Unhealthy::Ended(observed.ended.unwrap_or_else(|| "it has no address".to_owned())).into());
+        };
+        if facts.endpoint.as_ref() != Some(&endpoint) || !was_running {
+            let mut tx = self.db.begin().await?;
+            runtime::record_endpoint(&mut tx, game_id, &observed.container_id, &endpoint).await?;
+            if !was_running {
+                runtime::record_operation(&mut tx, game_id, None, "revive", "ok", None).await?;
+            }
+            tx.commit().await?;
+        }
+        let target = EngineTarget { endpoint, token: spec.token };
+        self.wait_healthy(game_id, &target).await?;
+        // A stop that came between the question and the answer must not be undone by us.
+        let status = game_runtime::game_status(&mut *self.db.acquire().await?, game_id).await?;
+        if status.as_deref() != Some("running") && !was_running {
+            self.op("remove", self.driver.remove(game_id)).await?;
+            return Err(ReviveError::NotWanted);
+        }
+        Ok(target)
+    }
+}

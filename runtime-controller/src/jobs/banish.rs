@@ -1,0 +1,41 @@
+//! Banish: a race is removed in the running engine. The engine answers a second time as it did the first.
+
+use serde_json::Value;
+use shared::db::runtime;
+use shared::domain::runtime::JobStep;
+use shared::engine_client::EngineError;
+use shared::ids::GameId;
+use shared::queue::{Claim, WorkContext};
+
+use super::error::JobError;
+use super::{Jobs, Note};
+
+impl Jobs {
+    pub(super) async fn banish(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        game_id: GameId,
+        payload: &Value,
+    ) -> Result<Note, JobError> {
+        let race = payload.get("race_name").and_then(Value::as_str);
+        let race = race.ok_or_else(|| JobError::Refused("the payload names no race".to_owned()))?;
+        self.step(cx, claim, game_id, JobStep::Banish).await?;
+        let engines = &self.engines;
+        let target = runtime::target(&mut *engines.db.acquire().await?, game_id).await?;
+        let target = target.ok_or_else(|| JobError::Refused("the game has no engine".to_owned()))?;
+        let mut done = engines.client.banish(&target, race).await;
+        if matches!(done, Err(EngineError::Unreachable(_))) {
+            done = engines.client.banish(&engines.revive(game_id).await?, race).await;
+        }
+        match done {
+            Ok(()) => Ok(Note { result: None, detail: Some(race.to_owned()) }),
+            // It never heard of the race, which is as good as banished.
+            Err(EngineError::Problem { status: 404, .. }) => {
+                Ok(Note { result: None, detail: Some(format!("{race}: unknown to the engine")) })
+            }
+            Err(error) if error.is_passing() => Err(JobError::Passing(error.to_string())),
+            Err(error) => Err(JobError::Refused(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Why a job's attempt ended without its effect, and what is to be done about it.
+
+use std::time::Duration;
+
+use shared::domain::runtime::StartFailure;
+use shared::engine_client::EngineError;
+use shared::queue::{Lost, Outcome, Verdict};
+
+use super::Note;
+use crate::driver::DriverError;
+use crate::engines::{ReviveError, Unhealthy};
+use crate::lobby::JobResult;
+
+/// While the daemon or the database is away: looked for again after this.
+const AWAY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JobError {
+    /// A start that failed; `passing` says whether another attempt may help.
+    #[error("{}: {}", failure.word(), failure.reason())]
+    Start { failure: StartFailure, passing: bool },
+    /// Something else failed; tried again within the budget.
+    #[error("{0}")]
+    Passing(String),
+    /// It cannot be done, now or later.
+    #[error("{0}")]
+    Refused(String),
+    /// Daemon or database are away: not the job's fault, no attempt burned.
+    #[error("{0}")]
+    Away(String),
+    /// The job is not ours any more: whatever is said now is not heard.
+    #[error(transparent)]
+    Lost(Lost),
+}
+
+impl JobError {
+    pub(super) fn container(reason: impl Into<String>) -> Self {
+        Self::Start { failure: StartFailure::ContainerStart { reason: reason.into() }, passing: true }
+    }
+
+    pub(super) fn config(reason: impl Into<String>) -> Self {
+        Self::Start { failure: StartFailure::ConfigInvalid { reason: reason.into() }, passing: false }
+    }
+
+    /// A driver's error while starting `image`.
+    pub(super) fn driver(image: &str, error: DriverError) -> Self {
+        match error {
+            DriverError::Unavailable(_) => Self::Away(error.to_string()),
+            DriverError::Image { reason, passing } => {
+                Self::Start { failure: StartFailure::ImagePull { image: image.to_owned(), reason }, passing }
+            }
+            DriverError::Config(reason) => Self::config(reason),
+            DriverError::Failed(reason) => Self::container(reason),
+        }
+    }
+
+    pub(super) fn unhealthy(image: &str, error: Unhealthy) -> Self {
+        match error {
+            Unhealthy::Driver(error) => Self::driver(image, error),
+            error => Self::container(error.to_string()),
+        }
+    }
+
+    /// An engine's error while it is asked to take its game.
+    pub(super) fn init(error: &EngineError) -> Self {
+        match error {
+            // It answers, and says no: the game's set-up is not to its liking.
+            EngineError::Problem { status, code, .. } if !error.is_passing() => {
+                Self::config(format!("the engine refuses the game: {status} {code}"))
+            }
+            error => Self::container(error.to_string()),
+        }
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Start { passing: false, .. } | Self::Refused(_))
+    }
+
+    pub(super) fn start_failure(&self) -> Option<&StartFailure> {
+        match self {
+            Self::Start { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+
+    pub(super) fn verdict(self) -> Verdict<Note> {
+        let error = self.to_string();
+        let result = self.start_failure().cloned().map(JobResult::StartFailed);
+        let outcome = match self {
+            Self::Start { passing: false, .. } | Self::Refused(_) => Outcome::Dead { error },
+            Self::Start { .. } | Self::Passing(_) => Outcome::Retry { error, after: None, counts: true },
+            Self::Away(_) | Self::Lost(_) => Outcome::Retry { error, after: Some(AWAY), counts: false },
+        };
+        Verdict { outcome, note: Note { result, detail: None } }
+    }
+}
+
+impl From<Lost> for JobError {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Database(error) => Self::Away(error.to_string()),
+            lost => Self::Lost(lost),
+        }
+    }
+}
+
+impl From<sqlx::Error> for JobError {
+    fn from(error: sqlx::Error) -> Self {
+        if shared::error::is_unavailable(&error) {
+            Self::Away(error.to_string())
+        } else {
+            Self::Passing(error.to_string())
+        }
+    }
+}
+
+impl From<ReviveError> for JobError {
+    fn from(error: ReviveError) -> Self {
+        match error {
+            ReviveError::NotWanted => Self::Refused(error.to_string()),
+            ReviveError::Driver(DriverError::Unavailable(_)) => Self::Away(error.to_string()),
+            ReviveError::Database(error) => error.into(),
+            ReviveError::Driver(_) | ReviveError::Unhealthy(_) => Self::Passing(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The queue of runtime jobs (SPEC §8): start, stop, banish, force-next-turn. Each step is written down before its effect,
+//! and each effect looks at the world first, so that a job left by a dead controller is finished by another.
+
+mod banish;
+mod error;
+mod force_turn;
+mod progress;
+mod start;
+mod step;
+mod stop;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::db::runtime::{self, JobWork};
+use shared::domain::runtime::{JobKind, StartFailure};
+use shared::ids::GameId;
+use shared::queue::{
+    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
+};
+use sqlx::PgConnection;
+
+use self::error::JobError;
+use crate::engines::Engines;
+use crate::lobby::{JobResult, Lobby};
+
+/// `runtime_jobs` as a queue. A controller takes its own daemon's jobs, and those that no daemon has yet.
+pub static SPEC: QueueSpec = QueueSpec {
+    name: "runtime_jobs",
+    table: "runtime_jobs",
+    key: "job_id",
+    active: "running",
+    dead: "failed",
+    priorities: 1,
+    filter: "(q.daemon_id IS NULL OR q.daemon_id = {arg})",
+    removable: "",
+    topic: Topic::RuntimeJobs,
+};
+
+/// Works runtime jobs.
+pub struct Jobs {
+    pub(crate) engines: Arc<Engines>,
+    pub(crate) lobby: Lobby,
+    pub(crate) waker: Waker,
+    pub(crate) max_attempts: u32,
+    pub(crate) random: shared::random::Random,
+}
+
+/// A job of a kind that is worked.
+#[derive(Debug, Clone)]
+pub struct Work {
+    game_id: GameId,
+    kind: JobKind,
+    payload: serde_json::Value,
+    step: Option<String>,
+}
+
+/// What the record needs beyond the outcome.
+#[derive(Debug, Clone)]
+pub struct Note {
+    /// What the lobby must hear, now or when the job is dead.
+    result: Option<JobResult>,
+    /// For the operations log.
+    detail: Option<String>,
+}
+
+#[async_trait]
+impl Queue for Jobs {
+    type Work = Work;
+    type Note = Note;
+
+    fn spec(&self) -> &'static QueueSpec {
+        &SPEC
+    }
+
+    fn filter_arg(&self) -> Option<String> {
+        Some(self.engines.daemon_id.clone())
+    }
+
+    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Work, String>>, sqlx::Error> {
+        let mut jobs = jobs_by_id(conn, claims.iter().map(|claim| claim.id)).await?;
+        let work = |claim: &Claim| {
+            let job = jobs.remove(&claim.id).ok_or("the job is gone")?;
+            match job.kind.parse::<JobKind>().map_err(|error| error.to_string())? {
+                JobKind::Restart | JobKind::Patch => Err(format!("{} is not worked by this version", job.kind)),
+                kind => Ok(Work { game_id: job.game_id, kind, payload: job.payload, step: job.step }),
+            }
+        };
+        Ok(claims.iter().map(work).collect())
+    }
+
+    async fn work(&self, cx: &WorkContext, batch: Vec<(Claim, Work)>) -> Vec<Verdict<Note>> {
+        let mut verdicts = Vec::with_capacity(batch.len());
+        for (claim, work) in batch {
+            verdicts.push(self.one(cx, &claim, &work).await);
+        }
+        verdicts
+    }
+
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+        let jobs = jobs_by_id(conn, finished.iter().map(|finished| finished.claim.id)).await?;
+        for finished in finished {
+            let Some(job) = jobs.get(&finished.claim.id) else { continue };
+            let note = finished.note.as_ref();
+            match &finished.settled {
+                Settled::Done(_) => {
+                    if let Some(result) = note.and_then(|note| note.result.as_ref()) {
+                        self.lobby.on_job_result(conn, &finished.claim, job.game_id, result).await?;
+                    }
+                    let detail = note.and_then(|note| note.detail.as_deref());
+                    self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, "ok", detail).await?;
+                }
+                Settled::Dead { error } => self.dead(conn, &finished.claim, job, note, error).await?,
+                Settled::Retrying { .. } | Settled::Again | Settled::Released => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+        let given_up = rows.iter().filter(|row| row.fate != Fate::Due);
+        let jobs = jobs_by_id(conn, given_up.clone().map(|row| row.id)).await?;
+        for row in given_up {
+            let Some(job) = jobs.get(&row.id) else { continue };
+            let claim = lost_claim(row);
+            self.dead(conn, &claim, job, None, &row.error).await?;
+        }
+        Ok(())
+    }
+
+    fn after_commit(&self, finished: &[Finished<Note>]) {
+        if finished.iter().any(|finished| matches!(finished.settled, Settled::Done(_) | Settled::Dead { .. })) {
+            for topic in [Topic::Notifications, Topic::Turns, Topic::RuntimeJobs] {
+                self.waker.wake(topic);
+            }
+        }
+    }
+}
+
+impl Jobs {
+    async fn one(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Verdict<Note> {
+        let done = match work.kind {
+            JobKind::Start => self.start(cx, claim, work.game_id).await,
+            JobKind::Stop => self.stop(cx, claim, work.game_id).await,
+            JobKind::Banish => self.banish(cx, claim, work.game_id, &work.payload).await,
+            JobKind::ForceNextTurn => self.force_turn(cx, claim, work.game_id, work.step.as_deref()).await,
+            JobKind::Restart | JobKind::Patch => Err(JobError::Refused("not worked by this version".to_owned())),
+        };
+        match done {
+            Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
+            Err(error) => {
+                tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, %error, "a job's attempt ended");
+                let last = error.is_final() || claim.failures.unsigned_abs() + 1 >= self.max_attempts;
+                if last && work.kind == JobKind::Start && error.start_failure().is_some() {
+                    self.clear_away(work.game_id).await;
+                }
+                error.verdict()
+            }
+        }
+    }
+
+    /// A start that is given up leaves no container behind; its state directory stays.
+    async fn clear_away(&self, game_id: GameId) {
+        if let Err(error) = self.engines.op("remove", self.engines.driver.remove(game_id)).await {
+            tracing::warn!(%game_id, %error, "the container of a failed start could not be removed");
+        }
+    }
+
+    async fn dead(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        job: &JobWork,
+        note: Option<&Note>,
+        error: &str,
+    ) -> Result<(), sqlx::Error> {
+        let mut outcome = "failed";
+        if job.kind == JobKind::Start.as_str() {
+            let failure = match note.and_then(|note| note.result.as_ref()) {
+                Some(JobResult::StartFailed(failure)) => failure.clone(),
+                // The engine gave it up by itself: a crash loop, a hang, an unreadable row.
+                _ => StartFailure::ContainerStart { reason: error.to_owned() },
+            };
+            outcome = failure.word();
+            self.lobby.on_job_result(conn, claim, job.game_id, &JobResult::StartFailed(failure)).await?;
+        }
+        self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await
+    }
+}
+
+async fn jobs_by_id(
+    conn: &mut PgConnection,
+    ids: impl Iterator<Item = uuid::Uuid>,
+) -> Result<HashMap<uuid::Uuid, JobWork>, sqlx::Error> {
+    let ids: Vec<_> = ids.collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let jobs = runtime::job_work(conn, &ids).await?;
+    Ok(jobs.into_iter().map(|job| (job.job_id, job)).collect())
+}
+
+/// What is known of the claim of an attempt that will never report: enough for the notification's key.
+fn lost_claim(row: &Rescued) -> Claim {
+    Claim {
+        id: row.id,
+        token: 0,
+        attempt_no: row.attempt_no,
+        failures: 0,
+        alone: true,
+        priority: 0,
+        due_at: chrono::DateTime::UNIX_EPOCH,
+        created_at: chrono::DateTime::UNIX_EPOCH,
+        request_id: None,
+        traceparent: None,
+    }
+}

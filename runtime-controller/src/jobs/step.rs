@@ -1,0 +1,28 @@
+//! Steps: written down before their effect, in a transaction that proves that the job is still ours.
+
+use shared::db::{game_runtime, runtime};
+use shared::domain::runtime::JobStep;
+use shared::ids::GameId;
+use shared::queue::{Claim, WorkContext};
+
+use super::Jobs;
+use super::error::JobError;
+
+impl Jobs {
+    /// Begins a step; answers the game's status as it is now.
+    pub(super) async fn step(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        game_id: GameId,
+        step: JobStep,
+    ) -> Result<String, JobError> {
+        let mut tx = self.engines.db.begin().await?;
+        cx.hold(&mut tx, claim).await?;
+        runtime::job_step(&mut tx, claim.id, step, &self.engines.daemon_id).await?;
+        let status = game_runtime::game_status(&mut tx, game_id).await?;
+        tx.commit().await?;
+        tracing::info!(%game_id, job_id = %claim.id, %step, "step");
+        status.ok_or_else(|| JobError::Refused("there is no such game".to_owned()))
+    }
+}

@@ -1,0 +1,26 @@
+//! Stop: the container goes, its state directory stays.
+
+use shared::domain::runtime::JobStep;
+use shared::ids::GameId;
+use shared::queue::{Claim, WorkContext};
+
+use super::error::JobError;
+use super::{Jobs, Note};
+use crate::driver::DriverError;
+use crate::lobby::JobResult;
+
+impl Jobs {
+    pub(super) async fn stop(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
+        let status = self.step(cx, claim, game_id, JobStep::Remove).await?;
+        if matches!(status.as_str(), "running" | "starting") {
+            return Err(JobError::Refused(format!("the game is {status}: its engine is needed")));
+        }
+        let engines = &self.engines;
+        match engines.op("remove", engines.driver.remove(game_id)).await {
+            Ok(()) => Ok(Note { result: Some(JobResult::Stopped), detail: None }),
+            Err(error @ DriverError::Unavailable(_)) => Err(JobError::Away(error.to_string())),
+            Err(error @ DriverError::Config(_)) => Err(JobError::Refused(error.to_string())),
+            Err(error) => Err(JobError::Passing(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the runtime counts (SPEC §16).
+
+use std::time::Duration;
+
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+
+/// The runtime's instruments.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    container_ops: Counter<u64>,
+    probes: Counter<u64>,
+    turns: Counter<u64>,
+    lateness: Histogram<f64>,
+}
+
+impl Metrics {
+    /// To be called after telemetry is set up.
+    #[must_use]
+    pub fn new() -> Self {
+        let meter = global::meter("galaxy");
+        Self {
+            container_ops: meter
+                .u64_counter("runtime_container_ops_total")
+                .with_description("Calls to the container driver")
+                .build(),
+            probes: meter
+                .u64_counter("runtime_health_probes_total")
+                .with_description("Probes of engines' /healthz and status")
+                .build(),
+            turns: meter
+                .u64_counter("runtime_turns_total")
+                .with_description("Turns that came due, by what came of them")
+                .build(),
+            lateness: meter
+                .f64_histogram("runtime_turn_lateness_seconds")
+                .with_description("From a turn's due time to the moment its generation began")
+                .with_unit("s")
+                .with_boundaries(vec![0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0])
+                .build(),
+        }
+    }
+
+    pub(crate) fn container_op(&self, op: &'static str, outcome: &'static str) {
+        self.container_ops.add(1, &[KeyValue::new("op", op), KeyValue::new("outcome", outcome)]);
+    }
+
+    pub(crate) fn probe(&self, outcome: &'static str) {
+        self.probes.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    pub(crate) fn turn(&self, outcome: &'static str) {
+        self.turns.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    pub(crate) fn late(&self, by: Duration) {
+        self.lateness.record(by.as_secs_f64(), &[]);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

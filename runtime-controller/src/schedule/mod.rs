@@ -1,0 +1,194 @@
+//! The turn timer (SPEC §8): `runtime_turns` as a queue whose rows come due again and again. No turn is generated twice
+//! or skipped: the turn being closed is written down before the engine is asked, and the engine's own turn decides
+//! whether it is asked at all. `docs/runtime.md` has the table.
+
+mod reports;
+mod tick;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use shared::db::runtime::{self, TurnWork};
+use shared::domain::runtime::RuntimeStatus;
+use shared::ids::GameId;
+use shared::queue::{
+    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
+};
+use sqlx::PgConnection;
+use tokio::time::Instant;
+
+use self::tick::TickError;
+use crate::engines::Engines;
+use crate::lobby::{Lobby, Snapshot};
+
+/// `runtime_turns` as a queue. A controller generates the turns of its own daemon's games.
+pub static SPEC: QueueSpec = QueueSpec {
+    name: "runtime_turns",
+    table: "runtime_turns",
+    key: "game_id",
+    active: "generating",
+    dead: "failed",
+    priorities: 1,
+    filter: "q.daemon_id = {arg}",
+    removable: "",
+    topic: Topic::Turns,
+};
+
+/// Generates turns that are due.
+pub struct Turns {
+    pub(crate) engines: Arc<Engines>,
+    pub(crate) lobby: Lobby,
+    pub(crate) waker: Waker,
+    pub(crate) max_attempts: u32,
+}
+
+/// A turn that is due.
+#[derive(Debug, Clone)]
+pub struct Work {
+    row: TurnWork,
+    /// When it was read, on our own clock: with the row's `now` it gives the database's time later on.
+    read_at: Instant,
+}
+
+impl Work {
+    /// The database's time, as far as it can be known without asking.
+    fn now(&self) -> DateTime<Utc> {
+        self.row.now + chrono::TimeDelta::from_std(self.read_at.elapsed()).unwrap_or_default()
+    }
+}
+
+/// What the record needs beyond the outcome.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// The lobby is to hear this; with the next turn's time, where there is one.
+    Snapshot(Snapshot, Option<DateTime<Utc>>),
+    /// The game does not run: the timer rests.
+    Rest,
+}
+
+#[async_trait]
+impl Queue for Turns {
+    type Work = Work;
+    type Note = Note;
+
+    fn spec(&self) -> &'static QueueSpec {
+        &SPEC
+    }
+
+    fn filter_arg(&self) -> Option<String> {
+        Some(self.engines.daemon_id.clone())
+    }
+
+    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Work, String>>, sqlx::Error> {
+        let ids: Vec<_> = claims.iter().map(|claim| claim.id).collect();
+        let rows = runtime::turn_work(conn, &ids).await?;
+        let read_at = Instant::now();
+        let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.game_id.uuid(), row)).collect();
+        let work = |claim: &Claim| {
+            let row = rows.remove(&claim.id).ok_or_else(|| "the game has no runtime record".to_owned())?;
+            Ok(Work { row, read_at })
+        };
+        Ok(claims.iter().map(work).collect())
+    }
+
+    async fn work(&self, cx: &WorkContext, batch: Vec<(Claim, Work)>) -> Vec<Verdict<Note>> {
+        let mut verdicts = Vec::with_capacity(batch.len());
+        for (claim, work) in batch {
+            verdicts.push(self.one(cx, &claim, &work).await);
+        }
+        verdicts
+    }
+
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+        for finished in finished {
+            let game_id = GameId::from(finished.claim.id);
+            match (&finished.settled, &finished.note) {
+                (Settled::Again | Settled::Done(_), Some(Note::Snapshot(snapshot, next))) => {
+                    self.lobby.on_snapshot(conn, game_id, snapshot, *next).await?;
+                }
+                (Settled::Again | Settled::Done(_), _) => self.lobby.on_rest(conn, game_id).await?,
+                (Settled::Dead { error }, note) => self.dead(conn, game_id, note.as_ref(), error).await?,
+                (Settled::Retrying { .. } | Settled::Released, _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+        for row in rows.iter().filter(|row| row.fate != Fate::Due) {
+            self.dead(conn, GameId::from(row.id), None, &row.error).await?;
+        }
+        Ok(())
+    }
+
+    fn after_commit(&self, finished: &[Finished<Note>]) {
+        if finished.iter().any(|finished| finished.note.is_some() || matches!(finished.settled, Settled::Dead { .. })) {
+            // A finished game's container goes by a job.
+            for topic in [Topic::Notifications, Topic::RuntimeJobs] {
+                self.waker.wake(topic);
+            }
+        }
+    }
+}
+
+impl Turns {
+    async fn one(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Verdict<Note> {
+        let game_id = work.row.game_id;
+        let last = claim.failures.unsigned_abs() + 1 >= self.max_attempts;
+        let error = match self.tick(cx, claim, work, last).await {
+            Ok(Some(status)) => return self.advanced(work, status),
+            Ok(None) => {
+                self.engines.metrics.turn("rested");
+                return Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note: Note::Rest };
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(%game_id, attempt_no = claim.attempt_no, %error, "a turn was not generated");
+        self.engines.metrics.turn(error.word());
+        let reason = error.to_string();
+        let note = Note::Snapshot(Snapshot::Failed { status: error.status(), reason: reason.clone() }, None);
+        let outcome = match error {
+            TickError::Away(_) => Outcome::Retry { error: reason, after: Some(Duration::from_secs(1)), counts: false },
+            TickError::Absent(_) | TickError::Passing(_) => Outcome::Retry { error: reason, after: None, counts: true },
+            TickError::Final(_) => Outcome::Dead { error: reason },
+        };
+        Verdict { outcome, note }
+    }
+
+    fn advanced(&self, work: &Work, status: shared::engine_client::EngineStatus) -> Verdict<Note> {
+        self.engines.metrics.turn(if status.finished { "finished" } else { "generated" });
+        if status.finished {
+            let note = Note::Snapshot(Snapshot::Advanced(status), None);
+            return Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note };
+        }
+        match self.next_turn(work) {
+            Ok(at) => Verdict {
+                outcome: Outcome::Again { status: "pending", at },
+                note: Note::Snapshot(Snapshot::Advanced(status), Some(at)),
+            },
+            Err(error) => {
+                let reason = format!("no next turn: {error}");
+                let status = RuntimeStatus::GenerationFailed;
+                let note = Note::Snapshot(Snapshot::Failed { status, reason: reason.clone() }, None);
+                Verdict { outcome: Outcome::Dead { error: reason }, note }
+            }
+        }
+    }
+
+    async fn dead(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        note: Option<&Note>,
+        error: &str,
+    ) -> Result<(), sqlx::Error> {
+        let snapshot = match note {
+            Some(Note::Snapshot(snapshot @ Snapshot::Failed { .. }, _)) => snapshot.clone(),
+            _ => Snapshot::Failed { status: RuntimeStatus::GenerationFailed, reason: error.to_owned() },
+        };
+        self.lobby.on_snapshot(conn, game_id, &snapshot, None).await
+    }
+}

@@ -1,0 +1,193 @@
+//! One due turn: written down, generated, its next time found.
+
+use chrono::{DateTime, Utc};
+use shared::db::{game_runtime, runtime};
+use shared::domain::runtime::{RuntimeStatus, TickPlan};
+use shared::domain::schedule::{self, Schedule, ScheduleError};
+use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
+use shared::ids::GameId;
+use shared::queue::{Claim, Lost, WorkContext};
+use std::time::Duration;
+
+use super::{Turns, Work};
+use crate::driver::DriverError;
+use crate::engines::{ReviveError, probe_outcome};
+
+/// Why a turn was not generated.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TickError {
+    /// Daemon or database are away, or the row is not ours any more: no attempt is burned.
+    #[error("{0}")]
+    Away(String),
+    /// The engine is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// The engine is there and could not; another attempt may help.
+    #[error("{0}")]
+    Passing(String),
+    /// Another attempt would end the same.
+    #[error("{0}")]
+    Final(String),
+}
+
+impl TickError {
+    /// What the runtime is shown as when the turn is given up.
+    pub(super) fn status(&self) -> RuntimeStatus {
+        match self {
+            Self::Away(_) | Self::Absent(_) => RuntimeStatus::EngineUnreachable,
+            Self::Passing(_) | Self::Final(_) => RuntimeStatus::GenerationFailed,
+        }
+    }
+
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Away(_) => "away",
+            Self::Absent(_) => "unreachable",
+            Self::Passing(_) | Self::Final(_) => "failed",
+        }
+    }
+}
+
+impl From<EngineError> for TickError {
+    fn from(error: EngineError) -> Self {
+        if error.is_absence() {
+            Self::Absent(error.to_string())
+        } else if error.is_passing() {
+            Self::Passing(error.to_string())
+        } else {
+            Self::Final(error.to_string())
+        }
+    }
+}
+
+impl From<ReviveError> for TickError {
+    fn from(error: ReviveError) -> Self {
+        match error {
+            ReviveError::Database(error) => error.into(),
+            ReviveError::Driver(DriverError::Unavailable(_)) => Self::Away(error.to_string()),
+            error => Self::Absent(error.to_string()),
+        }
+    }
+}
+
+impl From<sqlx::Error> for TickError {
+    fn from(error: sqlx::Error) -> Self {
+        if shared::error::is_unavailable(&error) {
+            Self::Away(error.to_string())
+        } else {
+            Self::Passing(error.to_string())
+        }
+    }
+}
+
+impl From<Lost> for TickError {
+    fn from(lost: Lost) -> Self {
+        Self::Away(lost.to_string())
+    }
+}
+
+impl Turns {
+    /// The engine's status after the turn; `None` where the game does not run. `last`: no further attempt follows, so that
+    /// a finished game ends even if its engine keeps a report to itself.
+    pub(super) async fn tick(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        work: &Work,
+        last: bool,
+    ) -> Result<Option<EngineStatus>, TickError> {
+        let game_id = work.row.game_id;
+        if work.row.game_status != "running" {
+            return Ok(None);
+        }
+        let Some(expected) = self.begin(cx, claim, game_id).await? else {
+            return self.not_begun(game_id).await;
+        };
+        if work.row.expected_turn.is_none() && !work.row.forced {
+            self.engines.metrics.late((work.now() - work.row.scheduled_at).to_std().unwrap_or_default());
+        }
+        let target = runtime::target(&mut *self.engines.db.acquire().await?, game_id).await?;
+        let (target, status) = match target {
+            Some(target) => match self.generate(&target, expected).await {
+                // Nobody there: it may have died with a host, a daemon, a controller. Bring it back, once, and look again.
+                Err(EngineError::Unreachable(error)) => {
+                    tracing::info!(%game_id, error, "the engine is away: looking after it");
+                    let target = self.engines.revive(game_id).await?;
+                    let status = self.generate(&target, expected).await?;
+                    (target, status)
+                }
+                status => (target, status?),
+            },
+            None => {
+                let target = self.engines.revive(game_id).await?;
+                let status = self.generate(&target, expected).await?;
+                (target, status)
+            }
+        };
+        if status.game_id != game_id {
+            return Err(TickError::Final(format!("the engine has another game, {}", status.game_id)));
+        }
+        if TickPlan::new(expected, status.turn, status.finished) != TickPlan::Record {
+            return Err(TickError::Final(format!(
+                "the engine is at turn {}, not at {expected} or the next",
+                status.turn
+            )));
+        }
+        if status.finished {
+            match self.keep_reports(cx, claim, game_id, &target, &status).await {
+                Err(error) if last && !matches!(error, TickError::Away(_)) => {
+                    tracing::error!(%game_id, %error, "a finished game ends without all of its reports");
+                }
+                done => done?,
+            }
+        }
+        Ok(Some(status))
+    }
+
+    /// Writes down which turn is being closed, and shows it: from here on orders are refused.
+    async fn begin(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Option<i32>, TickError> {
+        let mut tx = self.engines.db.begin().await?;
+        // The game's lock before the timer's: the order that everybody takes.
+        game_runtime::lock_game(&mut tx, game_id).await?;
+        cx.hold(&mut tx, claim).await?;
+        let expected = runtime::begin_generation(&mut tx, game_id).await?;
+        tx.commit().await?;
+        Ok(expected)
+    }
+
+    /// Paused meanwhile, which is fine; or a running game without a runtime, which is not.
+    async fn not_begun(&self, game_id: GameId) -> Result<Option<EngineStatus>, TickError> {
+        let mut conn = self.engines.db.acquire().await?;
+        let status = game_runtime::game_status(&mut conn, game_id).await?;
+        if status.as_deref() != Some("running") {
+            return Ok(None);
+        }
+        let record = runtime::record(&mut conn, game_id).await?;
+        let shown = record.map_or_else(|| "missing".to_owned(), |record| record.status);
+        Err(TickError::Final(format!("the game runs but its runtime is {shown}")))
+    }
+
+    /// Asks for the turn, unless the engine has generated it already: a late answer, or a crash after the call.
+    async fn generate(&self, target: &EngineTarget, expected: i32) -> Result<EngineStatus, EngineError> {
+        let client = &self.engines.client;
+        let before = match client.status(target).await {
+            Ok(before) => before,
+            Err(error) => {
+                self.engines.metrics.probe(probe_outcome(&error));
+                return Err(error);
+            }
+        };
+        self.engines.metrics.probe("healthy");
+        match TickPlan::new(expected, before.turn, before.finished) {
+            TickPlan::Generate => client.turn(target, expected).await,
+            TickPlan::Record | TickPlan::Mismatch => Ok(before),
+        }
+    }
+
+    /// The next turn's time. One that was forced takes the scheduled one's place.
+    pub(super) fn next_turn(&self, work: &Work) -> Result<DateTime<Utc>, ScheduleError> {
+        let row = &work.row;
+        let turns = Schedule::parse(&row.turn_schedule, &row.time_zone, Duration::ZERO)?;
+        turns.next(row.scheduled_at, work.now(), schedule::offset(row.game_id, self.lobby.turn_spread))
+    }
+}
