@@ -1,4 +1,5 @@
 //! The integration tests of the shared crate: against the real Postgres, and with real processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod push_log;
 mod service;

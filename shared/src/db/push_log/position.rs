@@ -48,8 +48,8 @@ pub async fn positions(conn: &mut PgConnection, event_ids: &[Uuid]) -> Result<Ve
                    SELECT ev_id FROM push_events
                     WHERE xid >= pg_snapshot_xmax(t.prev) AND xid < pg_snapshot_xmax(t.snap) AND pg_visible_in_snapshot(xid, t.snap)
                    UNION ALL
-                   SELECT ev_id FROM push_events
-                    WHERE xid = ANY (ARRAY(SELECT x FROM pg_snapshot_xip(t.prev) x WHERE pg_visible_in_snapshot(x, t.snap)))) e
+                   SELECT o.ev_id FROM pg_snapshot_xip(t.prev) x
+                    CROSS JOIN LATERAL (SELECT ev_id FROM push_events WHERE xid = x OFFSET 0) o WHERE pg_visible_in_snapshot(x, t.snap)) e
         )
         SELECT w.event_id AS "event_id!", (SELECT epoch FROM ep) AS "epoch!", n.seq AS "seq?",
                NOT pg_visible_in_snapshot(w.xid, (SELECT snap FROM last)) AS "pending!"

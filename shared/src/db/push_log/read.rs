@@ -67,8 +67,8 @@ pub async fn events_after(
                    SELECT * FROM push_events
                     WHERE xid >= pg_snapshot_xmax(t.prev) AND xid < pg_snapshot_xmax(t.snap) AND pg_visible_in_snapshot(xid, t.snap)
                    UNION ALL
-                   SELECT * FROM push_events
-                    WHERE xid = ANY (ARRAY(SELECT x FROM pg_snapshot_xip(t.prev) x WHERE pg_visible_in_snapshot(x, t.snap)))) e
+                   SELECT o.* FROM pg_snapshot_xip(t.prev) x
+                    CROSS JOIN LATERAL (SELECT * FROM push_events WHERE xid = x OFFSET 0) o WHERE pg_visible_in_snapshot(x, t.snap)) e
              WHERE t.prev IS NOT NULL
         ),
         page AS (

@@ -20,15 +20,16 @@ pub enum Tick {
 
 /// Takes in what has been committed since the last tick. Any replica may run it at any time: the primary key decides.
 ///
-/// One statement, so one snapshot: the one that is compared, counted with and stored. The commit must be synchronous;
-/// otherwise a crash could give the same numbers to other events.
+/// One statement, so one snapshot: the one that is compared, counted with and stored. Its commit is synchronous whatever
+/// the role's setting, otherwise a crash could give the same numbers to other events; what it counted is flushed with it.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn tick(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result<Tick, sqlx::Error> {
     let remembered = remembered.unwrap_or(Cursor { epoch: 0, seq: 0 });
     // Scalar sub-selects in the index conditions: the planner sees parameters and reads the index on (xid, ev_id) of each
-    // slot; a join against the snapshot it may plan otherwise.
+    // slot; a join against the snapshot it may plan otherwise. OFFSET 0 keeps it from joining the few transactions that were
+    // under way any other way than one by one.
     let row = sqlx::query!(
         r#"
         WITH ep AS MATERIALIZED (SELECT * FROM push_epochs ORDER BY epoch DESC LIMIT 1),
@@ -49,8 +50,8 @@ pub async fn tick(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result
             SELECT (SELECT count(*) FROM push_events
                      WHERE xid >= (SELECT pg_snapshot_xmax(snap) FROM last) AND xid < (SELECT pg_snapshot_xmax(s) FROM now_)
                        AND pg_visible_in_snapshot(xid, (SELECT s FROM now_)))
-                 + (SELECT count(*) FROM push_events
-                     WHERE xid = ANY (ARRAY(SELECT x FROM last, now_, pg_snapshot_xip(last.snap) x WHERE pg_visible_in_snapshot(x, now_.s)))) AS n
+                 + (SELECT count(*) FROM last, now_, pg_snapshot_xip(last.snap) x
+                     CROSS JOIN LATERAL (SELECT FROM push_events WHERE xid = x OFFSET 0) e WHERE pg_visible_in_snapshot(x, now_.s)) AS n
         ),
         written AS (
             INSERT INTO push_ticks (epoch, tick_id, base_seq, n, snap)
@@ -59,7 +60,8 @@ pub async fn tick(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result
             ON CONFLICT DO NOTHING RETURNING n
         )
         SELECT ep.epoch AS "epoch!", last.next AS "next!", sound.ok AS "sound!", cnt.n AS "found!",
-               (SELECT n FROM written)::bigint AS written
+               (SELECT n FROM written)::bigint AS written,
+               CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END AS _commit
           FROM ep, last, cnt, sound
         "#,
         remembered.epoch,
