@@ -166,7 +166,7 @@ mod tests {
         assert!(*both.borrow());
         assert_eq!(health.report().http_status(), 200);
         circuit.open(&Reply::new(Step::Connect, None, "refused"));
-        assert!(!both.wait_for(|open| !open).await.is_err());
+        both.wait_for(|open| !open).await.unwrap();
         assert_eq!(health.report().http_status(), 200);
         assert!(format!("{:?}", health.report()).contains("Degraded"));
         circuit.closed.send_replace(true);

@@ -15,11 +15,25 @@ pub struct Config {
     pub smtp: SmtpConfig,
     /// The outbox.
     pub outbox: OutboxConfig,
+    /// Age at which ended sign-in challenges are removed.
+    pub challenge_retention: Duration,
 }
 
 impl Group for Config {
     fn read(r: &mut Reader) -> Self {
-        Self { smtp: r.group(), outbox: r.group() }
+        Self {
+            smtp: r.group(),
+            outbox: r.group(),
+            challenge_retention: {
+                r.section("Mail");
+                r.optional(
+                    "BACKEND_RETENTION_CHALLENGES",
+                    "1d",
+                    "Age, counted from their end, at which sign-in challenges are removed; 0 keeps them.",
+                    parse::duration,
+                )
+            },
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! [`start`] builds it from parts, so that tests run it in their own process; [`run`] is what `main` gives to the frame.
 
+mod challenges;
 mod circuit;
 mod config;
 mod deliver;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::queue::{self, Settings, Worker, WorkerDeps};
-use shared::service::health::{Health, PartKind};
+use shared::service::health::{Health, PartKind, SchemaGate};
 use shared::service::run::Service;
 
 pub use config::{Config, OutboxConfig, SmtpConfig, TlsMode};
@@ -53,7 +54,18 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
     let lifecycle = deps.lifecycle.clone();
     let pool = Pool::new(&config.smtp, config.outbox.concurrency)?;
     let circuit = Circuit::new(deps.random.clone(), health.part("smtp", PartKind::Degraded));
-    deps.gate = circuit::behind(deps.gate, &circuit, lifecycle.soft());
+    let sweep = challenges::sweep(
+        config.challenge_retention,
+        deps.db.clone(),
+        deps.gate.clone(),
+        deps.random.clone(),
+        lifecycle.soft(),
+    );
+    lifecycle.spawn("challenge retention", async {
+        sweep.await;
+        Ok(())
+    });
+    deps.gate = SchemaGate::following(circuit::behind(deps.gate.watch(), &circuit, lifecycle.soft()));
     let mailer = Mailer {
         db: deps.db.clone(),
         pool: Arc::clone(&pool),
@@ -84,6 +96,6 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
     let Service { config, base, lifecycle, health, gate, random, db, instance, name, .. } = service;
     let (waker, listener) = queue::wake::start(&base.postgres, &lifecycle, &random);
     let worker = Worker::start(&db, name, &instance, &lifecycle, &random);
-    let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate: gate.watch() };
+    let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     start(&config, settings(&config), deps, &health)
 }

@@ -215,3 +215,60 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn connector(port: u16) -> Connector {
+        let roots = Some(Arc::new(Vec::new()));
+        let config = SmtpConfig {
+            host: "127.0.0.1".to_owned(),
+            port,
+            credentials: None,
+            from: "a@x.test".parse().unwrap(),
+            tls: TlsMode::StartTls,
+            roots,
+            hello: lettre::transport::smtp::extension::ClientId::Domain("x.test".to_owned()),
+            timeout: Duration::from_secs(2),
+            unsubscribe: String::new(),
+        };
+        Connector::new(&config).unwrap()
+    }
+
+    /// What a connector makes of a relay that says these things, one after each command.
+    async fn refusal(says: &'static [&'static str]) -> Reply {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let relay = tokio::spawn(async move {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            for line in says {
+                peer.write_all(line.as_bytes()).await.unwrap();
+                let _ = peer.read(&mut [0; 512]).await;
+            }
+        });
+        let failure = connector(port).open().await.expect_err("must not be taken for a usable relay");
+        relay.abort();
+        assert!(matches!(failure, Failure::Relay(_)), "{failure:?}");
+        failure.reply().clone()
+    }
+
+    #[tokio::test]
+    async fn answers_smuggled_in_before_the_handshake_end_the_connection() {
+        let reply = refusal(&["220 hi\r\n", "250-hi\r\n250 STARTTLS\r\n", "220 go\r\n250 smuggled\r\n"]).await;
+        assert_eq!(reply.step, Step::Tls);
+        assert!(reply.text.contains("in clear"), "{reply}");
+    }
+
+    #[tokio::test]
+    async fn starttls_that_is_stripped_or_refused_is_not_gone_without() {
+        assert!(refusal(&["220 hi\r\n", "250-hi\r\n250 SIZE 1\r\n"]).await.text.contains("STARTTLS"));
+        let reply = refusal(&["220 hi\r\n", "250-hi\r\n250 STARTTLS\r\n", "454 not now\r\n"]).await;
+        assert_eq!((reply.step, reply.code), (Step::Tls, Some(454)));
+        assert_eq!(refusal(&["554 no\r\n"]).await.code, Some(554));
+        assert_eq!(refusal(&["hello\r\n"]).await.step, Step::Greeting);
+    }
+}

@@ -2,12 +2,21 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod applications;
 pub mod auth;
+pub mod challenges;
+pub mod engine_versions;
 pub mod game_runtime;
+pub mod games;
+pub mod idempotency;
+pub mod invites;
+pub mod limits;
 pub mod mail;
+pub mod memberships;
 pub mod notifications;
 pub mod pool;
 pub mod push_log;
+pub mod race_names;
 pub mod runtime;
 pub mod sessions;
 

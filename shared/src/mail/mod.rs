@@ -50,7 +50,7 @@ pub enum Class {
 templates! {
     /// A sign-in code.
     LoginCode(LoginCode) = "auth.login_code", Secret, ["mail/auth.login_code.txt", "mail/auth.login_code.html"],
-        |_m| "Your Galaxy sign-in code".to_owned();
+        |_m| "Your Galaxy sign-in code";
     /// Somebody invites the reader to a private game.
     InviteReceived(InviteReceived) = "lobby.invite.received", News, ["mail/lobby.invite.received.txt", "mail/lobby.invite.received.html"],
         |m| format!("{} invites you to {}", m.inviter_name, m.game_name);

@@ -1,0 +1,82 @@
+use testkit::eventually;
+
+use crate::stage::{Payload, SOON, Stage, code, from_now};
+
+fn is_wiped(payload: &Payload) -> bool {
+    payload.wiped_at.is_some()
+        && payload.subject.is_none()
+        && payload.body_text.is_none()
+        && payload.body_html.is_none()
+}
+
+#[tokio::test]
+async fn a_code_is_wiped_once_it_is_sent() {
+    let stage = Stage::new().await;
+    let id = stage.enqueue_until(&code("481516"), "k", &["ann@example.org"], Some(from_now(600.0))).await;
+    assert!(stage.payload(id).await.body_text.unwrap().contains("481516"));
+    let worker = stage.worker();
+    stage.reaches(id, "sent").await;
+    assert!(is_wiped(&stage.payload(id).await));
+    let mail = &stage.relay.messages()[0];
+    assert!(mail.text.as_deref().unwrap().contains("481516") && mail.html.as_deref().unwrap().contains("481516"));
+    assert!(mail.header("List-Unsubscribe").is_none());
+    worker.stop().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_expired_code_is_not_sent_and_is_wiped() {
+    let stage = Stage::new().await;
+    let id = stage.enqueue_until(&code("481516"), "k", &["ann@example.org"], Some(from_now(-1.0))).await;
+    let worker = stage.worker();
+    stage.reaches(id, "expired").await;
+    assert!(is_wiped(&stage.payload(id).await));
+    assert!(stage.relay.messages().is_empty());
+    assert!(stage.attempts(id).await.is_empty());
+    worker.stop().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_wiped_payload_dies_visibly_and_holds_nobody_up() {
+    let stage = Stage::new().await;
+    let id = stage.enqueue(&code("481516"), "1", &["ann@example.org"]).await;
+    sqlx::query(
+        "UPDATE mail_payloads SET subject = NULL, body_text = NULL, body_html = NULL, wiped_at = now() WHERE delivery_id = $1",
+    )
+    .bind(id.uuid())
+    .execute(&stage.pool())
+    .await
+    .unwrap();
+    let other = stage.enqueue(&code("234223"), "2", &["bob@example.org"]).await;
+    let worker = stage.worker();
+    stage.reaches(id, "dead_lettered").await;
+    assert!(stage.dead_letter(id).await.unwrap().contains("wiped"));
+    stage.reaches(other, "sent").await;
+    worker.stop().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn challenges_that_ended_long_ago_are_removed() {
+    let stage = Stage::new().await;
+    for hours in [-25, -23, 1] {
+        sqlx::query(
+            "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, expires_at)
+             VALUES (gen_random_uuid(), 'ann@example.org', '', '', now() + make_interval(hours => $1))",
+        )
+        .bind(hours)
+        .execute(&stage.pool())
+        .await
+        .unwrap();
+    }
+    let worker = stage.worker();
+    eventually(SOON, "one is gone", || async {
+        let left: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM auth_challenges").fetch_one(&stage.pool()).await.unwrap();
+        if left == 2 { Ok(()) } else { Err(left) }
+    })
+    .await;
+    worker.stop().await;
+    stage.end().await;
+}

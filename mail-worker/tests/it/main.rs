@@ -1,0 +1,18 @@
+//! The mail worker against a real Postgres and a real SMTP server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod codes;
+mod crash;
+mod delivery;
+mod many;
+mod process;
+mod recipients;
+mod relay;
+mod stage;
