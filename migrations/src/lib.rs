@@ -12,22 +12,34 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("./sql");
 /// The schema version that this build was written for: the newest migration's number.
 pub use shared::SCHEMA_VERSION;
 
-/// Creates the schema `backend` and makes it the connection's search path, so that the bookkeeping table lands there too.
-///
-/// # Errors
-/// What Postgres answers, for instance when the role may not create a schema.
+/// One migrator at a time, from the look at what is there to the last statement. sqlx takes a lock of its own, but only
+/// after it has made its bookkeeping table, and `CREATE … IF NOT EXISTS` is no protection against a twin.
+const LOCK: i64 = 0x6761_6c61_7879_6d69;
+
+/// Takes the lock, creates the schema `backend` and makes it the search path, so that the bookkeeping table lands there too.
 async fn prepare(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut *conn).await?;
     sqlx::raw_sql("CREATE SCHEMA IF NOT EXISTS backend; SET search_path = backend").execute(&mut *conn).await?;
+    conn.ensure_migrations_table(&MIGRATOR.table_name).await
+}
+
+/// Gives the lock back. A connection that is lost gives it back too.
+async fn release(conn: &mut PgConnection) -> Result<(), MigrateError> {
+    sqlx::query("SELECT pg_advisory_unlock($1)").bind(LOCK).execute(&mut *conn).await?;
     Ok(())
 }
 
-/// Applies what is pending, under the migrator's advisory lock: of several at once, one applies and the others find nothing to do.
+/// Applies what is pending; answers numbers and descriptions of what this call applied. Of several at once, one applies
+/// and the others find nothing to do.
 ///
 /// # Errors
 /// A failed statement (its migration is rolled back whole), or an applied migration whose text has changed since.
-pub async fn apply(conn: &mut PgConnection) -> Result<(), MigrateError> {
+pub async fn apply(conn: &mut PgConnection) -> Result<Vec<(i64, String)>, MigrateError> {
     prepare(conn).await?;
-    MIGRATOR.run_direct(None, conn, false).await
+    let missing = missing(conn).await?;
+    let done = MIGRATOR.run_direct(None, conn, false).await;
+    release(conn).await?;
+    done.map(|()| missing)
 }
 
 /// Undoes migrations, newest first, down to and excluding version `target` (0 undoes all).
@@ -36,7 +48,9 @@ pub async fn apply(conn: &mut PgConnection) -> Result<(), MigrateError> {
 /// As [`apply`].
 pub async fn undo(conn: &mut PgConnection, target: i64) -> Result<(), MigrateError> {
     prepare(conn).await?;
-    MIGRATOR.undo(conn, target).await
+    let done = MIGRATOR.undo(&mut *conn, target).await;
+    release(conn).await?;
+    done
 }
 
 /// Numbers and descriptions of what is not applied yet.
@@ -45,7 +59,12 @@ pub async fn undo(conn: &mut PgConnection, target: i64) -> Result<(), MigrateErr
 /// What Postgres answers.
 pub async fn pending(conn: &mut PgConnection) -> Result<Vec<(i64, String)>, MigrateError> {
     prepare(conn).await?;
-    conn.ensure_migrations_table(&MIGRATOR.table_name).await?;
+    let missing = missing(conn).await;
+    release(conn).await?;
+    missing
+}
+
+async fn missing(conn: &mut PgConnection) -> Result<Vec<(i64, String)>, MigrateError> {
     let applied = conn.list_applied_migrations(&MIGRATOR.table_name).await?;
     Ok(MIGRATOR
         .iter()

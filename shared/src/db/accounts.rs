@@ -163,6 +163,19 @@ pub async fn by_identity(conn: &mut PgConnection, kind: &str, external_id: &str)
     .await
 }
 
+/// The account with a user name, if it was not deleted.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn user_named(conn: &mut PgConnection, user_name: &str) -> Result<Option<UserId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT user_id AS "user_id: UserId" FROM accounts WHERE user_name = $1 AND deleted_at IS NULL"#,
+        user_name
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Gives an identity to an account; one that is owned already is the constraint `identities_kind_external_id_key`.
 ///
 /// # Errors

@@ -2,6 +2,11 @@
 
 pub mod account;
 pub mod email;
+pub mod engine_version;
+pub mod game;
+pub mod name;
 pub mod notification;
+pub mod plan;
+pub mod race_name;
 pub mod runtime;
 pub mod schedule;

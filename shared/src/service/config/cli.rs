@@ -59,12 +59,12 @@ pub fn command(process: &'static str, about: &'static str, described: &Reader) -
     command
 }
 
-/// The values of the flags that were given, keyed by variable name.
+/// The values of the flags that were given, keyed by variable name. A flag of another type is a subcommand's own.
 pub fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
     let matches = matches.subcommand().map_or(matches, |(_, of_subcommand)| of_subcommand);
     matches
         .ids()
-        .filter_map(|id| Some((id.as_str().to_owned(), matches.get_one::<String>(id.as_str())?.clone())))
+        .filter_map(|id| Some((id.as_str().to_owned(), matches.try_get_one::<String>(id.as_str()).ok()??.clone())))
         .collect()
 }
 

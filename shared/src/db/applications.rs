@@ -1,0 +1,173 @@
+//! `applications`: who wants into a public game (SPEC §7).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::idempotency::{Idempotency, Replayed};
+use crate::domain::race_name::RaceName;
+use crate::ids::{ApplicationId, GameId, UserId};
+
+/// An application.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// Its id.
+    pub application_id: ApplicationId,
+    /// The game.
+    pub game_id: GameId,
+    /// Who applies.
+    pub user_id: UserId,
+    /// The wanted name, as shown.
+    pub race_name: String,
+    /// The wanted name's key.
+    pub canonical_key: String,
+    /// `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
+    pub status: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was decided.
+    pub decided_at: Option<DateTime<Utc>>,
+}
+
+macro_rules! applications {
+    ($tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Application,
+            r#"SELECT application_id AS "application_id: ApplicationId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
+                      race_name, canonical_key, status, created_at, decided_at FROM applications "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// Makes an application; false when the idempotency key made one before. A second live application of the user to the game
+/// is the constraint `applications_game_id_user_id_key`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: ApplicationId,
+    game_id: GameId,
+    user_id: UserId,
+    race_name: &RaceName,
+    idempotency: Option<&Idempotency>,
+) -> Result<bool, sqlx::Error> {
+    let (owner, key, hash) = Idempotency::columns(idempotency);
+    let done = sqlx::query!(
+        "INSERT INTO applications (application_id, game_id, user_id, race_name, canonical_key, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT ON CONSTRAINT applications_idempotency_key DO NOTHING",
+        id as ApplicationId,
+        game_id as GameId,
+        user_id as UserId,
+        race_name.name,
+        race_name.canonical_key,
+        owner,
+        key,
+        hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The application that was made under this key.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn replayed(
+    conn: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Replayed<ApplicationId>>, sqlx::Error> {
+    sqlx::query_as!(
+        Replayed,
+        r#"SELECT application_id AS "id: ApplicationId", idempotency_hash AS "hash!" FROM applications
+            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        idempotency.owner,
+        idempotency.key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One application to a game.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    id: ApplicationId,
+) -> Result<Option<Application>, sqlx::Error> {
+    applications!("WHERE application_id = $1 AND game_id = $2", id as ApplicationId, game_id as GameId)
+        .fetch_optional(conn)
+        .await
+}
+
+/// The applications to a game, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    before: Option<ApplicationId>,
+    limit: i64,
+) -> Result<Vec<Application>, sqlx::Error> {
+    applications!(
+        "WHERE game_id = $1 AND ($2::uuid IS NULL OR application_id < $2) ORDER BY application_id DESC LIMIT $3",
+        game_id as GameId,
+        before as Option<ApplicationId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A user's applications, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_of_user(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    before: Option<ApplicationId>,
+    limit: i64,
+) -> Result<Vec<Application>, sqlx::Error> {
+    applications!(
+        "WHERE user_id = $1 AND ($2::uuid IS NULL OR application_id < $2) ORDER BY application_id DESC LIMIT $3",
+        user_id as UserId,
+        before as Option<ApplicationId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Decides a submitted application: `approved` or `rejected`. Answers false when it was decided before.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE applications SET status = $2, decided_at = clock_timestamp() WHERE application_id = $1 AND status = 'submitted'",
+        id as ApplicationId,
+        status
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Closes what is still open on a game that left enrolment; answers how many.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE applications SET status = 'closed', decided_at = clock_timestamp() WHERE game_id = $1 AND status = 'submitted'",
+        game_id as GameId
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,229 @@
+//! `invites`: the way into a private game, for one user or by a shareable code (SPEC §7).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::idempotency::{Idempotency, Replayed};
+use crate::ids::{GameId, InviteId, UserId};
+
+/// An invite.
+#[derive(Debug, Clone)]
+pub struct Invite {
+    /// Its id.
+    pub invite_id: InviteId,
+    /// The game.
+    pub game_id: GameId,
+    /// Who invites.
+    pub inviter_user_id: UserId,
+    /// Whom, where it is for one user.
+    pub invited_user_id: Option<UserId>,
+    /// The shareable code, where it has one.
+    pub code: Option<String>,
+    /// How often the code may be used.
+    pub max_uses: Option<i32>,
+    /// How often it was used.
+    pub uses: i32,
+    /// `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`. An open one past its time reads as `expired`.
+    pub status: String,
+    /// Until when it may be redeemed.
+    pub expires_at: DateTime<Utc>,
+}
+
+macro_rules! invites {
+    ($tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Invite,
+            r#"SELECT invite_id AS "invite_id: InviteId", game_id AS "game_id: GameId", inviter_user_id AS "inviter_user_id: UserId",
+                      invited_user_id AS "invited_user_id: UserId", code, max_uses, uses, expires_at,
+                      CASE WHEN status = 'open' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END AS "status!"
+                 FROM invites "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// An invite to be made. Either `invited_user_id`, or `code` and `max_uses`.
+#[derive(Debug)]
+pub struct NewInvite<'a> {
+    /// Its id.
+    pub invite_id: InviteId,
+    /// The game.
+    pub game_id: GameId,
+    /// Who invites.
+    pub inviter_user_id: UserId,
+    /// Whom.
+    pub invited_user_id: Option<UserId>,
+    /// The shareable code.
+    pub code: Option<&'a str>,
+    /// How often the code may be used.
+    pub max_uses: Option<i32>,
+    /// Until when; `None`: `default_ttl_seconds` from now.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Life of an invite that names no end, in seconds.
+    pub default_ttl_seconds: f64,
+}
+
+/// Makes an invite; false when the idempotency key made one before. A second open invite of the user to the game is the
+/// constraint `invites_game_id_invited_user_id_key`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    new: &NewInvite<'_>,
+    idempotency: Option<&Idempotency>,
+) -> Result<bool, sqlx::Error> {
+    let (owner, key, hash) = Idempotency::columns(idempotency);
+    let done = sqlx::query!(
+        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11)
+         ON CONFLICT ON CONSTRAINT invites_idempotency_key DO NOTHING",
+        new.invite_id as InviteId,
+        new.game_id as GameId,
+        new.inviter_user_id as UserId,
+        new.invited_user_id as Option<UserId>,
+        new.code,
+        new.max_uses,
+        new.expires_at,
+        new.default_ttl_seconds,
+        owner,
+        key,
+        hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The invite that was made under this key.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn replayed(
+    conn: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Replayed<InviteId>>, sqlx::Error> {
+    sqlx::query_as!(
+        Replayed,
+        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        idempotency.owner,
+        idempotency.key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One invite to a game.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Result<Option<Invite>, sqlx::Error> {
+    invites!("WHERE invite_id = $1 AND game_id = $2", id as InviteId, game_id as GameId).fetch_optional(conn).await
+}
+
+/// The invite with a shareable code.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn by_code(conn: &mut PgConnection, code: &str) -> Result<Option<Invite>, sqlx::Error> {
+    invites!("WHERE code = $1", code).fetch_optional(conn).await
+}
+
+/// The invites to a game, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    before: Option<InviteId>,
+    limit: i64,
+) -> Result<Vec<Invite>, sqlx::Error> {
+    invites!(
+        "WHERE game_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        game_id as GameId,
+        before as Option<InviteId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The invites for a user, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_for_user(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    before: Option<InviteId>,
+    limit: i64,
+) -> Result<Vec<Invite>, sqlx::Error> {
+    invites!(
+        "WHERE invited_user_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        user_id as UserId,
+        before as Option<InviteId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Uses an invite once: one for a user is then `redeemed`, one with a code when its last use is taken. False when it is not
+/// open any more, or expired.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn redeem(conn: &mut PgConnection, id: InviteId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE invites SET uses = uses + 1, status = CASE WHEN uses + 1 >= coalesce(max_uses, 1) THEN 'redeemed' ELSE status END
+          WHERE invite_id = $1 AND status = 'open' AND expires_at > clock_timestamp()",
+        id as InviteId
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends an open invite unused: `declined` or `revoked`. False when it is not open any more, or expired.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn end(conn: &mut PgConnection, id: InviteId, status: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE invites SET status = $2 WHERE invite_id = $1 AND status = 'open' AND expires_at > clock_timestamp()",
+        id as InviteId,
+        status
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Closes what is still open on a game that left enrolment; answers how many.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, sqlx::Error> {
+    let done =
+        sqlx::query!("UPDATE invites SET status = 'closed' WHERE game_id = $1 AND status = 'open'", game_id as GameId)
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+/// Marks a user's expired invite to a game as such, so that a new one may be open.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn expire_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE invites SET status = 'expired'
+          WHERE game_id = $1 AND invited_user_id = $2 AND status = 'open' AND expires_at <= clock_timestamp()",
+        game_id as GameId,
+        user_id as UserId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

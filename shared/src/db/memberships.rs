@@ -1,0 +1,107 @@
+//! `memberships`: who plays in a game, and as what (SPEC §7).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use crate::domain::race_name::RaceName;
+use crate::ids::{GameId, MembershipId, UserId};
+
+/// A membership.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Its id.
+    pub membership_id: MembershipId,
+    /// The game.
+    pub game_id: GameId,
+    /// Who.
+    pub user_id: UserId,
+    /// As what, as shown.
+    pub race_name: String,
+    /// `active`, `left`, `removed` or `blocked`.
+    pub status: String,
+    /// Since when.
+    pub joined_at: DateTime<Utc>,
+}
+
+/// Takes a user in. Constraints: `memberships_game_id_user_id_key` when he is in already or blocked,
+/// `memberships_game_id_canonical_key_key` when another member has the name.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: MembershipId,
+    game_id: GameId,
+    user_id: UserId,
+    race_name: &RaceName,
+) -> Result<Membership, sqlx::Error> {
+    sqlx::query_as!(
+        Membership,
+        r#"INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key) VALUES ($1, $2, $3, $4, $5)
+           RETURNING membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                     status, joined_at"#,
+        id as MembershipId,
+        game_id as GameId,
+        user_id as UserId,
+        race_name.name,
+        race_name.canonical_key
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The memberships of a game, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    before: Option<MembershipId>,
+    limit: i64,
+) -> Result<Vec<Membership>, sqlx::Error> {
+    sqlx::query_as!(
+        Membership,
+        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                  status, joined_at
+             FROM memberships WHERE game_id = $1 AND ($2::uuid IS NULL OR membership_id < $2)
+            ORDER BY membership_id DESC LIMIT $3"#,
+        game_id as GameId,
+        before as Option<MembershipId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The status of a user's membership that stands, `active` or `blocked`; `None` where he is neither.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn standing(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    user_id: UserId,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT status FROM memberships WHERE game_id = $1 AND user_id = $2 AND status IN ('active', 'blocked')",
+        game_id as GameId,
+        user_id as UserId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Active memberships of a user in games that still go on: what his plan limits.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn count_active(conn: &mut PgConnection, user_id: UserId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM memberships m JOIN games g USING (game_id)
+            WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')"#,
+        user_id as UserId
+    )
+    .fetch_one(conn)
+    .await
+}

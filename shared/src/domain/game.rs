@@ -1,0 +1,259 @@
+//! The lobby's state machine as one table (SPEC §7): pure, so that it is tested exhaustively.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant),* }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in table, path and JSON.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
+                match word {
+                    $($word => Ok(Self::$variant),)*
+                    other => Err(format!("unknown {}: {other}", stringify!($name))),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Where a game stands.
+    GameStatus {
+        /// Being described; nobody but who runs it sees a private one.
+        Draft = "draft",
+        /// Takes applications or invites.
+        EnrollmentOpen = "enrollment_open",
+        /// Enrolment is over, enough players are in.
+        ReadyToStart = "ready_to_start",
+        /// A start job is under way.
+        Starting = "starting",
+        /// The start job failed; it can be tried again.
+        StartFailed = "start_failed",
+        /// Turns are generated on schedule.
+        Running = "running",
+        /// No turns, by hand or because the engine failed.
+        Paused = "paused",
+        /// The engine named the end.
+        Finished = "finished",
+        /// Called off before it ran.
+        Cancelled = "cancelled",
+    }
+}
+
+words! {
+    /// What can be asked of a game, or told of it by its runtime.
+    GameAction {
+        /// Let players in.
+        OpenEnrollment = "open-enrollment",
+        /// End enrolment.
+        ReadyToStart = "ready-to-start",
+        /// Start the engine.
+        Start = "start",
+        /// Start again after a failure.
+        RetryStart = "retry-start",
+        /// Stop the turns.
+        Pause = "pause",
+        /// Let the turns go on.
+        Resume = "resume",
+        /// Call it off.
+        Cancel = "cancel",
+        /// Administrators: start, also on a kept state directory.
+        ForceStart = "force-start",
+        /// Administrators: stop the container; the game stays paused.
+        ForceStop = "force-stop",
+        /// Change its description, limits, schedule.
+        Edit = "edit",
+        /// Take a member in: approve an application, redeem an invite.
+        Enroll = "enroll",
+    }
+}
+
+words! {
+    /// What the runtime tells the lobby.
+    RuntimeEvent {
+        /// The start job is done.
+        Started = "started",
+        /// The start job failed for good.
+        StartFailed = "start_failed",
+        /// Engine unreachable, generation failed, or container gone.
+        Failed = "failed",
+        /// The engine reports the end.
+        Finished = "finished",
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// The user who owns the game.
+    Owner,
+    /// An administrator.
+    Administrator,
+    /// Any other user, members included.
+    Other,
+}
+
+/// Whether a game is made by administrators for everybody, or by a user for guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Anybody may see it and apply.
+    Public,
+    /// Only who owns it, who is invited and who is a member sees it.
+    Private,
+}
+
+/// Why an action is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not this actor.
+    Forbidden,
+    /// Not in this state.
+    State,
+}
+
+/// The state after `action`, or why not. An action that keeps the state answers the state it found.
+///
+/// # Errors
+/// [`Refusal::Forbidden`] is decided before [`Refusal::State`]: a stranger learns nothing of the state.
+pub fn act(status: GameStatus, visibility: Visibility, action: GameAction, actor: Actor) -> Result<GameStatus, Refusal> {
+    use GameAction as A;
+    use GameStatus as S;
+    let allowed = match actor {
+        // Administrators do for public games what owners do for private ones; forcing is theirs for every game.
+        Actor::Administrator => visibility == Visibility::Public || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume),
+        Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop),
+        Actor::Other => false,
+    };
+    if !allowed {
+        return Err(Refusal::Forbidden);
+    }
+    match (status, action) {
+        (S::Draft, A::OpenEnrollment) => Ok(S::EnrollmentOpen),
+        (S::EnrollmentOpen, A::ReadyToStart) => Ok(S::ReadyToStart),
+        (S::ReadyToStart, A::Start | A::ForceStart) | (S::StartFailed, A::RetryStart | A::ForceStart) => Ok(S::Starting),
+        // On a kept state directory, after a force-stop.
+        (S::Paused, A::ForceStart) => Ok(S::Starting),
+        (S::Running, A::Pause | A::ForceStop) => Ok(S::Paused),
+        (S::Paused, A::ForceStop) => Ok(S::Paused),
+        (S::Paused, A::Resume) => Ok(S::Running),
+        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::Starting | S::StartFailed, A::Cancel) => Ok(S::Cancelled),
+        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit) => Ok(status),
+        (S::EnrollmentOpen, A::Enroll) => Ok(S::EnrollmentOpen),
+        _ => Err(Refusal::State),
+    }
+}
+
+/// The state after what the runtime tells; `None` when it comes too late to matter (a start that ended after a cancel).
+pub fn told(status: GameStatus, event: RuntimeEvent) -> Option<GameStatus> {
+    use GameStatus as S;
+    match (status, event) {
+        (S::Starting, RuntimeEvent::Started) => Some(S::Running),
+        (S::Starting, RuntimeEvent::StartFailed) => Some(S::StartFailed),
+        (S::Running, RuntimeEvent::Failed) => Some(S::Paused),
+        (S::Running | S::Paused, RuntimeEvent::Finished) => Some(S::Finished),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use GameAction as A;
+    use GameStatus as S;
+
+    /// The diagram of SPEC §7, written down a second time as data: every other pair of state and action is refused.
+    const OWNER: &[(S, A, S)] = &[
+        (S::Draft, A::OpenEnrollment, S::EnrollmentOpen),
+        (S::Draft, A::Cancel, S::Cancelled),
+        (S::Draft, A::Edit, S::Draft),
+        (S::EnrollmentOpen, A::ReadyToStart, S::ReadyToStart),
+        (S::EnrollmentOpen, A::Enroll, S::EnrollmentOpen),
+        (S::EnrollmentOpen, A::Cancel, S::Cancelled),
+        (S::EnrollmentOpen, A::Edit, S::EnrollmentOpen),
+        (S::ReadyToStart, A::Start, S::Starting),
+        (S::ReadyToStart, A::Cancel, S::Cancelled),
+        (S::ReadyToStart, A::Edit, S::ReadyToStart),
+        (S::Starting, A::Cancel, S::Cancelled),
+        (S::StartFailed, A::RetryStart, S::Starting),
+        (S::StartFailed, A::Cancel, S::Cancelled),
+        (S::StartFailed, A::Edit, S::StartFailed),
+        (S::Running, A::Pause, S::Paused),
+        (S::Paused, A::Resume, S::Running),
+        (S::Paused, A::Edit, S::Paused),
+    ];
+
+    const FORCED: &[(S, A, S)] = &[
+        (S::ReadyToStart, A::ForceStart, S::Starting),
+        (S::StartFailed, A::ForceStart, S::Starting),
+        (S::Paused, A::ForceStart, S::Starting),
+        (S::Running, A::ForceStop, S::Paused),
+        (S::Paused, A::ForceStop, S::Paused),
+    ];
+
+    #[test]
+    fn every_state_action_and_actor_is_as_the_diagram_says() {
+        for visibility in [Visibility::Public, Visibility::Private] {
+            for &status in S::ALL {
+                for &action in A::ALL {
+                    let edge = |table: &[(S, A, S)]| table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2);
+                    let forced = matches!(action, A::ForceStart | A::ForceStop);
+                    let owner = if forced { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
+                    assert_eq!(act(status, visibility, action, Actor::Owner), owner, "{status} {action}");
+                    assert_eq!(act(status, visibility, action, Actor::Other), Err(Refusal::Forbidden));
+                    let steers = forced || matches!(action, A::Cancel | A::Pause | A::Resume);
+                    let administrator = if visibility == Visibility::Private && !steers {
+                        Err(Refusal::Forbidden)
+                    } else {
+                        edge(OWNER).or_else(|| edge(FORCED)).ok_or(Refusal::State)
+                    };
+                    assert_eq!(act(status, visibility, action, Actor::Administrator), administrator, "{status} {action}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_runtime_tells_late_changes_nothing() {
+        for &status in S::ALL {
+            for &event in RuntimeEvent::ALL {
+                let expected = match (status, event) {
+                    (S::Starting, RuntimeEvent::Started) => Some(S::Running),
+                    (S::Starting, RuntimeEvent::StartFailed) => Some(S::StartFailed),
+                    (S::Running, RuntimeEvent::Failed) => Some(S::Paused),
+                    (S::Running | S::Paused, RuntimeEvent::Finished) => Some(S::Finished),
+                    _ => None,
+                };
+                assert_eq!(told(status, event), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn words_read_back() {
+        for &status in S::ALL {
+            assert_eq!(status.word().parse(), Ok(status));
+        }
+        assert!("open".parse::<S>().is_err());
+    }
+}
