@@ -1,2 +1,42 @@
-//! TBD
-fn main() {}
+//! `galaxy-demo`: plays the demo game on a running stack and tells the story.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use galaxy_e2e::demo::{self, Options, Report, Story};
+use testkit::stack::Summary;
+
+/// Plays a whole game on a running stack, through its public API alone, and checks everything on the way.
+#[derive(Debug, Parser)]
+#[command(name = "galaxy-demo", version)]
+struct Args {
+    /// Where the stack is described, as `cargo xtask up` wrote it
+    #[arg(long, default_value = ".local/stack.json")]
+    stack: PathBuf,
+    /// How often the games make a turn
+    #[arg(long, default_value = "@every 1s")]
+    schedule: String,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(report) => {
+            println!("\n{report}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("\nThe demo did not go as it should:\n  {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<Report> {
+    let summary = Summary::read(&args.stack)?;
+    let options = Options { schedule: args.schedule, ..Options::default() };
+    demo::play(&summary, &options, Story::new(|line| println!("{line}"))).await
+}

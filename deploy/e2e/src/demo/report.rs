@@ -1,0 +1,98 @@
+//! What is said at the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::audit::Counted;
+use super::cast::Table;
+use super::measure::Latencies;
+use super::stage::Stage;
+
+/// A game that was played to its end.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    pub(super) table: Table,
+    /// Turns that were generated.
+    pub turns: u32,
+    /// The winners' race names.
+    pub winners: Vec<String>,
+    /// Orders that were taken.
+    pub orders: usize,
+    /// Times that somebody ordered for a closed turn.
+    pub late: usize,
+}
+
+impl Finish {
+    /// The game's name.
+    pub fn name(&self) -> &str {
+        &self.table.name
+    }
+}
+
+/// The demo in figures.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// How many people played.
+    pub players: usize,
+    /// The games.
+    pub games: Vec<Finish>,
+    /// Mails, each Message-ID once.
+    pub mails: usize,
+    /// Further copies of a mail, after a crash.
+    pub repeated_mails: usize,
+    /// Events on the push stream.
+    pub events: usize,
+    /// How often the gateway's stream was resumed.
+    pub resumes: usize,
+    /// REST calls that had to be repeated.
+    pub retries: usize,
+    /// From intent to effect.
+    pub latencies: Latencies,
+    /// From the first sign-up to the last count.
+    pub took: Duration,
+}
+
+impl Report {
+    pub(super) fn new(stage: &Stage, players: usize, games: Vec<Finish>, counted: Counted, took: Duration) -> Report {
+        Report {
+            players,
+            games,
+            mails: counted.mails,
+            repeated_mails: counted.repeated_mails,
+            events: counted.events,
+            resumes: counted.resumes,
+            retries: stage.rest.retries(),
+            latencies: stage.latencies.clone(),
+            took,
+        }
+    }
+
+    /// Turns of all games.
+    pub fn turns(&self) -> u32 {
+        self.games.iter().map(|game| game.turns).sum()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Summary")?;
+        writeln!(f, "  players   {}", self.players)?;
+        for game in &self.games {
+            let (orders, late) = (game.orders, game.late);
+            writeln!(
+                f,
+                "  game      {}: {} turns, {orders} orders, {late} too late, won by {}",
+                game.name(),
+                game.turns,
+                game.winners.join(", ")
+            )?;
+        }
+        writeln!(f, "  turns     {}", self.turns())?;
+        writeln!(f, "  mails     {}, copies after a crash {}", self.mails, self.repeated_mails)?;
+        writeln!(f, "  events    {}, stream resumed {} times", self.events, self.resumes)?;
+        writeln!(f, "  calls     repeated {}", self.retries)?;
+        writeln!(f, "  time      {:.1} s", self.took.as_secs_f64())?;
+        writeln!(f, "  from the commit of an intent until")?;
+        write!(f, "{}", self.latencies)
+    }
+}

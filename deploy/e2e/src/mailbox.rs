@@ -1,0 +1,79 @@
+//! The players' mailboxes: the mail catcher's JSON API.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use testkit::mail::Mail;
+use testkit::stack::Summary;
+
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Reads what arrived at the mail catcher.
+pub struct Mailbox {
+    client: reqwest::Client,
+    page: String,
+}
+
+impl Mailbox {
+    /// The mailboxes of this stack.
+    ///
+    /// # Errors
+    /// When there can be no HTTP client.
+    pub fn new(summary: &Summary) -> Result<Mailbox> {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
+        Ok(Mailbox { client, page: summary.mail_page.clone() })
+    }
+
+    /// The mails after number `since`, to this address or to all.
+    ///
+    /// # Errors
+    /// When the catcher does not answer.
+    pub async fn mails(&self, to: Option<&str>, since: u64) -> Result<Vec<Mail>> {
+        let mut url = format!("{}/api/messages?since={since}", self.page);
+        if let Some(to) = to {
+            url = format!("{url}&to={to}");
+        }
+        let response = self.client.get(url).send().await.context("ask the mail catcher")?.error_for_status()?;
+        response.json().await.context("the mail catcher's answer")
+    }
+
+    /// The number of the newest mail, 0 when there is none.
+    ///
+    /// # Errors
+    /// When the catcher does not answer.
+    pub async fn newest(&self) -> Result<u64> {
+        Ok(self.mails(None, 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0))
+    }
+
+    /// The first mail to this address after `since` that `wanted` accepts, as soon as it is there.
+    ///
+    /// # Errors
+    /// When `limit` passes first, naming `what`.
+    pub async fn wait(
+        &self,
+        to: &str,
+        since: u64,
+        what: &str,
+        limit: Duration,
+        wanted: impl Fn(&Mail) -> bool,
+    ) -> Result<Mail> {
+        let end = Instant::now() + limit;
+        loop {
+            if let Some(mail) = self.mails(Some(to), since).await?.into_iter().find(|mail| wanted(mail)) {
+                return Ok(mail);
+            }
+            if Instant::now() > end {
+                bail!("{what}: expected as a mail to {to} within {limit:?}, and did not come");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// The sign-in code in a mail: the one run of exactly six digits in its text.
+pub fn code(mail: &Mail) -> Option<String> {
+    let text = mail.text.as_deref()?;
+    let mut runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 6);
+    let code = runs.next()?;
+    runs.next().is_none().then(|| code.to_owned())
+}
