@@ -59,9 +59,7 @@ fn run() -> anyhow::Result<ExitCode> {
                 writeln!(out, "this build is for version {}", galaxy_migrations::SCHEMA_VERSION)?;
             }
             _ => {
-                let pending = galaxy_migrations::pending(&mut conn).await?;
-                galaxy_migrations::apply(&mut conn).await?;
-                for (version, description) in &pending {
+                for (version, description) in galaxy_migrations::apply(&mut conn).await? {
                     writeln!(out, "applied  {version:04}  {description}")?;
                 }
                 writeln!(out, "at version {}", galaxy_migrations::SCHEMA_VERSION)?;
