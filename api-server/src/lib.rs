@@ -1,1 +1,114 @@
-//! TBD
+//! `api-server`: REST and the push hub. Stateless: whatever a replica holds, no other replica needs.
+
+pub mod admins;
+pub mod app;
+pub mod config;
+pub mod http;
+pub mod limits;
+pub mod push;
+pub mod tls;
+pub mod use_cases;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use shared::db;
+use shared::engine_client::EngineClient;
+use shared::queue::wake;
+use shared::service::health::PartKind;
+use shared::service::run::Service;
+use tokio::net::TcpListener;
+
+use app::App;
+use config::{Bootstrap, Config};
+
+/// Where a started replica listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// REST.
+    pub rest: SocketAddr,
+    /// The push hub.
+    pub grpc: SocketAddr,
+}
+
+/// Wires a replica on listeners that are bound already, so that tests take free ports, and spawns its tasks.
+///
+/// # Errors
+/// What keeps it from starting at all: unreadable certificates, no randomness, a listener without an address.
+pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListener) -> anyhow::Result<Addresses> {
+    let Service { config, base, lifecycle, health, random, db, gate, .. } = service;
+    let addresses = Addresses { rest: rest.local_addr()?, grpc: grpc.local_addr()? };
+    let (rest_tls, grpc_tls) = tls::load(config.tls.as_ref()).context("TLS")?;
+    let (waker, listener) = wake::start(&base.postgres, &lifecycle, &random);
+    let config = Arc::new(config);
+
+    let hub_config = push::PushConfig {
+        freshness_window: config.push.freshness_window,
+        gateway_token: config.gateway_token.clone(),
+        worker_token: config.worker_token.clone(),
+        shutdown_timeout: config.push.shutdown_timeout,
+        ..push::PushConfig::default()
+    };
+    let hub = push::PushHub::start(db.clone(), waker.clone(), listener, &lifecycle, &health, gate.clone(), hub_config);
+    hub.serve(grpc, grpc_tls);
+
+    let app = Arc::new(App {
+        limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate),
+        admins: admins::Admins::new(random.bytes())?,
+        engines: EngineClient::new(config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?,
+        config,
+        db,
+        waker,
+        random,
+        health: health.clone(),
+    });
+    let routes = http::routes(app.clone())?;
+    let limits = http::server::ConnectionLimits {
+        header_timeout: app.config.http.read_timeout,
+        drain: app.config.http.shutdown_timeout,
+    };
+    lifecycle.spawn("rest", http::server::serve(rest, rest_tls, routes, limits, lifecycle.soft()));
+    if app.config.bootstrap.is_some() {
+        let part = health.part("bootstrap", PartKind::Required);
+        let (soft, mut gate) = (lifecycle.soft(), gate);
+        lifecycle.spawn_detached_ok("bootstrap", async move {
+            tokio::select! {
+                () = soft.cancelled() => {}
+                () = async { gate.opened().await; bootstrap(&app).await; } => part.set_ok(),
+            }
+            Ok(())
+        });
+    }
+    Ok(addresses)
+}
+
+/// Inserts the first administrator if no row has the name; tries until the database answers.
+async fn bootstrap(app: &App) {
+    let Some(Bootstrap { user, password }) = &app.config.bootstrap else { return };
+    loop {
+        match insert_administrator(app, user, password.expose()).await {
+            Ok(true) => tracing::info!("bootstrap administrator inserted; rotate the password"),
+            Ok(false) => tracing::debug!("bootstrap administrator exists already"),
+            Err(error) => {
+                tracing::warn!(%error, "bootstrap administrator not inserted yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        }
+        return;
+    }
+}
+
+async fn insert_administrator(app: &App, user: &str, password: &str) -> anyhow::Result<bool> {
+    let mut conn = app.db.acquire().await?;
+    if db::admin::credentials(&mut conn, user).await?.is_some() {
+        return Ok(false);
+    }
+    // No connection is held while bcrypt works.
+    drop(conn);
+    let hash = admins::hash(password.to_owned()).await?;
+    let mut conn = app.db.acquire().await?;
+    Ok(db::admin::bootstrap(&mut conn, user, &hash).await?)
+}

@@ -1,0 +1,33 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use shared::db::Db;
+use shared::engine_client::EngineClient;
+use shared::queue::wake::Waker;
+use shared::random::Random;
+use shared::service::health::Health;
+
+use crate::admins::Admins;
+use crate::config::Config;
+use crate::limits::Limits;
+
+/// One replica's state. Nothing in it is needed by another replica.
+pub struct App {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The database.
+    pub db: Db,
+    /// Wakes the workers after a commit.
+    pub waker: Waker,
+    /// Randomness for codes, salts and tokens.
+    pub random: Random,
+    /// Readiness.
+    pub health: Health,
+    /// Per-replica brakes.
+    pub limits: Limits,
+    /// Verifies administrators.
+    pub admins: Admins,
+    /// Calls engines.
+    pub engines: EngineClient,
+}

@@ -1,0 +1,322 @@
+//! The settings of `api-server`: one definition from which flags, environment, `--help` and the reference are made.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use shared::engine_client::Timeouts;
+use shared::secret::Secret;
+use shared::service::config::{Group, ListenAddr, Reader, parse};
+
+/// Everything that `api-server` can be told.
+#[derive(Debug)]
+pub struct Config {
+    /// REST.
+    pub http: HttpConfig,
+    /// The push hub.
+    pub push: PushSettings,
+    /// TLS of both listeners.
+    pub tls: Option<TlsConfig>,
+    /// Bearer token of the gateway; `None` only with a trusted network.
+    pub gateway_token: Option<Secret>,
+    /// Bearer token of our workers; `None` only with a trusted network.
+    pub worker_token: Option<Secret>,
+    /// Sign-in.
+    pub auth: AuthConfig,
+    /// The first administrator.
+    pub bootstrap: Option<Bootstrap>,
+    /// Lobby rules that the API applies.
+    pub lobby: LobbyConfig,
+    /// Limits of calls to engines.
+    pub engine: Timeouts,
+    /// Apply pending migrations before serving.
+    pub migrate_on_start: bool,
+}
+
+/// REST listener and limits.
+#[derive(Debug)]
+pub struct HttpConfig {
+    /// Where.
+    pub listen_addr: ListenAddr,
+    /// From the first byte of a request to the last of its body.
+    pub read_timeout: Duration,
+    /// From the whole request to the whole answer.
+    pub write_timeout: Duration,
+    /// Draining at shutdown.
+    pub shutdown_timeout: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Requests under way at once; more are answered 503.
+    pub max_in_flight: usize,
+    /// Requests a minute and address on the public group.
+    pub public_rate: NonZeroU32,
+}
+
+/// Push hub listener.
+#[derive(Debug)]
+pub struct PushSettings {
+    /// Where.
+    pub listen_addr: ListenAddr,
+    /// Closing streams at shutdown.
+    pub shutdown_timeout: Duration,
+    /// How long an event can be resumed to.
+    pub freshness_window: Duration,
+}
+
+/// Certificate files.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    /// PEM chain.
+    pub cert: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+    /// PEM roots for client certificates; given, a client must show one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Sign-in by code.
+#[derive(Debug)]
+pub struct AuthConfig {
+    /// Life of a challenge.
+    pub challenge_ttl: Duration,
+    /// Wrong tries per challenge.
+    pub max_attempts: i32,
+    /// Wrong tries per address and day.
+    pub daily_attempts: i32,
+    /// Rolling window of the throttle.
+    pub throttle_window: Duration,
+    /// Live challenges in the window before the newest is answered again.
+    pub throttle_max: i64,
+    /// Keys the hash of codes.
+    pub pepper: Secret,
+    /// Tries for a free placeholder name.
+    pub user_name_retries: u32,
+    /// Codes a minute and address.
+    pub email_rate: NonZeroU32,
+}
+
+/// The first administrator.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// Name.
+    pub user: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// Lobby rules.
+#[derive(Debug)]
+pub struct LobbyConfig {
+    /// Life of an invite that names none.
+    pub invite_ttl: Duration,
+    /// Shortest time between two turns.
+    pub min_turn_interval: Duration,
+    /// Each game keeps a stable offset within it.
+    pub turn_spread: Duration,
+}
+
+fn rate(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| "expected a whole number above 0".into())
+}
+
+impl Group for HttpConfig {
+    fn read(r: &mut Reader) -> Self {
+        r.section("REST");
+        Self {
+            listen_addr: r.optional("BACKEND_HTTP_LISTEN_ADDR", ":8080", "REST listener; probes and the OpenAPI document are served here too.", ListenAddr::parse),
+            read_timeout: r.optional("BACKEND_HTTP_READ_TIMEOUT", "30s", "The longest that reading one request may take, headers and body.", parse::positive_duration),
+            write_timeout: r.optional("BACKEND_HTTP_WRITE_TIMEOUT", "30s", "The longest that answering one request may take; a call that goes on to an engine has the engine's timeout and 5s instead.", parse::positive_duration),
+            shutdown_timeout: r.optional("BACKEND_HTTP_SHUTDOWN_TIMEOUT", "15s", "Budget for requests under way at shutdown.", parse::positive_duration),
+            trusted_proxies: r.optional("BACKEND_TRUSTED_PROXIES", "127.0.0.0/8,::1/128", "Networks whose `X-Forwarded-For` is believed, comma-separated.", parse::networks),
+            cors_origins: r.optional("BACKEND_CORS_ORIGINS", "", "Origins that browsers may call from, comma-separated; empty: none.", parse::list),
+            max_in_flight: r.optional("BACKEND_HTTP_MAX_IN_FLIGHT", "512", "Requests under way at once; one more is answered 503 with `Retry-After`.", parse::positive),
+            public_rate: r.optional("BACKEND_HTTP_PUBLIC_RATE", "120", "Requests a minute and client address on `/api/v1/public`, per replica.", rate),
+        }
+    }
+}
+
+impl Group for PushSettings {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Push");
+        Self {
+            listen_addr: r.optional(
+                "BACKEND_GRPC_PUSH_LISTEN_ADDR",
+                ":8081",
+                "gRPC listener of the push hub.",
+                ListenAddr::parse,
+            ),
+            shutdown_timeout: r.optional(
+                "BACKEND_GRPC_PUSH_SHUTDOWN_TIMEOUT",
+                "10s",
+                "Budget for ending push streams at shutdown.",
+                parse::positive_duration,
+            ),
+            freshness_window: r.optional(
+                "BACKEND_FRESHNESS_WINDOW",
+                "5m",
+                "How long an event is kept for gateways to resume to.",
+                parse::positive_duration,
+            ),
+        }
+    }
+}
+
+impl Group for AuthConfig {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Sign-in");
+        Self {
+            challenge_ttl: r.optional("BACKEND_AUTH_CHALLENGE_TTL", "10m", "Life of a mailed code.", parse::positive_duration),
+            max_attempts: r.optional("BACKEND_AUTH_CHALLENGE_MAX_ATTEMPTS", "5", "Tries per code.", parse::positive),
+            daily_attempts: r.optional("BACKEND_AUTH_DAILY_MAX_ATTEMPTS", "50", "Wrong tries per e-mail address and UTC day, across codes.", parse::positive),
+            throttle_window: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_WINDOW", "60s", "Window in which live codes of an address are counted.", parse::positive_duration),
+            throttle_max: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "3", "Live codes of an address in the window; past that the newest challenge is answered again and no mail goes out.", parse::positive),
+            pepper: r.required_secret("BACKEND_AUTH_CODE_PEPPER", "Keys the hash under which codes are stored; the same on every replica."),
+            user_name_retries: r.optional("BACKEND_AUTH_USERNAME_MAX_RETRIES", "10", "Tries to find a free placeholder user name at registration.", parse::positive),
+            email_rate: r.optional("BACKEND_AUTH_EMAIL_RATE", "30", "Requests for a code a minute and e-mail address, per replica.", rate),
+        }
+    }
+}
+
+impl Group for LobbyConfig {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Lobby");
+        Self {
+            invite_ttl: r.optional(
+                "BACKEND_LOBBY_INVITE_DEFAULT_TTL",
+                "168h",
+                "Life of an invite whose request names no `expires_at`.",
+                parse::positive_duration,
+            ),
+            min_turn_interval: r.optional(
+                "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
+                "60s",
+                "Shortest time between two turns that a schedule may ask for.",
+                parse::positive_duration,
+            ),
+            turn_spread: r.optional(
+                "BACKEND_RUNTIME_TURN_SPREAD",
+                "0s",
+                "Games with the same schedule are spread over this time, each with a stable offset.",
+                parse::duration,
+            ),
+        }
+    }
+}
+
+impl Group for Config {
+    fn read(r: &mut Reader) -> Self {
+        let http = r.group();
+        let push = r.group();
+        r.section("Credentials");
+        let trust = r.optional("BACKEND_TRUST_NETWORK", "false", "Run without the gateway's and the workers' tokens. Anybody who reaches the listeners may then do anything: engines share a network with them.", parse::bool);
+        let gateway_token = r.secret("BACKEND_GATEWAY_TOKEN", "Bearer token of the gateway.");
+        let worker_token = r.secret("BACKEND_WORKER_TOKEN", "Bearer token with which our workers publish events.");
+        if trust {
+            r.warn(
+                "BACKEND_TRUST_NETWORK is set: requests without a token are taken for the gateway's and the workers'",
+            );
+        } else {
+            if gateway_token.is_none() {
+                r.fault("BACKEND_GATEWAY_TOKEN", "is required (or BACKEND_TRUST_NETWORK=true)");
+            }
+            if worker_token.is_none() {
+                r.fault("BACKEND_WORKER_TOKEN", "is required (or BACKEND_TRUST_NETWORK=true)");
+            }
+            if let (Some(gateway), Some(worker)) = (&gateway_token, &worker_token)
+                && gateway.expose() == worker.expose()
+            {
+                r.fault("BACKEND_WORKER_TOKEN", "must differ from BACKEND_GATEWAY_TOKEN");
+            }
+        }
+        r.section("TLS");
+        let cert = r.maybe(
+            "BACKEND_TLS_CERT",
+            "PEM certificate chain of both listeners; without it they speak plain text.",
+            "/etc/galaxy/tls.crt",
+            parse::path,
+        );
+        let key = r.maybe("BACKEND_TLS_KEY", "PEM private key of the certificate.", "/etc/galaxy/tls.key", parse::path);
+        let client_ca = r.maybe(
+            "BACKEND_TLS_CLIENT_CA",
+            "PEM roots of client certificates; given, a peer without one is not let in. Only the token gives its role.",
+            "/etc/galaxy/clients.pem",
+            parse::path,
+        );
+        let tls = match (cert, key) {
+            (Some(cert), Some(key)) => Some(TlsConfig { cert, key, client_ca }),
+            (None, None) => {
+                if client_ca.is_some() {
+                    r.fault("BACKEND_TLS_CLIENT_CA", "needs BACKEND_TLS_CERT and BACKEND_TLS_KEY");
+                }
+                None
+            }
+            (Some(_), None) => {
+                r.fault("BACKEND_TLS_KEY", "is required with BACKEND_TLS_CERT");
+                None
+            }
+            (None, Some(_)) => {
+                r.fault("BACKEND_TLS_CERT", "is required with BACKEND_TLS_KEY");
+                None
+            }
+        };
+        let auth = r.group();
+        r.section("Administration");
+        let user = r.maybe(
+            "BACKEND_ADMIN_BOOTSTRAP_USER",
+            "Name of the first administrator; inserted at start if no row has it, never overwritten.",
+            "root",
+            parse::text,
+        );
+        let password = r.secret(
+            "BACKEND_ADMIN_BOOTSTRAP_PASSWORD",
+            "Password of the first administrator, 8 to 72 bytes; rotate it after the first start.",
+        );
+        let bootstrap = match (user, password) {
+            (Some(user), Some(password)) => {
+                if !(8..=72).contains(&password.expose().len()) {
+                    r.fault("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", "must have 8 to 72 bytes (bcrypt reads no more)");
+                }
+                if user.contains(':') {
+                    r.fault("BACKEND_ADMIN_BOOTSTRAP_USER", "must not contain a colon (RFC 7617)");
+                }
+                Some(Bootstrap { user, password })
+            }
+            (Some(_), None) => {
+                r.fault("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", "is required with BACKEND_ADMIN_BOOTSTRAP_USER");
+                None
+            }
+            (None, Some(_)) => {
+                r.fault("BACKEND_ADMIN_BOOTSTRAP_USER", "is required with BACKEND_ADMIN_BOOTSTRAP_PASSWORD");
+                None
+            }
+            (None, None) => None,
+        };
+        let lobby = r.group();
+        r.section("Engines");
+        let engine = Timeouts {
+            call: r.optional(
+                "BACKEND_ENGINE_CALL_TIMEOUT",
+                "60s",
+                "Limit of an engine write: init, turn, banish, command, order.",
+                parse::positive_duration,
+            ),
+            probe: r.optional(
+                "BACKEND_ENGINE_PROBE_TIMEOUT",
+                "5s",
+                "Limit of an engine read: status, report, healthz.",
+                parse::positive_duration,
+            ),
+        };
+        r.section("Process");
+        let migrate_on_start = r.optional(
+            "BACKEND_MIGRATE_ON_START",
+            "false",
+            "Apply pending migrations before serving, under a lock; for one-machine installs.",
+            parse::bool,
+        );
+        Self { http, push, tls, gateway_token, worker_token, auth, bootstrap, lobby, engine, migrate_on_start }
+    }
+}

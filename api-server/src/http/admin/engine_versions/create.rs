@@ -1,0 +1,67 @@
+//! `POST /admin/engine-versions`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, param::Header};
+use shared::domain::engine_version;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::created::Created;
+use crate::http::guard::Admin;
+use crate::http::idempotency;
+use crate::http::problem::{Fail, Problem};
+use crate::http::runtimes::EngineVersion;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::engine_versions;
+
+/// An engine version to be registered.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewEngineVersion {
+    /// Semantic version label.
+    #[oai(validator(min_length = 1, max_length = 128))]
+    pub version: String,
+    /// Image reference, by tag or digest; with the process driver the path of a binary.
+    #[oai(validator(min_length = 1, max_length = 512))]
+    pub image: String,
+}
+
+codes!(AdminCreateEngineVersionCodes: AdminCredentialsRequired, EngineVersionExists, IdempotencyKeyReused);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Register an engine version
+    ///
+    /// Enabled from the start.
+    #[oai(path = "/admin/engine-versions", method = "post", operation_id = "admin_create_engine_version")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<NewEngineVersion>,
+    ) -> Result<Created<EngineVersion>, Fail<AdminCreateEngineVersionCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let key = idempotency::read(
+            idempotency_key.0.as_deref(),
+            caller.idempotency_owner(),
+            "admin_create_engine_version",
+            &body.0,
+        )?;
+        let version = engine_version::label(&body.version).map_err(|why| Problem::field("/version", "format", why))?;
+        let image = engine_version::image(&body.image).map_err(|why| Problem::field("/image", "format", why))?;
+        let row: EngineVersion = engine_versions::create(&app, &caller, &version, &image, key.as_ref()).await?.into();
+        Ok(Created::at(&format!("/admin/engine-versions/{}", row.version), row))
+    }
+}

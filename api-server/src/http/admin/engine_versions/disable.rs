@@ -1,0 +1,44 @@
+//! `POST /admin/engine-versions/{version}/disable`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::problem::Fail;
+use crate::http::runtimes::EngineVersion;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::engine_versions;
+
+codes!(AdminDisableEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Disable an engine version
+    ///
+    /// New starts may not use it any more; games that run on it are not touched.
+    #[oai(
+        path = "/admin/engine-versions/:version/disable",
+        method = "post",
+        operation_id = "admin_disable_engine_version"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        version: Path<String>,
+    ) -> Result<Json<EngineVersion>, Fail<AdminDisableEngineVersionCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let action = "engine_version.disable";
+        Ok(Json(engine_versions::change(&app, &caller, &version, None, Some(false), action).await?.into()))
+    }
+}

@@ -1,0 +1,49 @@
+//! `POST /admin/games`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Header};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::created::Created;
+use crate::http::guard::Admin;
+use crate::http::idempotency;
+use crate::http::lobby::{Game, NewPublicGame};
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::games;
+
+codes!(AdminCreateGameCodes: AdminCredentialsRequired, EngineVersionDisabled, IdempotencyKeyReused);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Make a public game
+    ///
+    /// A `draft`, perhaps with an owner who then runs it.
+    #[oai(path = "/admin/games", method = "post", operation_id = "admin_create_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<NewPublicGame>,
+    ) -> Result<Created<Game>, Fail<AdminCreateGameCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let key =
+            idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), "admin_create_game", &body.0)?;
+        let owner = body.owner_user_id.map(Into::into);
+        let game: Game = games::create(&app, &caller, &body.game(), owner, key.as_ref()).await?.into();
+        Ok(Created::at(&format!("/admin/games/{}", game.game_id), game))
+    }
+}

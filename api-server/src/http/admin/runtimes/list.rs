@@ -1,0 +1,49 @@
+//! `GET /admin/runtimes`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+use shared::domain::runtime::RuntimeStatus;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::page::Page;
+use crate::http::problem::{Fail, Problem};
+use crate::http::runtimes::{Runtime, RuntimePage};
+
+codes!(AdminListRuntimesCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List runtimes
+    ///
+    /// Newest games first, without their operations logs.
+    #[oai(path = "/admin/runtimes", method = "get", operation_id = "admin_list_runtimes")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// Only runtimes in this status.
+        status: Query<Option<String>>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<RuntimePage>, Fail<AdminListRuntimesCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        if let Some(word) = &status.0 {
+            word.parse::<RuntimeStatus>().map_err(|why| Problem::field("/query/status", "value", why.to_string()))?;
+        }
+        let mut conn = app.db.acquire().await?;
+        let rows =
+            db::runtime::records(&mut conn, status.0.as_deref(), page.before.map(Into::into), page.fetch()).await?;
+        let (rows, next_cursor) = page.cut(rows, |r| r.game_id.uuid());
+        let items = rows.into_iter().map(|row| Runtime::new(row, Vec::new(), None)).collect();
+        Ok(Json(RuntimePage { items, next_cursor }))
+    }
+}

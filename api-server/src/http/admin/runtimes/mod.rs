@@ -1,0 +1,4 @@
+//! Runtimes.
+
+pub mod get;
+pub mod list;

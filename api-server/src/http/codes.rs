@@ -1,0 +1,84 @@
+//! The one enum of error codes (SPEC §3): word, status and meaning stand side by side, and the OpenAPI document lists them.
+
+use poem::http::StatusCode;
+use poem_openapi::Enum;
+
+macro_rules! error_codes {
+    ($($name:ident $word:literal $status:ident $meaning:literal;)*) => {
+        /// A stable machine word for what went wrong. Words are never reused for another meaning; new ones may be added.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum)]
+        #[oai(rename = "ErrorCode")]
+        pub enum ErrorCode {
+            $(#[doc = $meaning] #[oai(rename = $word)] $name,)*
+        }
+
+        impl ErrorCode {
+            /// The word on the wire.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// The HTTP status that this code is always answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// One line for the document.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    InvalidRequest "invalid_request" BAD_REQUEST "a parameter or the body is malformed; `errors` names each field";
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "the Idempotency-Key was used before with another body";
+    CredentialsRequired "credentials_required" UNAUTHORIZED "the gateway's bearer token is missing or wrong";
+    AdminCredentialsRequired "admin_credentials_required" UNAUTHORIZED "the administrator's name or password is missing or wrong";
+    UserUnknown "user_unknown" UNAUTHORIZED "X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked";
+    AccountBlocked "account_blocked" FORBIDDEN "a sanction keeps this account from signing in";
+    Sanctioned "sanctioned" FORBIDDEN "a sanction forbids this action";
+    NotFound "not_found" NOT_FOUND "no such path";
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "the path exists, this method does not; `Allow` lists those that do";
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "the body is over the limit";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests from this address or for this e-mail; see `Retry-After`";
+    Internal "internal" INTERNAL_SERVER_ERROR "an unexpected condition; the request id leads to the log";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "the service is overloaded or a part it needs is away; see `Retry-After`";
+    Timeout "timeout" GATEWAY_TIMEOUT "the request took longer than it may";
+    ChallengeExpired "challenge_expired" GONE "the challenge is unknown, expired, used up or already used; ask for a new code";
+    CodeIncorrect "code_incorrect" UNPROCESSABLE_ENTITY "the code is wrong; the try was counted";
+    SessionNotFound "session_not_found" NOT_FOUND "no such session";
+    AccountNotFound "account_not_found" NOT_FOUND "no such account";
+    UserNameTaken "user_name_taken" CONFLICT "another account has this user name";
+    EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
+    EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
+    EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";
+    GameNotFound "game_not_found" NOT_FOUND "no such game, or not visible to the caller";
+    GameStateConflict "game_state_conflict" CONFLICT "the game's state does not allow this action";
+    NotGameOwner "not_game_owner" FORBIDDEN "only who runs the game may do this";
+    GameFull "game_full" CONFLICT "the game already has max_players members";
+    NotEnoughPlayers "not_enough_players" CONFLICT "the game has fewer than min_players members";
+    EnrollmentClosed "enrollment_closed" CONFLICT "the game takes nobody any more: not open, or past enrollment_ends_at";
+    LimitReached "limit_reached" CONFLICT "the account's plan allows no more of this";
+    ApplicationNotFound "application_not_found" NOT_FOUND "no such application";
+    ApplicationExists "application_exists" CONFLICT "the caller has already applied to this game";
+    ApplicationDecided "application_decided" CONFLICT "the application was decided before";
+    AlreadyMember "already_member" CONFLICT "the user is already a member of this game";
+    InviteNotFound "invite_not_found" NOT_FOUND "no such invite, or not for the caller";
+    InviteExists "invite_exists" CONFLICT "the user already has an open invite to this game";
+    InviteClosed "invite_closed" CONFLICT "the invite was redeemed, declined, revoked, or has expired";
+    MembershipNotFound "membership_not_found" NOT_FOUND "no such membership";
+    NotAMember "not_a_member" FORBIDDEN "the caller is no active member of this game";
+    RaceNameTaken "race_name_taken" CONFLICT "somebody else holds this race name, or one that looks like it";
+    RaceNameInvalid "race_name_invalid" UNPROCESSABLE_ENTITY "the race name is empty, too long, mixes scripts, or has characters that cannot be used";
+    RuntimeNotFound "runtime_not_found" NOT_FOUND "the game has no runtime";
+    RuntimeBusy "runtime_busy" CONFLICT "another job on this runtime is under way";
+    TurnAlreadyClosed "turn_already_closed" CONFLICT "the turn is being generated, or is not the current one";
+    GamePaused "game_paused" CONFLICT "the game is paused";
+    GameNotRunning "game_not_running" CONFLICT "the game is not running";
+    EngineRejected "engine_rejected" UNPROCESSABLE_ENTITY "the engine refused the content; `errors` carries its own words";
+    EngineUnreachable "engine_unreachable" SERVICE_UNAVAILABLE "the game's engine does not answer; try again";
+    ReportNotFound "report_not_found" NOT_FOUND "there is no report for this turn";
+}

@@ -1,0 +1,180 @@
+//! Who may call what (SPEC §4), decided by the path's group before routing: an operation cannot forget its check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::http::{HeaderMap, header};
+use poem::{FromRequest, Request, RequestBody};
+use shared::db;
+use shared::ids::UserId;
+use shared::secret::same;
+
+use super::context::Context;
+use super::problem::{ErrorCode, Problem};
+use crate::app::App;
+
+/// The groups of paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// `/api/v1/public/*`
+    Public,
+    /// `/api/v1/user/*`
+    User,
+    /// `/api/v1/internal/*`
+    Internal,
+    /// `/api/v1/admin/*`
+    Admin,
+    /// Probes, the document, Swagger UI, and paths that do not exist.
+    Open,
+}
+
+impl Group {
+    /// The group that a path belongs to.
+    pub fn of(path: &str) -> Self {
+        let mut segments = path.strip_prefix("/api/v1/").unwrap_or_default().split('/');
+        match segments.next() {
+            Some("public") => Self::Public,
+            Some("user") => Self::User,
+            Some("internal") => Self::Internal,
+            Some("admin") => Self::Admin,
+            _ => Self::Open,
+        }
+    }
+
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::User => "user",
+            Self::Internal => "internal",
+            Self::Admin => "admin",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// The user on whose behalf the gateway calls, as read from the database for this very request.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The kinds of the sanctions in force.
+    pub sanctions: Vec<String>,
+}
+
+/// The administrator who calls.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The account's name.
+    pub name: String,
+}
+
+impl<'a> FromRequest<'a> for User {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        // The guard put it there; a user operation outside the user group is a bug that must not pass.
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal(&"operation outside the user group").into())
+    }
+}
+
+impl<'a> FromRequest<'a> for Admin {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal(&"operation outside the admin group").into())
+    }
+}
+
+/// Admits a request to its group, or says why not.
+///
+/// # Errors
+/// 401 with the group's challenge; 429 after too many failures of an administrator's name or address; 503 without a database.
+pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> Result<(), Problem> {
+    match Group::of(request.uri().path()) {
+        Group::Open => Ok(()),
+        Group::Public => match app.limits.public.take(&context.ip.to_string()) {
+            Ok(()) => Ok(()),
+            Err(wait) => Err(rate_limited("Too many requests from this address.", wait)),
+        },
+        Group::Internal => gateway(app, request.headers()),
+        Group::User => {
+            gateway(app, request.headers())?;
+            let user = user(app, request.headers()).await?;
+            request.extensions_mut().insert(user);
+            Ok(())
+        }
+        Group::Admin => {
+            let admin = administrator(app, request.headers(), context).await?;
+            request.extensions_mut().insert(admin);
+            Ok(())
+        }
+    }
+}
+
+/// A 429 with the time to wait.
+pub fn rate_limited(detail: &str, wait: Duration) -> Problem {
+    Problem::new(ErrorCode::RateLimited, detail).retry_after(wait)
+}
+
+fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(expected) = &app.config.gateway_token else { return Ok(()) };
+    let given =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    match given {
+        Some(token) if same(token.as_bytes(), expected.expose().as_bytes()) => Ok(()),
+        _ => Err(Problem::new(ErrorCode::CredentialsRequired, "This path wants the gateway's bearer token.")),
+    }
+}
+
+async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
+    let unknown = || Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.");
+    let id: UserId =
+        headers.get("x-user-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).ok_or_else(unknown)?;
+    let mut conn = app.db.acquire().await?;
+    let sanctions = db::accounts::standing(&mut conn, id).await?.ok_or_else(unknown)?;
+    if sanctions.iter().any(|kind| kind == "permanent_block") {
+        return Err(unknown());
+    }
+    Ok(User { id, sanctions })
+}
+
+async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
+    let refused = || {
+        Problem::new(
+            ErrorCode::AdminCredentialsRequired,
+            "This path wants an administrator's name and password (HTTP Basic).",
+        )
+    };
+    let (name, password) = basic(headers).ok_or_else(refused)?;
+    let address = context.ip.to_string();
+    if let Some(wait) = app.admins.must_wait(&name, &address) {
+        return Err(rate_limited("Too many failed attempts for this name or from this address.", wait));
+    }
+    let stored = {
+        let mut conn = app.db.acquire().await?;
+        db::admin::credentials(&mut conn, &name).await?
+    };
+    if !app.admins.verify(&name, &password, stored.as_ref()).await? {
+        app.admins.failed(&name, &address);
+        return Err(refused());
+    }
+    if stored.is_some_and(|s| s.last_used_stale) {
+        let mut conn = app.db.acquire().await?;
+        db::admin::touch(&mut conn, &name).await?;
+    }
+    Ok(Admin { name })
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let encoded = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}

@@ -1,0 +1,111 @@
+//! `Idempotency-Key` (SPEC §3), the one place: reads the header, hashes what is asked, and judges a replay.
+
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use shared::db::idempotency::{Idempotency, Replayed};
+
+use super::problem::{ErrorCode, Problem};
+
+/// The longest key.
+const MAX_LENGTH: usize = 128;
+
+/// Reads a key that `owner` (a user's id, or `admin:<name>`) sent with `body` to `operation`, which names its path
+/// parameters too: the same key on another game is another request. Absent: `None`.
+///
+/// # Errors
+/// `invalid_request` for a key that is not 1 to 128 visible ASCII characters.
+pub fn read(
+    key: Option<&str>,
+    owner: String,
+    operation: &str,
+    body: &impl ToJSON,
+) -> Result<Option<Idempotency>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    if key.is_empty() || key.len() > MAX_LENGTH || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Problem::field(
+            "/header/Idempotency-Key",
+            "format",
+            format!("must be 1 to {MAX_LENGTH} visible ASCII characters"),
+        ));
+    }
+    let mut digest = Sha256::new();
+    digest.update((operation.len() as u64).to_be_bytes());
+    digest.update(operation.as_bytes());
+    let mut canonical = Vec::new();
+    write_canonical(&body.to_json().unwrap_or_default(), &mut canonical);
+    digest.update(&canonical);
+    Ok(Some(Idempotency { owner, key: key.to_owned(), hash: digest.finalize().to_vec() }))
+}
+
+/// What the key made before, if anything.
+///
+/// # Errors
+/// `idempotency_key_reused` when it was for something else.
+pub fn judge<Id>(key: &Idempotency, found: Option<Replayed<Id>>) -> Result<Option<Id>, Problem> {
+    match found {
+        None => Ok(None),
+        Some(row) if row.hash == key.hash => Ok(Some(row.id)),
+        Some(_) => Err(Problem::new(
+            ErrorCode::IdempotencyKeyReused,
+            "This Idempotency-Key was used before, with another request.",
+        )),
+    }
+}
+
+/// JSON with sorted members and nothing between tokens; null members are left out, since absent and null mean the same.
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(object) => {
+            let mut members: Vec<(&String, &Value)> = object.iter().filter(|(_, v)| !v.is_null()).collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (name, member) in members {
+                out.extend_from_slice(Value::String(name.clone()).to_string().as_bytes());
+                out.push(b':');
+                write_canonical(member, out);
+                out.push(b',');
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                write_canonical(item, out);
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        scalar => out.extend_from_slice(scalar.to_string().as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::types::Any;
+    use serde_json::json;
+
+    fn hash(operation: &str, body: Value) -> Vec<u8> {
+        read(Some("k"), "me".into(), operation, &Any(body)).unwrap().unwrap().hash
+    }
+
+    #[test]
+    fn the_hash_is_of_what_is_asked_not_of_how_it_is_written() {
+        assert_eq!(hash("a", json!({"x": 1, "y": [2, null]})), hash("a", json!({"y": [2, null], "x": 1, "z": null})));
+        assert_ne!(hash("a", json!({"x": 1})), hash("b", json!({"x": 1})));
+        assert_ne!(hash("a", json!({"x": 1})), hash("a", json!({"x": "1"})));
+        assert_ne!(hash("a", json!([1, 2])), hash("a", json!([12])));
+    }
+
+    #[test]
+    fn a_key_is_visible_ascii() {
+        for bad in ["", " ", "a b", "ключ", &"k".repeat(129)] {
+            assert_eq!(
+                read(Some(bad), "me".into(), "a", &Any(json!(1))).unwrap_err().errors[0].pointer,
+                "/header/Idempotency-Key"
+            );
+        }
+        assert!(read(None, "me".into(), "a", &Any(json!(1))).unwrap().is_none());
+    }
+}

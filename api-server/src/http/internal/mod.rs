@@ -1,0 +1,3 @@
+//! `/api/v1/internal`: the gateway itself.
+
+pub mod sessions;

@@ -1,0 +1,6 @@
+//! Sessions, as the gateway checks and ends them.
+
+pub mod get;
+pub mod resolve;
+pub mod revoke;
+pub mod revoke_all;

@@ -1,0 +1,251 @@
+//! Errors on the wire: `application/problem+json` (RFC 9457), one enum of stable codes, and which of them an operation can answer.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use poem::http::{HeaderName, HeaderValue, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::{ApiResponse, Object};
+
+pub use super::codes::ErrorCode;
+
+/// One fault in one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`.
+    #[oai(validator(max_length = 512))]
+    pub pointer: String,
+    /// Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`.
+    pub code: String,
+    /// What is wrong, for people.
+    pub detail: String,
+}
+
+/// The body of every error answer (RFC 9457).
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "Problem")]
+pub struct ProblemBody {
+    /// A URI reference that names the kind of problem: `urn:galaxy:problem:<code>`.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// The status's standard phrase.
+    pub title: String,
+    /// The HTTP status code, repeated.
+    pub status: u16,
+    /// What went wrong this time, for people. A 500 says nothing of its cause.
+    pub detail: String,
+    /// The stable word that programs branch on.
+    pub code: ErrorCode,
+    /// The id of the request, as in `X-Request-ID`.
+    pub request_id: String,
+    /// The faults, field by field, where the request's content is at fault.
+    #[oai(skip_serializing_if = "Vec::is_empty", default)]
+    pub errors: Vec<FieldError>,
+}
+
+/// An error on its way to the wire.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The stable code; it fixes the status.
+    pub code: ErrorCode,
+    /// What went wrong, for people.
+    pub detail: String,
+    /// Field faults.
+    pub errors: Vec<FieldError>,
+    /// `Retry-After`, in whole seconds, rounded up.
+    pub retry_after: Option<Duration>,
+    /// `Allow`, for 405.
+    pub allow: Option<String>,
+}
+
+impl Problem {
+    /// A problem with this code and explanation.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+    }
+
+    /// A request whose content is at fault in one field.
+    pub fn field(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError { pointer: pointer.into(), code: code.into(), detail: detail.into() }])
+    }
+
+    /// A request whose content is at fault in these fields.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [one] => format!("{}: {}", one.pointer, one.detail),
+            many => format!("{} fields are at fault", many.len()),
+        };
+        Self { errors, ..Self::new(ErrorCode::InvalidRequest, detail) }
+    }
+
+    /// A 500 that reveals nothing; the cause goes to the log.
+    pub fn internal(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(error = %cause, "request failed");
+        Self::new(ErrorCode::Internal, "The server met an unexpected condition; the request id leads to its log.")
+    }
+
+    /// Asks the caller to come back after `after`.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The answer, under the request's id.
+    pub fn respond(&self, request_id: &str) -> Response {
+        let status = self.code.status();
+        let body = ProblemBody {
+            kind: format!("urn:galaxy:problem:{}", self.code.word()),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code,
+            request_id: request_id.to_owned(),
+            errors: self.errors.clone(),
+        };
+        let mut response =
+            Response::builder().status(status).content_type("application/problem+json").body(body.to_json_string());
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        if let Some(allow) = self.allow.as_deref().and_then(|a| HeaderValue::from_str(a).ok()) {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if self.code == ErrorCode::AdminCredentialsRequired {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Basic realm="galaxy-admin""#));
+        }
+        if self.code == ErrorCode::CredentialsRequired {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="galaxy-gateway""#));
+        }
+        // The frame overwrites it where it knows better; a problem always carries one.
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+        }
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.word(), self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        let status = problem.code.status();
+        poem::Error::new(problem, status)
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        if shared::error::is_unavailable(&error) {
+            tracing::warn!(%error, "database out of reach");
+            return Self::new(ErrorCode::Unavailable, "The service cannot reach its database; try again shortly.")
+                .retry_after(Duration::from_secs(1));
+        }
+        Self::internal(&error)
+    }
+}
+
+/// The codes that one operation can answer, beside the [`COMMON`] ones.
+pub trait Codes: Send + Sync + 'static {
+    /// In the order in which they are documented.
+    const CODES: &'static [ErrorCode];
+}
+
+/// What any operation can answer.
+pub const COMMON: &[ErrorCode] = &[
+    ErrorCode::InvalidRequest,
+    ErrorCode::PayloadTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::RateLimited,
+    ErrorCode::Internal,
+    ErrorCode::Unavailable,
+    ErrorCode::Timeout,
+];
+
+/// A [`Problem`] of an operation that documents its codes in `C`.
+pub struct Fail<C: Codes>(pub Problem, PhantomData<C>);
+
+impl<C: Codes> fmt::Debug for Fail<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<C: Codes, P: Into<Problem>> From<P> for Fail<C> {
+    fn from(problem: P) -> Self {
+        let problem = problem.into();
+        debug_assert!(
+            C::CODES.contains(&problem.code) || COMMON.contains(&problem.code),
+            "{} is not documented for this operation",
+            problem.code.word()
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<C: Codes> From<Fail<C>> for poem::Error {
+    fn from(fail: Fail<C>) -> Self {
+        fail.0.into()
+    }
+}
+
+impl<C: Codes> IntoResponse for Fail<C> {
+    fn into_response(self) -> Response {
+        self.0.respond("")
+    }
+}
+
+impl<C: Codes> ApiResponse for Fail<C> {
+    fn meta() -> MetaResponses {
+        let mut codes: Vec<ErrorCode> = COMMON.iter().chain(C::CODES).copied().collect();
+        codes.sort_by_key(|c| (c.status().as_u16(), c.word()));
+        codes.dedup();
+        let mut responses: Vec<MetaResponse> = Vec::new();
+        for group in codes.chunk_by(|a, b| a.status() == b.status()) {
+            let Some(first) = group.first() else { continue };
+            let words: Vec<String> = group.iter().map(|c| format!("`{}` — {}", c.word(), c.meaning())).collect();
+            responses.push(MetaResponse {
+                // The registry wants 'static text; there is one such string an operation and status, made once at start.
+                description: Box::leak(words.join("; ").into_boxed_str()),
+                status: Some(first.status().as_u16()),
+                status_range: None,
+                content: vec![MetaMediaType {
+                    content_type: "application/problem+json",
+                    schema: ProblemBody::schema_ref(),
+                }],
+                headers: vec![],
+            });
+        }
+        MetaResponses { responses }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemBody::register(registry);
+    }
+}
+
+/// Declares the codes of an operation: `codes!(GetGame: GameNotFound, NotAMember);`
+#[macro_export]
+macro_rules! codes {
+    ($name:ident: $($code:ident),* $(,)?) => {
+        /// The error codes that this operation can answer.
+        pub struct $name;
+        impl $crate::http::problem::Codes for $name {
+            const CODES: &'static [$crate::http::problem::ErrorCode] = &[$($crate::http::problem::ErrorCode::$code),*];
+        }
+    };
+}

@@ -1,0 +1,3 @@
+//! `/api/v1/public`: anyone, through the gateway.
+
+pub mod auth;

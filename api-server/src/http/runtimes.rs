@@ -1,0 +1,155 @@
+//! Runtimes and engine versions as administrators see them (SPEC §5 objects).
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use shared::db;
+use uuid::Uuid;
+
+use crate::page_of;
+
+page_of!(EngineVersionPage, EngineVersion);
+page_of!(RuntimePage, Runtime);
+
+/// An engine image that games may run on.
+#[derive(Debug, Object)]
+pub struct EngineVersion {
+    /// Semantic version label.
+    pub version: String,
+    /// Image reference, by tag or digest; with the process driver the path of a binary.
+    pub image: String,
+    /// Whether new starts may use it.
+    pub enabled: bool,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+}
+
+impl From<db::engine_versions::EngineVersion> for EngineVersion {
+    fn from(row: db::engine_versions::EngineVersion) -> Self {
+        Self { version: row.version, image: row.image, enabled: row.enabled, created_at: row.created_at }
+    }
+}
+
+/// A game's engine.
+#[derive(Debug, Object)]
+pub struct Runtime {
+    /// The game.
+    pub game_id: Uuid,
+    /// `starting`, `running`, `generation_in_progress`, `engine_unreachable`, `generation_failed`, `stopped`, `removed` or `finished`.
+    pub status: String,
+    /// The version that was started.
+    pub engine_version: String,
+    /// The image that was started.
+    pub image: String,
+    /// Its content digest, where known.
+    pub image_digest: Option<String>,
+    /// The driver's id of the container.
+    pub container_id: Option<String>,
+    /// Base URL of the engine, while it is up.
+    pub endpoint: Option<String>,
+    /// The turn that is open.
+    pub current_turn: i32,
+    /// When the next turn is due; null while none is.
+    pub next_turn_at: Option<DateTime<Utc>>,
+    /// `unknown`, `healthy` or `unhealthy`, as last seen.
+    pub health: String,
+    /// The newest entries of the operations log, newest first. Empty in lists.
+    pub operations: Vec<RuntimeOperation>,
+    /// The newest job. Null in lists.
+    pub job: Option<RuntimeJob>,
+    /// When the runtime was first made.
+    pub created_at: DateTime<Utc>,
+    /// Its last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Something that was done to a runtime.
+#[derive(Debug, Object)]
+pub struct RuntimeOperation {
+    /// Its id.
+    pub operation_id: Uuid,
+    /// The job that did it; null for the turn timer.
+    pub job_id: Option<Uuid>,
+    /// What was done.
+    pub op: String,
+    /// `ok`, or a word for what went wrong.
+    pub outcome: String,
+    /// More, for people.
+    pub detail: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An intent to do something to a runtime.
+#[derive(Debug, Object)]
+pub struct RuntimeJob {
+    /// Its id.
+    pub job_id: Uuid,
+    /// `start`, `stop`, `restart`, `patch`, `banish` or `force_next_turn`.
+    pub kind: String,
+    /// The step it is, or was, at.
+    pub step: Option<String>,
+    /// `pending`, `running`, `retrying`, `succeeded`, `failed` or `quarantined`.
+    pub status: String,
+    /// Attempts that failed.
+    pub failures: i32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl From<db::runtime::Job> for RuntimeJob {
+    fn from(row: db::runtime::Job) -> Self {
+        Self {
+            job_id: row.job_id.uuid(),
+            kind: row.kind,
+            step: row.step,
+            status: row.status,
+            failures: row.failures,
+            last_error: row.last_error,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
+
+impl From<db::runtime::Operation> for RuntimeOperation {
+    fn from(row: db::runtime::Operation) -> Self {
+        Self {
+            operation_id: row.operation_id.uuid(),
+            job_id: row.job_id,
+            op: row.op,
+            outcome: row.outcome,
+            detail: row.detail,
+            at: row.at,
+        }
+    }
+}
+
+impl Runtime {
+    /// The record with its log and its newest job.
+    pub fn new(
+        row: db::runtime::RuntimeRecord,
+        operations: Vec<db::runtime::Operation>,
+        job: Option<db::runtime::Job>,
+    ) -> Self {
+        Self {
+            game_id: row.game_id.uuid(),
+            status: row.status,
+            engine_version: row.engine_version,
+            image: row.image,
+            image_digest: row.image_digest,
+            container_id: row.container_id,
+            endpoint: row.endpoint,
+            current_turn: row.current_turn,
+            next_turn_at: row.next_turn_at,
+            health: row.health,
+            operations: operations.into_iter().map(Into::into).collect(),
+            job: job.map(Into::into),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

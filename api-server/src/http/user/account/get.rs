@@ -1,0 +1,30 @@
+//! `GET /user/account`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, payload::Json};
+use shared::db;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::objects::Account;
+use crate::http::problem::{ErrorCode, Fail, Problem};
+
+codes!(GetAccountCodes: CredentialsRequired, UserUnknown);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Get the own account
+    #[oai(path = "/user/account", method = "get", operation_id = "get_account")]
+    async fn call(&self, app: Data<&Arc<App>>, user: User) -> Result<Json<Account>, Fail<GetAccountCodes>> {
+        let mut conn = app.db.acquire().await?;
+        let account = db::accounts::get(&mut conn, user.id).await?;
+        Ok(Json(account.ok_or_else(|| Problem::new(ErrorCode::UserUnknown, "No such account."))?.into()))
+    }
+}

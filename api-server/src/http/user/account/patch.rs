@@ -1,0 +1,92 @@
+//! `PATCH /user/account`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::types::MaybeUndefined;
+use poem_openapi::{Object, OpenApi, payload::Json};
+use shared::db;
+use shared::db::accounts::ProfileChange;
+use shared::domain::account;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::guard::User;
+use crate::http::objects::Account;
+use crate::http::problem::{ErrorCode, Fail, FieldError, Problem};
+
+/// What to change; absent fields stay as they are.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct PatchAccount {
+    /// Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded.
+    pub user_name: Option<String>,
+    /// Free name of 1 to 64 characters; null clears it.
+    pub display_name: MaybeUndefined<String>,
+    /// BCP 47 language tag.
+    pub preferred_language: Option<String>,
+    /// IANA time zone name.
+    pub time_zone: Option<String>,
+}
+
+codes!(PatchAccountCodes: CredentialsRequired, UserUnknown, UserNameTaken, Sanctioned);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Change the own profile or settings
+    #[oai(path = "/user/account", method = "patch", operation_id = "patch_account")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+        body: Body<PatchAccount>,
+    ) -> Result<Json<Account>, Fail<PatchAccountCodes>> {
+        if user.sanctions.iter().any(|kind| kind == "profile_update_block") {
+            return Err(Problem::new(ErrorCode::Sanctioned, "This account may not change its profile.").into());
+        }
+        let mut faults = Vec::new();
+        let mut check = |field: &str, value: Option<&String>, rule: fn(&str) -> Result<String, String>| {
+            value.and_then(|text| {
+                rule(text)
+                    .map_err(|detail| {
+                        faults.push(FieldError { pointer: format!("/{field}"), code: "value".into(), detail })
+                    })
+                    .ok()
+            })
+        };
+        let user_name = check("user_name", body.user_name.as_ref(), account::user_name);
+        let preferred_language = check("preferred_language", body.preferred_language.as_ref(), account::language);
+        let time_zone = check("time_zone", body.time_zone.as_ref(), account::time_zone);
+        let display_name = match &body.display_name {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(text) => Some(check("display_name", Some(text), account::display_name)),
+        };
+        if !faults.is_empty() {
+            return Err(Problem::fields(faults).into());
+        }
+        let change = ProfileChange {
+            user_name: user_name.as_deref(),
+            display_name: display_name.as_ref().map(Option::as_deref),
+            preferred_language: preferred_language.as_deref(),
+            time_zone: time_zone.as_deref(),
+        };
+        let mut tx = app.db.begin().await?;
+        db::accounts::change_profile(&mut tx, user.id, &change).await.map_err(
+            |error| match shared::error::constraint(&error) {
+                Some("accounts_user_name_key") => {
+                    Problem::new(ErrorCode::UserNameTaken, "Another account has this user name.")
+                }
+                _ => error.into(),
+            },
+        )?;
+        let account = db::accounts::get(&mut tx, user.id).await?;
+        tx.commit().await?;
+        Ok(Json(account.ok_or_else(|| Problem::new(ErrorCode::UserUnknown, "No such account."))?.into()))
+    }
+}

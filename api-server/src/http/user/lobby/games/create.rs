@@ -1,0 +1,48 @@
+//! `POST /user/lobby/games`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Header};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::created::Created;
+use crate::http::guard::User;
+use crate::http::idempotency;
+use crate::http::lobby::{Game, NewGame};
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::games;
+
+codes!(CreateLobbyGameCodes: CredentialsRequired, UserUnknown, Sanctioned, LimitReached, EngineVersionDisabled, IdempotencyKeyReused);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Make a private game
+    ///
+    /// A `draft` that the caller owns; the plan limits how many.
+    #[oai(path = "/user/lobby/games", method = "post", operation_id = "create_lobby_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        /// Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<NewGame>,
+    ) -> Result<Created<Game>, Fail<CreateLobbyGameCodes>> {
+        let caller = Caller::user(&user, &context);
+        let key =
+            idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), "create_lobby_game", &body.0)?;
+        let game: Game = games::create(&app, &caller, &body, None, key.as_ref()).await?.into();
+        Ok(Created::at(&format!("/user/lobby/games/{}", game.game_id), game))
+    }
+}

@@ -1,0 +1,39 @@
+//! `POST /user/lobby/games/{game_id}/invites/{invite_id}/decline`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::lobby::Invite;
+use crate::http::problem::Fail;
+use crate::use_cases::invites;
+
+codes!(DeclineInviteCodes: CredentialsRequired, UserUnknown, InviteNotFound, InviteClosed);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Decline an invite
+    #[oai(
+        path = "/user/lobby/games/:game_id/invites/:invite_id/decline",
+        method = "post",
+        operation_id = "decline_invite"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+        game_id: Path<Uuid>,
+        invite_id: Path<Uuid>,
+    ) -> Result<Json<Invite>, Fail<DeclineInviteCodes>> {
+        Ok(Json(invites::decline(&app, user.id, game_id.0.into(), invite_id.0.into()).await?.into()))
+    }
+}

@@ -1,0 +1,7 @@
+//! Invites into a game.
+
+pub mod create;
+pub mod decline;
+pub mod list;
+pub mod redeem;
+pub mod revoke;

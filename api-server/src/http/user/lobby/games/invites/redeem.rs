@@ -1,0 +1,49 @@
+//! `POST /user/lobby/games/{game_id}/invites/{invite_id}/redeem`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::guard::User;
+use crate::http::lobby::{RedeemedInvite, WantedRaceName};
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::invites;
+
+codes!(RedeemInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Join with an invite
+    ///
+    /// The caller is a member from now on, and the race name his for this game.
+    #[oai(
+        path = "/user/lobby/games/:game_id/invites/:invite_id/redeem",
+        method = "post",
+        operation_id = "redeem_invite"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        game_id: Path<Uuid>,
+        invite_id: Path<Uuid>,
+        body: Body<WantedRaceName>,
+    ) -> Result<Json<RedeemedInvite>, Fail<RedeemInviteCodes>> {
+        let caller = Caller::user(&user, &context);
+        let redeemed =
+            invites::redeem(&app, &caller, user.id, game_id.0.into(), invite_id.0.into(), &body.race_name).await?;
+        Ok(Json(RedeemedInvite { invite: redeemed.0.into(), membership: redeemed.1.into() }))
+    }
+}

@@ -1,0 +1,43 @@
+//! `POST /user/lobby/games/{game_id}/invites/{invite_id}/revoke`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::User;
+use crate::http::lobby::Invite;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::invites;
+
+codes!(RevokeInviteCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, InviteNotFound, InviteClosed);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Take an invite back
+    #[oai(
+        path = "/user/lobby/games/:game_id/invites/:invite_id/revoke",
+        method = "post",
+        operation_id = "revoke_invite"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        game_id: Path<Uuid>,
+        invite_id: Path<Uuid>,
+    ) -> Result<Json<Invite>, Fail<RevokeInviteCodes>> {
+        let caller = Caller::user(&user, &context);
+        Ok(Json(invites::revoke(&app, &caller, game_id.0.into(), invite_id.0.into()).await?.into()))
+    }
+}

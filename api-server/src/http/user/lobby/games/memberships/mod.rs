@@ -1,0 +1,3 @@
+//! Members of a game.
+
+pub mod list;

@@ -1,0 +1,42 @@
+//! `PATCH /user/lobby/games/{game_id}`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::guard::User;
+use crate::http::lobby::{Game, PatchGame};
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::games;
+
+codes!(PatchLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Change a game
+    ///
+    /// Before it starts, and its texts and schedule while it is paused.
+    #[oai(path = "/user/lobby/games/:game_id", method = "patch", operation_id = "patch_lobby_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        game_id: Path<Uuid>,
+        body: Body<PatchGame>,
+    ) -> Result<Json<Game>, Fail<PatchLobbyGameCodes>> {
+        let caller = Caller::user(&user, &context);
+        Ok(Json(games::edit(&app, &caller, game_id.0.into(), &body).await?.into()))
+    }
+}

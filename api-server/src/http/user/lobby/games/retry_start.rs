@@ -1,0 +1,41 @@
+//! `POST /user/lobby/games/{game_id}/retry-start`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use shared::domain::game::GameAction;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::User;
+use crate::http::lobby::Game;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::transitions::transition;
+
+codes!(RetryStartLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Start a game again
+    ///
+    /// After `start_failed`.
+    #[oai(path = "/user/lobby/games/:game_id/retry-start", method = "post", operation_id = "retry_start_lobby_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        game_id: Path<Uuid>,
+    ) -> Result<Json<Game>, Fail<RetryStartLobbyGameCodes>> {
+        let caller = Caller::user(&user, &context);
+        Ok(Json(transition(&app, &caller, game_id.0.into(), GameAction::RetryStart).await?.into()))
+    }
+}

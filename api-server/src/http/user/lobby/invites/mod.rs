@@ -1,0 +1,3 @@
+//! Invites by shareable code.
+
+pub mod redeem;

@@ -1,0 +1,5 @@
+//! The lobby.
+
+pub mod games;
+pub mod invites;
+pub mod my;

@@ -1,0 +1,43 @@
+//! `GET /user/lobby/my/games`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::lobby::GamePage;
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+
+codes!(ListMyGamesCodes: CredentialsRequired, UserUnknown);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// List the own games
+    ///
+    /// Games that the caller runs or plays in. Newest first.
+    #[oai(path = "/user/lobby/my/games", method = "get", operation_id = "list_my_games")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<GamePage>, Fail<ListMyGamesCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let mut conn = app.db.acquire().await?;
+        let rows = db::games::list_own(&mut conn, user.id, page.before.map(Into::into), page.fetch()).await?;
+        let (rows, next_cursor) = page.cut(rows, |g| g.game_id.uuid());
+        Ok(Json(GamePage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}

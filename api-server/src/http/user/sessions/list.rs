@@ -1,0 +1,44 @@
+//! `GET /user/sessions`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+
+use crate::app::App;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::objects::Session;
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+use crate::{codes, page_of};
+
+page_of!(SessionPage, Session);
+codes!(ListSessionsCodes: CredentialsRequired, UserUnknown);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// List the own sessions
+    ///
+    /// Newest first, revoked ones included.
+    #[oai(path = "/user/sessions", method = "get", operation_id = "list_own_sessions")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<SessionPage>, Fail<ListSessionsCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let mut conn = app.db.acquire().await?;
+        let rows = db::sessions::list(&mut conn, user.id, page.before.map(Into::into), page.fetch()).await?;
+        let (rows, next_cursor) = page.cut(rows, |s| s.device_session_id.uuid());
+        Ok(Json(SessionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}

@@ -1,0 +1,34 @@
+//! `POST /user/sessions/{device_session_id}/revoke`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::objects::Session;
+use crate::http::problem::Fail;
+use crate::use_cases::sessions;
+
+codes!(RevokeOwnSessionCodes: CredentialsRequired, UserUnknown, SessionNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Revoke an own session
+    #[oai(path = "/user/sessions/:device_session_id/revoke", method = "post", operation_id = "revoke_own_session")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+        device_session_id: Path<Uuid>,
+    ) -> Result<Json<Session>, Fail<RevokeOwnSessionCodes>> {
+        Ok(Json(sessions::revoke(&app, device_session_id.0.into(), Some(user.id), "user").await?.into()))
+    }
+}

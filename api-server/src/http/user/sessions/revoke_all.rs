@@ -1,0 +1,33 @@
+//! `POST /user/sessions/revoke-all`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::objects::RevokedSessions;
+use crate::http::problem::Fail;
+use crate::use_cases::sessions;
+
+codes!(RevokeAllOwnSessionsCodes: CredentialsRequired, UserUnknown);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Revoke all own sessions
+    #[oai(path = "/user/sessions/revoke-all", method = "post", operation_id = "revoke_all_own_sessions")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user: User,
+    ) -> Result<Json<RevokedSessions>, Fail<RevokeAllOwnSessionsCodes>> {
+        let revoked = sessions::revoke_all(&app, user.id, "user").await?;
+        Ok(Json(RevokedSessions { device_session_ids: revoked.into_iter().map(Into::into).collect() }))
+    }
+}

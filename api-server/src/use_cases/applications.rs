@@ -1,0 +1,148 @@
+//! Applications to public games (SPEC §7).
+
+use serde_json::json;
+use shared::db;
+use shared::db::applications::Application;
+use shared::db::idempotency::Idempotency;
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::race_name::RaceName;
+use shared::ids::{ApplicationId, GameId, UserId};
+use shared::queue::wake::Topic;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use super::enroll;
+use super::games::{game_not_found, lock_managed, visible};
+use crate::app::App;
+use crate::http::idempotency;
+use crate::http::problem::{ErrorCode, Problem};
+
+fn not_found() -> Problem {
+    Problem::new(ErrorCode::ApplicationNotFound, "No such application.")
+}
+
+async fn present(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
+    db::applications::get(conn, game_id, id).await?.ok_or_else(not_found)
+}
+
+/// Applies to a public game, and tells its owner.
+///
+/// # Errors
+/// `sanctioned`, `race_name_invalid`, `game_not_found`, `game_state_conflict` for a private game, `enrollment_closed`,
+/// `already_member`, `application_exists`, `race_name_taken`, `idempotency_key_reused`.
+pub async fn apply(
+    app: &App,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    game_id: GameId,
+    race_name: &str,
+    key: Option<&Idempotency>,
+) -> Result<Application, Problem> {
+    caller.not_sanctioned("game_join_block")?;
+    let name = enroll::read_race_name(race_name)?;
+    let id = ApplicationId::new();
+
+    let mut tx = app.db.begin().await?;
+    visible(&mut tx, game_id, user_id).await?;
+    let game = db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
+    if let Some(key) = key
+        && let Some(made) = idempotency::judge(key, db::applications::replayed(&mut tx, key).await?)?
+    {
+        return present(&mut tx, game_id, made).await;
+    }
+    if game.visibility != "public" {
+        return Err(Problem::new(ErrorCode::GameStateConflict, "A private game takes invites, not applications."));
+    }
+    enroll::takes_members(&game)?;
+    match db::memberships::standing(&mut tx, game_id, user_id).await?.as_deref() {
+        None => {}
+        Some("blocked") => return Err(Problem::new(ErrorCode::Sanctioned, "The caller is blocked from this game.")),
+        Some(_) => return Err(Problem::new(ErrorCode::AlreadyMember, "The caller is a member of this game already.")),
+    }
+    if !db::race_names::is_free(&mut tx, game_id, user_id, &name.canonical_key).await? {
+        return Err(enroll::name_taken());
+    }
+    let made = db::applications::insert(&mut tx, id, game_id, user_id, &name, key).await.map_err(|error| {
+        match shared::error::constraint(&error) {
+            Some("applications_game_id_user_id_key") => {
+                Problem::new(ErrorCode::ApplicationExists, "The caller has applied to this game already.")
+            }
+            _ => error.into(),
+        }
+    })?;
+    if !made {
+        // The same key at the same time on another game: the body cannot be the same.
+        return Err(Problem::new(
+            ErrorCode::IdempotencyKeyReused,
+            "This Idempotency-Key was used before, with another request.",
+        ));
+    }
+    let payload = Payload::LobbyApplicationSubmitted { game_id, application_id: id };
+    let owner = Audience::Users(game.owner_user_id.into_iter().collect());
+    caller.notify(&mut tx, payload, id.to_string(), owner, game_id).await?;
+    let application = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(application)
+}
+
+/// Takes an applicant in: membership, count, race name, application and notification in one transaction.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `application_not_found`, `application_decided`, and those of [`enroll::enroll`].
+pub async fn approve(
+    app: &App,
+    caller: &Caller<'_>,
+    game_id: GameId,
+    id: ApplicationId,
+) -> Result<Application, Problem> {
+    let mut tx = app.db.begin().await?;
+    let game = lock_managed(&mut tx, caller, game_id).await?;
+    let application = undecided(&mut tx, game_id, id).await?;
+    let name = RaceName { name: application.race_name, canonical_key: application.canonical_key };
+    enroll::enroll(&mut tx, &game, application.user_id, &name).await?;
+    decide(&mut tx, id, "approved").await?;
+    let payload = Payload::LobbyApplicationApproved { game_id };
+    caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
+    caller.audit(&mut tx, "application.approve", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
+    let application = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(application)
+}
+
+/// Turns an applicant down.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `application_not_found`, `application_decided`.
+pub async fn reject(
+    app: &App,
+    caller: &Caller<'_>,
+    game_id: GameId,
+    id: ApplicationId,
+) -> Result<Application, Problem> {
+    let mut tx = app.db.begin().await?;
+    lock_managed(&mut tx, caller, game_id).await?;
+    let application = undecided(&mut tx, game_id, id).await?;
+    decide(&mut tx, id, "rejected").await?;
+    let payload = Payload::LobbyApplicationRejected { game_id };
+    caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
+    caller.audit(&mut tx, "application.reject", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
+    let application = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(application)
+}
+
+fn decided() -> Problem {
+    Problem::new(ErrorCode::ApplicationDecided, "The application was decided before.")
+}
+
+async fn undecided(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
+    let application = present(conn, game_id, id).await?;
+    if application.status == "submitted" { Ok(application) } else { Err(decided()) }
+}
+
+async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) -> Result<(), Problem> {
+    if db::applications::decide(conn, id, status).await? { Ok(()) } else { Err(decided()) }
+}

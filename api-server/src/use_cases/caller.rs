@@ -1,0 +1,128 @@
+//! Who asks: users and administrators do the same things to games through the same use cases.
+
+use serde_json::Value;
+use shared::db;
+use shared::db::admin::AuditEntry;
+use shared::db::games::LockedGame;
+use shared::db::notifications::NewNotification;
+use shared::domain::game::Actor;
+use shared::domain::notification::{Audience, Payload};
+use shared::ids::{GameId, UserId};
+use sqlx::PgConnection;
+
+use crate::http::context::Context;
+use crate::http::guard::{Admin, User};
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Who asks, and the request that he asks with.
+#[derive(Clone, Copy)]
+pub struct Caller<'a> {
+    who: Who<'a>,
+    /// The request.
+    pub context: &'a Context,
+}
+
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    User(&'a User),
+    Admin(&'a Admin),
+}
+
+impl<'a> Caller<'a> {
+    /// A user.
+    pub fn user(user: &'a User, context: &'a Context) -> Self {
+        Self { who: Who::User(user), context }
+    }
+
+    /// An administrator.
+    pub fn admin(admin: &'a Admin, context: &'a Context) -> Self {
+        Self { who: Who::Admin(admin), context }
+    }
+
+    /// The user, if it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.who {
+            Who::User(user) => Some(user.id),
+            Who::Admin(_) => None,
+        }
+    }
+
+    /// Whose idempotency keys these are.
+    pub fn idempotency_owner(&self) -> String {
+        match self.who {
+            Who::User(user) => user.id.to_string(),
+            Who::Admin(admin) => format!("admin:{}", admin.name),
+        }
+    }
+
+    /// What the caller is to a game.
+    pub fn actor(&self, game: &LockedGame) -> Actor {
+        match self.who {
+            Who::Admin(_) => Actor::Administrator,
+            Who::User(user) if game.owner_user_id == Some(user.id) => Actor::Owner,
+            Who::User(_) => Actor::Other,
+        }
+    }
+
+    /// Refuses a user under this sanction.
+    ///
+    /// # Errors
+    /// `sanctioned`.
+    pub fn not_sanctioned(&self, kind: &str) -> Result<(), Problem> {
+        match self.who {
+            Who::User(user) if user.sanctions.iter().any(|k| k == kind) => {
+                Err(Problem::new(ErrorCode::Sanctioned, format!("A sanction ({kind}) forbids this.")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what an administrator does to the trail, in the transaction of the change. Users leave none.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn audit(
+        &self,
+        conn: &mut PgConnection,
+        action: &str,
+        target_type: &str,
+        target_id: &str,
+        detail: Value,
+    ) -> Result<(), Problem> {
+        let Who::Admin(admin) = self.who else { return Ok(()) };
+        let entry = AuditEntry {
+            actor: &admin.name,
+            action,
+            target_type,
+            target_id,
+            detail,
+            request_id: &self.context.request_id,
+            ip: &self.context.ip.to_string(),
+        };
+        Ok(db::admin::audit(conn, &entry).await?)
+    }
+
+    /// Writes a notification that this request causes. Wake `Topic::Notifications` after the commit.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn notify(
+        &self,
+        conn: &mut PgConnection,
+        payload: Payload,
+        key: String,
+        audience: Audience,
+        game_id: GameId,
+    ) -> Result<(), Problem> {
+        let new = NewNotification {
+            payload,
+            idempotency_key: key,
+            audience,
+            game_id: Some(game_id),
+            request_id: Some(self.context.request_id.clone()),
+            traceparent: self.context.traceparent.clone(),
+        };
+        db::notifications::produce(conn, new).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Engine versions (SPEC §8).
+
+use serde_json::json;
+use shared::db;
+use shared::db::engine_versions::EngineVersion;
+use shared::db::idempotency::Idempotency;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use crate::app::App;
+use crate::http::idempotency;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// No such version.
+pub fn not_found() -> Problem {
+    Problem::new(ErrorCode::EngineVersionNotFound, "No such engine version.")
+}
+
+async fn present(conn: &mut PgConnection, version: &str) -> Result<EngineVersion, Problem> {
+    db::engine_versions::get(conn, version).await?.ok_or_else(not_found)
+}
+
+/// Registers a version, enabled.
+///
+/// # Errors
+/// `engine_version_exists`, `idempotency_key_reused`.
+pub async fn create(
+    app: &App,
+    caller: &Caller<'_>,
+    version: &str,
+    image: &str,
+    key: Option<&Idempotency>,
+) -> Result<EngineVersion, Problem> {
+    let mut tx = app.db.begin().await?;
+    // A replay is looked for first: the statement below would run into the version's own key.
+    if let Some(key) = key
+        && let Some(made) = idempotency::judge(key, db::engine_versions::replayed(&mut tx, key).await?)?
+    {
+        return present(&mut tx, &made).await;
+    }
+    // Of two requests at once the second waits here for the first, and is then its replay.
+    let made =
+        db::engine_versions::insert(&mut tx, version, image, key).await.map_err(
+            |error| match shared::error::constraint(&error) {
+                Some("engine_versions_pkey") => {
+                    Problem::new(ErrorCode::EngineVersionExists, "This engine version is registered already.")
+                }
+                _ => error.into(),
+            },
+        )?;
+    if !made {
+        let key = key.ok_or_else(|| Problem::internal(&"an engine version without a key was replayed"))?;
+        let made =
+            idempotency::judge(key, db::engine_versions::replayed(&mut tx, key).await?)?.ok_or_else(not_found)?;
+        return present(&mut tx, &made).await;
+    }
+    caller.audit(&mut tx, "engine_version.create", "engine_version", version, json!({ "image": image })).await?;
+    let row = present(&mut tx, version).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Changes a version's image or whether it may be used. Games that run are not touched.
+///
+/// # Errors
+/// `engine_version_not_found`.
+pub async fn change(
+    app: &App,
+    caller: &Caller<'_>,
+    version: &str,
+    image: Option<&str>,
+    enabled: Option<bool>,
+    action: &str,
+) -> Result<EngineVersion, Problem> {
+    let mut tx = app.db.begin().await?;
+    let row = db::engine_versions::change(&mut tx, version, image, enabled).await?.ok_or_else(not_found)?;
+    caller.audit(&mut tx, action, "engine_version", version, json!({ "image": image, "enabled": enabled })).await?;
+    tx.commit().await?;
+    Ok(row)
+}

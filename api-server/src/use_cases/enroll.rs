@@ -1,0 +1,92 @@
+//! Taking a member in: what an approved application and a redeemed invite have in common.
+
+use shared::db;
+use shared::db::games::LockedGame;
+use shared::db::memberships::Membership;
+use shared::domain::plan;
+use shared::domain::race_name::{self, RaceName};
+use shared::ids::{MembershipId, UserId};
+use sqlx::PgConnection;
+
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Reads a race name.
+///
+/// # Errors
+/// `race_name_invalid`.
+pub fn read_race_name(text: &str) -> Result<RaceName, Problem> {
+    race_name::parse(text).map_err(|why| {
+        let mut problem = Problem::new(ErrorCode::RaceNameInvalid, format!("Not a race name: {why}."));
+        problem.errors.push(crate::http::problem::FieldError {
+            pointer: "/race_name".into(),
+            code: "value".into(),
+            detail: why,
+        });
+        problem
+    })
+}
+
+/// Whether the game takes anybody now.
+///
+/// # Errors
+/// `enrollment_closed`.
+pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
+    if game.status == "enrollment_open" && game.before_enrollment_end {
+        return Ok(());
+    }
+    Err(Problem::new(ErrorCode::EnrollmentClosed, "The game takes nobody now."))
+}
+
+/// Makes the membership, counts it, and reserves the name; the caller holds the game's lock and commits. Every limit is a
+/// constraint or is counted under a lock, so that no concurrency can pass it.
+///
+/// # Errors
+/// `enrollment_closed`, `sanctioned`, `limit_reached`, `game_full`, `already_member`, `race_name_taken`.
+pub async fn enroll(
+    conn: &mut PgConnection,
+    game: &LockedGame,
+    user_id: UserId,
+    name: &RaceName,
+) -> Result<Membership, Problem> {
+    takes_members(game)?;
+    let barred = |kind: &String| kind == "game_join_block" || kind == "permanent_block";
+    match db::accounts::standing(&mut *conn, user_id).await? {
+        Some(sanctions) if !sanctions.iter().any(barred) => {}
+        _ => return Err(Problem::new(ErrorCode::Sanctioned, "This account may not join games.")),
+    }
+    let Some(plan) = db::limits::lock_plan(&mut *conn, user_id).await? else {
+        return Err(Problem::new(ErrorCode::Sanctioned, "This account may not join games."));
+    };
+    let allowed = plan::limits(&plan).memberships;
+    if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_none()
+        && db::memberships::count_active(&mut *conn, user_id).await? >= allowed
+    {
+        return Err(Problem::new(ErrorCode::LimitReached, format!("The plan {plan} allows {allowed} games at once.")));
+    }
+    let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name)
+        .await
+        .map_err(constraint)?;
+    db::games::count_member_in(&mut *conn, game.game_id).await.map_err(constraint)?;
+    db::race_names::reserve(conn, game.game_id, user_id, name).await.map_err(constraint)?;
+    Ok(membership)
+}
+
+fn constraint(error: sqlx::Error) -> Problem {
+    match shared::error::constraint(&error) {
+        Some("games_approved_count_check") => Problem::new(ErrorCode::GameFull, "The game is full."),
+        Some("memberships_game_id_user_id_key") => {
+            Problem::new(ErrorCode::AlreadyMember, "The user is a member already, or blocked.")
+        }
+        Some(
+            "memberships_game_id_canonical_key_key"
+            | "race_names_one_holder_excl"
+            | "race_names_game_id_canonical_key_key",
+        ) => name_taken(),
+        _ => error.into(),
+    }
+}
+
+/// The name, or one that looks like it, is somebody else's.
+pub fn name_taken() -> Problem {
+    Problem::new(ErrorCode::RaceNameTaken, "This race name, or one that looks like it, is taken.")
+}

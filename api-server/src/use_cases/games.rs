@@ -1,0 +1,287 @@
+//! Games: making, describing, seeing them.
+
+use serde_json::json;
+use shared::db;
+use shared::db::games::{Game, GameChange, LockedGame, NewGame};
+use shared::db::idempotency::Idempotency;
+use shared::domain::game::{GameAction, GameStatus, Refusal, Visibility, act};
+use shared::domain::plan;
+use shared::domain::schedule::{Schedule, ScheduleError};
+use shared::ids::{GameId, UserId};
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use crate::app::App;
+use crate::http::idempotency;
+use crate::http::lobby::{self, PatchGame};
+use crate::http::problem::{ErrorCode, Problem};
+
+/// No such game, or none that the caller may know of.
+pub fn game_not_found() -> Problem {
+    Problem::new(ErrorCode::GameNotFound, "No such game.")
+}
+
+fn not_owner() -> Problem {
+    Problem::new(ErrorCode::NotGameOwner, "Only who runs the game may do this.")
+}
+
+/// The game, if the user may see it.
+///
+/// # Errors
+/// `game_not_found`.
+pub async fn visible(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Game, Problem> {
+    db::games::get_visible(conn, game_id, user_id).await?.ok_or_else(game_not_found)
+}
+
+/// The game, if the user runs it.
+///
+/// # Errors
+/// `game_not_found` where he may not even see it, else `not_game_owner`.
+pub async fn owned(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Game, Problem> {
+    let game = visible(conn, game_id, user_id).await?;
+    if game.owner_user_id == Some(user_id) { Ok(game) } else { Err(not_owner()) }
+}
+
+/// Locks a game that the caller manages: as its owner, or as an administrator a public one.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `sanctioned`.
+pub async fn lock_managed(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game_id: GameId,
+) -> Result<LockedGame, Problem> {
+    // Enrolling is managing: who may do it may decide applications and invites.
+    match lock_for(conn, caller, game_id, GameAction::Enroll).await? {
+        Permit::Granted(game, _) | Permit::WrongState(game) => Ok(game),
+    }
+}
+
+/// What the rules say of an action on a locked game.
+pub enum Permit {
+    /// The action is allowed; the status after it.
+    Granted(LockedGame, GameStatus),
+    /// The caller may do it, but not now.
+    WrongState(LockedGame),
+}
+
+impl Permit {
+    /// The game and its next status.
+    ///
+    /// # Errors
+    /// `game_state_conflict` where the action does not fit the state.
+    pub fn granted(self, action: GameAction) -> Result<(LockedGame, GameStatus), Problem> {
+        match self {
+            Self::Granted(game, next) => Ok((game, next)),
+            Self::WrongState(game) => Err(Problem::new(
+                ErrorCode::GameStateConflict,
+                format!("The game is {}: {action} is not possible now.", game.status),
+            )),
+        }
+    }
+}
+
+/// Locks a game and asks the rules whether the caller may do `action` to it. What follows in the transaction is not raced.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `sanctioned`.
+pub async fn lock_for(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game_id: GameId,
+    action: GameAction,
+) -> Result<Permit, Problem> {
+    let game = db::games::lock(&mut *conn, game_id).await?.ok_or_else(game_not_found)?;
+    let visibility = if game.visibility == "private" { Visibility::Private } else { Visibility::Public };
+    let verdict = act(status(&game)?, visibility, action, caller.actor(&game));
+    if verdict == Err(Refusal::Forbidden) {
+        if let Some(user_id) = caller.user_id() {
+            visible(conn, game_id, user_id).await?;
+        }
+        return Err(not_owner());
+    }
+    if visibility == Visibility::Private {
+        caller.not_sanctioned("private_game_manage_block")?;
+    }
+    Ok(match verdict {
+        Ok(next) => Permit::Granted(game, next),
+        Err(_) => Permit::WrongState(game),
+    })
+}
+
+/// The status of a locked game as the rules know it.
+///
+/// # Errors
+/// Internal, for a word that this build does not know.
+pub fn status(game: &LockedGame) -> Result<GameStatus, Problem> {
+    game.status.parse().map_err(|e: String| Problem::internal(&e))
+}
+
+/// The game as it is now, for the answer.
+pub(super) async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<Game, Problem> {
+    db::games::get(conn, game_id).await?.ok_or_else(game_not_found)
+}
+
+/// Makes a game in `draft`: a user's own private one, or an administrator's public one, perhaps with an owner.
+///
+/// # Errors
+/// `invalid_request` naming fields, `engine_version_disabled`, `idempotency_key_reused`; for users `sanctioned`, `limit_reached`.
+pub async fn create(
+    app: &App,
+    caller: &Caller<'_>,
+    wanted: &lobby::NewGame,
+    owner_user_id: Option<UserId>,
+    key: Option<&Idempotency>,
+) -> Result<Game, Problem> {
+    caller.not_sanctioned("private_game_create_block")?;
+    let (name, description) = lobby::check_texts(Some(&wanted.name), wanted.description.as_deref())?;
+    let zone = wanted.time_zone.as_deref().unwrap_or("UTC");
+    check_players(wanted.min_players, wanted.max_players)?;
+    schedule(app, &wanted.turn_schedule, zone)?;
+    let game_id = GameId::new();
+    let new = NewGame {
+        game_id,
+        visibility: if caller.user_id().is_some() { "private" } else { "public" },
+        owner_user_id: caller.user_id().or(owner_user_id),
+        name: name.as_deref().unwrap_or_default(),
+        description: description.as_deref().unwrap_or_default(),
+        min_players: wanted.min_players,
+        max_players: wanted.max_players,
+        enrollment_ends_at: wanted.enrollment_ends_at,
+        turn_schedule: wanted.turn_schedule.trim(),
+        time_zone: zone,
+        target_engine_version: &wanted.target_engine_version,
+    };
+
+    let mut tx = app.db.begin().await?;
+    let plan = match caller.user_id() {
+        Some(user_id) => Some((user_id, db::limits::lock_plan(&mut tx, user_id).await?.ok_or_else(unknown_user)?)),
+        None => None,
+    };
+    if let Some(key) = key
+        && let Some(made) = idempotency::judge(key, db::games::replayed(&mut tx, key).await?)?
+    {
+        return present(&mut tx, made).await;
+    }
+    if let Some((user_id, plan)) = plan {
+        let allowed = plan::limits(&plan).private_games;
+        if db::games::count_private(&mut tx, user_id).await? >= allowed {
+            return Err(Problem::new(
+                ErrorCode::LimitReached,
+                format!("The plan {plan} allows {allowed} private games at once."),
+            ));
+        }
+    }
+    check_enrollment_end(&mut tx, wanted.enrollment_ends_at).await?;
+    check_engine_version(&mut tx, &wanted.target_engine_version).await?;
+    if !db::games::insert(&mut tx, &new, key).await.map_err(constraint)? {
+        let key = key.ok_or_else(|| Problem::internal(&"a game without a key was replayed"))?;
+        let made = idempotency::judge(key, db::games::replayed(&mut tx, key).await?)?.ok_or_else(game_not_found)?;
+        return present(&mut tx, made).await;
+    }
+    caller.audit(&mut tx, "game.create", "game", &game_id.to_string(), json!({ "name": new.name })).await?;
+    let game = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    Ok(game)
+}
+
+/// Changes a game's description, limits, schedule.
+///
+/// # Errors
+/// Those of [`lock_for`], `invalid_request` naming fields, `game_state_conflict`, `engine_version_disabled`.
+pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
+    let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
+    let mut tx = app.db.begin().await?;
+    let (game, _) = lock_for(&mut tx, caller, game_id, GameAction::Edit).await?.granted(GameAction::Edit)?;
+    if status(&game)? == GameStatus::Paused {
+        let settled =
+            wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
+        // After a force-stop an administrator may choose another engine for the kept state (SPEC §7).
+        let may_choose = caller.user_id().is_none() && game.pause_reason.as_deref() == Some("stopped");
+        if settled || (wanted.target_engine_version.is_some() && !may_choose) {
+            return Err(Problem::new(
+                ErrorCode::GameStateConflict,
+                "Players, enrolment and engine version are settled once a game runs.",
+            ));
+        }
+    }
+    check_players(wanted.min_players.unwrap_or(game.min_players), wanted.max_players.unwrap_or(game.max_players))?;
+    if wanted.turn_schedule.is_some() || wanted.time_zone.is_some() {
+        let text = wanted.turn_schedule.as_deref().unwrap_or(&game.turn_schedule);
+        schedule(app, text, wanted.time_zone.as_deref().unwrap_or(&game.time_zone))?;
+    }
+    if let Some(at) = wanted.enrollment_ends_at {
+        check_enrollment_end(&mut tx, at).await?;
+    }
+    if let Some(version) = &wanted.target_engine_version {
+        check_engine_version(&mut tx, version).await?;
+    }
+    let change = GameChange {
+        name: name.as_deref(),
+        description: description.as_deref(),
+        min_players: wanted.min_players,
+        max_players: wanted.max_players,
+        enrollment_ends_at: wanted.enrollment_ends_at,
+        turn_schedule: wanted.turn_schedule.as_deref().map(str::trim),
+        time_zone: wanted.time_zone.as_deref(),
+        target_engine_version: wanted.target_engine_version.as_deref(),
+    };
+    db::games::change(&mut tx, game_id, &change).await.map_err(constraint)?;
+    caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), json!({})).await?;
+    let game = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    Ok(game)
+}
+
+fn unknown_user() -> Problem {
+    Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.")
+}
+
+fn check_players(min: i32, max: i32) -> Result<(), Problem> {
+    if min <= max { Ok(()) } else { Err(Problem::field("/max_players", "range", "must not be below min_players")) }
+}
+
+/// Reads a turn schedule under this installation's limits.
+pub(super) fn schedule(app: &App, text: &str, zone: &str) -> Result<Schedule, Problem> {
+    Schedule::parse(text, zone, app.config.lobby.min_turn_interval).map_err(|error| match &error {
+        ScheduleError::Zone(_) => Problem::field("/time_zone", "value", error.to_string()),
+        ScheduleError::TooOften { .. } => Problem::field("/turn_schedule", "range", error.to_string()),
+        ScheduleError::Syntax(_) | ScheduleError::Never => {
+            Problem::field("/turn_schedule", "format", error.to_string())
+        }
+    })
+}
+
+async fn check_enrollment_end(conn: &mut PgConnection, at: chrono::DateTime<chrono::Utc>) -> Result<(), Problem> {
+    if at > db::games::now(conn).await? {
+        Ok(())
+    } else {
+        Err(Problem::field("/enrollment_ends_at", "range", "must be in the future"))
+    }
+}
+
+async fn check_engine_version(conn: &mut PgConnection, version: &str) -> Result<(), Problem> {
+    match db::engine_versions::hold_enabled(conn, version).await? {
+        Some(true) => Ok(()),
+        Some(false) => {
+            Err(Problem::new(ErrorCode::EngineVersionDisabled, "This engine version may not be used for new starts."))
+        }
+        None => Err(Problem::field("/target_engine_version", "value", "no such engine version")),
+    }
+}
+
+fn constraint(error: sqlx::Error) -> Problem {
+    match shared::error::constraint(&error) {
+        Some("games_approved_count_check") => {
+            Problem::field("/max_players", "range", "more members than this are in already")
+        }
+        Some("games_players_check") => {
+            Problem::field("/max_players", "range", "must be 1 to 1000 and not below min_players")
+        }
+        Some("games_target_engine_version_fkey") => {
+            Problem::field("/target_engine_version", "value", "no such engine version")
+        }
+        Some("games_owner_user_id_fkey") => Problem::field("/owner_user_id", "value", "no such account"),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,228 @@
+//! Invites to private games (SPEC §7).
+
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use shared::db;
+use shared::db::games::LockedGame;
+use shared::db::idempotency::Idempotency;
+use shared::db::invites::{Invite, NewInvite};
+use shared::db::memberships::Membership;
+use shared::domain::notification::{Audience, Payload};
+use shared::ids::{GameId, InviteId, UserId};
+use shared::queue::wake::Topic;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use super::enroll;
+use super::games::{game_not_found, lock_managed};
+use crate::app::App;
+use crate::http::idempotency;
+use crate::http::problem::{ErrorCode, Problem};
+
+fn not_found() -> Problem {
+    Problem::new(ErrorCode::InviteNotFound, "No such invite.")
+}
+
+fn closed() -> Problem {
+    Problem::new(ErrorCode::InviteClosed, "The invite is not open any more.")
+}
+
+async fn present(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Result<Invite, Problem> {
+    db::invites::get(conn, game_id, id).await?.ok_or_else(not_found)
+}
+
+/// Whom an invite is for.
+pub enum Target<'a> {
+    /// The user with this id.
+    User(UserId),
+    /// The user with this handle.
+    Named(&'a str),
+    /// Whoever has the code, so many times.
+    Code {
+        /// How often it may be used.
+        max_uses: i32,
+    },
+}
+
+/// Invites into a private game; an invited user is told.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `sanctioned`, `game_state_conflict` for a public game, `enrollment_closed`,
+/// `account_not_found`, `already_member`, `invite_exists`, `invalid_request`, `idempotency_key_reused`.
+pub async fn create(
+    app: &App,
+    caller: &Caller<'_>,
+    inviter: UserId,
+    game_id: GameId,
+    target: Target<'_>,
+    expires_at: Option<DateTime<Utc>>,
+    key: Option<&Idempotency>,
+) -> Result<Invite, Problem> {
+    let invite_id = InviteId::new();
+    // 80 bits: beyond guessing, short enough to be read out.
+    let code = match target {
+        Target::Code { .. } => Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(app.random.bytes::<10>())),
+        Target::User(_) | Target::Named(_) => None,
+    };
+
+    let mut tx = app.db.begin().await?;
+    let game = lock_managed(&mut tx, caller, game_id).await?;
+    if let Some(key) = key
+        && let Some(made) = idempotency::judge(key, db::invites::replayed(&mut tx, key).await?)?
+    {
+        return present(&mut tx, game_id, made).await;
+    }
+    if game.visibility != "private" {
+        return Err(Problem::new(ErrorCode::GameStateConflict, "A public game takes applications, not invites."));
+    }
+    enroll::takes_members(&game)?;
+    if expires_at.is_some_and(|at| at <= game.now) {
+        return Err(Problem::field("/expires_at", "range", "must be in the future"));
+    }
+    let (invited, max_uses) = match target {
+        Target::Code { max_uses } => (None, Some(max_uses)),
+        Target::User(user_id) => (Some(invitee(&mut tx, &game, Some(user_id)).await?), None),
+        Target::Named(name) => {
+            let user_id = db::accounts::user_named(&mut tx, &name.trim().to_ascii_lowercase()).await?;
+            (Some(invitee(&mut tx, &game, user_id).await?), None)
+        }
+    };
+    let new = NewInvite {
+        invite_id,
+        game_id,
+        inviter_user_id: inviter,
+        invited_user_id: invited,
+        code: code.as_deref(),
+        max_uses,
+        expires_at,
+        default_ttl_seconds: app.config.lobby.invite_ttl.as_secs_f64(),
+    };
+    let made =
+        db::invites::insert(&mut tx, &new, key).await.map_err(|error| match shared::error::constraint(&error) {
+            Some("invites_game_id_invited_user_id_key") => {
+                Problem::new(ErrorCode::InviteExists, "The user has an open invite to this game already.")
+            }
+            _ => error.into(),
+        })?;
+    if !made {
+        // The same key at the same time on another game: the body cannot be the same.
+        return Err(Problem::new(
+            ErrorCode::IdempotencyKeyReused,
+            "This Idempotency-Key was used before, with another request.",
+        ));
+    }
+    if let Some(user_id) = invited {
+        let payload = Payload::LobbyInviteReceived { game_id, inviter_user_id: inviter };
+        caller.notify(&mut tx, payload, invite_id.to_string(), Audience::Users(vec![user_id]), game_id).await?;
+    }
+    let invite = present(&mut tx, game_id, invite_id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(invite)
+}
+
+/// Checks that there is such a user and that he is not in yet, and makes room for a new invite where his last one expired.
+async fn invitee(conn: &mut PgConnection, game: &LockedGame, user_id: Option<UserId>) -> Result<UserId, Problem> {
+    let unknown = || Problem::new(ErrorCode::AccountNotFound, "No such account.");
+    let user_id = user_id.ok_or_else(unknown)?;
+    db::accounts::standing(&mut *conn, user_id).await?.ok_or_else(unknown)?;
+    if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_some() {
+        return Err(Problem::new(ErrorCode::AlreadyMember, "The user is a member of this game already, or blocked."));
+    }
+    db::invites::expire_for(conn, game.game_id, user_id).await?;
+    Ok(user_id)
+}
+
+/// Joins with an invite to the caller. What is not for him does not exist for him.
+///
+/// # Errors
+/// `sanctioned`, `race_name_invalid`, `game_not_found`, `invite_not_found`, `invite_closed`, and those of [`enroll::enroll`].
+pub async fn redeem(
+    app: &App,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    game_id: GameId,
+    id: InviteId,
+    race_name: &str,
+) -> Result<(Invite, Membership), Problem> {
+    caller.not_sanctioned("game_join_block")?;
+    let name = enroll::read_race_name(race_name)?;
+    let mut tx = app.db.begin().await?;
+    let game = db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
+    let invite = present(&mut tx, game_id, id).await?;
+    if invite.invited_user_id != Some(user_id) {
+        return Err(not_found());
+    }
+    use_up(&mut tx, &invite).await?;
+    let membership = enroll::enroll(&mut tx, &game, user_id, &name).await?;
+    let invite = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    Ok((invite, membership))
+}
+
+/// Joins with a shareable code.
+///
+/// # Errors
+/// As [`redeem`]; an unknown code is `invite_not_found`.
+pub async fn redeem_code(
+    app: &App,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    code: &str,
+    race_name: &str,
+) -> Result<(Invite, Membership), Problem> {
+    caller.not_sanctioned("game_join_block")?;
+    let name = enroll::read_race_name(race_name)?;
+    let mut tx = app.db.begin().await?;
+    // Read before the game's lock, which the code leads to; what may have changed is judged by the update under the lock.
+    let invite = db::invites::by_code(&mut tx, code).await?.ok_or_else(not_found)?;
+    let game = db::games::lock(&mut tx, invite.game_id).await?.ok_or_else(game_not_found)?;
+    use_up(&mut tx, &invite).await?;
+    let membership = enroll::enroll(&mut tx, &game, user_id, &name).await?;
+    let invite = present(&mut tx, invite.game_id, invite.invite_id).await?;
+    tx.commit().await?;
+    Ok((invite, membership))
+}
+
+async fn use_up(conn: &mut PgConnection, invite: &Invite) -> Result<(), Problem> {
+    if db::invites::redeem(conn, invite.invite_id).await? { Ok(()) } else { Err(closed()) }
+}
+
+/// Turns an invite down.
+///
+/// # Errors
+/// `invite_not_found`, `invite_closed`.
+pub async fn decline(app: &App, user_id: UserId, game_id: GameId, id: InviteId) -> Result<Invite, Problem> {
+    let mut tx = app.db.begin().await?;
+    let invite = present(&mut tx, game_id, id).await?;
+    if invite.invited_user_id != Some(user_id) {
+        return Err(not_found());
+    }
+    if !db::invites::end(&mut tx, id, "declined").await? {
+        return Err(closed());
+    }
+    let invite = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    Ok(invite)
+}
+
+/// Takes an invite back; an invited user is told.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `sanctioned`, `invite_not_found`, `invite_closed`.
+pub async fn revoke(app: &App, caller: &Caller<'_>, game_id: GameId, id: InviteId) -> Result<Invite, Problem> {
+    let mut tx = app.db.begin().await?;
+    lock_managed(&mut tx, caller, game_id).await?;
+    let invite = present(&mut tx, game_id, id).await?;
+    if !db::invites::end(&mut tx, id, "revoked").await? {
+        return Err(closed());
+    }
+    if let Some(user_id) = invite.invited_user_id {
+        let payload = Payload::LobbyInviteRevoked { game_id };
+        caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![user_id]), game_id).await?;
+    }
+    let invite = present(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(invite)
+}

@@ -1,0 +1,229 @@
+//! What a member says to his game's engine, and reads from it (SPEC §9). No transaction is open while the engine is asked.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use shared::db;
+use shared::db::games::Seat;
+use shared::engine_client::{EngineError, EngineTarget};
+use shared::ids::{GameId, UserId};
+
+use super::games::{game_not_found, visible};
+use crate::app::App;
+use crate::http::problem::{ErrorCode, FieldError, Problem};
+
+/// A member's race, and how to reach the engine, if it is up.
+struct Place {
+    seat: Seat,
+    race_name: String,
+    engine: Option<EngineTarget>,
+}
+
+async fn place(app: &App, game_id: GameId, user_id: UserId) -> Result<Place, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let seat = db::games::seat(&mut conn, game_id, user_id).await?.ok_or_else(game_not_found)?;
+    let Some(race_name) = seat.race_name.clone() else {
+        visible(&mut conn, game_id, user_id).await?;
+        return Err(Problem::new(ErrorCode::NotAMember, "The caller is no active member of this game."));
+    };
+    let engine = db::runtime::target(&mut conn, game_id).await?;
+    Ok(Place { seat, race_name, engine })
+}
+
+/// The rules for commands and orders: the game runs, and its turn is open.
+fn open_turn(seat: &Seat, turn: Option<i32>) -> Result<(), Problem> {
+    match seat.status.as_str() {
+        "running" => {}
+        "paused" => return Err(Problem::new(ErrorCode::GamePaused, "The game is paused.")),
+        other => return Err(Problem::new(ErrorCode::GameNotRunning, format!("The game is {other}."))),
+    }
+    if seat.runtime_status.as_deref() == Some("generation_in_progress") {
+        return Err(turn_closed());
+    }
+    if turn.is_some_and(|turn| turn != seat.current_turn) {
+        return Err(Problem::new(ErrorCode::TurnAlreadyClosed, format!("The current turn is {}.", seat.current_turn)));
+    }
+    Ok(())
+}
+
+fn turn_closed() -> Problem {
+    Problem::new(ErrorCode::TurnAlreadyClosed, "The turn is being generated.")
+}
+
+fn away() -> Problem {
+    Problem::new(ErrorCode::EngineUnreachable, "The game's engine does not answer; try again.")
+        .retry_after(std::time::Duration::from_secs(2))
+}
+
+/// Sends commands, under the caller's race. `commands` passes unchanged, as does the answer.
+///
+/// # Errors
+/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_rejected`.
+pub async fn commands(
+    app: &App,
+    game_id: GameId,
+    user_id: UserId,
+    commands: &RawValue,
+) -> Result<Box<RawValue>, Problem> {
+    let place = place(app, game_id, user_id).await?;
+    open_turn(&place.seat, None)?;
+    let engine = place.engine.ok_or_else(away)?;
+    app.engines.command(&engine, &place.race_name, commands).await.map_err(|error| refused(game_id, error))
+}
+
+/// Replaces the orders of the caller's race for the open turn. `orders` passes unchanged, as does the answer.
+///
+/// # Errors
+/// As [`commands`].
+pub async fn orders(
+    app: &App,
+    game_id: GameId,
+    user_id: UserId,
+    turn: i32,
+    orders: &RawValue,
+) -> Result<Box<RawValue>, Problem> {
+    let place = place(app, game_id, user_id).await?;
+    open_turn(&place.seat, Some(turn))?;
+    let engine = place.engine.ok_or_else(away)?;
+    app.engines.order(&engine, &place.race_name, turn, orders).await.map_err(|error| refused(game_id, error))
+}
+
+/// The report of the caller's race on a turn: from the engine while it is up, from what was kept of a finished game.
+///
+/// # Errors
+/// `game_not_found`, `not_a_member`, `game_not_running` before the first start, `report_not_found`, `engine_unreachable`.
+pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> Result<Box<RawValue>, Problem> {
+    let place = place(app, game_id, user_id).await?;
+    let finished = place.seat.status == "finished";
+    if place.seat.runtime_status.is_none() {
+        return Err(Problem::new(ErrorCode::GameNotRunning, format!("The game is {}.", place.seat.status)));
+    }
+    if finished && let Some(report) = kept(app, game_id, &place.race_name, turn).await? {
+        return Ok(report);
+    }
+    let asked = match &place.engine {
+        Some(engine) => app.engines.report(engine, &place.race_name, turn).await,
+        None if finished => return Err(no_report()),
+        None => return Err(away()),
+    };
+    match asked {
+        Ok(report) => Ok(report),
+        Err(error) => {
+            // A game may finish, and its container go, between the two looks: what was kept is there before it goes.
+            if error.is_absence()
+                && let Some(report) = kept(app, game_id, &place.race_name, turn).await?
+            {
+                return Ok(report);
+            }
+            Err(refused(game_id, error))
+        }
+    }
+}
+
+async fn kept(app: &App, game_id: GameId, race_name: &str, turn: i32) -> Result<Option<Box<RawValue>>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    Ok(db::runtime::kept_report(&mut conn, game_id, race_name, turn).await?)
+}
+
+fn no_report() -> Problem {
+    Problem::new(ErrorCode::ReportNotFound, "There is no report for this turn.")
+}
+
+/// The engine's own errors, as far as our callers tell them apart.
+fn refused(game_id: GameId, error: EngineError) -> Problem {
+    let (status, code, body) = match error {
+        EngineError::Problem { status, code, body } => (status, code, body),
+        error => {
+            tracing::warn!(%game_id, %error, "engine call failed");
+            return away();
+        }
+    };
+    match (status, code.as_str()) {
+        (409, "turn_already_closed" | "turn_mismatch") => turn_closed(),
+        (409, "game_finished") => Problem::new(ErrorCode::GameNotRunning, "The game is finished."),
+        (404, "report_not_found") => no_report(),
+        (400 | 409 | 413 | 422, _) => rejected(&code, body.as_deref()),
+        (404, "race_not_found") => rejected(&code, body.as_deref()),
+        _ => {
+            // It does not take us for its platform, does not know its game, or broke: nothing that the caller can mend.
+            tracing::error!(%game_id, status, code, "engine refused the platform");
+            away()
+        }
+    }
+}
+
+/// The engine's validation errors under its own names (SPEC §9).
+fn rejected(code: &str, body: Option<&RawValue>) -> Problem {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Refusal {
+        detail: String,
+        errors: Vec<Fault>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Fault {
+        pointer: String,
+        code: String,
+        detail: String,
+    }
+    let refusal: Refusal = body.and_then(|b| serde_json::from_str(b.get()).ok()).unwrap_or_default();
+    let mut errors: Vec<FieldError> =
+        refusal.errors.into_iter().map(|f| FieldError { pointer: f.pointer, code: f.code, detail: f.detail }).collect();
+    if errors.is_empty() {
+        errors.push(FieldError { pointer: String::new(), code: code.to_owned(), detail: refusal.detail.clone() });
+    }
+    let detail = if refusal.detail.is_empty() { "The engine refused the content.".to_owned() } else { refusal.detail };
+    let mut problem = Problem::new(ErrorCode::EngineRejected, detail);
+    problem.errors = errors;
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(status: &str, runtime: Option<&str>) -> Seat {
+        Seat { status: status.into(), current_turn: 3, race_name: None, runtime_status: runtime.map(Into::into) }
+    }
+
+    fn code(result: Result<(), Problem>) -> Option<ErrorCode> {
+        result.err().map(|p| p.code)
+    }
+
+    #[test]
+    fn orders_are_for_the_open_turn_of_a_running_game() {
+        assert_eq!(code(open_turn(&seat("running", Some("running")), Some(3))), None);
+        assert_eq!(code(open_turn(&seat("running", Some("engine_unreachable")), None)), None);
+        assert_eq!(code(open_turn(&seat("running", Some("running")), Some(2))), Some(ErrorCode::TurnAlreadyClosed));
+        assert_eq!(
+            code(open_turn(&seat("running", Some("generation_in_progress")), None)),
+            Some(ErrorCode::TurnAlreadyClosed)
+        );
+        assert_eq!(code(open_turn(&seat("paused", Some("running")), Some(3))), Some(ErrorCode::GamePaused));
+        assert_eq!(code(open_turn(&seat("starting", None), None)), Some(ErrorCode::GameNotRunning));
+    }
+
+    #[test]
+    fn the_engines_words_pass_through() {
+        let game = GameId::from(uuid::Uuid::from_u128(1));
+        let problem = |status, code: &str, body: &str| {
+            refused(game, EngineError::Problem { status, code: code.into(), body: serde_json::from_str(body).ok() })
+        };
+        let refused_order = problem(
+            422,
+            "invalid_order",
+            r#"{"detail":"no","errors":[{"pointer":"/orders/0/type","code":"unknown_type","detail":"d"}]}"#,
+        );
+        assert_eq!(refused_order.code, ErrorCode::EngineRejected);
+        assert_eq!(
+            (refused_order.errors[0].pointer.as_str(), refused_order.errors[0].code.as_str()),
+            ("/orders/0/type", "unknown_type")
+        );
+        assert_eq!(problem(409, "race_extinct", r#"{"detail":"gone"}"#).errors[0].code, "race_extinct");
+        assert_eq!(problem(409, "turn_already_closed", "{}").code, ErrorCode::TurnAlreadyClosed);
+        assert_eq!(problem(404, "report_not_found", "{}").code, ErrorCode::ReportNotFound);
+        assert_eq!(problem(401, "unauthorized", "{}").code, ErrorCode::EngineUnreachable);
+        assert_eq!(problem(500, "internal_error", "{}").code, ErrorCode::EngineUnreachable);
+        assert_eq!(refused(game, EngineError::Timeout).code, ErrorCode::EngineUnreachable);
+    }
+}

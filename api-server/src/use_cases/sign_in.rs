@@ -1,0 +1,211 @@
+//! Sign-in by mailed code (SPEC §6): the challenge, its tries, and the account and session that a right code makes.
+
+use std::time::Duration;
+
+use hmac::{Hmac, Mac as _};
+use sha2::{Digest as _, Sha256};
+use shared::db;
+use shared::db::auth::NewChallenge;
+use shared::db::mail::NewMail;
+use shared::domain::email::Address;
+use shared::ids::{ChallengeId, DeviceSessionId, UserId};
+use shared::mail::{LoginCode, Priority, Template};
+use shared::queue::wake::Topic;
+use shared::secret::{Secret, same};
+
+use crate::app::App;
+use crate::http::context::Context;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Starts a challenge, or answers the newest where the throttle holds. Nothing here depends on whether the address has an
+/// account: the work, and so the time, is the same.
+///
+/// # Errors
+/// `rate_limited`, or what the database answers.
+pub async fn send_code(
+    app: &App,
+    context: &Context,
+    address: &Address,
+    preferred_language: Option<&str>,
+) -> Result<ChallengeId, Problem> {
+    let auth = &app.config.auth;
+    if let Err(wait) = app.limits.email.take(address.as_str()) {
+        return Err(crate::http::guard::rate_limited("Too many codes were asked for this address.", wait));
+    }
+    let code = format!("{:06}", app.random.below(1_000_000));
+    let salt: [u8; 16] = app.random.bytes();
+    let challenge_id = ChallengeId::new();
+    let mut tx = app.db.begin().await?;
+    db::auth::lock_address(&mut tx, address.as_str()).await?;
+    let live =
+        db::auth::live_challenges(&mut tx, address.as_str(), auth.throttle_window.as_secs_f64(), auth.throttle_max)
+            .await?;
+    if let Some(newest) = live.first().filter(|_| i64::try_from(live.len()).is_ok_and(|n| n >= auth.throttle_max)) {
+        let newest = *newest;
+        tx.commit().await?;
+        return Ok(newest);
+    }
+    let expires_at = db::auth::insert_challenge(
+        &mut tx,
+        &NewChallenge {
+            challenge_id,
+            address: address.as_str(),
+            code_hash: &code_hash(&auth.pepper, &salt, &code)?,
+            salt: &salt,
+            preferred_language,
+            ttl_seconds: auth.challenge_ttl.as_secs_f64(),
+        },
+    )
+    .await?;
+    db::mail::enqueue(
+        &mut tx,
+        NewMail {
+            template: &Template::LoginCode(LoginCode { code, ttl: auth.challenge_ttl }),
+            idempotency_key: &challenge_id.to_string(),
+            to: &[address.as_str().to_owned()],
+            priority: Priority::Urgent,
+            expires_at: Some(expires_at),
+            request_id: Some(&context.request_id),
+            traceparent: context.traceparent.as_deref(),
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Mail);
+    Ok(challenge_id)
+}
+
+/// What a client says when it confirms a code.
+pub struct Confirmation<'a> {
+    /// Which challenge.
+    pub challenge_id: ChallengeId,
+    /// The code from the mail.
+    pub code: &'a str,
+    /// Ed25519 public key of the device, checked.
+    pub client_public_key: Option<[u8; 32]>,
+    /// IANA zone for a new account, checked.
+    pub time_zone: Option<&'a str>,
+}
+
+/// What a right code gives.
+pub struct SignedIn {
+    /// Who signed in.
+    pub user_id: UserId,
+    /// The session.
+    pub device_session_id: DeviceSessionId,
+    /// The opaque token, answered once.
+    pub session_token: Secret,
+    /// Whether the account was made now.
+    pub account_created: bool,
+}
+
+/// Counts the try, compares, and in one transaction uses the challenge up, finds or makes the account and opens the session.
+///
+/// # Errors
+/// `challenge_expired`, `code_incorrect`, `account_blocked`, or what the database answers.
+pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<SignedIn, Problem> {
+    let auth = &app.config.auth;
+    let expired =
+        || Problem::new(ErrorCode::ChallengeExpired, "This challenge takes no more tries; ask for a new code.");
+    let challenge = {
+        let mut tx = app.db.begin().await?;
+        let challenge =
+            db::auth::count_try(&mut tx, confirmation.challenge_id, auth.max_attempts, auth.daily_attempts).await?;
+        // Committed before the comparison: a try that is not counted is never compared.
+        tx.commit().await?;
+        challenge.ok_or_else(expired)?
+    };
+    if !same(&code_hash(&auth.pepper, &challenge.salt, confirmation.code)?, &challenge.code_hash) {
+        return Err(Problem::new(ErrorCode::CodeIncorrect, "The code is wrong."));
+    }
+    let mut tx = app.db.begin().await?;
+    if !db::auth::consume(&mut tx, confirmation.challenge_id, &challenge.address).await? {
+        return Err(expired());
+    }
+    let language = challenge.preferred_language.as_deref().unwrap_or("en");
+    let (user_id, account_created) =
+        find_or_create(app, &mut tx, "email", &challenge.address, language, confirmation.time_zone.unwrap_or("UTC"))
+            .await?;
+    let sanctions = db::accounts::standing(&mut tx, user_id).await?.unwrap_or_default();
+    if sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block") {
+        // The code was right and is used up all the same.
+        tx.commit().await?;
+        return Err(Problem::new(ErrorCode::AccountBlocked, "This account may not sign in."));
+    }
+    let (device_session_id, session_token) =
+        open_session(app, &mut tx, user_id, confirmation.client_public_key.as_ref()).await?;
+    tx.commit().await?;
+    Ok(SignedIn { user_id, device_session_id, session_token, account_created })
+}
+
+/// Opens a session: the token is random, answered once, and stored as its SHA-256.
+async fn open_session(
+    app: &App,
+    conn: &mut sqlx::PgConnection,
+    user_id: UserId,
+    key: Option<&[u8; 32]>,
+) -> Result<(DeviceSessionId, Secret), Problem> {
+    use base64::Engine as _;
+    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(app.random.bytes::<32>());
+    let id = DeviceSessionId::new();
+    db::sessions::insert(conn, id, user_id, key.map(<[u8; 32]>::as_slice), &token_hash(&token)).await?;
+    Ok((id, Secret::new(token)))
+}
+
+/// What stands for a session token in the database. The token has 256 bits of entropy: a plain hash is enough.
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// The account that owns the identity, made if there is none. Of two at once the second runs into the identity's
+/// constraint, rolls its savepoint back, and finds the first one's account.
+async fn find_or_create(
+    app: &App,
+    conn: &mut sqlx::PgConnection,
+    kind: &str,
+    external_id: &str,
+    language: &str,
+    time_zone: &str,
+) -> Result<(UserId, bool), Problem> {
+    use sqlx::Connection as _;
+    if let Some(user_id) = db::accounts::by_identity(conn, kind, external_id).await? {
+        return Ok((user_id, false));
+    }
+    let mut savepoint = conn.begin().await?;
+    let user_id = UserId::new();
+    let mut named = false;
+    for _ in 0..app.config.auth.user_name_retries {
+        let placeholder = format!("player-{:08x}", app.random.below(1 << 32));
+        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, None).await? {
+            named = true;
+            break;
+        }
+    }
+    if !named {
+        return Err(Problem::internal(&"no free placeholder user name within the retry budget"));
+    }
+    match db::accounts::insert_identity(&mut savepoint, user_id, kind, external_id).await {
+        Ok(()) => {
+            savepoint.commit().await?;
+            Ok((user_id, true))
+        }
+        Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {
+            savepoint.rollback().await?;
+            let owner = db::accounts::by_identity(conn, kind, external_id).await?;
+            // Freed again in between, by a deletion: rare enough for a retry by the client.
+            owner.map(|user_id| (user_id, false)).ok_or_else(|| {
+                Problem::new(ErrorCode::Unavailable, "The address changed hands just now; try again.")
+                    .retry_after(Duration::from_secs(1))
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn code_hash(pepper: &Secret, salt: &[u8], code: &str) -> Result<[u8; 32], Problem> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose().as_bytes()).map_err(|e| Problem::internal(&e))?;
+    mac.update(&(salt.len() as u64).to_be_bytes());
+    mac.update(salt);
+    mac.update(code.as_bytes());
+    Ok(mac.finalize().into_bytes().into())
+}

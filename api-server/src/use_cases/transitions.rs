@@ -1,0 +1,188 @@
+//! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
+
+use serde_json::json;
+use shared::db;
+use shared::db::games::{Game, LockedGame};
+use shared::db::runtime::NewJob;
+use shared::domain::game::{GameAction, GameStatus};
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::runtime::{JobKind, RuntimeStatus};
+use shared::domain::schedule;
+use shared::ids::GameId;
+use shared::queue::wake::Topic;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use super::games::{lock_for, present, schedule, status};
+use crate::app::App;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Does `action` to a game, with all its effects, in one transaction.
+///
+/// # Errors
+/// `game_not_found`, `not_game_owner`, `sanctioned`, `game_state_conflict`; for `open-enrollment` `enrollment_closed`, for
+/// `ready-to-start`, `start` and `retry-start` `not_enough_players`, for the last two also `engine_version_disabled` and
+/// `runtime_busy`.
+pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action: GameAction) -> Result<Game, Problem> {
+    let mut tx = app.db.begin().await?;
+    let (game, next) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
+    let wake: &[Topic] = match action {
+        GameAction::OpenEnrollment => open_enrollment(&mut tx, &game, next).await?,
+        GameAction::ReadyToStart => ready_to_start(&mut tx, &game, next).await?,
+        GameAction::Start | GameAction::RetryStart => start(&mut tx, caller, &game, next).await?,
+        GameAction::Pause => pause(&mut tx, caller, &game).await?,
+        GameAction::Resume => resume(&mut tx, app, caller, &game, next).await?,
+        GameAction::Cancel => cancel(&mut tx, caller, &game, next).await?,
+        GameAction::ForceStart | GameAction::ForceStop | GameAction::Edit | GameAction::Enroll => {
+            return Err(Problem::internal(&format!("{action} is no transition of this use case")));
+        }
+    };
+    let detail = json!({ "from": game.status, "to": next.word() });
+    caller.audit(&mut tx, &format!("game.{action}"), "game", &game_id.to_string(), detail).await?;
+    let changed = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    for topic in wake {
+        app.waker.wake(*topic);
+    }
+    Ok(changed)
+}
+
+async fn open_enrollment(
+    conn: &mut PgConnection,
+    game: &LockedGame,
+    next: GameStatus,
+) -> Result<&'static [Topic], Problem> {
+    if !game.before_enrollment_end {
+        return Err(Problem::new(ErrorCode::EnrollmentClosed, "enrollment_ends_at is past: move it first."));
+    }
+    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    Ok(&[])
+}
+
+async fn ready_to_start(
+    conn: &mut PgConnection,
+    game: &LockedGame,
+    next: GameStatus,
+) -> Result<&'static [Topic], Problem> {
+    enough_players(game)?;
+    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    leave_enrollment(conn, game.game_id).await?;
+    Ok(&[])
+}
+
+async fn start(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+    next: GameStatus,
+) -> Result<&'static [Topic], Problem> {
+    enough_players(game)?;
+    if db::engine_versions::hold_enabled(conn, &game.target_engine_version).await? != Some(true) {
+        return Err(Problem::new(
+            ErrorCode::EngineVersionDisabled,
+            format!("Engine version {} may not be used for new starts.", game.target_engine_version),
+        ));
+    }
+    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    let job = NewJob {
+        game_id: game.game_id,
+        kind: JobKind::Start,
+        payload: json!({}),
+        request_id: Some(caller.context.request_id.clone()),
+        traceparent: caller.context.traceparent.clone(),
+    };
+    db::runtime::enqueue_job(conn, job).await.map_err(|error| match shared::error::constraint(&error) {
+        Some("runtime_jobs_one_active_key") => {
+            Problem::new(ErrorCode::RuntimeBusy, "Another job on this game's runtime is under way.")
+        }
+        _ => error.into(),
+    })?;
+    Ok(&[Topic::RuntimeJobs])
+}
+
+/// Stops the turns. A generation that is under way ends, and its timer then rests by itself.
+async fn pause(conn: &mut PgConnection, caller: &Caller<'_>, game: &LockedGame) -> Result<&'static [Topic], Problem> {
+    let reason = "manual";
+    let pauses = db::game_runtime::game_paused(conn, game.game_id, reason).await?.unwrap_or(1);
+    db::runtime::park_turn(conn, game.game_id).await?;
+    let turn = turn(game);
+    let key = match pauses {
+        ..=1 => format!("paused:{}:{turn}", game.game_id),
+        n => format!("paused:{}:{turn}:{n}", game.game_id),
+    };
+    let payload = Payload::GamePaused { game_id: game.game_id, turn, reason: reason.into() };
+    caller.notify(conn, payload, key, Audience::GameMembers, game.game_id).await?;
+    Ok(&[Topic::Notifications])
+}
+
+/// Lets the turns go on: the next one is due by the schedule from now. A runtime that failed is given another chance with it.
+async fn resume(
+    conn: &mut PgConnection,
+    app: &App,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+    next: GameStatus,
+) -> Result<&'static [Topic], Problem> {
+    let record = db::runtime::record(conn, game.game_id).await?;
+    let Some(record) = record.filter(|r| r.endpoint.is_some()) else {
+        return Err(Problem::new(
+            ErrorCode::GameStateConflict,
+            "The game's container is stopped: only a start can bring it back.",
+        ));
+    };
+    if record.status == RuntimeStatus::EngineUnreachable.as_str()
+        || record.status == RuntimeStatus::GenerationFailed.as_str()
+    {
+        db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
+    }
+    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
+    let due = schedule(app, &game.turn_schedule, &game.time_zone)?
+        .first(game.now, offset)
+        .map_err(|e| Problem::internal(&e))?;
+    db::runtime::start_turns(conn, game.game_id, &record.daemon_id, due).await?;
+    let turn = turn(game);
+    let key = format!("resumed:{}:{turn}:{}", game.game_id, game.pauses);
+    caller
+        .notify(conn, Payload::GameResumed { game_id: game.game_id, turn }, key, Audience::GameMembers, game.game_id)
+        .await?;
+    Ok(&[Topic::Notifications, Topic::Turns])
+}
+
+async fn cancel(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+    next: GameStatus,
+) -> Result<&'static [Topic], Problem> {
+    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    leave_enrollment(conn, game.game_id).await?;
+    db::race_names::release_reserved(conn, game.game_id).await?;
+    if status(game)? != GameStatus::Starting {
+        return Ok(&[]);
+    }
+    let context = caller.context;
+    db::runtime::enqueue_stop(conn, game.game_id, Some(&context.request_id), context.traceparent.as_deref()).await?;
+    Ok(&[Topic::RuntimeJobs])
+}
+
+/// Open applications and invites are closed with the enrolment.
+async fn leave_enrollment(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
+    db::applications::close_open(conn, game_id).await?;
+    db::invites::close_open(conn, game_id).await?;
+    Ok(())
+}
+
+fn enough_players(game: &LockedGame) -> Result<(), Problem> {
+    if game.approved_count >= game.min_players {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ErrorCode::NotEnoughPlayers,
+        format!("The game has {} of at least {} members.", game.approved_count, game.min_players),
+    ))
+}
+
+fn turn(game: &LockedGame) -> u32 {
+    u32::try_from(game.current_turn).unwrap_or_default()
+}
