@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 
 /// Only the earliest undecided push of a user and game is claimed; expansion has seen to it that whoever has a number has
 /// all smaller ones beside him. Pushes are left alone while the hub is away, mails are not.
-static SPEC: QueueSpec = QueueSpec {
+pub static SPEC: QueueSpec = QueueSpec {
     name: "notification_routes",
     table: "notification_routes",
     key: "route_id",

@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 
 /// Only the head of each game's order is claimed: numbers follow the producers' commits, so whoever sees a number sees
 /// all smaller ones. Routes go first when both are old enough to be removed; their notification follows once it has none.
-static SPEC: QueueSpec = QueueSpec {
+pub static SPEC: QueueSpec = QueueSpec {
     name: "notifications",
     table: "notifications",
     key: "notification_id",

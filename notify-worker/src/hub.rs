@@ -182,28 +182,24 @@ impl Hub {
     /// Finds out how the hub is, at the start, now and then, and after each pause; dispatch goes on when it answers. Runs
     /// until `stop`.
     pub async fn watch(&self, waker: Waker, stop: CancellationToken) {
-        loop {
-            let until = self.state.lock().away_until;
-            let wait = async {
-                match until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => {
-                        self.look().await;
-                        let _ = tokio::time::timeout(PROBE_INTERVAL, self.fell.notified()).await;
-                    }
+        let watch = async {
+            loop {
+                let until = self.state.lock().away_until;
+                if let Some(until) = until {
+                    tokio::time::sleep_until(until).await;
                 }
-            };
-            tokio::select! { () = wait => {}, () = stop.cancelled() => return }
-            if until.is_none() {
-                continue;
+                if !self.look().await {
+                    continue;
+                }
+                if until.is_some() {
+                    // Not healthy yet: only a publish shows that our events are taken.
+                    self.state.lock().away_until = None;
+                    waker.wake(Topic::Routes);
+                }
+                let _ = tokio::time::timeout(PROBE_INTERVAL, self.fell.notified()).await;
             }
-            let answers = tokio::select! { answers = self.look() => answers, () = stop.cancelled() => return };
-            if answers {
-                // Not healthy yet: only a publish shows that our events are taken.
-                self.state.lock().away_until = None;
-                waker.wake(Topic::Routes);
-            }
-        }
+        };
+        stop.run_until_cancelled(watch).await;
     }
 
     /// Asks the hub whether it serves, and notes when it does not answer.
@@ -281,7 +277,7 @@ mod tests {
     #[test]
     fn requests_hold_no_more_than_the_hub_takes() {
         let event = |bytes: usize| ClientEvent { payload: vec![0; bytes].into(), ..ClientEvent::default() };
-        assert_eq!(requests(&[event(1), event(1)]), [0..2]);
+        assert_eq!(requests(&[event(1), event(1)]), vec![0..2]);
         assert_eq!(requests(&vec![event(0); 2_001]), [0..1_000, 1_000..2_000, 2_000..2_001]);
         let big = vec![event(MAX_PAYLOAD); 100];
         let parts = requests(&big);

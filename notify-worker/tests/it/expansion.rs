@@ -27,7 +27,7 @@ async fn each_audience_gets_its_routes_and_nobody_else() {
 
     let members = world.produce(Payload::GameStarted { game_id: game }, Audience::GameMembers, Some(game)).await;
     world.settles(members, &[("push", "delivered", 2), ("email", "delivered", 1), ("email", "skipped", 1)]).await;
-    assert_eq!(world.status(members).await, "expanded");
+    world.expands(members).await;
 
     let invite = Payload::LobbyInviteReceived { game_id: game, inviter_user_id: with_mail[0] };
     let users = world.produce(invite, Audience::Users(vec![with_mail[2]]), Some(game)).await;

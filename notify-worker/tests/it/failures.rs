@@ -1,5 +1,7 @@
 //! Rows that cannot be worked die visibly, and alone.
 
+use std::time::Duration;
+
 use shared::domain::notification::{Audience, Payload};
 use testkit::eventually;
 
@@ -109,22 +111,25 @@ async fn finished_notifications_are_removed_with_their_routes_by_age() {
         ids.push(id);
     }
     first.stop().await;
-    // The first is old, the second's route was decided lately (re-driven), the third is young.
-    for (id, notification, route) in [(ids[0], "2 hours", "2 hours"), (ids[1], "2 hours", "1 minute")] {
-        sqlx::query("UPDATE notifications SET finished_at = now() - $2::interval WHERE notification_id = $1")
+    // The first is old, the second's route was decided lately (re-driven), the third is young: of tomorrow, so that it
+    // stays young while the test runs.
+    let rows = [(ids[0], "-2 hours", "-2 hours"), (ids[1], "-2 hours", "1 day"), (ids[2], "1 day", "1 day")];
+    for (id, notification, route) in rows {
+        sqlx::query("UPDATE notifications SET finished_at = now() + $2::interval WHERE notification_id = $1")
             .bind(id)
             .bind(notification)
             .execute(&world.pool())
             .await
             .unwrap();
-        sqlx::query("UPDATE notification_routes SET finished_at = now() - $2::interval WHERE notification_id = $1")
+        sqlx::query("UPDATE notification_routes SET finished_at = now() + $2::interval WHERE notification_id = $1")
             .bind(id)
             .bind(route)
             .execute(&world.pool())
             .await
             .unwrap();
     }
-    let _worker = world.worker(address, &WorkerLike::default());
+    // A short retention is looked after often.
+    let _worker = world.worker(address, &WorkerLike { retention: Duration::from_secs(1), ..WorkerLike::default() });
     eventually(SOON, "the old one is gone", || async { world.count("SELECT count(*) FROM notifications").await == 2 })
         .await;
     assert_eq!(world.count("SELECT count(*) FROM notification_routes").await, 2);

@@ -93,7 +93,7 @@ async fn without_an_address_the_administrators_routes_are_skipped() {
     let failed = Payload::RuntimeImagePullFailed { game_id, image_ref: "x".to_owned() };
     let id = world.produce(failed, Audience::Administrators, None).await;
     world.settles(id, &[("admin_email", "skipped", 1)]).await;
-    assert_eq!(world.status(id).await, "expanded");
+    world.expands(id).await;
     assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 0);
 }
 

@@ -7,5 +7,6 @@ mod hub_away;
 mod latency;
 mod mails;
 mod order;
+mod plans;
 mod subscriber;
 mod world;

@@ -80,13 +80,13 @@ pub struct WorkerLike {
     pub admin_email: Option<&'static str>,
     pub tuning: Tuning,
     pub max_attempts: u32,
-    pub concurrency: usize,
+    pub retention: Duration,
 }
 
 impl Default for WorkerLike {
     fn default() -> Self {
         let tuning = Tuning { backoff_base: Duration::from_millis(50), ..Tuning::default() };
-        Self { admin_email: Some("admin@example.org"), tuning, max_attempts: 8, concurrency: 4 }
+        Self { admin_email: Some("admin@example.org"), tuning, max_attempts: 8, retention: Duration::from_secs(3600) }
     }
 }
 
@@ -169,8 +169,8 @@ impl World {
             admin_email: like.admin_email.map(str::to_owned),
             worker_interval: Duration::from_secs(2),
             max_attempts: like.max_attempts,
-            concurrency: like.concurrency,
-            retention: Duration::from_secs(3600),
+            concurrency: 4,
+            retention: like.retention,
             hub: HubConfig { url: format!("http://{hub}"), token: Some(Secret::new(token.to_owned())) },
         };
         notify_worker::start(&config, like.tuning, &deps, &node.health).expect("the worker starts");
@@ -294,6 +294,15 @@ impl World {
             .fetch_one(&self.pool())
             .await
             .expect("the row")
+    }
+
+    /// Waits until a notification is expanded: its routes are there a moment before.
+    pub async fn expands(&self, notification: Uuid) {
+        eventually(SOON, "it is expanded", || async {
+            let status = self.status(notification).await;
+            if status == "expanded" { Ok(()) } else { Err(status) }
+        })
+        .await;
     }
 
     /// The one number that a query gives.
