@@ -268,6 +268,6 @@ mod tests {
         let (a, b) = (due("a"), due("b"));
         assert_eq!(missing(&[a.clone(), a.clone()], std::slice::from_ref(&a)), Some(a.clone()));
         assert_eq!(missing(&[a.clone(), b.clone()], &[a.clone(), a.clone(), b.clone()]), None);
-        assert_eq!(missing(&[b.clone()], &[a]), Some(b));
+        assert_eq!(missing(std::slice::from_ref(&b), &[a]), Some(b));
     }
 }

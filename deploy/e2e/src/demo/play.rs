@@ -191,9 +191,9 @@ impl Stage {
         let call = Call::post(format!("/user/games/{}/commands", table.game_id)).with(json!({ "commands": [command] }));
         let answer = self.rest.call(who, &call).await?;
         // Too late for this turn, or for good.
-        if !matches!(answer.code(), "turn_already_closed" | "game_not_running")
-            && !(answer.code() == "engine_rejected" && seat.aggressiveness < 0.5)
-        {
+        let too_late = matches!(answer.code(), "turn_already_closed" | "game_not_running");
+        // Between the report and the note its race, or the other, may have died.
+        if !too_late && answer.code() != "engine_rejected" {
             answer.expect(200)?;
         }
         Ok(())

@@ -1,0 +1,105 @@
+//! `kill -9` of any process at any moment of the demo: the games end right all the same.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use testkit::StopMode;
+use testkit::stack::{PROCESSES, Stack};
+
+use crate::world::{disturbed, play, report, stack, stop};
+
+/// How long a process stays dead.
+const DEAD: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_kills_of_the_api_server() {
+    survives_kills("kill-api-server", 1, &["api-server"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_kills_of_the_mail_worker() {
+    survives_kills("kill-mail-worker", 1, &["mail-worker"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_kills_of_the_notify_worker() {
+    survives_kills("kill-notify-worker", 1, &["notify-worker"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_kills_of_the_runtime_controller() {
+    survives_kills("kill-runtime-controller", 1, &["runtime-controller"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_kills_of_any_of_two_replicas() {
+    survives_kills("kill-replicas", 2, &PROCESSES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_survives_crashes_of_postgres() {
+    let mut stack = stack("kill-postgres", 1).await;
+    let mut random = seeded();
+    let mut demo = play(stack.summary(), disturbed());
+    let mut crashes = 0;
+    loop {
+        let pause = Duration::from_millis(random.random_range(2500..7000));
+        tokio::select! {
+            outcome = &mut demo => {
+                report(outcome);
+                break;
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+        // Blocks this test alone: the demo has other threads.
+        tokio::task::block_in_place(|| stack.postgres().restart(StopMode::Immediate)).unwrap();
+        crashes += 1;
+        println!("        ── Postgres crashed, and is back");
+    }
+    assert!(crashes >= 2, "the demo was over after {crashes} crashes");
+    stop(stack).await;
+}
+
+async fn survives_kills(name: &str, replicas: usize, processes: &[&str]) {
+    let mut stack = stack(name, replicas).await;
+    let mut random = seeded();
+    let mut demo = play(stack.summary(), disturbed());
+    let mut kills = 0;
+    loop {
+        let pause = Duration::from_millis(random.random_range(500..4000));
+        tokio::select! {
+            outcome = &mut demo => {
+                report(outcome);
+                break;
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+        let process = processes.choose(&mut random).unwrap();
+        kill(&mut stack, process, random.random_range(0..replicas)).await;
+        kills += 1;
+    }
+    assert!(kills >= 4, "the demo was over after {kills} kills");
+    println!("{kills} kills");
+    for member in stack.members() {
+        member.wait_ready(Duration::from_secs(30)).await.unwrap();
+    }
+    stop(stack).await;
+}
+
+async fn kill(stack: &mut Stack, process: &str, replica: usize) {
+    let member = stack.member(process, replica);
+    member.kill9();
+    println!("        ── kill -9 {}", member.label());
+    tokio::time::sleep(DEAD).await;
+    member.launch().unwrap();
+}
+
+/// Another run each time; the seed is printed, and `GALAXY_TEST_SEED` takes it.
+fn seeded() -> StdRng {
+    let given = std::env::var("GALAXY_TEST_SEED").ok().map(|seed| seed.parse().expect("GALAXY_TEST_SEED is a number"));
+    let seed: u64 = given.unwrap_or_else(rand::random);
+    println!("GALAXY_TEST_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}

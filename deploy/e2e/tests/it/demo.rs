@@ -1,0 +1,74 @@
+//! The demo on a healthy stack, with the quality bars of issue 2.
+
+use std::time::Duration;
+
+use galaxy_e2e::demo::{BAR, Options};
+use testkit::process::cpu_seconds;
+use testkit::stack::Stack;
+
+use crate::world::{play, postgres_processes, report, stack, stop};
+
+const MIB: u64 = 1 << 20;
+const IDLE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_game_is_played_through_the_real_processes() {
+    let mut stack = stack("demo", 1).await;
+    assert_idle_costs_nothing(&mut stack).await;
+    let report = report(play(stack.summary(), Options::default()).await);
+    assert!(report.players >= 4 && report.turns() > 10 && report.retries == 0 && report.repeated_mails == 0);
+    for (what, median) in report.latencies.medians() {
+        let median = median.unwrap_or_else(|| panic!("not measured: {what}"));
+        assert!(median < BAR, "until {what}: {median:?} at the median, the bar is {BAR:?}");
+    }
+    memory(&mut stack, "after the demo");
+    stop(stack).await;
+}
+
+/// A second run on the same database, as people do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_can_be_played_twice_and_by_two_replicas() {
+    let stack = stack("twice", 2).await;
+    report(play(stack.summary(), Options::default()).await);
+    report(play(stack.summary(), Options::default()).await);
+    stop(stack).await;
+}
+
+async fn assert_idle_costs_nothing(stack: &mut Stack) {
+    // What starting costs (statements prepared, log opened, first sweeps) is behind them by then.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = cpu(stack);
+    tokio::time::sleep(IDLE).await;
+    let after = cpu(stack);
+    let mut total = 0.0;
+    for ((who, before), (_, after)) in before.iter().zip(&after) {
+        let share = 100.0 * (after - before) / IDLE.as_secs_f64();
+        total += share;
+        println!("idle: {who:<22} {share:5.2} % of a core");
+    }
+    println!("idle: the whole stack        {total:5.2} % of a core");
+    for (who, rss) in memory(stack, "idle") {
+        let limit = if who.starts_with("api-server") { 64 * MIB } else { 32 * MIB };
+        assert!(rss < limit, "{who} holds {} MiB when idle", rss / MIB);
+    }
+    assert!(total < 2.0, "the idle stack uses {total:.2} % of a core");
+}
+
+fn cpu(stack: &mut Stack) -> Vec<(String, f64)> {
+    let members = stack.members().iter_mut();
+    let mut used: Vec<(String, f64)> =
+        members.map(|member| (member.label(), member.process().expect("it runs").cpu_seconds())).collect();
+    let postgres = postgres_processes(stack).into_iter().map(cpu_seconds).sum();
+    used.push(("postgres".into(), postgres));
+    used
+}
+
+fn memory(stack: &mut Stack, when: &str) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    for member in stack.members() {
+        let rss = member.process().expect("it runs").rss_bytes();
+        println!("{when}: {:<22} {:6.1} MiB resident", member.label(), rss as f64 / MIB as f64);
+        found.push((member.label(), rss));
+    }
+    found
+}

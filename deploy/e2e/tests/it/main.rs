@@ -1,0 +1,17 @@
+//! The whole platform as real processes: played, starved, killed, stopped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod bad_input;
+mod crash;
+mod demo;
+mod schema;
+mod shutdown;
+mod world;

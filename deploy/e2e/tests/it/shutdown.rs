@@ -1,0 +1,44 @@
+//! SIGTERM under load: every process ends well and in time, and the push stream goes on elsewhere.
+
+use std::time::{Duration, Instant};
+
+use galaxy_e2e::gateway::Subscriber;
+use testkit::stack::PROCESSES;
+
+use crate::world::{disturbed, play, report, stack, stop};
+
+/// Less than any budget of `BACKEND_SHUTDOWN_TIMEOUT` and its parts: nothing here has reason to use them up.
+const IN_TIME: Duration = Duration::from_secs(12);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_ends_in_order_under_load() {
+    let mut stack = stack("shutdown", 2).await;
+    let summary = stack.summary().clone();
+    // It goes to the first replica first.
+    let watcher = Subscriber::open(&summary, "watcher", Duration::from_secs(10)).await.unwrap();
+    let demo = play(&summary, disturbed());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    for name in PROCESSES {
+        for replica in 0..2 {
+            let member = stack.member(name, replica);
+            let began = Instant::now();
+            member.terminate();
+            member.wait_stopped(IN_TIME).await.unwrap_or_else(|error| panic!("{error:#}"));
+            println!("        ── {} ended with 0 after {:?}", member.label(), began.elapsed());
+            if (name, replica) == ("api-server", 0) {
+                let resumed = watcher.wait("the stream on the other replica", Duration::from_secs(5), |journal| {
+                    (journal.resumes == 1).then_some(journal.ended_with_bookmark)
+                });
+                assert!(resumed.await.unwrap(), "a stream of a stopping replica ends with a bookmark");
+            }
+            member.launch().unwrap();
+            member.wait_ready(Duration::from_secs(30)).await.unwrap();
+        }
+    }
+    report(demo.await);
+    watcher.look(|journal| {
+        assert_eq!(journal.fault, None);
+        assert!(journal.resumes >= 2 && journal.ended_with_bookmark, "{} resumes", journal.resumes);
+    });
+    stop(stack).await;
+}

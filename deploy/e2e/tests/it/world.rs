@@ -1,0 +1,92 @@
+//! A fresh stack for each test, below `target/e2e/<name>`; its logs stay there.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use galaxy_e2e::demo::{self, Options, Report, Story};
+use testkit::stack::{Docker, Driver, Stack, StackConfig, Summary, clean_engines};
+use tokio::task::{JoinError, JoinHandle};
+
+/// Starts one.
+pub async fn stack(name: &str, replicas: usize) -> Stack {
+    let dir = testkit::target_dir().join("e2e").join(name);
+    let config = StackConfig {
+        dir: dir.clone(),
+        replicas,
+        driver: driver(),
+        instance: format!("e2e-{name}"),
+        usual_ports: false,
+        durable: false,
+        settings: Vec::new(),
+    };
+    // What a killed run of this test left behind.
+    clean_engines(&config);
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+    std::fs::create_dir_all(&dir).unwrap();
+    println!("logs: {}", dir.join("logs").display());
+    let began = Instant::now();
+    let stack = Stack::start(config, |step| println!("  {step}")).await.unwrap_or_else(|error| panic!("{error:#}"));
+    println!("the stack is up after {:?}", began.elapsed());
+    stack
+}
+
+/// Docker, unless `GALAXY_TEST_DRIVER=process` says otherwise: a missing daemon is a fault, not a reason to test less.
+fn driver() -> Driver {
+    match std::env::var("GALAXY_TEST_DRIVER").as_deref() {
+        Ok("process") => Driver::Process,
+        Ok("docker") | Err(_) => Driver::Docker(Docker::answering().expect(
+            "no Docker daemon answers: start one (`sudo systemctl start docker`), name one in GALAXY_TEST_DOCKER_HOST, \
+             run `cargo xtask test`, which starts its own, or set GALAXY_TEST_DRIVER=process",
+        )),
+        Ok(other) => panic!("GALAXY_TEST_DRIVER is docker or process, not {other}"),
+    }
+}
+
+/// Plays the demo beside whatever the test does to the stack.
+pub fn play(summary: &Summary, options: Options) -> JoinHandle<Report> {
+    let summary = summary.clone();
+    tokio::spawn(async move {
+        let story = Story::new(|line| println!("{line}"));
+        demo::play(&summary, &options, story).await.unwrap_or_else(|fault| panic!("the demo broke: {fault:#}"))
+    })
+}
+
+/// The demo's report; the panic of its task goes on here.
+pub fn report(outcome: Result<Report, JoinError>) -> Report {
+    let report = outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    println!("{report}");
+    report
+}
+
+/// For a demo in the middle of which things break.
+pub fn disturbed() -> Options {
+    Options { disturbed: true, patience: Duration::from_secs(45), ..Options::default() }
+}
+
+/// Ends the stack in order: every process must end well, and no container stay.
+pub async fn stop(mut stack: Stack) {
+    assert_eq!(stack.fallen(), None);
+    let config = stack.config().clone();
+    if let Driver::Docker(docker) = &config.driver {
+        let left = docker.containers(&config.instance).unwrap();
+        assert!(left.is_empty(), "containers of finished games stay: {left:?}");
+    }
+    stack.stop(|_| {}).await.unwrap_or_else(|error| panic!("{error:#}"));
+}
+
+/// The process ids of Postgres, its children included.
+pub fn postgres_processes(stack: &mut Stack) -> Vec<u32> {
+    let postmaster = stack.postgres().pid().unwrap();
+    let mut pids = vec![postmaster];
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let stat = std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/stat"))).unwrap_or_default();
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse::<u32>().ok());
+        if parent == Some(postmaster) {
+            pids.push(pid);
+        }
+    }
+    pids
+}
