@@ -30,9 +30,10 @@ pub static SPEC: QueueSpec = QueueSpec {
     active: "dispatching",
     dead: "dead_lettered",
     priorities: BROADCAST_PRIORITY + 1,
-    filter: "q.channel <> 'push' OR ({arg} = 'open' AND (q.game_seq IS NULL OR NOT EXISTS (
-               SELECT FROM notification_routes e WHERE e.user_id = q.user_id AND e.game_id = q.game_id AND e.game_seq < q.game_seq
-               AND e.status IN ('pending', 'retrying', 'dispatching') AND e.channel = 'push' AND e.game_seq IS NOT NULL)))",
+    // A CASE for the reasons given at the filter of `notifications`.
+    filter: "CASE WHEN q.channel <> 'push' THEN true WHEN {arg} = 'away' THEN false WHEN q.game_seq IS NULL THEN true ELSE q.game_seq = (
+               SELECT min(e.game_seq) FROM notification_routes e WHERE e.user_id = q.user_id AND e.game_id = q.game_id
+               AND e.status IN ('pending', 'retrying', 'dispatching') AND e.channel = 'push' AND e.game_seq IS NOT NULL) END",
     removable: "",
     topic: Topic::Routes,
 };

@@ -15,7 +15,7 @@ async fn claims_read_the_due_index_and_the_order_indexes_and_scan_no_table() {
     sqlx::query(
         "INSERT INTO notifications (notification_id, kind, idempotency_key, audience, game_id, game_seq, payload, status, next_attempt_at)
          SELECT gen_random_uuid(), 'game.turn.ready', n::text, 'game_members', $1, n, $2, CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'expanded' END,
-                now() - n * interval '1 second' FROM generate_series(1, 4000) AS n",
+                now() - n * interval '1 second' FROM generate_series(1, 20000) AS n",
     )
     .bind(game.uuid())
     .bind(Payload::GameTurnReady { game_id: game, turn: 1 }.to_json())
@@ -41,7 +41,10 @@ async fn claims_read_the_due_index_and_the_order_indexes_and_scan_no_table() {
             let plan = explain_claim(&mut conn, spec, generic).await.unwrap();
             assert!(plan.contains(due), "{generic}: {plan}");
             assert!(plan.contains(order), "{generic}: {plan}");
-            assert!(!plan.contains(&format!("Seq Scan on {}", spec.table)), "{generic}: {plan}");
+            // A bitmap or a sort would read all that is due for each batch.
+            for bad in [format!("Seq Scan on {}", spec.table), "Bitmap".to_owned(), "Sort".to_owned()] {
+                assert!(!plan.contains(&bad), "{generic}: {plan}");
+            }
         }
     }
 }
