@@ -11,7 +11,7 @@ use shared::service::run::settings;
 fn main() -> anyhow::Result<()> {
     let root: PathBuf = std::env::args_os().nth(1).context("usage: galaxy-gen ROOT")?.into();
     write(&root.join("api-server/openapi.json"), &pretty(&*api_server::http::openapi()?)?)?;
-    write(&root.join("deploy/engine/openapi.json"), &galaxy_engine::http::document())?;
+    write(&root.join("deploy/engine/openapi.json"), &galaxy_engine::http::document()?)?;
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
     Ok(())
 }
@@ -19,8 +19,8 @@ fn main() -> anyhow::Result<()> {
 /// Every binary with what it asks for.
 const PROCESSES: &[(&str, fn(&mut Reader))] = &[
     ("api-server", settings::<api_server::config::Config>),
-    ("mail-worker", settings::<mail_worker::config::Config>),
-    ("notify-worker", settings::<notify_worker::config::Config>),
+    ("mail-worker", settings::<mail_worker::Config>),
+    ("notify-worker", settings::<notify_worker::config::NotifyConfig>),
     ("runtime-controller", settings::<runtime_controller::config::Config>),
     ("migrate", |r| {
         let _: PostgresConfig = r.group();

@@ -1,0 +1,44 @@
+//! Frames: what the log holds, as `galaxy.push.v1` says it.
+
+use shared::db::push_log::{LogEvent, Stored};
+use shared::proto::push::{ClientEvent, SessionInvalidation, push_event::Kind};
+
+use super::log::Entry;
+
+/// What an entry takes in memory besides its texts and payload, roughly.
+const OVERHEAD: usize = 256;
+
+pub(super) fn entry(stored: Stored) -> Entry {
+    let (kind, bytes) = match stored.event {
+        LogEvent::Client { event_id, user_id, device_session_id, kind, payload, request_id, trace_id, encoding } => {
+            let bytes = payload.len() + user_id.len() + kind.len() + request_id.len() + trace_id.len();
+            let event = ClientEvent {
+                user_id,
+                device_session_id,
+                kind,
+                payload: payload.into(),
+                event_id: event_id.to_string(),
+                request_id,
+                trace_id,
+                encoding,
+            };
+            (Kind::ClientEvent(event), bytes)
+        }
+        LogEvent::Invalidation { user_id, device_session_ids, reason } => {
+            let bytes = user_id.len() + reason.len() + device_session_ids.iter().map(|id| id.len() + 32).sum::<usize>();
+            (Kind::SessionInvalidation(SessionInvalidation { user_id, device_session_ids, reason }), bytes)
+        }
+    };
+    Entry { seq: stored.seq, kind, bytes: bytes + OVERHEAD }
+}
+
+/// The label of a frame in `grpc_push_events_total`: the catalogue kind of a client event, else the frame's own name.
+pub(super) fn label(kind: &Kind) -> &str {
+    match kind {
+        Kind::ClientEvent(event) => &event.kind,
+        Kind::SessionInvalidation(_) => "session_invalidation",
+        Kind::Hello(_) => "hello",
+        Kind::ResumeGap(_) => "resume_gap",
+        Kind::Bookmark(_) => "bookmark",
+    }
+}

@@ -1,0 +1,56 @@
+//! The hub's metrics (SPEC §16).
+
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+use opentelemetry::{KeyValue, global};
+
+pub(super) struct Metrics {
+    subscribers: UpDownCounter<i64>,
+    events: Counter<u64>,
+    dropped: Counter<u64>,
+    lag: Histogram<f64>,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let meter = global::meter("galaxy");
+        Self {
+            subscribers: meter
+                .i64_up_down_counter("grpc_push_subscribers")
+                .with_description("Push streams open on this replica")
+                .build(),
+            events: meter
+                .u64_counter("grpc_push_events_total")
+                .with_description("Frames handed to push streams, by the event's kind")
+                .build(),
+            dropped: meter
+                .u64_counter("grpc_push_dropped_total")
+                .with_description("Events that expired before a slow stream got to them")
+                .build(),
+            lag: meter
+                .f64_histogram("grpc_push_lag_seconds")
+                .with_description("From an event's insert to its being in this replica's ring, on the database's clock")
+                .with_unit("s")
+                .with_boundaries(vec![
+                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+                ])
+                .build(),
+        }
+    }
+
+    pub(super) fn subscriber(&self, change: i64) {
+        self.subscribers.add(change, &[]);
+    }
+
+    pub(super) fn sent(&self, label: &str) {
+        self.events.add(1, &[KeyValue::new("kind", label.to_owned())]);
+    }
+
+    pub(super) fn dropped(&self, gateway_client_id: &str, events: i64) {
+        let events = u64::try_from(events).unwrap_or(0);
+        self.dropped.add(events, &[KeyValue::new("gateway_client_id", gateway_client_id.to_owned())]);
+    }
+
+    pub(super) fn lag(&self, seconds: f64) {
+        self.lag.record(seconds.max(0.0), &[]);
+    }
+}

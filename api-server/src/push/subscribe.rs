@@ -1,0 +1,116 @@
+//! `Push.SubscribePush`: where a stream starts, and what it is told about it.
+
+use std::sync::Arc;
+
+use shared::db::push_log::{self, Bounds, Cursor};
+use shared::ids::RequestId;
+use shared::proto::push::push_server::Push as PushService;
+use shared::proto::push::{GatewaySubscribeRequest, resume_gap::Reason};
+use shared::queue::wake::Topic;
+use tonic::{Request, Response, Status};
+
+use super::Hub;
+use super::stream::{Frames, Opening, open};
+
+const MAX_CLIENT_ID: usize = 128;
+
+pub(super) struct Subscriptions(pub(super) Arc<Hub>);
+
+#[tonic::async_trait]
+impl PushService for Subscriptions {
+    type SubscribePushStream = Frames;
+
+    async fn subscribe_push(&self, request: Request<GatewaySubscribeRequest>) -> Result<Response<Frames>, Status> {
+        let hub = &self.0;
+        let GatewaySubscribeRequest { gateway_client_id, cursor } = request.into_inner();
+        check_client_id(&gateway_client_id).map_err(Status::invalid_argument)?;
+        let asked = match cursor.as_str() {
+            "" => None,
+            text => Some(text.parse::<Cursor>().map_err(|fault| Status::invalid_argument(format!("cursor: {fault}")))?),
+        };
+        if hub.lifecycle.is_stopping() {
+            return Err(Status::unavailable("this replica is stopping; subscribe at another one"));
+        }
+        // Names a stream, nothing more; any fresh id does.
+        let stream_id = RequestId::new().uuid();
+        let bounds = self.admit(&gateway_client_id, stream_id).await.map_err(|error| {
+            tracing::debug!(%error, "a subscription was not possible");
+            Status::unavailable("the push log is not reachable")
+        })?;
+        let bounds = bounds.ok_or_else(|| Status::unavailable("the push log is not open yet"))?;
+        let (start, gap) = place(asked, bounds);
+        if let Some(reason) = gap {
+            tracing::warn!(
+                gateway_client_id,
+                cursor,
+                reason = reason.as_str_name(),
+                "a push stream resumes with a gap"
+            );
+        }
+        Ok(Response::new(open(hub.clone(), Opening { gateway_client_id, stream_id, start, gap, bounds })))
+    }
+}
+
+impl Subscriptions {
+    /// Takes the client id over, and reads the log's bounds afresh: this replica's ring may lag behind the cursor.
+    async fn admit(&self, gateway_client_id: &str, stream_id: uuid::Uuid) -> Result<Option<Bounds>, sqlx::Error> {
+        let hub = &self.0;
+        let mut conn = hub.db.acquire().await?;
+        push_log::register_subscriber(&mut conn, gateway_client_id, stream_id).await?;
+        let bounds = push_log::bounds(&mut conn, hub.config.freshness_window).await?;
+        hub.waker.wake(Topic::Control);
+        Ok(bounds)
+    }
+}
+
+/// Where to start for a cursor, and whether something is lost by it.
+fn place(asked: Option<Cursor>, bounds: Bounds) -> (Cursor, Option<Reason>) {
+    let oldest = bounds.head.at(bounds.oldest - 1);
+    match asked {
+        None => (bounds.head, None),
+        Some(cursor) if cursor.epoch < bounds.head.epoch => (oldest, Some(Reason::Epoch)),
+        Some(cursor) if cursor > bounds.head => (oldest, Some(Reason::Ahead)),
+        Some(cursor) if cursor < oldest => (oldest, Some(Reason::Expired)),
+        Some(cursor) => (cursor, None),
+    }
+}
+
+fn check_client_id(id: &str) -> Result<(), String> {
+    if id.is_empty() || id.len() > MAX_CLIENT_ID || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(format!("gateway_client_id: 1 to {MAX_CLIENT_ID} visible ASCII characters are expected"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_placed_by_what_is_kept() {
+        let at = |epoch, seq| Cursor { epoch, seq };
+        // Events 11 to 20 of epoch 5 are kept.
+        let bounds = Bounds { head: at(5, 20), oldest: 11, oldest_readable: 8 };
+        let oldest = at(5, 10);
+        for (asked, start, gap) in [
+            (None, at(5, 20), None),
+            (Some(at(5, 20)), at(5, 20), None),
+            (Some(at(5, 10)), at(5, 10), None),
+            (Some(at(5, 9)), oldest, Some(Reason::Expired)),
+            (Some(at(5, 21)), oldest, Some(Reason::Ahead)),
+            (Some(at(6, 0)), oldest, Some(Reason::Ahead)),
+            (Some(at(4, 15)), oldest, Some(Reason::Epoch)),
+            (Some(at(0, 0)), oldest, Some(Reason::Epoch)),
+        ] {
+            assert_eq!(place(asked, bounds), (start, gap), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn client_ids_are_short_visible_ascii() {
+        assert!(check_client_id("gateway-0.eu").is_ok());
+        for bad in ["", "a b", "ä", "a\n", &"x".repeat(129)] {
+            assert!(check_client_id(bad).is_err(), "{bad:?}");
+        }
+    }
+}
