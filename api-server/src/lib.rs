@@ -39,6 +39,8 @@ pub struct Addresses {
 /// What keeps it from starting at all: unreadable certificates, no randomness, a listener without an address.
 pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListener) -> anyhow::Result<Addresses> {
     let Service { config, base, lifecycle, health, random, db, gate, .. } = service;
+    // Before anything else: the ops listener answers already, and must not say "ready" of a part that it has not heard of.
+    let bootstrapped = config.bootstrap.is_some().then(|| health.part("bootstrap", PartKind::Required));
     let addresses = Addresses { rest: rest.local_addr()?, grpc: grpc.local_addr()? };
     let (rest_tls, grpc_tls) = tls::load(config.tls.as_ref()).context("TLS")?;
     let (waker, listener) = wake::start(&base.postgres, &lifecycle, &random);
@@ -70,8 +72,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         drain: app.config.http.shutdown_timeout,
     };
     lifecycle.spawn("rest", http::server::serve(rest, rest_tls, routes, limits, lifecycle.soft()));
-    if app.config.bootstrap.is_some() {
-        let part = health.part("bootstrap", PartKind::Required);
+    if let Some(part) = bootstrapped {
         let (soft, mut gate) = (lifecycle.soft(), gate);
         lifecycle.spawn_detached_ok("bootstrap", async move {
             tokio::select! {

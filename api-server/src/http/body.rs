@@ -138,6 +138,8 @@ fn compile(document: &Value, name: &str) -> Option<jsonschema::Validator> {
     let root = schema.as_object_mut()?;
     root.insert("$ref".into(), Value::String(format!("#/components/schemas/{name}")));
     jsonschema::draft202012::options()
+        // An annotation only, by default: a UUID or a time that is none would be at fault nowhere.
+        .should_validate_formats(true)
         .build(&schema)
         .map_err(|error| tracing::error!(%error, name, "the document's schema does not compile"))
         .ok()

@@ -33,6 +33,8 @@ async fn every_process_ends_in_order_under_load() {
             }
             member.launch().unwrap();
             member.wait_ready(Duration::from_secs(30)).await.unwrap();
+            // Over the whole of the demo, from the lobby to the games.
+            tokio::time::sleep(Duration::from_millis(1200)).await;
         }
     }
     report(demo.await);

@@ -49,7 +49,11 @@ impl Drop for OwnDaemon {
 impl Docker {
     /// A daemon that already answers: `GALAXY_TEST_DOCKER_HOST`, `DOCKER_HOST`, or the system's socket.
     pub fn answering() -> Option<Docker> {
-        let candidates = [std::env::var("GALAXY_TEST_DOCKER_HOST").ok(), std::env::var("DOCKER_HOST").ok(), Some("unix:///var/run/docker.sock".into())];
+        let candidates = [
+            std::env::var("GALAXY_TEST_DOCKER_HOST").ok(),
+            std::env::var("DOCKER_HOST").ok(),
+            Some("unix:///var/run/docker.sock".into()),
+        ];
         candidates.into_iter().flatten().find(|host| answers(host)).map(|host| Docker { host, _own: None })
     }
 
@@ -58,7 +62,8 @@ impl Docker {
     /// # Errors
     /// Why it did not start, with the end of its log.
     pub fn start_own(dir: &Path) -> Result<Docker> {
-        let program = spawn::find_in_path("dockerd").context("dockerd is not installed: `apt-get install -y docker.io iptables`")?;
+        let program = spawn::find_in_path("dockerd")
+            .context("dockerd is not installed: `apt-get install -y docker.io iptables`")?;
         if !nix::unistd::Uid::effective().is_root() {
             bail!("dockerd is installed and not running; starting it needs root (`sudo systemctl start docker`)");
         }
@@ -72,12 +77,17 @@ impl Docker {
         let output = std::fs::File::create(&log)?;
         let mut command = spawn::dying_with_us(&program, "TERM");
         command
-            .arg("--data-root").arg(dir.join("data"))
-            .arg("--exec-root").arg(run.join("exec"))
-            .arg("--pidfile").arg(run.join("docker.pid"))
-            .arg("--host").arg(&host)
+            .arg("--data-root")
+            .arg(dir.join("data"))
+            .arg("--exec-root")
+            .arg(run.join("exec"))
+            .arg("--pidfile")
+            .arg(run.join("docker.pid"))
+            .arg("--host")
+            .arg(&host)
             // Engines get networks of their own; the default bridge, which leads out, is not made at all.
-            .arg("--bridge").arg("none")
+            .arg("--bridge")
+            .arg("none")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
@@ -90,7 +100,11 @@ impl Docker {
             if ended.is_some() || Instant::now() > end {
                 let text = std::fs::read_to_string(&log).unwrap_or_default();
                 let tail: Vec<&str> = text.lines().rev().take(8).collect();
-                bail!("dockerd does not come up here; the end of {}:\n{}", log.display(), tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+                bail!(
+                    "dockerd does not come up here; the end of {}:\n{}",
+                    log.display(),
+                    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -116,10 +130,23 @@ impl Docker {
         let binary = static_engine_binary()?;
         let context = binary.parent().context("the engine's directory")?;
         // The daemon's own builder: an image from scratch with one file needs no BuildKit, which would be another install.
-        self.run(Command::new("docker").env("DOCKER_BUILDKIT", "0").args(["build", "--quiet", "--tag", IMAGE, "--file"]).arg(root.join("deploy/engine/Dockerfile")).arg(context))?;
+        self.run(
+            Command::new("docker")
+                .env("DOCKER_BUILDKIT", "0")
+                .args(["build", "--quiet", "--tag", IMAGE, "--file"])
+                .arg(root.join("deploy/engine/Dockerfile"))
+                .arg(context),
+        )?;
         let network = self.network(instance);
         if self.run(Command::new("docker").args(["network", "inspect", &network])).is_err() {
-            self.run(Command::new("docker").args(["network", "create", "--internal", "--label", &format!("galaxy.instance={instance}"), &network]))?;
+            self.run(Command::new("docker").args([
+                "network",
+                "create",
+                "--internal",
+                "--label",
+                &format!("galaxy.instance={instance}"),
+                &network,
+            ]))?;
         }
         Ok(IMAGE.to_owned())
     }
@@ -141,7 +168,8 @@ impl Docker {
     /// What docker says.
     pub fn containers(&self, instance: &str) -> Result<Vec<String>> {
         let filter = format!("label=galaxy.instance={instance}");
-        let names = self.run(Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}", "--filter", &filter]))?;
+        let names =
+            self.run(Command::new("docker").args(["ps", "--all", "--format", "{{.Names}}", "--filter", &filter]))?;
         Ok(names.split_whitespace().map(str::to_owned).collect())
     }
 
@@ -177,7 +205,10 @@ fn static_engine_binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("GALAXY_ENGINE_STATIC") {
         return Ok(path.into());
     }
-    let path = crate::target_dir().join("static").join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH)).join("debug/galaxy-engine");
+    let path = crate::target_dir()
+        .join("static")
+        .join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
+        .join("debug/galaxy-engine");
     if !path.is_file() {
         bail!("{} is not built: `cargo xtask engine`", path.display());
     }

@@ -100,7 +100,13 @@ fn kept_secret(path: &Path) -> String {
     let mut random = std::fs::File::open("/dev/urandom").expect("/dev/urandom");
     std::io::Read::read_exact(&mut random, &mut bytes).expect("random bytes");
     let secret: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let mut file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path).expect("write a secret");
+    let mut file = std::fs::File::options()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .expect("write a secret");
     file.write_all(secret.as_bytes()).expect("write a secret");
     secret
 }

@@ -39,7 +39,8 @@ impl Member {
             .log(config.dir.join(format!("logs/{name}-{replica}.log")));
         let mut addresses = ops.clone();
         if name == "api-server" {
-            let (rest, grpc) = (ports.take(8080 + 10 * u16::try_from(replica)?), ports.take(8081 + 10 * u16::try_from(replica)?));
+            let (rest, grpc) =
+                (ports.take(8080 + 10 * u16::try_from(replica)?), ports.take(8081 + 10 * u16::try_from(replica)?));
             proc = proc.env("BACKEND_HTTP_LISTEN_ADDR", format!("127.0.0.1:{rest}"));
             proc = proc.env("BACKEND_GRPC_PUSH_LISTEN_ADDR", format!("127.0.0.1:{grpc}"));
             summary.rest.push(format!("http://127.0.0.1:{rest}"));

@@ -47,7 +47,7 @@ pub struct StackConfig {
     pub instance: String,
     /// Prefer the ports of SPEC §2 where they are free.
     pub usual_ports: bool,
-    /// Keep the database over restarts, with commits flushed.
+    /// Keep the database over restarts of the stack, with commits flushed; else it is a temporary one, without flushing.
     pub durable: bool,
     /// Further settings for every process.
     pub settings: Vec<(String, String)>,
@@ -69,15 +69,20 @@ impl Stack {
     /// What failed, with the end of its log.
     pub async fn start(config: StackConfig, mut progress: impl FnMut(&str)) -> Result<Stack> {
         for sub in ["logs", "games"] {
-            std::fs::create_dir_all(config.dir.join(sub)).with_context(|| format!("make {}/{sub}", config.dir.display()))?;
+            std::fs::create_dir_all(config.dir.join(sub))
+                .with_context(|| format!("make {}/{sub}", config.dir.display()))?;
         }
         progress("Postgres: a private server, on loopback");
-        let postgres_config = PostgresConfig { durable: config.durable, ..PostgresConfig::persistent(config.dir.join("postgres")) };
+        let postgres_config = if config.durable {
+            PostgresConfig::persistent(config.dir.join("postgres"))
+        } else {
+            PostgresConfig::default()
+        };
         let postgres = tokio::task::spawn_blocking(move || PostgresServer::start(postgres_config)).await??;
         create_database(&postgres).await?;
 
         progress("Mail catcher: SMTP with STARTTLS, and a page to read the mail");
-        let ports = Ports { usual: config.usual_ports };
+        let ports = Ports { usual: config.usual_ports, given: parking_lot::Mutex::default() };
         let (smtp, mail_page) = (ports.take(1025), ports.take(8025));
         let ca_file = config.dir.join("mail-ca.pem");
         let mut catcher = Proc::start(
@@ -102,7 +107,9 @@ impl Stack {
                 docker.prepare(&config.instance)?
             }
             Driver::Process => {
-                progress("Engine: NO CONTAINERS. Engines run as plain child processes on loopback; this is for laptops, not for production");
+                progress(
+                    "Engine: NO CONTAINERS. Engines run as plain child processes on loopback; this is for laptops, not for production",
+                );
                 engine_binary()?.display().to_string()
             }
         };
@@ -147,7 +154,10 @@ impl Stack {
     /// # Panics
     /// When there is none.
     pub fn member(&mut self, name: &str, replica: usize) -> &mut Member {
-        self.members.iter_mut().find(|m| m.name() == name && m.replica() == replica).unwrap_or_else(|| panic!("no {name} {replica}"))
+        self.members
+            .iter_mut()
+            .find(|m| m.name() == name && m.replica() == replica)
+            .unwrap_or_else(|| panic!("no {name} {replica}"))
     }
 
     /// Every process.
@@ -200,19 +210,30 @@ pub fn clean_engines(config: &StackConfig) {
 /// Ports: the usual one where it is wanted and free, else any free one.
 pub(crate) struct Ports {
     usual: bool,
+    given: parking_lot::Mutex<std::collections::HashSet<u16>>,
 }
 
 impl Ports {
     pub(crate) fn take(&self, usual: u16) -> u16 {
         let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if self.usual && free(usual) { usual } else { free_port() }
+        if self.usual && free(usual) {
+            return usual;
+        }
+        // A member that was killed comes back on its port: it must not be one that the system meanwhile gives to some
+        // outgoing connection, as it may any of the ephemeral range.
+        let from = 15_000 + u16::try_from(std::process::id() % 8_000).unwrap_or_default();
+        let below_ephemeral = (from..32_000).filter(|port| free(*port));
+        below_ephemeral.into_iter().find(|port| self.given.lock().insert(*port)).unwrap_or_else(free_port)
     }
 }
 
 async fn create_database(postgres: &PostgresServer) -> Result<()> {
     use sqlx::Connection as _;
-    let mut conn = sqlx::PgConnection::connect(&postgres.dsn("postgres")).await.context("connect to the private Postgres")?;
-    let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'galaxy')").fetch_one(&mut conn).await?;
+    let mut conn =
+        sqlx::PgConnection::connect(&postgres.dsn("postgres")).await.context("connect to the private Postgres")?;
+    let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'galaxy')")
+        .fetch_one(&mut conn)
+        .await?;
     if !there {
         sqlx::raw_sql("CREATE DATABASE galaxy").execute(&mut conn).await?;
     }
@@ -221,7 +242,8 @@ async fn create_database(postgres: &PostgresServer) -> Result<()> {
 }
 
 async fn migrate(config: &StackConfig, environment: &Environment) -> Result<()> {
-    let mut migrate = Proc::start(ProcConfig::bin("migrate").envs(environment.postgres()).log(config.dir.join("logs/migrate.log")))?;
+    let mut migrate =
+        Proc::start(ProcConfig::bin("migrate").envs(environment.postgres()).log(config.dir.join("logs/migrate.log")))?;
     let status = migrate.wait_exit(Duration::from_secs(60)).await?;
     if !status.success() {
         bail!("migrate failed ({status}):\n{}", migrate.tail(40));
@@ -250,6 +272,9 @@ pub(crate) async fn wait_for_http(process: &mut Proc, url: &str) -> Result<()> {
 
 /// A short, stable name for a directory: stacks of two checkouts on one daemon stay apart.
 pub fn instance_of(dir: &Path) -> String {
-    let hash = dir.to_string_lossy().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = dir
+        .to_string_lossy()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     format!("dev-{:08x}", hash & 0xffff_ffff)
 }

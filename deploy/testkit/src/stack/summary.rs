@@ -46,7 +46,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn new(config: &StackConfig, environment: &Environment, engine_image: String, mail_page: u16, smtp: u16) -> Summary {
+    pub(crate) fn new(
+        config: &StackConfig,
+        environment: &Environment,
+        engine_image: String,
+        mail_page: u16,
+        smtp: u16,
+    ) -> Summary {
         let (driver, docker_host) = match &config.driver {
             Driver::Docker(docker) => ("docker", Some(docker.host().to_owned())),
             Driver::Process => ("process", None),
@@ -76,15 +82,35 @@ impl Summary {
     /// # Errors
     /// When it is missing or of another version.
     pub fn read(path: &Path) -> Result<Summary> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{}: is the stack up? (`cargo xtask up`)", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{}: is the stack up? (`cargo xtask up`)", path.display()))?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
+    /// Writes `stack.json`, and beside it `stack.env`: the first replica's addresses and the credentials for a shell to source.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        use std::io::Write as _;
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let mut file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
-        Ok(())
+        private(path, &serde_json::to_string_pretty(self)?)?;
+        let first = |urls: &[String]| urls.first().cloned().unwrap_or_default();
+        let variables = [
+            ("REST", first(&self.rest)),
+            ("GRPC", first(&self.grpc)),
+            ("MAIL", self.mail_page.clone()),
+            ("GATEWAY_TOKEN", self.gateway_token.clone()),
+            ("WORKER_TOKEN", self.worker_token.clone()),
+            ("ADMIN", format!("{}:{}", self.admin_user, self.admin_password)),
+            ("POSTGRES_DSN", self.postgres_dsn.clone()),
+            ("ENGINE_IMAGE", self.engine_image.clone()),
+        ];
+        let lines: String = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n")).collect();
+        private(&path.with_extension("env"), &lines)
     }
+}
+
+/// Writes a file that only we may read.
+fn private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    Ok(())
 }
