@@ -53,20 +53,31 @@ impl<E> Frame<E> {
         }
     }
 
+    /// The templates that a path fits.
+    fn templates(&self, path: &str) -> impl Iterator<Item = &(Vec<String>, Vec<Method>)> {
+        let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
+        self.methods.iter().filter(move |(template, _)| {
+            template.len() == segments.len()
+                && template.iter().zip(&segments).all(|(t, s)| t.starts_with('{') || t == s)
+        })
+    }
+
     fn allow(&self, path: &str) -> String {
-        let segments: Vec<&str> = path.split('/').collect();
-        let mut methods: Vec<&str> = self
-            .methods
-            .iter()
-            .filter(|(template, _)| {
-                template.len() == segments.len()
-                    && template.iter().zip(&segments).all(|(t, s)| t.starts_with('{') || t == s)
-            })
-            .flat_map(|(_, methods)| methods.iter().map(Method::as_str))
-            .collect();
+        let mut methods: Vec<&str> =
+            self.templates(path).flat_map(|(_, methods)| methods.iter().map(Method::as_str)).collect();
         methods.sort_unstable();
         methods.dedup();
         methods.join(", ")
+    }
+
+    /// A path parameter's own name: the router numbers them (`param0`), since operations of one path may name them apart.
+    fn parameter(&self, path: &str, name: &str) -> String {
+        let number: Option<usize> = name.strip_prefix("param").and_then(|n| n.parse().ok());
+        let own = number.and_then(|n| {
+            let (template, _) = self.templates(path).next()?;
+            template.iter().filter_map(|t| t.strip_prefix('{')?.strip_suffix('}')).nth(n)
+        });
+        own.unwrap_or(name).to_owned()
     }
 
     /// Every error of the framework and ours, as a problem.
@@ -83,7 +94,11 @@ impl<E> Frame<E> {
             return problem;
         }
         if let Some(fault) = error.downcast_ref::<ParsePathError>() {
-            return Problem::field(format!("/path/{}", fault.name), "format", fault.reason.clone());
+            return Problem::field(
+                format!("/path/{}", self.parameter(path, &fault.name)),
+                "format",
+                fault.reason.clone(),
+            );
         }
         if let Some(fault) = error.downcast_ref::<ParseParamError>() {
             return Problem::field(format!("/query/{}", fault.name), "value", fault.reason.clone());
@@ -116,7 +131,11 @@ fn too_large() -> Problem {
 }
 
 fn methods(document: &serde_json::Value) -> Vec<(Vec<String>, Vec<Method>)> {
-    let Some(paths) = document.get("paths").and_then(serde_json::Value::as_object) else { return Vec::new() };
+    // Not operations of the API, and so not in its document.
+    let open = super::OPEN_PATHS
+        .iter()
+        .map(|path| (path.split('/').map(str::to_owned).collect(), vec![Method::GET, Method::HEAD]));
+    let Some(paths) = document.get("paths").and_then(serde_json::Value::as_object) else { return open.collect() };
     paths
         .iter()
         .map(|(path, operations)| {

@@ -32,6 +32,9 @@ use serde_json::Value;
 use crate::app::App;
 use frame::Frame;
 
+/// Paths outside the document: probes, the document itself and the page that shows it.
+const OPEN_PATHS: [&str; 6] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json", "/docs"];
+
 /// Groups of the document.
 #[derive(DeriveTags)]
 pub enum Tags {
@@ -154,6 +157,15 @@ fn openapi_json(document: poem::web::Data<&Arc<Value>>) -> Response {
     Response::builder().content_type("application/json").body(document.to_string())
 }
 
+/// The page of Swagger UI.
+#[derive(Clone)]
+struct Docs(Arc<str>);
+
+#[handler]
+fn docs(page: poem::web::Data<&Docs>) -> Response {
+    Response::builder().content_type("text/html; charset=utf-8").body(page.0.0.to_string())
+}
+
 /// All of it: routes, document, Swagger UI, probes, in their frame.
 ///
 /// # Errors
@@ -162,17 +174,19 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     let service = service();
     let document = document::refine(&service.spec())?;
     body::explain_by(document.clone());
-    let swagger = service.swagger_ui();
+    // poem-openapi's page holds what it generated; ours shows what is served and committed.
+    let page = Docs(service.swagger_ui_html().replace(&service.spec(), &document.to_string()).into());
     let routes = Route::new()
         .at("/healthz", get(probes::live))
         .at("/readyz", get(probes::ready))
         .at("/health/live", get(probes::live))
         .at("/health/ready", get(probes::ready))
         .at("/openapi.json", get(openapi_json))
-        .nest("/docs", swagger)
+        .at("/docs", get(docs))
         .nest("/", service)
         .data(app.clone())
-        .data(document.clone());
+        .data(document.clone())
+        .data(page);
     let routes: BoxEndpoint<'static, Response> = match app.config.http.cors_origins.as_slice() {
         [] => routes.map_to_response().boxed(),
         origins => routes.with(Cors::new().allow_origins(origins).allow_credentials(false)).map_to_response().boxed(),
