@@ -24,7 +24,11 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let mut described = Reader::describe("migrate");
     let _: PostgresConfig = described.group();
-    let to = Arg::new("to").long("to").required(true).value_parser(value_parser!(i64).range(0..)).help("The version to go back to; 0 undoes everything");
+    let to = Arg::new("to")
+        .long("to")
+        .required(true)
+        .value_parser(value_parser!(i64).range(0..))
+        .help("The version to go back to; 0 undoes everything");
     let command = config::command("migrate", "Applies the schema migrations of the Galaxy backend", &described)
         .mut_subcommand("healthcheck", |c| c.hide(true))
         .subcommand(Command::new("up").about("Apply what is pending (the default)"))
@@ -44,7 +48,8 @@ fn run() -> anyhow::Result<ExitCode> {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut conn = PgConnection::connect_with(&loaded.config.listen_options()).await.context("cannot reach Postgres")?;
+        let mut conn =
+            PgConnection::connect_with(&loaded.config.listen_options()).await.context("cannot reach Postgres")?;
         let mut out = std::io::stdout();
         match matches.subcommand() {
             Some(("down", arguments)) => {

@@ -8,9 +8,15 @@ pub fn constraint(error: &sqlx::Error) -> Option<&str> {
 /// Whether the database itself was out of reach, as opposed to having refused the statement: worth a 503 or a later try.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::WorkerCrashed => true,
         // Class 57 (operator intervention), 53 (insufficient resources), 08 (connection exception).
-        sqlx::Error::Database(e) => e.code().is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c.starts_with("08")),
+        sqlx::Error::Database(e) => {
+            e.code().is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c.starts_with("08"))
+        }
         _ => false,
     }
 }
@@ -28,7 +34,11 @@ pub struct WrongRowCount {
 ///
 /// # Errors
 /// [`sqlx::Error::Protocol`]-wrapped [`WrongRowCount`] when the numbers differ: the surrounding transaction must not commit.
-pub fn ensure_affected_rows(what: &'static str, result: &sqlx::postgres::PgQueryResult, expected: u64) -> Result<(), sqlx::Error> {
+pub fn ensure_affected_rows(
+    what: &'static str,
+    result: &sqlx::postgres::PgQueryResult,
+    expected: u64,
+) -> Result<(), sqlx::Error> {
     let touched = result.rows_affected();
     if touched == expected {
         return Ok(());

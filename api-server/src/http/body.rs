@@ -53,16 +53,18 @@ impl<T: ParseFromJSON> ParsePayload for Body<T> {
 
     async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = body.take()?.into_bytes_limit(MAX_BODY).await?;
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| {
-            let mut problem = Problem::new(ErrorCode::InvalidRequest, format!("The body is not JSON: {e}."));
-            problem.errors.push(FieldError { pointer: String::new(), code: "json".into(), detail: e.to_string() });
-            problem
-        })?;
-        match T::parse_from_json(Some(value.clone())) {
-            Ok(parsed) => Ok(Self(parsed)),
-            Err(error) => Err(explain::<T>(&value, error.into_message()).into()),
-        }
+        Ok(parse(&bytes).map(Self)?)
     }
+}
+
+/// Reads a body; a faulty one is explained by the schema of `T`.
+pub(super) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|e| {
+        let mut problem = Problem::new(ErrorCode::InvalidRequest, format!("The body is not JSON: {e}."));
+        problem.errors.push(FieldError { pointer: String::new(), code: "json".into(), detail: e.to_string() });
+        problem
+    })?;
+    T::parse_from_json(Some(value.clone())).map_err(|error| explain::<T>(&value, error.into_message()))
 }
 
 impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {

@@ -2,34 +2,47 @@
 
 use std::marker::PhantomData;
 
-use bytes::Bytes;
-use poem::{IntoResponse, Request, RequestBody, Response, Result};
-use poem_openapi::payload::{ParsePayload, Payload};
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::payload::Payload;
 use poem_openapi::registry::{
     MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::ParseFromJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::body::{Body, MAX_BODY};
+use super::body::{Body, MAX_BODY, parse};
 use super::problem::Problem;
 
-/// A body that the document describes as `T`, checked against it, and kept as it was written: numbers that a parser would
-/// round and the order of members reach the engine unchanged.
+/// A body that the document describes as `T`, kept as it was written: numbers that a parser would round and the order of
+/// members reach the engine unchanged.
 pub struct RawBody<T> {
-    bytes: Bytes,
+    bytes: Vec<u8>,
     described: PhantomData<fn() -> T>,
 }
 
-impl<T> RawBody<T> {
-    /// Reads the members; `U` holds opaque ones as [`RawValue`].
+impl<T: ParseFromJSON> RawBody<T> {
+    /// Reads the members; `U` holds opaque ones as [`RawArray`].
     ///
     /// # Errors
-    /// `invalid_request` for what the check against `T` lets pass, such as a member given twice.
+    /// `invalid_request`, with the faults that the schema of `T` finds.
     pub fn read<'a, U: Deserialize<'a>>(&'a self) -> Result<U, Problem> {
-        serde_json::from_slice(&self.bytes).map_err(|error| Problem::field("", "value", error.to_string()))
+        serde_json::from_slice(&self.bytes).map_err(|error| match parse::<T>(&self.bytes) {
+            Err(problem) => problem,
+            // What the schema cannot see, such as a member given twice.
+            Ok(_) => Problem::field("", "value", error.to_string()),
+        })
+    }
+}
+
+/// A JSON array, unread.
+pub struct RawArray<'a>(pub &'a RawValue);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawArray<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = <&RawValue>::deserialize(deserializer)?;
+        if value.get().starts_with('[') { Ok(Self(value)) } else { Err(serde::de::Error::custom("expected an array")) }
     }
 }
 
@@ -55,12 +68,10 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for RawBody<T> {
         request: &'a Request,
         body: &mut RequestBody,
         _param_opts: ExtractParamOptions<()>,
-    ) -> Result<Self> {
+    ) -> poem::Result<Self> {
         Body::<T>::check_header(request)?;
         let bytes = body.take()?.into_bytes_limit(MAX_BODY).await?;
-        let mut again = RequestBody::new(bytes.clone().into());
-        <Body<T> as ParsePayload>::from_request(request, &mut again).await?;
-        Ok(Self { bytes, described: PhantomData })
+        Ok(Self { bytes: bytes.into(), described: PhantomData })
     }
 }
 

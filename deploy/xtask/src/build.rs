@@ -28,7 +28,17 @@ pub fn static_engine() -> Result<PathBuf> {
         "Build the reference engine as a static binary",
         run::cargo()
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args(["build", "--locked", "--package", "galaxy-engine", "--bin", "galaxy-engine", "--target", &target, "--target-dir"])
+            .args([
+                "build",
+                "--locked",
+                "--package",
+                "galaxy-engine",
+                "--bin",
+                "galaxy-engine",
+                "--target",
+                &target,
+                "--target-dir",
+            ])
             .arg(&dir),
     )?;
     Ok(dir.join(target).join("debug/galaxy-engine"))

@@ -56,10 +56,18 @@ fn sql_stays_home(root: &Path, breaches: &mut Vec<String>) -> Result<()> {
         let home = shown.starts_with("shared/src/db/") || shown.starts_with("shared/src/queue/");
         // The readiness probe looks at the schema's version itself: it is no domain noun.
         let probe = shown.starts_with("shared/src/service/health/");
-        if !home && !probe && ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("].iter().any(|word| production.contains(word)) {
+        if !home
+            && !probe
+            && ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("]
+                .iter()
+                .any(|word| production.contains(word))
+        {
             breaches.push(format!("{shown}: SQL outside shared/src/db and shared/src/queue"));
         }
-        if shown.starts_with("shared/src/db/") && shown != "shared/src/db/pool.rs" && (production.contains(".commit()") || production.contains(".begin()")) {
+        if shown.starts_with("shared/src/db/")
+            && shown != "shared/src/db/pool.rs"
+            && (production.contains(".commit()") || production.contains(".begin()"))
+        {
             breaches.push(format!("{shown}: db functions neither begin nor commit"));
         }
     }

@@ -71,7 +71,9 @@ enum DriverChoice {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Up { no_demo, replicas, driver, once } => up::up(&up::Options { demo: !no_demo, replicas: replicas.into(), driver, once }),
+        Command::Up { no_demo, replicas, driver, once } => {
+            up::up(&up::Options { demo: !no_demo, replicas: replicas.into(), driver, once })
+        }
         Command::Down => down::down(),
         Command::Test { fast } => test::test(fast),
         Command::Gen { check } => r#gen::r#gen(check),

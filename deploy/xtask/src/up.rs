@@ -128,7 +128,10 @@ fn print_addresses(stack: &Stack, file: &Path) {
     println!("   REST            {}   (Swagger UI at /docs)", s.rest.join(", "));
     println!("   gRPC push hub   {}", s.grpc.join(", "));
     println!("   Mails           {}", s.mail_page);
-    println!("   Probes, metrics {}", s.ops.iter().map(|(name, url)| format!("{name} {url}")).collect::<Vec<_>>().join(", "));
+    println!(
+        "   Probes, metrics {}",
+        s.ops.iter().map(|(name, url)| format!("{name} {url}")).collect::<Vec<_>>().join(", ")
+    );
     println!("   Engines         {} driver", s.driver);
     println!("   Administrator   {} (password in stack.json)", s.admin_user);
     println!("   Everything      {}", file.display());
@@ -145,7 +148,9 @@ fn driver(choice: DriverChoice, local: &Path) -> Result<Driver> {
             Ok(Driver::Docker(docker))
         }
         Err(error) if choice == DriverChoice::Auto => {
-            eprintln!("\n!! No Docker: {error:#}\n!! Engines will run as plain child processes, without any isolation.\n");
+            eprintln!(
+                "\n!! No Docker: {error:#}\n!! Engines will run as plain child processes, without any isolation.\n"
+            );
             Ok(Driver::Process)
         }
         Err(error) => Err(error),

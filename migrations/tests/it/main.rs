@@ -36,7 +36,8 @@ async fn describe(conn: &mut PgConnection) -> Vec<String> {
 async fn every_migration_goes_up_down_and_up_again_to_the_same_schema() {
     let db = TestDb::empty().await;
     let mut conn = connect(&db).await;
-    let versions: Vec<i64> = MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).map(|m| m.version).collect();
+    let versions: Vec<i64> =
+        MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).map(|m| m.version).collect();
     apply(&mut conn).await.unwrap();
     let mut shapes = vec![(*versions.last().unwrap(), describe(&mut conn).await)];
     // Down one by one, remembering each shape; then up again, one by one, to the same shapes.
@@ -62,8 +63,13 @@ async fn the_build_is_for_the_newest_migration_and_each_says_what_it_is_compatib
     assert_eq!(pending(&mut conn).await.unwrap().len(), usize::try_from(newest).unwrap());
     apply(&mut conn).await.unwrap();
     assert_eq!(pending(&mut conn).await.unwrap(), Vec::new());
-    let recorded: Vec<(i64, i64)> = sqlx::query_as("SELECT version, compatible_from FROM schema_versions ORDER BY version").fetch_all(&mut conn).await.unwrap();
-    let expected: Vec<i64> = MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).map(|m| m.version).collect();
+    let recorded: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT version, compatible_from FROM schema_versions ORDER BY version")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+    let expected: Vec<i64> =
+        MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).map(|m| m.version).collect();
     assert_eq!(recorded.iter().map(|r| r.0).collect::<Vec<_>>(), expected);
     assert!(recorded.windows(2).all(|w| w[0].1 <= w[1].1), "compatible_from never falls");
 }
@@ -89,7 +95,9 @@ async fn many_migrate_processes_at_once_apply_once() {
     let runs: Vec<_> = (0..4)
         .map(|_| {
             let dsn = dsn.clone();
-            tokio::task::spawn_blocking(move || Command::new(env!("CARGO_BIN_EXE_migrate")).env("BACKEND_POSTGRES_DSN", dsn).output().unwrap())
+            tokio::task::spawn_blocking(move || {
+                Command::new(env!("CARGO_BIN_EXE_migrate")).env("BACKEND_POSTGRES_DSN", dsn).output().unwrap()
+            })
         })
         .collect();
     for run in runs {
@@ -97,19 +105,25 @@ async fn many_migrate_processes_at_once_apply_once() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let mut conn = connect(&db).await;
-    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM backend.schema_versions").fetch_one(&mut conn).await.unwrap();
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM backend.schema_versions").fetch_one(&mut conn).await.unwrap();
     assert_eq!(rows, SCHEMA_VERSION);
 }
 
 #[tokio::test]
 async fn the_binary_goes_down_and_names_every_fault_of_its_settings() {
     let db = TestDb::empty().await;
-    let migrate = |args: &[&str], dsn: &str| Command::new(env!("CARGO_BIN_EXE_migrate")).args(args).env("BACKEND_POSTGRES_DSN", dsn).output().unwrap();
+    let migrate = |args: &[&str], dsn: &str| {
+        Command::new(env!("CARGO_BIN_EXE_migrate")).args(args).env("BACKEND_POSTGRES_DSN", dsn).output().unwrap()
+    };
     assert!(migrate(&[], &db.dsn()).status.success());
     let down = migrate(&["down", "--to", "0"], &db.dsn());
     assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
     let status = migrate(&["status"], &db.dsn());
-    assert_eq!(String::from_utf8_lossy(&status.stdout).matches("pending").count(), usize::try_from(SCHEMA_VERSION).unwrap());
+    assert_eq!(
+        String::from_utf8_lossy(&status.stdout).matches("pending").count(),
+        usize::try_from(SCHEMA_VERSION).unwrap()
+    );
     let faulty = migrate(&["--postgres-max-conns", "many"], "postgres://localhost/x");
     assert_eq!(faulty.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&faulty.stderr);

@@ -99,7 +99,9 @@ pub async fn get(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Acco
         created_at: r.created_at,
         deleted_at: r.deleted_at,
         entitlement: match (r.plan, r.source, r.starts_at) {
-            (Some(plan), Some(source), Some(starts_at)) => Some(Entitlement { plan, source, starts_at, ends_at: r.ends_at }),
+            (Some(plan), Some(source), Some(starts_at)) => {
+                Some(Entitlement { plan, source, starts_at, ends_at: r.ends_at })
+            }
             _ => None,
         },
         sanctions: r.sanctions.0,
@@ -153,7 +155,11 @@ pub async fn insert(
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn by_identity(conn: &mut PgConnection, kind: &str, external_id: &str) -> Result<Option<UserId>, sqlx::Error> {
+pub async fn by_identity(
+    conn: &mut PgConnection,
+    kind: &str,
+    external_id: &str,
+) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT user_id AS "user_id: UserId" FROM identities WHERE kind = $1 AND external_id = $2"#,
         kind,
@@ -180,7 +186,12 @@ pub async fn user_named(conn: &mut PgConnection, user_name: &str) -> Result<Opti
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn insert_identity(conn: &mut PgConnection, user_id: UserId, kind: &str, external_id: &str) -> Result<(), sqlx::Error> {
+pub async fn insert_identity(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    kind: &str,
+    external_id: &str,
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES ($1, $2, $3, $4)",
         IdentityId::new() as IdentityId,
@@ -210,7 +221,11 @@ pub struct ProfileChange<'a> {
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn change_profile(conn: &mut PgConnection, user_id: UserId, change: &ProfileChange<'_>) -> Result<(), sqlx::Error> {
+pub async fn change_profile(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    change: &ProfileChange<'_>,
+) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE accounts SET user_name = coalesce($2, user_name),
                 display_name = CASE WHEN $3 THEN $4 ELSE display_name END,

@@ -36,7 +36,9 @@ pub async fn credentials(conn: &mut PgConnection, user_name: &str) -> Result<Opt
 /// # Errors
 /// What Postgres answers.
 pub async fn touch(conn: &mut PgConnection, user_name: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE admin_accounts SET last_used_at = clock_timestamp() WHERE user_name = $1", user_name).execute(conn).await?;
+    sqlx::query!("UPDATE admin_accounts SET last_used_at = clock_timestamp() WHERE user_name = $1", user_name)
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

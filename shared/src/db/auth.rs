@@ -23,7 +23,12 @@ pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<(), 
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn live_challenges(conn: &mut PgConnection, address: &str, window_seconds: f64, limit: i64) -> Result<Vec<ChallengeId>, sqlx::Error> {
+pub async fn live_challenges(
+    conn: &mut PgConnection,
+    address: &str,
+    window_seconds: f64,
+    limit: i64,
+) -> Result<Vec<ChallengeId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT challenge_id AS "challenge_id: ChallengeId" FROM auth_challenges
             WHERE address = $1 AND consumed_at IS NULL AND expires_at > statement_timestamp()
@@ -57,7 +62,10 @@ pub struct NewChallenge<'a> {
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn insert_challenge(conn: &mut PgConnection, new: &NewChallenge<'_>) -> Result<chrono::DateTime<chrono::Utc>, sqlx::Error> {
+pub async fn insert_challenge(
+    conn: &mut PgConnection,
+    new: &NewChallenge<'_>,
+) -> Result<chrono::DateTime<chrono::Utc>, sqlx::Error> {
     sqlx::query_scalar!(
         "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_language, expires_at)
          VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6)) RETURNING expires_at",
@@ -136,7 +144,12 @@ pub async fn consume(conn: &mut PgConnection, challenge_id: ChallengeId, address
     .rows_affected()
         == 1;
     if first {
-        sqlx::query!("UPDATE auth_addresses SET wrong_tries = greatest(wrong_tries - 1, 0) WHERE address = $1", address).execute(conn).await?;
+        sqlx::query!(
+            "UPDATE auth_addresses SET wrong_tries = greatest(wrong_tries - 1, 0) WHERE address = $1",
+            address
+        )
+        .execute(conn)
+        .await?;
     }
     Ok(first)
 }

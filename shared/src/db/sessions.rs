@@ -123,7 +123,11 @@ pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) 
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn revoke_all(conn: &mut PgConnection, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, sqlx::Error> {
+pub async fn revoke_all(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    reason: &str,
+) -> Result<Vec<DeviceSessionId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
             WHERE user_id = $1 AND status = 'active' RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,

@@ -36,7 +36,10 @@ pub fn display_name(text: &str) -> Result<String, String> {
     if count == 0 || count > DISPLAY_NAME_MAX {
         return Err(format!("a display name has 1 to {DISPLAY_NAME_MAX} characters"));
     }
-    let invisible = |c: char| c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    let invisible = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    };
     if name.chars().any(invisible) {
         return Err("a display name has no control or invisible characters".into());
     }
@@ -51,7 +54,9 @@ pub fn language(text: &str) -> Result<String, String> {
     if text.len() > 35 {
         return Err("a language tag has at most 35 characters".into());
     }
-    oxilangtag::LanguageTag::parse_and_normalize(text).map(|tag| tag.into_inner()).map_err(|e| format!("not a BCP 47 language tag: {e}"))
+    oxilangtag::LanguageTag::parse_and_normalize(text)
+        .map(|tag| tag.into_inner())
+        .map_err(|e| format!("not a BCP 47 language tag: {e}"))
 }
 
 /// An IANA time zone name.
@@ -69,9 +74,12 @@ pub fn time_zone(text: &str) -> Result<String, String> {
 /// What is wrong, for people.
 pub fn client_public_key(text: &str) -> Result<[u8; 32], String> {
     use base64::Engine as _;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|e| format!("not base64 (RFC 4648 §4): {e}"))?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|b: Vec<u8>| format!("an Ed25519 public key has 32 bytes, not {}", b.len()))?;
-    let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| "not a point of the curve Ed25519".to_owned())?;
+    let bytes =
+        base64::engine::general_purpose::STANDARD.decode(text).map_err(|e| format!("not base64 (RFC 4648 §4): {e}"))?;
+    let bytes: [u8; 32] =
+        bytes.try_into().map_err(|b: Vec<u8>| format!("an Ed25519 public key has 32 bytes, not {}", b.len()))?;
+    let key =
+        ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| "not a point of the curve Ed25519".to_owned())?;
     if key.is_weak() {
         return Err("a point of small order is no public key".into());
     }
@@ -116,13 +124,18 @@ mod tests {
         let encode = |b: &[u8]| base64::engine::general_purpose::STANDARD.encode(b);
         // RFC 8032 §7.1, test 1.
         let good = [
-            0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda,
-            0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+            0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1,
+            0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
         ];
         assert_eq!(client_public_key(&encode(&good)).unwrap(), good);
         let mut identity = [0u8; 32];
         identity[0] = 1;
-        for (bad, why) in [(encode(&identity), "small order"), (encode(&[0; 32]), "small order"), (encode(&good[..31]), "32 bytes"), ("%%".into(), "base64")] {
+        for (bad, why) in [
+            (encode(&identity), "small order"),
+            (encode(&[0; 32]), "small order"),
+            (encode(&good[..31]), "32 bytes"),
+            ("%%".into(), "base64"),
+        ] {
             assert!(client_public_key(&bad).unwrap_err().contains(why), "{bad}");
         }
     }

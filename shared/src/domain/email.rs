@@ -18,7 +18,8 @@ impl Address {
         if text.len() > 254 {
             return Err("an e-mail address has at most 254 octets".into());
         }
-        let options = email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
+        let options =
+            email_address::Options::default().without_display_text().without_domain_literal().with_required_tld();
         match email_address::EmailAddress::parse_with_options(&text, options) {
             Ok(_) => Ok(Self(text)),
             Err(error) => Err(error.to_string()),
@@ -48,7 +49,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "a", "a@", "@b.c", "a@b", "a b@c.de", "a@b.c\r\nBcc: x@y.z", "<a@b.cd>", "A <a@b.cd>", "a@[127.0.0.1]"] {
+        for text in
+            ["", "a", "a@", "@b.c", "a@b", "a b@c.de", "a@b.c\r\nBcc: x@y.z", "<a@b.cd>", "A <a@b.cd>", "a@[127.0.0.1]"]
+        {
             assert!(Address::parse(text).is_err(), "{text:?}");
         }
         assert!(Address::parse(&format!("{}@example.org", "a".repeat(250))).is_err());

@@ -136,12 +136,20 @@ pub enum Refusal {
 ///
 /// # Errors
 /// [`Refusal::Forbidden`] is decided before [`Refusal::State`]: a stranger learns nothing of the state.
-pub fn act(status: GameStatus, visibility: Visibility, action: GameAction, actor: Actor) -> Result<GameStatus, Refusal> {
+pub fn act(
+    status: GameStatus,
+    visibility: Visibility,
+    action: GameAction,
+    actor: Actor,
+) -> Result<GameStatus, Refusal> {
     use GameAction as A;
     use GameStatus as S;
     let allowed = match actor {
         // Administrators do for public games what owners do for private ones; forcing is theirs for every game.
-        Actor::Administrator => visibility == Visibility::Public || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume),
+        Actor::Administrator => {
+            visibility == Visibility::Public
+                || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume)
+        }
         Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop),
         Actor::Other => false,
     };
@@ -151,7 +159,9 @@ pub fn act(status: GameStatus, visibility: Visibility, action: GameAction, actor
     match (status, action) {
         (S::Draft, A::OpenEnrollment) => Ok(S::EnrollmentOpen),
         (S::EnrollmentOpen, A::ReadyToStart) => Ok(S::ReadyToStart),
-        (S::ReadyToStart, A::Start | A::ForceStart) | (S::StartFailed, A::RetryStart | A::ForceStart) => Ok(S::Starting),
+        (S::ReadyToStart, A::Start | A::ForceStart) | (S::StartFailed, A::RetryStart | A::ForceStart) => {
+            Ok(S::Starting)
+        }
         // On a kept state directory, after a force-stop.
         (S::Paused, A::ForceStart) => Ok(S::Starting),
         (S::Running, A::Pause | A::ForceStop) => Ok(S::Paused),
@@ -216,7 +226,8 @@ mod tests {
         for visibility in [Visibility::Public, Visibility::Private] {
             for &status in S::ALL {
                 for &action in A::ALL {
-                    let edge = |table: &[(S, A, S)]| table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2);
+                    let edge =
+                        |table: &[(S, A, S)]| table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2);
                     let forced = matches!(action, A::ForceStart | A::ForceStop);
                     let owner = if forced { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
                     assert_eq!(act(status, visibility, action, Actor::Owner), owner, "{status} {action}");
@@ -227,7 +238,11 @@ mod tests {
                     } else {
                         edge(OWNER).or_else(|| edge(FORCED)).ok_or(Refusal::State)
                     };
-                    assert_eq!(act(status, visibility, action, Actor::Administrator), administrator, "{status} {action}");
+                    assert_eq!(
+                        act(status, visibility, action, Actor::Administrator),
+                        administrator,
+                        "{status} {action}"
+                    );
                 }
             }
         }

@@ -10,7 +10,14 @@ use anyhow::{Result, bail};
 use crate::{prerequisites, run};
 
 /// What is generated, below the root.
-const GENERATED: &[&str] = &["shared/.sqlx", "shared/src/proto", "shared/src/schema", "api-server/openapi.json", "deploy/engine/openapi.json", "docs/configuration.md"];
+const GENERATED: &[&str] = &[
+    "shared/.sqlx",
+    "shared/src/proto",
+    "shared/src/schema",
+    "api-server/openapi.json",
+    "deploy/engine/openapi.json",
+    "docs/configuration.md",
+];
 
 /// Runs it; with `check`, fails where a committed file is not what is generated.
 ///
@@ -23,11 +30,16 @@ pub fn r#gen(check: bool) -> Result<()> {
     proto::generate(&root)?;
     flatbuffers::generate(&root)?;
     sql()?;
-    run::step("OpenAPI documents, configuration reference", run::cargo().args(["run", "--quiet", "--locked", "--package", "galaxy-gen", "--"]).arg(&root))?;
+    run::step(
+        "OpenAPI documents, configuration reference",
+        run::cargo().args(["run", "--quiet", "--locked", "--package", "galaxy-gen", "--"]).arg(&root),
+    )?;
     if check {
-        let status = run::output(Command::new("git").current_dir(&root).args(["status", "--porcelain", "--"]).args(GENERATED))?;
+        let status =
+            run::output(Command::new("git").current_dir(&root).args(["status", "--porcelain", "--"]).args(GENERATED))?;
         if !status.is_empty() {
-            let diff = run::output(Command::new("git").current_dir(&root).args(["diff", "--stat", "--"]).args(GENERATED))?;
+            let diff =
+                run::output(Command::new("git").current_dir(&root).args(["diff", "--stat", "--"]).args(GENERATED))?;
             bail!("generated files are not what is committed; run `cargo xtask gen` and commit:\n{status}{diff}");
         }
         println!("   generated files are fresh");
@@ -51,17 +63,15 @@ fn sql() -> Result<()> {
         let source = std::fs::File::options().append(true).open(root.join("shared/src/lib.rs"))?;
         let modified = source.metadata()?.modified()?;
         source.set_modified(std::time::SystemTime::now())?;
-        let described = run::step(
-            "SQL metadata",
-            run::cargo().env("DATABASE_URL", dsn).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", &fresh).args([
-                "check",
-                "--quiet",
-                "--locked",
-                "--package",
-                "galaxy-shared",
-                "--lib",
-            ]),
-        );
+        let described =
+            run::step(
+                "SQL metadata",
+                run::cargo()
+                    .env("DATABASE_URL", dsn)
+                    .env("SQLX_OFFLINE", "false")
+                    .env("SQLX_OFFLINE_DIR", &fresh)
+                    .args(["check", "--quiet", "--locked", "--package", "galaxy-shared", "--lib"]),
+            );
         source.set_modified(modified)?;
         described?;
         let _ = std::fs::remove_dir_all(&directory);

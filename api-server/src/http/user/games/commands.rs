@@ -5,14 +5,13 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
 use crate::http::guard::User;
-use crate::http::opaque::{OpaqueJson, RawBody};
+use crate::http::opaque::{OpaqueJson, RawArray, RawBody};
 use crate::http::problem::Fail;
 use crate::use_cases::play;
 
@@ -28,7 +27,7 @@ pub struct Commands {
 #[serde(deny_unknown_fields)]
 struct Sent<'a> {
     #[serde(borrow)]
-    commands: &'a RawValue,
+    commands: RawArray<'a>,
 }
 
 codes!(SendCommandsCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineUnreachable);
@@ -51,6 +50,6 @@ impl Operation {
         body: RawBody<Commands>,
     ) -> Result<OpaqueJson, Fail<SendCommandsCodes>> {
         let sent: Sent<'_> = body.read()?;
-        Ok(OpaqueJson(play::commands(&app, game_id.0.into(), user.id, sent.commands).await?))
+        Ok(OpaqueJson(play::commands(&app, game_id.0.into(), user.id, sent.commands.0).await?))
     }
 }

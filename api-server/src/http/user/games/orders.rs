@@ -5,15 +5,14 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
 use crate::http::guard::User;
-use crate::http::opaque::{OpaqueJson, RawBody};
-use crate::http::problem::Fail;
+use crate::http::opaque::{OpaqueJson, RawArray, RawBody};
+use crate::http::problem::{Fail, Problem};
 use crate::use_cases::play;
 
 /// Orders for a turn, in the engine's own language.
@@ -32,7 +31,7 @@ pub struct Orders {
 struct Sent<'a> {
     turn: i32,
     #[serde(borrow)]
-    orders: &'a RawValue,
+    orders: RawArray<'a>,
 }
 
 codes!(SendOrdersCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineUnreachable);
@@ -54,6 +53,9 @@ impl Operation {
         body: RawBody<Orders>,
     ) -> Result<OpaqueJson, Fail<SendOrdersCodes>> {
         let sent: Sent<'_> = body.read()?;
-        Ok(OpaqueJson(play::orders(&app, game_id.0.into(), user.id, sent.turn, sent.orders).await?))
+        if sent.turn < 0 {
+            return Err(Problem::field("/turn", "range", "must not be negative").into());
+        }
+        Ok(OpaqueJson(play::orders(&app, game_id.0.into(), user.id, sent.turn, sent.orders.0).await?))
     }
 }
