@@ -74,7 +74,7 @@ impl Stage {
                     if seat.race == first_race(table) {
                         self.story.say(format!("\"{}\" has started: {}", table.name, races(table)));
                     }
-                    self.take_turn(player, table, seat, &mut life).await?;
+                    self.take_turn(cast, table, seat, &mut life).await?;
                 }
                 Some(Payload::GameTurnReady { turn, .. }) => {
                     let expected = life.turn + 1;
@@ -86,7 +86,7 @@ impl Stage {
                     );
                     ensure!(*turn <= TURN_LIMIT, "expected {} to end by turn {TURN_LIMIT}", table.name);
                     life.turn = *turn;
-                    self.take_turn(player, table, seat, &mut life).await?;
+                    self.take_turn(cast, table, seat, &mut life).await?;
                 }
                 Some(Payload::GameFinished { turn, winners, .. }) => {
                     let last = life.turn;
@@ -115,7 +115,8 @@ impl Stage {
         next.await
     }
 
-    async fn take_turn(&self, player: &Player, table: &Table, seat: &Seat, life: &mut Lived) -> Result<()> {
+    async fn take_turn(&self, cast: &Cast, table: &Table, seat: &Seat, life: &mut Lived) -> Result<()> {
+        let player = cast.get(seat.player)?;
         let (who, game, turn) = (As::User(player.user_id), table.game_id, life.turn);
         let report = self.report(player, table, seat, turn).await?;
         if seat.race == first_race(table) {
@@ -147,6 +148,7 @@ impl Stage {
         }
         if turn == 3 && table.seats.get(1).is_some_and(|second| second.race == seat.race) {
             self.order_too_late(player, table, turn).await?;
+            self.peek_from_outside(cast, table, turn).await?;
         }
         Ok(())
     }
@@ -167,11 +169,12 @@ impl Stage {
                 let race = score.get("race_name")?.as_str()?;
                 let planets = score.get("planets")?.as_u64()?;
                 let people = score.get("population")?.as_u64()?;
+                let plural = if planets == 1 { "" } else { "s" };
                 let out = is(score, "extinct").then_some("extinct");
                 Some(format!(
                     "{} {}",
                     short(race),
-                    out.map_or(format!("{planets} planets, {people} people"), str::to_owned)
+                    out.map_or_else(|| format!("{planets} planet{plural}, {people} people"), str::to_owned)
                 ))
             })
             .collect();
@@ -230,6 +233,18 @@ impl Stage {
         Ok(())
     }
 
+    /// Who does not play gets to see nothing.
+    async fn peek_from_outside(&self, cast: &Cast, table: &Table, turn: u32) -> Result<()> {
+        let plays = |player: &Player| table.seats.iter().any(|seat| seat.player == player.name);
+        let Some(outsider) = cast.0.iter().find(|player| !plays(player)) else { return Ok(()) };
+        let call = Call::get(format!("/user/games/{}/reports/{turn}", table.game_id));
+        let answer = self.rest.call(As::User(outsider.user_id), &call).await?;
+        answer.refused(403, "not_a_member")?;
+        self.story
+            .say(format!("{} would read a report of \"{}\" without playing: not_a_member", outsider.name, table.name));
+        Ok(())
+    }
+
     /// The gateway drops its stream in mid-game, and misses nothing.
     async fn hang_up(&self, cast: &Cast, table: &Table) -> Result<()> {
         let seat = table.seats.first().context("a seat")?;
@@ -246,10 +261,14 @@ impl Stage {
         let there = self.push.wait("the stream that was resumed", AWAY + self.patience(), |journal| {
             (journal.resumes > resumes && journal.entries.len() > events).then_some(journal.entries.len())
         });
-        let missed = there.await? - events;
-        self.story.say(format!(
-            "It resumes from there; {missed} and more events were waiting, none is lost, none comes twice"
-        ));
+        there.await?;
+        let newest = self.observer.look(|journal| journal.entries.last().map(|entry| entry.cursor));
+        let caught_up = self.push.wait("the events that were missed", self.patience(), |journal| {
+            let there = journal.entries.last().map(|entry| entry.cursor) >= newest;
+            there.then_some(journal.entries.len() - events)
+        });
+        let missed = caught_up.await?;
+        self.story.say(format!("It resumes there: {missed} events were waiting; none is lost, none comes twice"));
         Ok(())
     }
 
