@@ -127,12 +127,15 @@ impl ProcessDriver {
             .process_group(0)
             .kill_on_drop(false);
         let child = command.spawn().map_err(|error| failed(&spec.image, &error))?;
-        let pid = child.id().ok_or_else(|| DriverError::Failed("the engine ended at once".to_owned()))?;
+        let pid = child.id();
         // Dropped, the child is reaped by tokio when it ends.
         drop(child);
-        let start_time =
-            proc::start_time(pid).ok_or_else(|| DriverError::Failed("the engine ended at once".to_owned()))?;
-        let record = Record { pid, start_time, boot_id: proc::boot_id(), port, fingerprint: self.fingerprint(spec) };
+        let fingerprint = self.fingerprint(spec);
+        let record = match pid.and_then(|pid| Some((pid, proc::start_time(pid)?))) {
+            Some((pid, start_time)) => Record { pid, start_time, boot_id: proc::boot_id(), port, fingerprint },
+            // It ended at once: started all the same, as a container would be that exits. Its log says why.
+            None => Record::not_started(fingerprint),
+        };
         record.write(&dir).map_err(|error| failed("engine.json", &error))?;
         Ok(Some(record))
     }

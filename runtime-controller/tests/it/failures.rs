@@ -1,0 +1,82 @@
+//! What cannot be done is told apart, and told.
+
+use serde_json::json;
+use shared::domain::runtime::JobKind;
+use testkit::eventually;
+use testkit::process::bin_path;
+
+use crate::world::{SOON, World};
+
+#[tokio::test]
+async fn a_missing_image_fails_the_start_and_a_retry_with_the_right_one_succeeds() {
+    let mut world = World::with_processes().await;
+    let right = std::mem::replace(&mut world.image, "/nowhere/galaxy-engine".to_owned());
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(game_id, "start_failed").await;
+    assert_eq!(world.told(game_id, "runtime.image_pull_failed").await.len(), 1);
+    assert!(world.told(game_id, "game.started").await.is_empty());
+    assert_eq!(
+        world.text("SELECT outcome FROM runtime_operations WHERE game_id = $1", game_id).await,
+        "image_pull_failed"
+    );
+
+    sqlx::query("UPDATE engine_versions SET image = $1").bind(&right).execute(&world.pool()).await.unwrap();
+    sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
+        .bind(game_id.uuid())
+        .execute(&world.pool())
+        .await
+        .unwrap();
+    world.enqueue(game_id, JobKind::Start, json!({})).await;
+    world.reaches(game_id, "running").await;
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn an_engine_that_ends_at_once_fails_the_start_with_its_last_words() {
+    let mut world = World::with_processes().await;
+    let script = world.root.path().join("broken-engine");
+    std::fs::write(&script, "#!/bin/sh\necho no such luck\nexit 3\n").unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.image = script.to_str().unwrap().to_owned();
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(game_id, "start_failed").await;
+    assert_eq!(world.told(game_id, "runtime.container_start_failed").await.len(), 1);
+    let error = world.text("SELECT last_error FROM runtime_jobs WHERE game_id = $1", game_id).await;
+    assert!(error.contains("no such luck"), "{error}");
+    assert_eq!(world.runtime(game_id).await.status, "removed");
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn a_set_up_that_the_engine_refuses_is_a_matter_of_configuration() {
+    let world = World::with_processes().await;
+    // The engine wants at least one race.
+    let game_id = world.game("@every 1h", &[]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(game_id, "start_failed").await;
+    assert_eq!(world.told(game_id, "runtime.start_config_invalid").await.len(), 1);
+    eventually(SOON, "nothing is left running", || async { world.engines(game_id).is_empty() }).await;
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_be_brought_back_pauses_its_game() {
+    let mut world = World::with_processes().await;
+    let copy = world.root.path().join("engine");
+    std::fs::copy(bin_path("galaxy-engine"), &copy).unwrap();
+    world.image = copy.to_str().unwrap().to_owned();
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
+    world.reaches_turn(game_id, 1).await;
+    std::fs::remove_file(&copy).unwrap();
+    world.kill_engine(game_id);
+    world.reaches(game_id, "paused").await;
+    let turn = world.turn(game_id).await;
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:{turn}")]);
+    assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
+    assert_eq!(world.runtime(game_id).await.status, "engine_unreachable");
+    assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "engine_unreachable");
+    controller.kill9();
+}
