@@ -95,7 +95,7 @@ impl<E> Frame<E> {
         }
         if let Some(fault) = error.downcast_ref::<ParsePathError>() {
             return Problem::field(
-                format!("/path/{}", self.parameter(path, &fault.name)),
+                format!("/path/{}", self.parameter(path, fault.name)),
                 "format",
                 fault.reason.clone(),
             );
