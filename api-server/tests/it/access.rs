@@ -1,0 +1,110 @@
+//! Who may call what (SPEC §4), walked over the document: a new operation in no group fails here.
+
+use testkit::openapi::{ContractClient, Operation};
+
+use crate::harness::{ADMIN, Api, PASSWORD};
+
+/// The path with something in each parameter.
+fn path(operation: &Operation) -> String {
+    let segments = operation.path.split('/').map(|segment| match segment {
+        "{version}" => "1.0.0",
+        "{turn}" => "0",
+        parameter if parameter.starts_with('{') => "00000000-0000-7000-8000-000000000001",
+        literal => literal,
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+async fn call(client: &ContractClient, operation: &Operation) -> (u16, String, String) {
+    let request = client.request(operation.method.parse().unwrap(), path(operation)).bad();
+    let request = if operation.method == "GET" { request } else { request.body("application/json", "{}") };
+    let answer = request.send().await;
+    let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+    (answer.status.as_u16(), code, answer.header("www-authenticate").to_owned())
+}
+
+#[tokio::test]
+async fn every_operation_refuses_whoever_lacks_its_credential() {
+    let api = Api::start().await;
+    let (blocked, _) = api.player("blocked").await;
+    api.sanction(&blocked, "permanent_block").await;
+    let nobody = "00000000-0000-7000-8000-00000000dead";
+    let wrong_token = api.client.with_bearer("another");
+    let worker = api.client.with_bearer(crate::harness::WORKER_TOKEN);
+    for operation in crate::harness::contract().operations() {
+        let group = operation.path.split('/').nth(3).unwrap();
+        let name = format!("{} {}", operation.method, operation.path);
+        let expected = |code: &str, challenge: &str| (401, code.to_owned(), challenge.to_owned());
+        let gateway = expected("credentials_required", r#"Bearer realm="galaxy-gateway""#);
+        let unknown = expected("user_unknown", "");
+        let admin = expected("admin_credentials_required", r#"Basic realm="galaxy-admin""#);
+        match group {
+            "public" => {
+                assert!(operation.security.is_empty(), "{name}");
+                assert_ne!(call(&api.client, operation).await.0, 401, "{name}");
+            }
+            "internal" => {
+                for caller in [&api.client, &wrong_token, &worker, &api.admin()] {
+                    assert_eq!(call(caller, operation).await, gateway, "{name}");
+                }
+                assert_ne!(call(&api.gateway(), operation).await.0, 401, "{name}");
+            }
+            "user" => {
+                for caller in [&api.client, &wrong_token, &worker, &api.client.with_header("X-User-ID", nobody)] {
+                    assert_eq!(call(caller, operation).await, gateway, "{name}");
+                }
+                for caller in [api.gateway(), api.user(nobody), api.user("nonsense"), api.user(&blocked)] {
+                    assert_eq!(call(&caller, operation).await, unknown, "{name}");
+                }
+            }
+            "admin" => {
+                for caller in [&api.client, &api.gateway()] {
+                    assert_eq!(call(caller, operation).await, admin, "{name}");
+                }
+            }
+            other => panic!("{name} is in the unknown group {other}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn administrators_are_checked_against_their_row() {
+    let api = Api::start().await;
+    let list = "/api/v1/admin/games";
+    api.admin().get(list).send().await.expect(200);
+    for wrong in [
+        api.client.with_basic(ADMIN, "wrong"),
+        api.client.with_basic("nobody", PASSWORD),
+        api.client.with_basic(ADMIN, ""),
+    ] {
+        let answer = wrong.get(list).send().await.expect_problem(401, "admin_credentials_required");
+        assert_eq!(answer.header("www-authenticate"), r#"Basic realm="galaxy-admin""#);
+    }
+    // A verified password is remembered, the row is read all the same.
+    sqlx::query("UPDATE admin_accounts SET enabled = false").execute(&api.pool()).await.unwrap();
+    api.admin().get(list).send().await.expect_problem(401, "admin_credentials_required");
+}
+
+#[tokio::test]
+async fn failed_administrators_are_slowed_down() {
+    let api = Api::start().await;
+    let wrong = api.client.with_basic("somebody", "wrong");
+    for _ in 0..6 {
+        wrong.get("/api/v1/admin/games").send().await.expect_problem(401, "admin_credentials_required");
+    }
+    let answer = wrong.get("/api/v1/admin/games").send().await.expect_problem(429, "rate_limited");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn a_trusted_network_needs_no_token() {
+    let api = Api::start_with(&[
+        ("BACKEND_TRUST_NETWORK", "true"),
+        ("BACKEND_GATEWAY_TOKEN", ""),
+        ("BACKEND_WORKER_TOKEN", ""),
+    ])
+    .await;
+    let id = api.account("ada").await;
+    api.client.with_header("X-User-ID", &id).get("/api/v1/user/account").send().await.expect(200);
+    api.client.get("/api/v1/user/account").send().await.expect_problem(401, "user_unknown");
+}

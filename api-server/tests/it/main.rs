@@ -1,0 +1,19 @@
+//! The replica as callers see it: real Postgres, real HTTP, both sides held to `openapi.json`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
+)]
+
+mod access;
+mod bad_input;
+mod document;
+mod enrolment;
+mod harness;
+mod idempotency;
+mod lobby;
+mod play;
+mod sign_in;

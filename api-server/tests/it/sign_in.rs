@@ -1,0 +1,226 @@
+//! Sign-in by mailed code (SPEC §6), and the sessions that it opens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use testkit::openapi::ContractResponse;
+
+use crate::harness::{Api, text};
+
+const SEND: &str = "/api/v1/public/auth/send-email-code";
+const CONFIRM: &str = "/api/v1/public/auth/confirm-email-code";
+
+async fn send(api: &Api, email: &str) -> String {
+    let answer =
+        api.client.post(SEND).json(&json!({ "email": email, "preferred_language": "de" })).send().await.expect(202);
+    text(&answer.json(), "challenge_id")
+}
+
+/// The code in the mail that waits for the challenge.
+async fn code(api: &Api, challenge: &str) -> String {
+    let body: String = sqlx::query_scalar(
+        "SELECT p.body_text FROM mail_payloads p JOIN mail_deliveries d USING (delivery_id) WHERE d.idempotency_key = $1",
+    )
+    .bind(challenge)
+    .fetch_one(&api.pool())
+    .await
+    .unwrap();
+    let digits = |word: &str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
+    let word = body.split(|c: char| !c.is_ascii_alphanumeric()).find(|w| digits(w));
+    word.unwrap_or_else(|| panic!("no code in {body}")).to_owned()
+}
+
+async fn confirm(api: &Api, challenge: &str, code: &str, more: Value) -> ContractResponse {
+    let mut body = json!({ "challenge_id": challenge, "code": code });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    api.client.post(CONFIRM).json(&body).send().await
+}
+
+/// A code that is not this one.
+fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+#[tokio::test]
+async fn a_code_makes_an_account_once_and_a_session_each_time() {
+    let api = Api::start().await;
+    let first = send(&api, " Ada@Example.org ").await;
+    let first_code = code(&api, &first).await;
+    let signed_in =
+        confirm(&api, &first, &first_code, json!({ "time_zone": "Europe/Berlin" })).await.expect(200).json();
+    assert_eq!(signed_in["account_created"], true);
+    confirm(&api, &first, &first_code, json!({})).await.expect_problem(410, "challenge_expired");
+
+    let second = send(&api, "ada@example.org").await;
+    let again = confirm(&api, &second, &code(&api, &second).await, json!({})).await.expect(200).json();
+    assert_eq!((&again["account_created"], &again["user_id"]), (&json!(false), &signed_in["user_id"]));
+    assert_ne!(again["device_session_id"], signed_in["device_session_id"]);
+
+    let account = api.user(&text(&signed_in, "user_id")).get("/api/v1/user/account").send().await.expect(200).json();
+    assert_eq!(
+        (&account["email"], &account["preferred_language"], &account["time_zone"]),
+        (&json!("ada@example.org"), &json!("de"), &json!("Europe/Berlin"))
+    );
+    assert_eq!((&account["entitlement"]["plan"], &account["sanctions"]), (&json!("free"), &json!([])));
+}
+
+#[tokio::test]
+async fn tries_are_counted_before_they_are_compared() {
+    let api = Api::start().await;
+    let challenge = send(&api, "ada@example.org").await;
+    let right = code(&api, &challenge).await;
+    for _ in 0..5 {
+        confirm(&api, &challenge, &wrong(&right), json!({})).await.expect_problem(422, "code_incorrect");
+    }
+    confirm(&api, &challenge, &right, json!({})).await.expect_problem(410, "challenge_expired");
+    assert_eq!(api.count("accounts").await, 0);
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_get_no_more_tries() {
+    let api = Api::start().await;
+    let challenge = send(&api, "ada@example.org").await;
+    let right = code(&api, &challenge).await;
+    let guess = wrong(&right);
+    let answers = join_all((0..20).map(|_| confirm(&api, &challenge, &guess, json!({})))).await;
+    let compared = answers.iter().filter(|a| a.json()["code"] == "code_incorrect").count();
+    assert_eq!(compared, 5);
+}
+
+#[tokio::test]
+async fn an_address_has_a_budget_of_wrong_tries_a_day() {
+    let api =
+        Api::start_with(&[("BACKEND_AUTH_DAILY_MAX_ATTEMPTS", "3"), ("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "100")])
+            .await;
+    for email in ["ada@example.org", "nobody@example.org"] {
+        for n in 0..3 {
+            let challenge = send(&api, email).await;
+            let right = code(&api, &challenge).await;
+            confirm(&api, &challenge, &wrong(&right), json!({})).await.expect_problem(422, "code_incorrect");
+            assert!(n < 3);
+        }
+        let challenge = send(&api, email).await;
+        let right = code(&api, &challenge).await;
+        confirm(&api, &challenge, &right, json!({})).await.expect_problem(410, "challenge_expired");
+    }
+}
+
+#[tokio::test]
+async fn the_throttle_answers_the_newest_again_and_mails_nothing() {
+    let api = Api::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(send(&api, "ada@example.org").await);
+    }
+    assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+    assert!(ids[3] == ids[2] && ids[4] == ids[2]);
+    assert_eq!(api.count("mail_deliveries").await, 3);
+    let answers = join_all((0..10).map(|_| send(&api, "eve@example.org"))).await;
+    assert_eq!(api.count("auth_challenges WHERE address = 'eve@example.org'").await, 3);
+    assert_eq!(answers.len(), 10);
+}
+
+#[tokio::test]
+async fn two_confirmations_at_once_make_one_account() {
+    let api = Api::start().await;
+    let mut challenges = Vec::new();
+    for _ in 0..3 {
+        let challenge = send(&api, "ada@example.org").await;
+        let code = code(&api, &challenge).await;
+        challenges.push((challenge, code));
+    }
+    let answers = join_all(challenges.iter().map(|(id, code)| confirm(&api, id, code, json!({})))).await;
+    let answers: Vec<Value> = answers.into_iter().map(|a| a.expect(200).json()).collect();
+    assert!(answers.iter().all(|a| a["user_id"] == answers[0]["user_id"]));
+    assert_eq!(answers.iter().filter(|a| a["account_created"] == true).count(), 1);
+    assert_eq!((api.count("accounts").await, api.count("device_sessions").await), (1, 3));
+}
+
+#[tokio::test]
+async fn the_same_challenge_confirmed_at_once_opens_one_session() {
+    let api = Api::start().await;
+    let challenge = send(&api, "ada@example.org").await;
+    let right = code(&api, &challenge).await;
+    let answers = join_all((0..5).map(|_| confirm(&api, &challenge, &right, json!({})))).await;
+    assert_eq!(answers.iter().filter(|a| a.status == 200).count(), 1);
+    assert_eq!(api.count("device_sessions").await, 1);
+}
+
+#[tokio::test]
+async fn a_blocked_account_signs_in_no_more_but_is_mailed_all_the_same() {
+    let api = Api::start().await;
+    let first = send(&api, "ada@example.org").await;
+    let signed_in = confirm(&api, &first, &code(&api, &first).await, json!({})).await.expect(200).json();
+    api.sanction(&text(&signed_in, "user_id"), "login_block").await;
+    let second = send(&api, "ada@example.org").await;
+    confirm(&api, &second, &code(&api, &second).await, json!({})).await.expect_problem(403, "account_blocked");
+}
+
+#[tokio::test]
+async fn keys_must_be_points_of_large_order() {
+    let api = Api::start().await;
+    let challenge = send(&api, "ada@example.org").await;
+    let right = code(&api, &challenge).await;
+    let mut identity = [0u8; 32];
+    identity[0] = 1;
+    for bad in ["%%%".to_owned(), STANDARD.encode([7; 31]), STANDARD.encode(identity), STANDARD.encode([0; 32])] {
+        let answer = confirm(&api, &challenge, &right, json!({ "client_public_key": bad })).await;
+        let answer = answer.expect_problem(400, "invalid_request");
+        assert_eq!(answer.json()["errors"][0]["pointer"], "/client_public_key");
+    }
+    let key = STANDARD.encode(ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key().as_bytes());
+    let signed_in = confirm(&api, &challenge, &right, json!({ "client_public_key": key })).await.expect(200).json();
+    let path = format!("/api/v1/internal/sessions/{}", text(&signed_in, "device_session_id"));
+    let session = api.gateway().get(&path).send().await.expect(200).json();
+    assert_eq!((&session["client_public_key"], &session["status"]), (&json!(key), &json!("active")));
+}
+
+#[tokio::test]
+async fn malformed_requests_write_nothing() {
+    let api = Api::start().await;
+    for body in [
+        json!({ "email": "nobody" }),
+        json!({ "email": "a@b.c\r\nBcc: x@y.z" }),
+        json!({ "email": "a@example.org", "preferred_language": "not a tag" }),
+    ] {
+        api.client.post(SEND).json(&body).send().await.expect_problem(400, "invalid_request");
+    }
+    for body in [json!({}), json!({ "email": 5 }), json!({ "email": "a@example.org", "code": 1 })] {
+        api.client.post(SEND).bad().json(&body).send().await.expect_problem(400, "invalid_request");
+    }
+    api.client
+        .post(CONFIRM)
+        .bad()
+        .json(&json!({ "challenge_id": "x", "code": "123456" }))
+        .send()
+        .await
+        .expect_problem(400, "invalid_request");
+    assert_eq!((api.count("auth_challenges").await, api.count("mail_deliveries").await), (0, 0));
+}
+
+#[tokio::test]
+async fn sessions_are_resolved_and_revoked_with_their_event() {
+    let api = Api::start().await;
+    let challenge = send(&api, "ada@example.org").await;
+    let signed_in = confirm(&api, &challenge, &code(&api, &challenge).await, json!({})).await.expect(200).json();
+    let (user, session) = (text(&signed_in, "user_id"), text(&signed_in, "device_session_id"));
+    let resolve = "/api/v1/internal/sessions/resolve";
+    let token = json!({ "session_token": signed_in["session_token"] });
+    assert_eq!(api.gateway().post(resolve).json(&token).send().await.expect(200).json()["device_session_id"], session);
+    api.gateway()
+        .post(resolve)
+        .json(&json!({ "session_token": "x" }))
+        .send()
+        .await
+        .expect_problem(404, "session_not_found");
+
+    let path = format!("/api/v1/user/sessions/{session}/revoke");
+    let (_, eve) = api.player("eve").await;
+    eve.post(&path).send().await.expect_problem(404, "session_not_found");
+    assert_eq!(api.user(&user).post(&path).send().await.expect(200).json()["status"], "revoked");
+    assert_eq!(api.count("push_events").await, 1, "the invalidation committed with it");
+    assert_eq!(api.user(&user).post(&path).send().await.expect(200).json()["status"], "revoked");
+    assert_eq!(api.count("push_events").await, 1, "revoking again changes nothing");
+    assert_eq!(api.gateway().post(resolve).json(&token).send().await.expect(200).json()["status"], "revoked");
+}
