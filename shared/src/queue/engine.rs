@@ -1,7 +1,7 @@
 //! What the loops of one queue share.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -47,8 +47,8 @@ pub(super) struct Flags {
     sweep: AtomicBool,
     /// There are due suspects.
     suspects: AtomicBool,
-    /// Rows that this process knows it has.
-    held: Mutex<HashSet<Uuid>>,
+    /// Rows that this process knows it has, each under the token of the attempt that it has it for.
+    held: Mutex<HashMap<Uuid, i64>>,
 }
 
 impl<Q: Queue> Engine<Q> {
@@ -91,19 +91,22 @@ impl Flags {
         self.due_hint.lock().take()
     }
 
-    pub(super) fn hold(&self, ids: impl IntoIterator<Item = Uuid>) {
-        self.held.lock().extend(ids);
+    pub(super) fn hold(&self, rows: impl IntoIterator<Item = (Uuid, i64)>) {
+        self.held.lock().extend(rows);
     }
 
-    pub(super) fn let_go(&self, ids: impl IntoIterator<Item = Uuid>) {
+    /// By token: a row that was given back may have been claimed again before we come to forget its earlier attempt.
+    pub(super) fn let_go(&self, rows: impl IntoIterator<Item = (Uuid, i64)>) {
         let mut held = self.held.lock();
-        for id in ids {
-            held.remove(&id);
+        for (id, token) in rows {
+            if held.get(&id) == Some(&token) {
+                held.remove(&id);
+            }
         }
     }
 
     pub(super) fn held(&self) -> Vec<Uuid> {
-        self.held.lock().iter().copied().collect()
+        self.held.lock().keys().copied().collect()
     }
 }
 
@@ -124,4 +127,21 @@ pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     // Serialization failures and deadlocks are class 40.
     crate::error::is_unavailable(error)
         || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|c| c.starts_with("40") || c.starts_with("25")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_attempt_does_not_let_go_of_the_next_one() {
+        let (flags, id) = (Flags::default(), Uuid::from_u128(1));
+        flags.hold([(id, 1)]);
+        // Released, and claimed again before the finisher gets to forget the first attempt.
+        flags.hold([(id, 3)]);
+        flags.let_go([(id, 1)]);
+        assert_eq!(flags.held(), [id]);
+        flags.let_go([(id, 3)]);
+        assert!(flags.held().is_empty());
+    }
 }

@@ -71,9 +71,9 @@ impl<Q: Queue> Engine<Q> {
                 rooms.push(next._room);
             }
             last = Some(Instant::now());
-            let ids: Vec<Uuid> = reports.iter().map(|r| r.claim.id).collect();
+            let settled: Vec<(Uuid, i64)> = reports.iter().map(|r| (r.claim.id, r.claim.token)).collect();
             self.settle(reports).await;
-            self.flags.let_go(ids);
+            self.flags.let_go(settled);
             drop(rooms);
             self.flags.freed.notify_one();
         }

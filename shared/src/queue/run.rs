@@ -246,7 +246,7 @@ impl<Q: Queue> ClaimLoop<Q> {
             engine.flags.set_suspects(false);
             return Ok(None);
         };
-        engine.flags.hold([row.claim.id]);
+        engine.flags.hold([(row.claim.id, row.claim.token)]);
         self.alone_since = Some(Instant::now());
         self.begin(lease, conn, vec![row], Some(solo)).await?;
         Ok(Some(Wait::slot()))
@@ -284,7 +284,7 @@ impl<Q: Queue> ClaimLoop<Q> {
             Ok(pass) => pass?,
             Err(elapsed) => return bounded(Err(elapsed), conn),
         };
-        engine.flags.hold(rows.iter().map(|row| row.claim.id));
+        engine.flags.hold(rows.iter().map(|row| (row.claim.id, row.claim.token)));
         self.doubtful = doubtful;
         let none = rows.is_empty();
         let conn = if none { Some(conn) } else { self.begin(lease, conn, rows, None).await? };
@@ -321,7 +321,7 @@ impl<Q: Queue> ClaimLoop<Q> {
             metrics::engine().picked_up(engine.name(), row.lag);
         }
         let claims: Vec<Claim> = rows.into_iter().map(|row| row.claim).collect();
-        let ids: Vec<Uuid> = claims.iter().map(|claim| claim.id).collect();
+        let ids: Vec<(Uuid, i64)> = claims.iter().map(|claim| (claim.id, claim.token)).collect();
         let (loaded, broken) = match timeout(STATEMENT_LIMIT, engine.load(&mut conn, claims)).await {
             Ok(loaded) => loaded,
             Err(elapsed) => {
