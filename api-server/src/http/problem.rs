@@ -155,6 +155,12 @@ impl From<sqlx::Error> for Problem {
             return Self::new(ErrorCode::Unavailable, "The service cannot reach its database; try again shortly.")
                 .retry_after(Duration::from_secs(1));
         }
+        // Class 40: Postgres chose this transaction as the victim of a deadlock and undid it whole.
+        if error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code.starts_with("40")) {
+            tracing::warn!(%error, "a transaction was undone by the database");
+            return Self::new(ErrorCode::Unavailable, "The change ran into another one; try again.")
+                .retry_after(Duration::from_secs(1));
+        }
         Self::internal(&error)
     }
 }

@@ -165,7 +165,7 @@ pub async fn create(
     }
     if let Some((user_id, plan)) = plan {
         let allowed = plan::limits(&plan).private_games;
-        if db::games::count_private(&mut tx, user_id).await? >= allowed {
+        if db::limits::count_private_games(&mut tx, user_id).await? >= allowed {
             return Err(Problem::new(
                 ErrorCode::LimitReached,
                 format!("The plan {plan} allows {allowed} private games at once."),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::db;
-use shared::db::games::Seat;
+use shared::db::memberships::Seat;
 use shared::engine_client::{EngineError, EngineTarget};
 use shared::ids::{GameId, UserId};
 
@@ -20,7 +20,7 @@ struct Place {
 
 async fn place(app: &App, game_id: GameId, user_id: UserId) -> Result<Place, Problem> {
     let mut conn = app.db.acquire().await?;
-    let seat = db::games::seat(&mut conn, game_id, user_id).await?.ok_or_else(game_not_found)?;
+    let seat = db::memberships::seat(&mut conn, game_id, user_id).await?.ok_or_else(game_not_found)?;
     let Some(race_name) = seat.race_name.clone() else {
         visible(&mut conn, game_id, user_id).await?;
         return Err(Problem::new(ErrorCode::NotAMember, "The caller is no active member of this game."));

@@ -140,7 +140,10 @@ async fn resume(
     let due = schedule(app, &game.turn_schedule, &game.time_zone)?
         .first(game.now, offset)
         .map_err(|e| Problem::internal(&e))?;
-    db::runtime::start_turns(conn, game.game_id, &record.daemon_id, due).await?;
+    if db::runtime::start_turns(conn, game.game_id, &record.daemon_id, due).await? {
+        // The timer was at rest: whatever generation the pause cut short between two tries, none is under way.
+        db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
+    }
     let turn = turn(game);
     let key = format!("resumed:{}:{turn}:{}", game.game_id, game.pauses);
     caller

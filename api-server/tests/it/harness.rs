@@ -214,6 +214,8 @@ async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, SocketAd
         ("BACKEND_OTEL_TRACES_EXPORTER", "none"),
         ("BACKEND_OTEL_METRICS_EXPORTER", "none"),
         ("BACKEND_ENGINE_PROBE_TIMEOUT", "2s"),
+        // All tests run at once on few cores: what is slow there is no fault.
+        ("BACKEND_POSTGRES_OPERATION_TIMEOUT", "30s"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();

@@ -29,3 +29,16 @@ pub async fn lock_plan(conn: &mut PgConnection, user_id: UserId) -> Result<Optio
     .await?;
     Ok(Some(plan.unwrap_or_else(|| "free".to_owned())))
 }
+
+/// Private games of a user that still cost him one of his plan's.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn count_private_games(conn: &mut PgConnection, owner: UserId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM games WHERE owner_user_id = $1 AND visibility = 'private' AND status NOT IN ('finished', 'cancelled')"#,
+        owner as UserId
+    )
+    .fetch_one(conn)
+    .await
+}

@@ -105,3 +105,35 @@ pub async fn count_active(conn: &mut PgConnection, user_id: UserId) -> Result<i6
     .fetch_one(conn)
     .await
 }
+
+/// What a member's call to the engine depends on.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// A word of [`crate::domain::game::GameStatus`].
+    pub status: String,
+    /// The open turn.
+    pub current_turn: i32,
+    /// The caller's race; `None` where he is no active member.
+    pub race_name: Option<String>,
+    /// A word of [`crate::domain::runtime::RuntimeStatus`]; `None` before the first start.
+    pub runtime_status: Option<String>,
+}
+
+/// The seat of a user in a game, in one index-backed statement; `None` where there is no such game.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn seat(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Option<Seat>, sqlx::Error> {
+    sqlx::query_as!(
+        Seat,
+        r#"SELECT g.status, g.current_turn, m.race_name AS "race_name?", r.status AS "runtime_status?"
+             FROM games g
+             LEFT JOIN memberships m ON m.game_id = g.game_id AND m.user_id = $2 AND m.status = 'active'
+             LEFT JOIN runtime_records r ON r.game_id = g.game_id
+            WHERE g.game_id = $1"#,
+        game_id as GameId,
+        user_id as UserId
+    )
+    .fetch_optional(conn)
+    .await
+}
