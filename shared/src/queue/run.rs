@@ -36,6 +36,12 @@ const SCAN_UNAWARE: Duration = Duration::from_millis(500);
 /// How soon to ask again for the right to work a suspect, while another queue of the process has it.
 const SOLO_RETRY: Duration = Duration::from_millis(50);
 
+/// How much further back than to the look before it the question for the next due row reaches: the statements' ways to
+/// the server differ. A row that came due between the two would else wait for the next scan.
+const OVERLAP: Duration = Duration::from_millis(20);
+/// The shortest pause between two looks that found less than they had room for: rows within the overlap may be held back.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
 /// What every queue of a process shares.
 #[derive(Clone)]
 pub struct WorkerDeps {
@@ -272,7 +278,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         let mut conn = engine.deps.db.acquire().await?;
         // A hint from before this look is answered by it.
         engine.flags.take_hint();
-        let (sweep, deadline) = (engine.flags.take_sweep(), self.deadline());
+        let (sweep, deadline, looked_at) = (engine.flags.take_sweep(), self.deadline(), Instant::now());
         let looking = async {
             if self.doubtful {
                 let held = engine.flags.held();
@@ -299,10 +305,12 @@ impl<Q: Queue> ClaimLoop<Q> {
             Some(conn) => conn,
             None => engine.deps.db.acquire().await?,
         };
-        let next_due = match timeout(STATEMENT_LIMIT, engine.sql.next_due(&mut conn)).await {
-            Ok(next_due) => next_due?,
-            Err(elapsed) => return bounded(Err(elapsed), conn),
-        };
+        let next_due =
+            match timeout(STATEMENT_LIMIT, engine.sql.next_due(&mut conn, looked_at.elapsed() + OVERLAP)).await {
+                Ok(next_due) => next_due?,
+                Err(elapsed) => return bounded(Err(elapsed), conn),
+            };
+        let next_due = next_due.map(|due| due.max(AT_ONCE));
         let pause = [next_due, sweep_in].into_iter().flatten().fold(self.scan_interval(), Duration::min);
         // Rows that the filter holds back may become due when another of the queue is finished.
         Ok(Some(Wait { until: Some(Instant::now() + pause), slot: !engine.spec().filter.is_empty() }))

@@ -78,17 +78,17 @@ impl Statements {
             arg,
             claims: priorities.clone().map(|p| claim(spec, &format!("{due} AND q.priority = {p}")).into()).collect(),
             claim_suspect: claim(spec, suspect).into(),
-            // Only what is due later: rows due already were either just claimed, or are held back by the filter, and
-            // must not turn the wait into a spin.
+            // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
+            // before then was either claimed or is held back, and must not turn the wait into a spin.
             next_due: format!(
                 "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL ({})) AS n (at)",
                 union(&|p| format!(
                     "SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p}
-                     AND q.next_attempt_at > statement_timestamp() ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
+                     AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
                 )),
                 format!(
                     "SELECT next_attempt_at FROM {table} q WHERE {suspect}
-                     AND q.next_attempt_at > statement_timestamp() ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
+                     AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
                 ),
             )
             .into(),
@@ -233,9 +233,14 @@ impl Statements {
         Ok(claims)
     }
 
-    /// How long until the next row comes due; `None`: none is waiting.
-    pub(super) async fn next_due(&self, conn: &mut PgConnection) -> Result<Option<Duration>, sqlx::Error> {
-        let seconds: Option<f64> = self.next_due.query().fetch_one(conn).await?.try_get("seconds")?;
+    /// How long until the next row comes due, zero for one that did within the last `since`; `None`: none is waiting.
+    pub(super) async fn next_due(
+        &self,
+        conn: &mut PgConnection,
+        since: Duration,
+    ) -> Result<Option<Duration>, sqlx::Error> {
+        let asked = self.next_due.query().bind(since.as_secs_f64());
+        let seconds: Option<f64> = asked.fetch_one(conn).await?.try_get("seconds")?;
         Ok(seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default()))
     }
 
