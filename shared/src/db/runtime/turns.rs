@@ -32,13 +32,25 @@ pub async fn start_turns(
     daemon_id: &str,
     at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        "INSERT INTO runtime_turns AS t (game_id, daemon_id, status, scheduled_at, next_attempt_at)
-         VALUES ($1, $2, 'pending', $3, $3)
-         ON CONFLICT (game_id) DO UPDATE
-            SET daemon_id = EXCLUDED.daemon_id, status = 'pending', scheduled_at = EXCLUDED.scheduled_at, next_attempt_at = EXCLUDED.next_attempt_at,
+    // Not ON CONFLICT DO UPDATE, which waits for a tick that is just ending, whatever the row says; that one waits for the
+    // game's row lock, which the caller holds. A row that ends up at rest so is set again by whoever put it there.
+    let set = sqlx::query!(
+        "UPDATE runtime_turns
+            SET daemon_id = $2, status = 'pending', scheduled_at = $3, next_attempt_at = $3,
                 expected_turn = NULL, failures = 0, crashes = 0, suspect = false, last_error = NULL, finished_at = NULL
-          WHERE t.status NOT IN ('pending', 'generating', 'retrying')",
+          WHERE game_id = $1 AND status NOT IN ('pending', 'generating', 'retrying')",
+        game_id.uuid(),
+        daemon_id,
+        at
+    )
+    .execute(&mut *conn)
+    .await?;
+    if set.rows_affected() == 1 {
+        return Ok(true);
+    }
+    let done = sqlx::query!(
+        "INSERT INTO runtime_turns (game_id, daemon_id, status, scheduled_at, next_attempt_at) VALUES ($1, $2, 'pending', $3, $3)
+         ON CONFLICT (game_id) DO NOTHING",
         game_id.uuid(),
         daemon_id,
         at
