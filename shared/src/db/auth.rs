@@ -116,10 +116,10 @@ pub async fn count_try(
     .await?;
     let Some(challenge) = challenge else { return Ok(None) };
     let within_budget = sqlx::query!(
-        "UPDATE auth_addresses
-            SET wrong_tries = CASE WHEN day = (clock_timestamp() AT TIME ZONE 'UTC')::date THEN wrong_tries + 1 ELSE 1 END,
-                day = (clock_timestamp() AT TIME ZONE 'UTC')::date
-          WHERE address = $1 AND (day <> (clock_timestamp() AT TIME ZONE 'UTC')::date OR wrong_tries < $2)",
+        "INSERT INTO auth_addresses AS a (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
+         ON CONFLICT (address) DO UPDATE
+            SET wrong_tries = CASE WHEN a.day = excluded.day THEN a.wrong_tries + 1 ELSE 1 END, day = excluded.day
+          WHERE a.day <> excluded.day OR a.wrong_tries < $2",
         challenge.address,
         daily_budget
     )
