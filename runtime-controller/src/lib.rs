@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod lobby;
 pub mod metrics;
 pub mod schedule;
+pub mod sweep;
 pub mod watch;
 
 use std::sync::Arc;
@@ -57,6 +58,15 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
     };
     let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?;
     let (config, lifecycle) = (config.clone(), deps.lifecycle.clone());
+    // Enrolments end and old entries go whether or not a daemon answers.
+    let sweeper = sweep::Sweeper {
+        db: deps.db.clone(),
+        gate: deps.gate.clone(),
+        random: deps.random.clone(),
+        interval: config.sweeper_interval,
+        retention: config.retention,
+    };
+    lifecycle.spawn("lobby sweeper", sweeper.run(lifecycle.soft()));
     lifecycle.clone().spawn("runtime", async move {
         let stop = lifecycle.soft();
         let daemon_id = tokio::select! {

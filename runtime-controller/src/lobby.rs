@@ -220,6 +220,7 @@ impl Lobby {
     pub async fn on_rest(&self, conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, None).await?;
+        runtime::generation_broken_off(conn, game_id).await?;
         if game.status == "running" {
             let at = self.first_turn(game_id, &game).map_err(|error| sqlx::Error::Decode(error.into()))?;
             runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;

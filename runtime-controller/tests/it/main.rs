@@ -10,5 +10,6 @@ mod failures;
 mod finish;
 mod idle;
 mod late;
+mod sweep;
 mod turns;
 mod world;

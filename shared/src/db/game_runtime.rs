@@ -199,3 +199,18 @@ pub async fn settle_race_names(
     .await?;
     Ok(pending)
 }
+
+/// Locks games whose enrolment ended with enough players, at most `limit`. Those that another sweeper has are left to it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT game_id AS "game_id: GameId" FROM games
+            WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
+            ORDER BY enrollment_ends_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}

@@ -18,5 +18,6 @@ pub use records::{
 };
 pub use reports::{keep_report, kept_report, kept_turns};
 pub use turns::{
-    Forced, TurnWork, begin_generation, force_turn, next_turn_at, park_turn, start_turns, turn_settled, turn_work,
+    Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
+    turn_settled, turn_work,
 };

@@ -32,8 +32,9 @@ pub async fn start_turns(
     daemon_id: &str,
     at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
-    // Not ON CONFLICT DO UPDATE, which waits for a tick that is just ending, whatever the row says; that one waits for the
-    // game's row lock, which the caller holds. A row that ends up at rest so is set again by whoever put it there.
+    // Not ON CONFLICT, which waits for a tick that is just ending, whatever the row says; that one waits for the game's row
+    // lock, which the caller holds. A row that is put to rest meanwhile is set again by who does it (`Lobby::on_rest`). Two
+    // callers cannot race here: both hold that lock.
     let set = sqlx::query!(
         "UPDATE runtime_turns
             SET daemon_id = $2, status = 'pending', scheduled_at = $3, next_attempt_at = $3,
@@ -49,8 +50,8 @@ pub async fn start_turns(
         return Ok(true);
     }
     let done = sqlx::query!(
-        "INSERT INTO runtime_turns (game_id, daemon_id, status, scheduled_at, next_attempt_at) VALUES ($1, $2, 'pending', $3, $3)
-         ON CONFLICT (game_id) DO NOTHING",
+        "INSERT INTO runtime_turns (game_id, daemon_id, status, scheduled_at, next_attempt_at)
+         SELECT $1, $2, 'pending', $3, $3 WHERE NOT EXISTS (SELECT FROM runtime_turns WHERE game_id = $1)",
         game_id.uuid(),
         daemon_id,
         at
@@ -123,6 +124,20 @@ pub async fn turn_settled(
         "UPDATE runtime_turns SET expected_turn = NULL, scheduled_at = coalesce($2, scheduled_at) WHERE game_id = $1",
         game_id.uuid(),
         scheduled_at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Shows a runtime as waiting again whose generation was broken off by a pause.
+///
+/// # Errors
+/// Those of the database.
+pub async fn generation_broken_off(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET status = 'running', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'generation_in_progress'",
+        game_id.uuid()
     )
     .execute(conn)
     .await?;

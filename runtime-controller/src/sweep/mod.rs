@@ -1,0 +1,81 @@
+//! The sweeper: what time alone brings about. Each pass is bounded, and safe with many controllers: rows that another has
+//! locked are skipped.
+//!
+//! So far it closes enrolments that ended with enough players, and removes old entries of the operations log. Lapsed race
+//! names follow with the rest of the Race Name Directory.
+
+use std::time::Duration;
+
+use shared::db::{Db, applications, game_runtime, games, invites, runtime};
+use shared::random::Random;
+use shared::service::health::SchemaGate;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Games in one transaction.
+const GAMES: i64 = 50;
+/// Entries of the operations log in one statement.
+const ENTRIES: i64 = 1_000;
+
+/// Sweeps at an interval.
+pub struct Sweeper {
+    /// Postgres.
+    pub db: Db,
+    /// Nothing is written while the schema does not fit.
+    pub gate: SchemaGate,
+    /// Jitter, so that replicas do not sweep in step.
+    pub random: Random,
+    /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
+    pub interval: Duration,
+    /// `BACKEND_RETENTION_OPERATIONS`; zero keeps the log.
+    pub retention: Duration,
+}
+
+impl Sweeper {
+    /// Sweeps until the process stops.
+    ///
+    /// # Errors
+    /// None: a pass that fails is logged, and the next one comes.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                () = sleep(self.interval.mul_f64(0.8 + 0.4 * self.random.unit())) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+            if !self.gate.is_open() {
+                continue;
+            }
+            if let Err(error) = self.pass(&stop).await {
+                tracing::warn!(%error, "a sweep broke off");
+            }
+        }
+    }
+
+    async fn pass(&self, stop: &CancellationToken) -> Result<(), sqlx::Error> {
+        while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
+        if !self.retention.is_zero() {
+            while !stop.is_cancelled() && self.remove_operations().await? == ENTRIES.unsigned_abs() {}
+        }
+        Ok(())
+    }
+
+    /// `enrollment_open → ready_to_start` after `enrollment_ends_at` with enough players; what was still open on the game
+    /// is closed with it. A game that is short of players stays open (SPEC §7).
+    async fn close_enrolments(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let full = game_runtime::lock_full_enrolments(&mut tx, GAMES).await?;
+        for game_id in &full {
+            games::set_status(&mut tx, *game_id, "enrollment_open", "ready_to_start").await?;
+            applications::close_open(&mut tx, *game_id).await?;
+            invites::close_open(&mut tx, *game_id).await?;
+            tracing::info!(%game_id, "enrolment closed: enough players");
+        }
+        tx.commit().await?;
+        Ok(i64::try_from(full.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn remove_operations(&self) -> Result<u64, sqlx::Error> {
+        let mut conn = self.db.acquire().await?;
+        runtime::delete_old_operations(&mut conn, self.retention.as_secs_f64(), ENTRIES).await
+    }
+}
