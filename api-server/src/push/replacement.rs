@@ -35,14 +35,21 @@ impl Streams {
         self.open.lock().remove(&stream_id);
     }
 
-    fn client_ids(&self) -> Vec<String> {
-        self.open.lock().values().map(|stream| stream.gateway_client_id.clone()).collect()
+    /// Each stream with its client id.
+    fn snapshot(&self) -> Vec<(Uuid, String)> {
+        self.open.lock().iter().map(|(id, stream)| (*id, stream.gateway_client_id.clone())).collect()
     }
 
-    /// Ends the streams whose client id is held by another stream. An id without a row leaves its stream alone.
-    fn settle(&self, held: &HashMap<String, Uuid>) {
-        for (id, stream) in self.open.lock().iter() {
-            if held.get(&stream.gateway_client_id).is_some_and(|holder| holder != id) {
+    /// Ends those of `looked_at` whose client id is held by another stream. An id without a row leaves its stream alone.
+    ///
+    /// Only streams that were open before `held` was read: one that has registered since is newer than what was read, and
+    /// would be ended in favour of the stream that it replaces.
+    fn settle(&self, looked_at: &[(Uuid, String)], held: &HashMap<String, Uuid>) {
+        let open = self.open.lock();
+        for (id, client) in looked_at {
+            if held.get(client).is_some_and(|holder| holder != id)
+                && let Some(stream) = open.get(id)
+            {
                 stream.replaced.cancel();
             }
         }
@@ -76,13 +83,44 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
 }
 
 async fn look(hub: &Hub) -> Result<(), sqlx::Error> {
-    let ids = hub.streams.client_ids();
-    if ids.is_empty() {
+    let looked_at = hub.streams.snapshot();
+    if looked_at.is_empty() {
         return Ok(());
     }
+    let ids: Vec<String> = looked_at.iter().map(|(_, client)| client.clone()).collect();
     let mut conn = hub.db.acquire().await?;
     let held = push_log::subscriber_streams(&mut conn, &ids).await?;
     drop(conn);
-    hub.streams.settle(&held.into_iter().collect());
+    hub.streams.settle(&looked_at, &held.into_iter().collect());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::RequestId;
+
+    use super::*;
+
+    #[test]
+    fn a_look_ends_what_it_saw_replaced_and_never_a_stream_that_registered_meanwhile() {
+        let streams = Streams::default();
+        let open = |client: &str| {
+            let (id, replaced) = (RequestId::new().uuid(), CancellationToken::new());
+            streams.insert(id, client.to_owned(), replaced.clone());
+            (id, replaced)
+        };
+        let (old, old_replaced) = open("eu");
+        let (_, other_replaced) = open("us");
+        let (_, rowless_replaced) = open("forgotten");
+        let looked_at = streams.snapshot();
+        let elsewhere = RequestId::new().uuid();
+        // The row was read while `old` held it; then `new` registered here and took it over.
+        let held = HashMap::from([("eu".to_owned(), old), ("us".to_owned(), elsewhere)]);
+        let (new, new_replaced) = open("eu");
+        streams.settle(&looked_at, &held);
+        assert!(other_replaced.is_cancelled());
+        assert!(!old_replaced.is_cancelled() && !new_replaced.is_cancelled() && !rowless_replaced.is_cancelled());
+        streams.settle(&streams.snapshot(), &HashMap::from([("eu".to_owned(), new)]));
+        assert!(old_replaced.is_cancelled() && !new_replaced.is_cancelled());
+    }
 }
