@@ -75,6 +75,9 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
     let (soft, hard) = (hub.lifecycle.soft(), hub.lifecycle.hard());
     let (ended, dropped) = (replaced.clone(), gone.clone());
     hub.clone().lifecycle.spawn_detached_ok("push stream", async move {
+        // First, whatever happens: the channel is empty, so this never waits. A stream that was opened in the moment of
+        // the soft stop must say hello, and tell its gap, before the farewell names a cursor behind it.
+        let _ = feeder.greet(gap, bounds).await;
         tokio::select! {
             biased;
             () = ended.cancelled() => tracing::info!(gateway_client_id = feeder.client, "push stream replaced"),
@@ -87,7 +90,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
                 }
             }
             // Ends only with its reader.
-            () = feeder.feed(gap, bounds) => {}
+            () = feeder.feed() => {}
         }
         hub.streams.remove(stream_id);
         hub.metrics.subscriber(-1);
@@ -113,18 +116,22 @@ struct Feeder {
 }
 
 impl Feeder {
-    async fn feed(&mut self, gap: Option<Reason>, bounds: Bounds) {
+    /// Where the stream starts, and what was lost by it.
+    async fn greet(&mut self, gap: Option<Reason>, bounds: Bounds) -> Result<(), Gone> {
+        self.send(Kind::Hello(Hello {
+            resumed_from: self.position.to_string(),
+            oldest: bounds.head.at(bounds.oldest).to_string(),
+            head: bounds.head.to_string(),
+        }))
+        .await?;
+        match gap {
+            Some(reason) => self.gap(reason, self.position.at(bounds.oldest)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn feed(&mut self) {
         let _: Result<(), Gone> = async {
-            let cursor = self.position.to_string();
-            self.send(Kind::Hello(Hello {
-                resumed_from: cursor,
-                oldest: bounds.head.at(bounds.oldest).to_string(),
-                head: bounds.head.to_string(),
-            }))
-            .await?;
-            if let Some(reason) = gap {
-                self.gap(reason, self.position.at(bounds.oldest)).await?;
-            }
             loop {
                 self.head.mark_unchanged();
                 match self.hub.log.after(self.position, CHANNEL) {
@@ -215,7 +222,8 @@ impl Feeder {
             push_log::bounds(&mut conn, self.hub.config.freshness_window).await
         };
         match read.await {
-            Ok(Some(bounds)) if bounds.head.epoch != self.position.epoch => {
+            // Only forward: a restored database shows its old epoch until a follower has opened the next one.
+            Ok(Some(bounds)) if bounds.head.epoch > self.position.epoch => {
                 tracing::warn!(
                     gateway_client_id = self.client,
                     epoch = bounds.head.epoch,
@@ -223,7 +231,9 @@ impl Feeder {
                 );
                 self.gap(Reason::Epoch, bounds.head.at(bounds.oldest_readable)).await
             }
-            Ok(Some(bounds)) if self.position.seq + 1 < bounds.oldest_readable => {
+            Ok(Some(bounds))
+                if bounds.head.epoch == self.position.epoch && self.position.seq + 1 < bounds.oldest_readable =>
+            {
                 let lost = bounds.oldest_readable - self.position.seq - 1;
                 self.hub.metrics.dropped(&self.client, lost);
                 tracing::warn!(gateway_client_id = self.client, lost, "a push stream was too slow and lost events");
