@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use shared::db::push_log::MAX_WINDOW;
 use shared::engine_client::Timeouts;
 use shared::secret::Secret;
 use shared::service::config::{Group, ListenAddr, Reader, parse};
@@ -141,7 +142,7 @@ impl Group for HttpConfig {
 impl Group for PushSettings {
     fn read(r: &mut Reader) -> Self {
         r.section("Push");
-        Self {
+        let settings = Self {
             listen_addr: r.optional(
                 "BACKEND_GRPC_PUSH_LISTEN_ADDR",
                 ":8081",
@@ -157,10 +158,15 @@ impl Group for PushSettings {
             freshness_window: r.optional(
                 "BACKEND_FRESHNESS_WINDOW",
                 "5m",
-                "How long an event is kept for gateways to resume to.",
+                "How long an event is kept for gateways to resume to; at most 6h.",
                 parse::positive_duration,
             ),
+        };
+        if settings.freshness_window > MAX_WINDOW {
+            // The log is a ring of slots by the hour: beyond this none would ever be free to be emptied.
+            r.fault("BACKEND_FRESHNESS_WINDOW", format!("must be at most {} hours", MAX_WINDOW.as_secs() / 3600));
         }
+        settings
     }
 }
 
@@ -193,13 +199,13 @@ impl Group for LobbyConfig {
             min_turn_interval: r.optional(
                 "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
                 "60s",
-                "Shortest time between two turns that a schedule may ask for.",
+                "Shortest distance between two turns of a game that is accepted.",
                 parse::positive_duration,
             ),
             turn_spread: r.optional(
                 "BACKEND_RUNTIME_TURN_SPREAD",
                 "0s",
-                "Games with the same schedule are spread over this time, each with a stable offset.",
+                "Games of the same schedule are spread over this time, each with a stable offset.",
                 parse::duration,
             ),
         }

@@ -21,6 +21,11 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a lock that was asked for without waiting is held by somebody else.
+pub fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "55P03")
+}
+
 /// A statement touched another number of rows than it must.
 #[derive(Debug, thiserror::Error)]
 #[error("{what}: {touched} rows touched, {expected} expected")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::db::push_log;
+use shared::error::{is_locked, is_unavailable};
 use tokio::time::Instant;
 
 use super::Hub;
@@ -25,8 +26,14 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
             if slow {
                 slow_due = Instant::now() + SLOW_INTERVAL;
             }
-            if let Err(error) = pass(&hub, slow).await {
-                tracing::debug!(%error, "expired push events were not removed this time");
+            match pass(&hub, slow).await {
+                Ok(()) => {}
+                // The follower has said so already.
+                Err(error) if is_unavailable(&error) => {
+                    tracing::debug!(%error, "the push log was not cleaned this time")
+                }
+                // A missing right, say: nobody else would tell why the log grows.
+                Err(error) => tracing::warn!(%error, "the push log could not be cleaned"),
             }
         }
     };
@@ -58,8 +65,8 @@ async fn pass(hub: &Hub, slow: bool) -> Result<(), sqlx::Error> {
                 tracing::info!(slot, "emptied a slot of the push log");
             }
             Ok(false) => {}
-            // Somebody reads or writes it just now.
-            Err(error) => tracing::debug!(%error, slot, "slot not emptied this time"),
+            Err(error) if is_locked(&error) => tracing::debug!(slot, "slot not emptied this time: it is in use"),
+            Err(error) => return Err(error),
         }
     }
     Ok(())
