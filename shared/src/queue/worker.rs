@@ -163,7 +163,7 @@ struct Keeper {
 impl Keeper {
     async fn run(self, mut reconnect: Reconnect, stop: CancellationToken) {
         let mut conn = None;
-        let mut before: Option<WorkerId> = None;
+        let mut before = false;
         let mut failing = false;
         while !stop.is_cancelled() {
             let registered = tokio::select! {
@@ -175,7 +175,7 @@ impl Keeper {
                     reconnect.reset();
                     failing = false;
                     tracing::info!(worker_id = %lease.id, process = self.process, "registered as a worker");
-                    before = Some(lease.id);
+                    before = true;
                     let _ = self.publish.send(Some(Arc::clone(&lease)));
                     let stopped = self.keep(&lease, &mut conn, &mut reconnect, &stop).await;
                     lease.lost.cancel();
@@ -216,7 +216,9 @@ impl Keeper {
             }
             // The lease counts from before the statement was sent, so it never seems longer to us than to the database.
             let sent = Instant::now();
-            match timeout_at(lease.valid_until(), self.beat(conn, lease.id)).await {
+            // One that hangs is given up early enough for another on a new connection.
+            let patience = (self.timing.lease - self.timing.margin) / 2;
+            match timeout_at(lease.valid_until().min(sent + patience), self.beat(conn, lease.id)).await {
                 Ok(Ok(true)) => {
                     reconnect.reset();
                     lease.extend(sent + self.timing.lease - self.timing.margin);
@@ -230,41 +232,38 @@ impl Keeper {
                     next = Instant::now() + reconnect.pause();
                 }
                 Err(_) => {
+                    tracing::warn!("renewing the lease takes too long");
                     *conn = None;
-                    return false;
+                    next = Instant::now();
                 }
             }
         }
     }
 
-    async fn register(
-        &self,
-        conn: &mut Option<PgConnection>,
-        before: Option<WorkerId>,
-    ) -> Result<Arc<Lease>, sqlx::Error> {
+    async fn register(&self, conn: &mut Option<PgConnection>, before: bool) -> Result<Arc<Lease>, sqlx::Error> {
         let sent = Instant::now();
         let limit = self.timing.lease - self.timing.margin;
         let id = WorkerId::new();
         let lease = self.timing.lease.as_secs_f64();
         let inserted = timeout_at(sent + limit, async {
             let live = self.connected(conn).await?;
-            // Rows that nobody renews are swept along: their absence means the same as their being expired.
+            // Rows that expired long ago are swept along. Not our own former one before its time: what was under way when
+            // the lease was lost has the margin to end in, before others may see us dead.
             sqlx::query!(
-                "WITH swept AS (DELETE FROM workers WHERE worker_id = $5 OR expires_at < clock_timestamp() - interval '1 minute')
+                "WITH swept AS (DELETE FROM workers WHERE expires_at < clock_timestamp() - interval '1 minute')
                  INSERT INTO workers (worker_id, process, instance, expires_at)
                  VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))",
                 id.uuid(),
                 self.process,
                 self.instance,
                 lease,
-                before.map(WorkerId::uuid),
             )
             .execute(live)
             .await
         })
         .await;
         inserted.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?;
-        let judge_from = if before.is_some() { sent + self.timing.lease } else { sent };
+        let judge_from = if before { sent + self.timing.lease } else { sent };
         let lease = Lease::new(id, sent, judge_from);
         lease.extend(sent + limit);
         Ok(Arc::new(lease))
