@@ -124,9 +124,11 @@ pub(super) fn bounded<T>(
 
 /// Whether the same statement may well succeed later.
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
-    // Serialization failures and deadlocks are class 40.
+    // Serialization failures and deadlocks are class 40; a server that became a standby is 25006, and one that ended a
+    // session idle in a transaction 25P03. Not the rest of class 25: a statement after a failed one fails for ever.
+    let passing = |code: &str| code.starts_with("40") || code == "25006" || code == "25P03";
     crate::error::is_unavailable(error)
-        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|c| c.starts_with("40") || c.starts_with("25")))
+        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| passing(&code)))
 }
 
 #[cfg(test)]
