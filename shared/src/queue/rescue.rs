@@ -25,14 +25,16 @@ impl<Q: Queue> Engine<Q> {
         let mut sample_at = Instant::now();
         loop {
             let pause = jittered(&self.deps.random, self.deps.worker.timing().rescue);
-            if let Some(lease) = self.deps.worker.lease().filter(|_| self.deps.gate.is_open()) {
-                if let Err(error) = self.look_after(&lease).await {
-                    tracing::debug!(%error, queue = self.name(), "could not look for lost rows");
-                } else if Instant::now() >= sample_at {
-                    sample_at = Instant::now() + jittered(&self.deps.random, SAMPLE);
-                    if let Err(error) = self.sample().await {
-                        tracing::debug!(%error, queue = self.name(), "could not sample the queue");
-                    }
+            if let Some(lease) = self.deps.worker.lease().filter(|_| self.deps.gate.is_open())
+                && let Err(error) = self.look_after(&lease).await
+            {
+                tracing::debug!(%error, queue = self.name(), "could not look for lost rows");
+            }
+            // Behind a closed gate too, say while the relay is down: that is when the backlog grows.
+            if Instant::now() >= sample_at {
+                sample_at = Instant::now() + jittered(&self.deps.random, SAMPLE);
+                if let Err(error) = self.sample().await {
+                    tracing::debug!(%error, queue = self.name(), "could not sample the queue");
                 }
             }
             tokio::select! { () = sleep(pause) => {}, () = soft.cancelled() => return }
