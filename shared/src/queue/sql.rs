@@ -69,6 +69,8 @@ impl Statements {
         let QueueSpec { name, table, key, active, dead, .. } = *spec;
         let due = "q.status IN ('pending', 'retrying') AND NOT q.suspect";
         let suspect = "q.status IN ('pending', 'retrying') AND q.suspect";
+        let first = format!("ORDER BY q.next_attempt_at, q.{key} LIMIT 1");
+        let since = format!("AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) {first}");
         let priorities = 0..spec.priorities.max(1);
         let union = |each: &dyn Fn(i16) -> String| {
             priorities.clone().map(each).map(|s| format!("({s})")).collect::<Vec<_>>().join(" UNION ALL ")
@@ -81,15 +83,8 @@ impl Statements {
             // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
             // before then was either claimed or is held back, and must not turn the wait into a spin.
             next_due: format!(
-                "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL ({})) AS n (at)",
-                union(&|p| format!(
-                    "SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p}
-                     AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
-                )),
-                format!(
-                    "SELECT next_attempt_at FROM {table} q WHERE {suspect}
-                     AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
-                ),
+                "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {since})) AS n (at)",
+                union(&|p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {since}")),
             )
             .into(),
             hold: format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE").into(),
@@ -140,20 +135,16 @@ impl Statements {
             oldest: format!(
                 "SELECT greatest(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS seconds,
                         (SELECT paused FROM queues WHERE name = '{name}') AS paused
-                 FROM ({} UNION ALL ({})) AS n (at)",
-                union(&|p| format!(
-                    "SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p}
-                     ORDER BY q.next_attempt_at, q.{key} LIMIT 1"
-                )),
-                format!("SELECT next_attempt_at FROM {table} q WHERE {suspect} ORDER BY q.next_attempt_at, q.{key} LIMIT 1"),
+                 FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {first})) AS n (at)",
+                union(&|p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {first}")),
             )
             .into(),
             remove: format!(
-                "DELETE FROM {table} d USING (
+                "WITH c AS MATERIALIZED (
                    SELECT q.{key} AS id FROM {table} q
                     WHERE q.finished_at < statement_timestamp() - make_interval(secs => $1){removable}
-                    ORDER BY q.finished_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED) AS c
-                 WHERE d.{key} = c.id",
+                    ORDER BY q.finished_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
+                 DELETE FROM {table} d USING c WHERE d.{key} = c.id",
                 removable = predicate(spec.removable),
             )
             .into(),
@@ -337,7 +328,7 @@ fn finish(spec: &QueueSpec) -> String {
            token = d.token + 1,
            attempt_no = d.attempt_no - (a.kind = {release})::int,
            failures = CASE WHEN a.kind = {again} THEN 0 ELSE d.failures + a.failed END,
-           -- Whoever lived through an attempt is no suspect; whoever ended one well starts with a clean slate.
+           -- Whoever lived through an attempt by itself is no suspect; whoever ended one well starts with a clean slate.
            suspect = a.suspect OR d.suspect AND a.kind IN ({release}, {interrupt}),
            crashes = CASE WHEN a.kind IN ({done}, {again}) THEN 0 ELSE d.crashes END,
            worker_id = NULL, deadline_at = NULL,
