@@ -27,6 +27,9 @@ const BATCH: usize = 512;
 /// The first finish is written at once; those that follow within this time are gathered.
 const WINDOW: Duration = Duration::from_millis(5);
 
+/// Seconds until due below which a row that is due again may stand below the watermark; just above its margin.
+const LONG_DUE: f64 = -0.2;
+
 /// What is left after the hard stop for handing rows back.
 const LAST_WORDS: Duration = Duration::from_millis(800);
 
@@ -213,11 +216,14 @@ impl<Q: Queue> Engine<Q> {
                 Kind::Done | Kind::Again | Kind::Release => {}
             }
         }
+        let due_in = |r: &Row| matched.get(&r.id).copied().flatten();
+        if batch.rows.iter().any(|r| due_in(r).is_some_and(|seconds| seconds < LONG_DUE)) {
+            // A row that kept its due time, or asked for one in the past, may stand below the watermark.
+            self.flags.demand_sweep();
+        }
         let given_back =
             batch.rows.iter().any(|r| matches!(r.kind, Kind::Release | Kind::Interrupt) && matched.contains_key(&r.id));
         if given_back {
-            // They keep their due time, which is below the watermark.
-            self.flags.demand_sweep();
             self.deps.waker.wake(self.spec().topic);
             self.flags.poke.notify_one();
         }
@@ -273,9 +279,10 @@ impl<N> Prepared<N> {
         };
         let (outcome, note) = match result {
             Reported::Decided { outcome, note } => (outcome, note),
-            Reported::Suspected(error) => {
-                row.suspect = true;
-                (Outcome::Retry { error, after: None, counts: false }, None)
+            Reported::BroughtDown { error, alone } => {
+                // A row that does it alone would take a batch with it next time.
+                row.suspect = engine.settings.batch > 1;
+                (Outcome::Retry { error, after: None, counts: alone }, None)
             }
             Reported::Interrupted(why) => {
                 row.kind = Kind::Interrupt;
@@ -288,6 +295,7 @@ impl<N> Prepared<N> {
             }
         };
         let settled = row.apply(outcome, claim.failures, &engine.settings, engine.spec().dead, &engine.deps.random);
+        row.suspect &= row.kind == Kind::Retry;
         let done = Finished { claim, settled, note };
         if row.kind == Kind::Release {
             self.released.push(done)

@@ -243,6 +243,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         };
         let engine = Arc::clone(&self.engine);
         let mut conn = engine.deps.db.acquire().await?;
+        let asked_at = Instant::now();
         let claiming = timeout(STATEMENT_LIMIT, engine.sql.claim_suspect(&mut conn, lease.id.uuid(), self.deadline()));
         let claimed = match claiming.await {
             Ok(claimed) => claimed?,
@@ -254,7 +255,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         };
         engine.flags.hold([(row.claim.id, row.claim.token)]);
         self.alone_since = Some(Instant::now());
-        self.begin(lease, conn, vec![row], Some(solo)).await?;
+        self.begin(lease, conn, vec![row], asked_at, Some(solo)).await?;
         Ok(Some(Wait::slot()))
     }
 
@@ -293,7 +294,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         engine.flags.hold(rows.iter().map(|row| (row.claim.id, row.claim.token)));
         self.doubtful = doubtful;
         let none = rows.is_empty();
-        let conn = if none { Some(conn) } else { self.begin(lease, conn, rows, None).await? };
+        let conn = if none { Some(conn) } else { self.begin(lease, conn, rows, looked_at, None).await? };
         if full || doubtful {
             return Ok(None);
         }
@@ -322,9 +323,10 @@ impl<Q: Queue> ClaimLoop<Q> {
         lease: &Arc<Lease>,
         mut conn: PoolConnection<Postgres>,
         rows: Vec<Claimed>,
+        claimed_at: Instant,
         solo: Option<OwnedMutexGuard<()>>,
     ) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
-        let (engine, claimed_at) = (Arc::clone(&self.engine), Instant::now());
+        let engine = Arc::clone(&self.engine);
         for row in &rows {
             metrics::engine().picked_up(engine.name(), row.lag);
         }

@@ -19,6 +19,7 @@ use crate::service::lifecycle::panic_message;
 /// What a row's attempt came to, on its way to the finisher.
 pub(super) struct Report<N> {
     pub(super) claim: Claim,
+    /// When the claim was sent.
     pub(super) claimed_at: Instant,
     pub(super) result: Reported<N>,
 }
@@ -26,8 +27,9 @@ pub(super) struct Report<N> {
 pub(super) enum Reported<N> {
     /// Decided: by the queue (with a note), or by the engine.
     Decided { outcome: Outcome, note: Option<N> },
-    /// One row of a batch brought the whole call down; which one will show when each is worked alone.
-    Suspected(String),
+    /// The call panicked or found no end. Of several rows it is not known which did it: that shows when each is worked
+    /// alone, and only then it counts.
+    BroughtDown { error: String, alone: bool },
     /// The call was dropped in mid-work; nobody knows how far it got.
     Interrupted(&'static str),
 }
@@ -124,7 +126,7 @@ impl<Q: Queue> Engine<Q> {
         let claims: Vec<Claim> = rows.iter().map(|(claim, _)| claim.clone()).collect();
         let results = if lease.is_valid() {
             let span = trace::span(self.name(), &claims);
-            self.attempt(&lease, &claims, rows).instrument(span).await
+            self.attempt(&lease, claimed_at, &claims, rows).instrument(span).await
         } else {
             claims.iter().map(|_| decided(Outcome::Release)).collect()
         };
@@ -134,6 +136,7 @@ impl<Q: Queue> Engine<Q> {
     async fn attempt(
         &self,
         lease: &Arc<Lease>,
+        claimed_at: Instant,
         claims: &[Claim],
         rows: Vec<(Claim, Q::Work)>,
     ) -> Vec<Reported<Q::Note>> {
@@ -148,12 +151,15 @@ impl<Q: Queue> Engine<Q> {
         };
         let hard = self.deps.lifecycle.hard();
         let limit = self.settings.attempt_limit;
+        // However long claiming and loading took: over before the row's deadline lets others have it.
+        let latest = claimed_at + limit + self.deps.worker.timing().hang_slack / 2;
+        let until = latest.min(Instant::now() + limit);
         let call = AssertUnwindSafe(async { self.queue.work(&cx, rows).await }).catch_unwind();
         let interrupted = |why| claims.iter().map(|_| Reported::Interrupted(why)).collect();
         let ended = tokio::select! {
             biased;
             // What is done is done, even if the lease was lost in the same instant: the token guards the finish.
-            ended = tokio::time::timeout(limit, call) => ended,
+            ended = tokio::time::timeout_at(until, call) => ended,
             () = lease.lost.cancelled() => return interrupted("the worker lost touch with the database"),
             () = hard.cancelled() => return interrupted("the worker had to stop"),
         };
@@ -173,11 +179,8 @@ impl<Q: Queue> Engine<Q> {
     }
 
     fn brought_down(&self, claims: &[Claim], error: &str) -> Vec<Reported<Q::Note>> {
-        let each = |_: &Claim| match claims {
-            [_] => decided(Outcome::Retry { error: error.to_owned(), after: None, counts: true }),
-            _ => Reported::Suspected(error.to_owned()),
-        };
-        claims.iter().map(each).collect()
+        let alone = claims.len() == 1;
+        claims.iter().map(|_| Reported::BroughtDown { error: error.to_owned(), alone }).collect()
     }
 }
 
