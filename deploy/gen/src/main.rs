@@ -10,7 +10,7 @@ use shared::service::run::settings;
 
 fn main() -> anyhow::Result<()> {
     let root: PathBuf = std::env::args_os().nth(1).context("usage: galaxy-gen ROOT")?.into();
-    write(&root.join("api-server/openapi.json"), &pretty(&*api_server::http::openapi()?)?)?;
+    write(&root.join("api-server/openapi.json"), &api_server::http::openapi_text()?)?;
     write(&root.join("deploy/engine/openapi.json"), &galaxy_engine::http::document()?)?;
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
     Ok(())
@@ -26,10 +26,6 @@ const PROCESSES: &[(&str, fn(&mut Reader))] = &[
         let _: PostgresConfig = r.group();
     }),
 ];
-
-fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
-}
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
