@@ -1,0 +1,10 @@
+//! The queue engine against the real Postgres (docs/queue.md): what must hold under races, deaths and outages.
+
+mod faults;
+mod kit;
+mod liveness;
+mod order;
+mod plan;
+mod poison;
+mod racing;
+mod wake;
