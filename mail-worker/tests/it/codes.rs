@@ -80,3 +80,35 @@ async fn challenges_that_ended_long_ago_are_removed() {
     worker.stop().await;
     stage.end().await;
 }
+
+#[tokio::test]
+async fn an_address_is_forgotten_with_its_ended_challenges_but_not_its_tries_of_today() {
+    let stage = Stage::new().await;
+    for (address, day) in
+        [("ann@example.org", "yesterday"), ("bob@example.org", "today"), ("eve@example.org", "yesterday")]
+    {
+        sqlx::query("INSERT INTO auth_addresses (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date - $2, 3)")
+            .bind(address)
+            .bind(i32::from(day == "yesterday"))
+            .execute(&stage.pool())
+            .await
+            .unwrap();
+        // Eve's is still open.
+        sqlx::query(
+            "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, expires_at)
+             VALUES (gen_random_uuid(), $1, '', '', now() + CASE WHEN $1 LIKE 'eve%' THEN 1 ELSE -1 END * interval '1 hour')",
+        )
+        .bind(address)
+        .execute(&stage.pool())
+        .await
+        .unwrap();
+    }
+    let mut conn = stage.pool().acquire().await.unwrap();
+    let age = std::time::Duration::from_secs(60);
+    assert_eq!(shared::db::challenges::remove_ended(&mut conn, age, 10).await.unwrap(), 2);
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT address FROM auth_addresses ORDER BY address").fetch_all(&mut *conn).await.unwrap();
+    assert_eq!(kept, ["bob@example.org", "eve@example.org"]);
+    drop(conn);
+    stage.end().await;
+}
