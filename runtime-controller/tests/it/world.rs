@@ -179,7 +179,7 @@ impl World {
             if seen == status {
                 return Ok(());
             }
-            let job = self.text("SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1", game_id).await;
+            let job = self.text("SELECT (SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)", game_id).await;
             Err(format!("{seen}; job: {job}"))
         })
         .await;
