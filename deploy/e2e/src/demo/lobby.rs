@@ -246,8 +246,8 @@ impl Stage {
         Ok(at)
     }
 
-    /// Starts it, and watches the container come.
-    pub(super) async fn start(&mut self, table: &Table) -> Result<()> {
+    /// Starts it, watches the container come, and waits until the game runs: the next start finds the system idle.
+    pub(super) async fn start(&mut self, cast: &Cast, table: &Table) -> Result<()> {
         let manager = table.owner.map_or(As::Admin, As::User);
         let by = if table.owner.is_some() { "Dmitri" } else { "The administrator" };
         let started = self.advance(manager, table, "start", "starting").await?;
@@ -265,7 +265,7 @@ impl Stage {
                     table.name,
                     millis(took)
                 ));
-                return Ok(());
+                break;
             }
             let game = &table.name;
             ensure!(
@@ -275,6 +275,9 @@ impl Stage {
             );
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
+        let first = table.seats.first().context("a seat")?;
+        self.told(cast.get(first.player)?, "game.started", Some(table.game_id)).await?;
+        Ok(())
     }
 }
 

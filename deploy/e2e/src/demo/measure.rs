@@ -24,11 +24,13 @@ pub(super) fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Duration {
     (to - from).to_std().unwrap_or_default()
 }
 
-/// The median of the samples; `None` without any.
+/// The median of the samples, between the two middle ones of an even number; `None` without any.
 fn median(samples: &[Duration]) -> Option<Duration> {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
+    let upper = *sorted.get(sorted.len() / 2)?;
+    let lower = *sorted.get((sorted.len() - 1) / 2)?;
+    Some((lower + upper) / 2)
 }
 
 impl Latencies {
@@ -66,9 +68,10 @@ mod tests {
     #[test]
     fn medians_are_those_of_the_sorted_samples() {
         let ms = |n| Duration::from_millis(n);
-        let latencies = Latencies { mail: vec![ms(9), ms(1), ms(5)], push: Vec::new(), container: vec![ms(70)] };
+        let latencies =
+            Latencies { mail: vec![ms(9), ms(1), ms(5)], push: Vec::new(), container: vec![ms(70), ms(90)] };
         let medians = latencies.medians().map(|(_, median)| median);
-        assert_eq!(medians, [Some(ms(5)), None, Some(ms(70))]);
+        assert_eq!(medians, [Some(ms(5)), None, Some(ms(80))]);
         let text = latencies.to_string();
         assert!(text.contains("good") && text.contains("TOO SLOW") && text.contains("not measured"), "{text}");
     }

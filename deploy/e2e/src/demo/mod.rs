@@ -56,8 +56,8 @@ pub async fn play(summary: &Summary, options: &Options, story: Story) -> Result<
     stage.story.chapter("Chloe loses her phone");
     stage.lose_a_phone(&mut cast).await?;
     stage.story.chapter("Both games start");
-    stage.start(&public).await?;
-    stage.start(&private).await?;
+    stage.start(&cast, &public).await?;
+    stage.start(&cast, &private).await?;
     stage.story.chapter("The games");
     let finishes = stage.play_all(&cast, &[public, private]).await?;
     stage.story.chapter("Winners");

@@ -239,9 +239,13 @@ impl Stage {
         let Some(outsider) = cast.0.iter().find(|player| !plays(player)) else { return Ok(()) };
         let call = Call::get(format!("/user/games/{}/reports/{turn}", table.game_id));
         let answer = self.rest.call(As::User(outsider.user_id), &call).await?;
-        answer.refused(403, "not_a_member")?;
-        self.story
-            .say(format!("{} would read a report of \"{}\" without playing: not_a_member", outsider.name, table.name));
+        match table.owner {
+            None => answer.refused(403, "not_a_member")?,
+            // That there is a private game at all is nobody else's business.
+            Some(_) => answer.refused(404, "game_not_found")?,
+        }
+        let (who, game, code) = (outsider.name, &table.name, answer.code());
+        self.story.say(format!("{who} would read a report of \"{game}\" without playing: {code}"));
         Ok(())
     }
 

@@ -53,13 +53,24 @@ pub struct StackConfig {
     pub settings: Vec<(String, String)>,
 }
 
-/// A running stack. Ended by [`Stack::stop`]; dropped, its processes are killed.
+/// A running stack. Ended by [`Stack::stop`]; dropped, its processes are killed, and its engines removed.
 pub struct Stack {
     config: StackConfig,
     summary: Summary,
     members: Vec<Member>,
     catcher: Proc,
     postgres: PostgresServer,
+    /// Dropped after the members: no controller is left that could start another engine.
+    _engines: Engines,
+}
+
+/// Removes the engines of a stack when dropped.
+struct Engines(StackConfig);
+
+impl Drop for Engines {
+    fn drop(&mut self) {
+        clean_engines(&self.0);
+    }
 }
 
 impl Stack {
@@ -127,7 +138,7 @@ impl Stack {
                 members.push(member);
             }
         }
-        let mut stack = Stack { config, summary, members, catcher, postgres };
+        let mut stack = Stack { _engines: Engines(config.clone()), config, summary, members, catcher, postgres };
         for member in &mut stack.members {
             member.launch()?;
         }
