@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use shared::service::config::{PostgresConfig, Reader, reference};
+use shared::service::config::{PostgresConfig, Process, reference};
 use shared::service::run::settings;
 
 fn main() -> anyhow::Result<()> {
@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Every binary with what it asks for.
-const PROCESSES: &[(&str, fn(&mut Reader))] = &[
+const PROCESSES: &[Process] = &[
     ("api-server", settings::<api_server::config::Config>),
     ("mail-worker", settings::<mail_worker::Config>),
     ("notify-worker", settings::<notify_worker::config::NotifyConfig>),
