@@ -16,4 +16,5 @@ mod harness;
 mod idempotency;
 mod lobby;
 mod play;
+mod push_hub;
 mod sign_in;

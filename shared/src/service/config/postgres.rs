@@ -121,10 +121,14 @@ impl PostgresConfig {
     }
 
     fn limited(&self, options: PgConnectOptions) -> PgConnectOptions {
-        quiet(options).options([
-            ("statement_timeout", self.operation_timeout.as_millis()),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis()),
-        ])
+        quiet(options)
+            .options([
+                ("statement_timeout", self.operation_timeout.as_millis()),
+                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis()),
+            ])
+            // Our statements are short; where the planner overrates one (many partitions, say), compiling it takes a
+            // hundred times longer than running it.
+            .options([("jit", "off")])
     }
 }
 

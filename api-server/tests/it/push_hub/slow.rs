@@ -1,0 +1,87 @@
+use std::time::{Duration, Instant};
+
+use shared::proto::push::ClientEvent;
+use shared::proto::push::push_event::Kind;
+use shared::proto::push::resume_gap::Reason;
+use testkit::{TestDb, eventually};
+
+use super::{PATIENCE, PushConfig, Replica, Sub, config, event, metric, parts};
+
+const EVENTS: usize = 300;
+
+fn big(user: &str) -> ClientEvent {
+    ClientEvent { payload: vec![9; 60_000].into(), ..event(user) }
+}
+
+/// Publishes 18 MB: far more than the sockets, the windows and the ring hold together.
+async fn flood(replica: &Replica) {
+    for i in 0..EVENTS / 50 {
+        let batch = (0..50).map(|j| big(&format!("{}", i * 50 + j))).collect();
+        replica.publish(batch).await.unwrap();
+    }
+}
+
+async fn sluggish(replica: &Replica, client: &str) -> Sub {
+    let window = 65_535;
+    let endpoint = replica.endpoint().initial_stream_window_size(window).initial_connection_window_size(window);
+    Sub::open(endpoint.connect().await.unwrap(), client, "").await.unwrap()
+}
+
+#[tokio::test]
+async fn a_slow_stream_holds_nobody_up_and_loses_nothing_that_is_kept() {
+    let db = TestDb::new().await;
+    let replica = Replica::start_with(&db, PushConfig { ring_bytes: 1 << 20, ..config() }).await;
+    let mut slow = sluggish(&replica, "slow").await;
+    let mut quick = replica.subscribe("quick", "").await;
+    let reading = async { quick.users(EVENTS).await };
+    let (_, users) = tokio::join!(flood(&replica), reading);
+    assert_eq!(users.len(), EVENTS);
+    let start = Instant::now();
+    replica.push("after").await;
+    assert_eq!(quick.users(1).await, ["after"]);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    // It was demoted to the table, reads all of it, and is promoted at the head.
+    let expected: Vec<String> = (0..EVENTS).map(|i| i.to_string()).chain(["after".to_owned()]).collect();
+    assert_eq!(slow.users(EVENTS + 1).await, expected);
+    replica.push("live").await;
+    assert_eq!(slow.users(1).await, ["live"]);
+}
+
+#[tokio::test]
+async fn one_that_falls_behind_what_is_kept_is_told_counted_and_goes_on() {
+    let db = TestDb::new().await;
+    let short = PushConfig {
+        ring_bytes: 1 << 20,
+        freshness_window: Duration::from_secs(1),
+        retention_interval: Duration::from_millis(200),
+        ..config()
+    };
+    let replica = Replica::start_with(&db, short).await;
+    let client = "lagging";
+    let mut slow = sluggish(&replica, client).await;
+    let begin = parts(&slow.cursor).1;
+    flood(&replica).await;
+    let head = replica.push("newest of the flood").await;
+    eventually(PATIENCE, "the flood has expired", || async {
+        let ticks: i64 = sqlx::query_scalar("SELECT count(*) FROM push_ticks").fetch_one(&db.pool()).await.unwrap();
+        ticks == 1
+    })
+    .await;
+    let (mut got, mut lost) = (0, 0);
+    while slow.cursor < head {
+        let before = parts(&slow.cursor).1;
+        match slow.next().await {
+            Kind::ClientEvent(_) => got += 1,
+            Kind::ResumeGap(gap) => {
+                assert_eq!(gap.reason(), Reason::Lagged);
+                lost += parts(&slow.cursor).1 - before;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(lost > 0, "more fits into the buffers than was thought");
+    assert_eq!(begin + got + lost, parts(&head).1, "every event is either delivered or told as lost");
+    assert_eq!(metric("grpc_push_dropped_total", "gateway_client_id", client), lost as f64);
+    replica.push("next").await;
+    assert_eq!(slow.users(1).await, ["next"]);
+}
