@@ -59,6 +59,15 @@ impl<Q: Queue> Engine<Q> {
     pub(super) fn name(&self) -> &'static str {
         self.sql.spec.name
     }
+
+    /// A connection to claim with; `None` at the soft stop, which must not wait for a pool that has none to give.
+    pub(super) async fn connection(&self) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
+        let soft = self.deps.lifecycle.soft();
+        tokio::select! {
+            conn = self.deps.db.acquire() => conn.map(Some),
+            () = soft.cancelled() => Ok(None),
+        }
+    }
 }
 
 impl Flags {

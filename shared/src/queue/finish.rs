@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
     backoff::{Reconnect, full_jitter},
-    engine::{Engine, RECONNECT_CAP, STATEMENT_LIMIT, bounded, is_transient},
+    engine::{Engine, STATEMENT_LIMIT, bounded, is_transient},
     metrics,
     sql::Kind,
     work::{Bundle, Report, Reported},
@@ -109,7 +109,9 @@ impl<Q: Queue> Engine<Q> {
     /// forgotten for an outage; the slots stay taken meanwhile, and memory stays bounded.
     async fn persist(&self, batch: &mut Prepared<Q::Note>, record: bool) -> Result<(), String> {
         let hard = self.deps.lifecycle.hard();
-        let mut reconnect = Reconnect::new(self.deps.random.clone(), RECONNECT_CAP);
+        // Several tries fit into the lease's length that others leave us after an outage to hand in what we did.
+        let cap = self.deps.worker.timing().lease / 5;
+        let mut reconnect = Reconnect::new(self.deps.random.clone(), cap);
         let mut failing = false;
         loop {
             let written = tokio::select! {
@@ -233,7 +235,10 @@ impl<Q: Queue> Engine<Q> {
         }
         let (finished, _) = batch.ours(matched);
         if !finished.is_empty() {
-            self.queue.after_commit(finished);
+            // A hint to others must not cost us the loop that writes everybody's finishes.
+            if std::panic::catch_unwind(AssertUnwindSafe(|| self.queue.after_commit(finished))).is_err() {
+                tracing::error!(queue = name, "what follows a commit panicked");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 use super::{
     Cause, Fate, Queue, Rescued,
@@ -42,7 +43,7 @@ impl<Q: Queue> Engine<Q> {
     }
 
     async fn look_after(&self, lease: &Lease) -> Result<(), sqlx::Error> {
-        let judge = lease.may_judge_others();
+        let judge = lease.may_judge_others().then(|| lease.id.uuid());
         let mut conn = self.deps.db.acquire().await?;
         let probing = async {
             let row = self.sql.probe.query().bind(judge).bind(self.sql.arg()).fetch_one(&mut *conn).await?;
@@ -59,7 +60,7 @@ impl<Q: Queue> Engine<Q> {
 
     /// Takes all lost rows, some at a time. Where the queue's own record of it fails the rows are taken one by one, and
     /// in the end without the record: a row must not stay lost for ever because its history cannot be written.
-    async fn rescue(&self, judge: bool) -> Result<(), sqlx::Error> {
+    async fn rescue(&self, judge: Option<Uuid>) -> Result<(), sqlx::Error> {
         let (mut limit, mut record) = (RESCUE_LIMIT, true);
         loop {
             let mut conn = self.deps.db.acquire().await?;
@@ -85,7 +86,7 @@ impl<Q: Queue> Engine<Q> {
     async fn rescue_some(
         &self,
         conn: &mut PgConnection,
-        judge: bool,
+        judge: Option<Uuid>,
         limit: i64,
         record: bool,
     ) -> Result<Vec<Rescued>, sqlx::Error> {
@@ -138,6 +139,7 @@ impl<Q: Queue> Engine<Q> {
             self.flags.demand_sweep();
             self.flags.poke.notify_one();
             self.deps.waker.wake(self.spec().topic);
+            self.queue.after_rescue(rows);
         }
     }
 

@@ -276,7 +276,7 @@ impl<Q: Queue> ClaimLoop<Q> {
 
     async fn claim(&mut self, lease: &Arc<Lease>, limit: usize) -> Result<Option<Wait>, sqlx::Error> {
         let engine = Arc::clone(&self.engine);
-        let mut conn = engine.deps.db.acquire().await?;
+        let Some(mut conn) = engine.connection().await? else { return Ok(Some(Wait::slot())) };
         // A hint from before this look is answered by it.
         engine.flags.take_hint();
         let (sweep, deadline, looked_at) = (engine.flags.take_sweep(), self.deadline(), Instant::now());

@@ -253,6 +253,11 @@ pub trait Queue: Send + Sync + 'static {
         let _ = finished;
     }
 
+    /// After a rescue committed: wake other topics, as after a finish. Must not block.
+    fn after_rescue(&self, rows: &[Rescued]) {
+        let _ = rows;
+    }
+
     /// A sample of the queue's depth was taken; for metrics under names of the queue's own.
     fn sampled(&self, snapshot: &Snapshot) {
         let _ = snapshot;

@@ -98,8 +98,7 @@ impl Statements {
             .into(),
             rescue: format!(
                 "WITH c AS MATERIALIZED (
-                   SELECT q.{key} AS id, NOT EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id
-                                                     AND w.expires_at > clock_timestamp()) AND $1 AS crashed
+                   SELECT q.{key} AS id, NOT {ALIVE} AS crashed
                      FROM {table} q WHERE {lost} ORDER BY q.{key} LIMIT $3 FOR NO KEY UPDATE OF q SKIP LOCKED)
                  UPDATE {table} d SET
                    status = CASE WHEN c.crashed AND d.suspect AND d.crashes + 1 >= {STRIKES} THEN 'quarantined'
@@ -279,14 +278,19 @@ fn claim(spec: &QueueSpec, rows: &str) -> String {
     )
 }
 
-/// A row that its worker will not finish; `judge` says whether dead workers count, or only deadlines.
+/// A row that its worker will not finish. Under a living worker its deadline decides. `judge` is the id of a worker that may
+/// call others dead, which is asked for again here: it may have lost its own lease on the way. Without such a one, after
+/// an outage, the passed deadlines of the others mean nothing either: what they did is still on its way into the table.
 fn lost(spec: &QueueSpec, judge: &str) -> String {
     format!(
-        "q.status = '{}' AND (q.deadline_at <= clock_timestamp() OR {judge} AND NOT EXISTS (
-           SELECT FROM workers w WHERE w.worker_id = q.worker_id AND w.expires_at > clock_timestamp()))",
+        "q.status = '{}' AND CASE WHEN {ALIVE} THEN q.deadline_at <= clock_timestamp()
+         ELSE EXISTS (SELECT FROM workers WHERE worker_id = {judge} AND expires_at > clock_timestamp()) END",
         spec.active
     )
 }
+
+const ALIVE: &str =
+    "EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id AND w.expires_at > clock_timestamp())";
 
 /// The kinds of finish, as the statement knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -133,6 +133,43 @@ async fn what_was_done_is_not_forgotten_for_an_outage_longer_than_the_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_outage_that_cost_all_their_leases_no_worker_calls_another_dead_too_soon() {
+    let db = database().await;
+    let pool = db.pool();
+    let proxy = TcpProxy::start(db.server_addr()).await.unwrap();
+    let start = |name| {
+        let via = Some(db.options().host("127.0.0.1").port(proxy.addr().port()));
+        let settings = Settings { slots: 3, attempt_limit: Duration::from_secs(1), ..settings() };
+        Process::start(&db, Options { name, via, settings, ..Options::default() })
+    };
+    let (a, b) = (start("a"), start("b"));
+    let leases = || async { (a.worker.lease_valid(), b.worker.lease_valid()) };
+    eventually(SOON, "both are up", || async { leases().await == (true, true) }).await;
+    let ids = add_many(&pool, "slow 400", 6).await;
+    a.waker.wake(Topic::Mail);
+    let all = || async {
+        let begun: i64 = sqlx::query_scalar("SELECT count(*) FROM probe_effects").fetch_one(&pool).await.unwrap();
+        begun == 6
+    };
+    eventually(SOON, "both are busy", all).await;
+    proxy.cut().await;
+    eventually(SOON, "both lost their lease", || async { leases().await == (false, false) }).await;
+    eventually(SOON, "every deadline has passed", || async {
+        let query =
+            "SELECT NOT EXISTS (SELECT FROM probe_jobs WHERE status = 'working' AND deadline_at > clock_timestamp())";
+        sqlx::query_scalar::<_, bool>(query).fetch_one(&pool).await.unwrap()
+    })
+    .await;
+    proxy.restore().await.unwrap();
+    for id in ids {
+        let row = becomes(&pool, id, "done").await;
+        assert_eq!((row.attempt_no, row.failures, effects(&pool, id).await), (1, 0, 1), "{row:?}");
+    }
+    a.stop().await;
+    b.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_answer_was_lost_is_given_back() {
     let db = database().await;
     let pool = db.pool();
