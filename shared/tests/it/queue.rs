@@ -1,5 +1,8 @@
 //! The queue engine against the real Postgres (docs/queue.md): what must hold under races, deaths and outages.
 
+mod bare;
+mod counts;
+mod exclusion;
 mod faults;
 mod kit;
 mod liveness;
@@ -7,4 +10,6 @@ mod order;
 mod plan;
 mod poison;
 mod racing;
+mod rate;
+mod reads;
 mod wake;

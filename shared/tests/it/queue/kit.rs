@@ -123,6 +123,7 @@ impl Process {
     }
 
     pub fn on(direct: PgConnectOptions, options: Options) -> Self {
+        super::counts::registry();
         let random = Random::system();
         let lifecycle = Lifecycle::new(Duration::from_secs(10));
         let via = options.via.unwrap_or_else(|| direct.clone());
@@ -165,8 +166,8 @@ impl Process {
     }
 }
 
-/// What to do is the payload: `ok`, `slow <ms>`, `panic`, `abort`, `retry`, `later`, `dead`, `unreadable`, `hang`,
-/// `again`, `refused` (its record fails), `release`.
+/// What to do is the payload: `ok`, `slow <ms>`, `beat <ms>`, `panic`, `abort`, `retry`, `later`, `dead`, `unreadable`,
+/// `hang`, `again`, `refused` (its record fails), `release`.
 pub struct Probe {
     name: &'static str,
     spec: &'static QueueSpec,
@@ -218,6 +219,15 @@ impl Queue for Probe {
                 "ok" | "refused" => Outcome::Done("done"),
                 "slow" => {
                     tokio::time::sleep(Duration::from_millis(number)).await;
+                    Outcome::Done("done")
+                }
+                // Effects all the while.
+                "beat" => {
+                    let end = tokio::time::Instant::now() + Duration::from_millis(number);
+                    while tokio::time::Instant::now() < end {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        self.effect(&claim).await;
+                    }
                     Outcome::Done("done")
                 }
                 "panic" => panic!("this payload panics"),

@@ -112,7 +112,7 @@ async fn an_attempt_past_its_deadline_is_taken_from_a_living_worker_and_counts()
 }
 
 /// A row in the hands of a worker that does not let go of it.
-async fn add_hung(pool: &sqlx::PgPool, worker: Uuid, failures: i32) -> Uuid {
+pub async fn add_hung(pool: &sqlx::PgPool, worker: Uuid, failures: i32) -> Uuid {
     let id = shared::ids::JobId::new().uuid();
     sqlx::query(
         "INSERT INTO probe_jobs (job_id, payload, status, token, attempt_no, failures, worker_id, deadline_at)

@@ -1,0 +1,97 @@
+//! A queue whose rows need no work: what is left is the engine itself. For looks at its speed and at what it reads.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use shared::{
+    db::Db,
+    queue::{
+        Claim, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Verdict, Waker, WorkContext, Worker, WorkerDeps,
+        wake::{self, WakeTiming},
+    },
+    random::Random,
+    service::{health::SchemaGate, lifecycle::Lifecycle},
+};
+use sqlx::{PgConnection, postgres::PgPoolOptions};
+use testkit::{TestDb, eventually};
+
+use super::kit::{SOON, SPEC, timing};
+
+struct Bare(&'static QueueSpec);
+
+#[async_trait]
+impl Queue for Bare {
+    type Work = ();
+    type Note = ();
+
+    fn spec(&self) -> &'static QueueSpec {
+        self.0
+    }
+
+    async fn load(&self, _: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<(), String>>, sqlx::Error> {
+        Ok(claims.iter().map(|_| Ok(())).collect())
+    }
+
+    async fn work(&self, _: &WorkContext, batch: Vec<(Claim, ())>) -> Vec<Verdict<()>> {
+        batch.iter().map(|_| Verdict { outcome: Outcome::Done("done"), note: () }).collect()
+    }
+
+    async fn record(&self, _: &mut PgConnection, _: &[Finished<()>]) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    async fn rescued(&self, _: &mut PgConnection, _: &[Rescued]) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+}
+
+const APPLICATION: &str = "bare queue";
+
+/// A worker of the tests' table that does nothing but queueing.
+pub struct BareProcess {
+    pub waker: Waker,
+    lifecycle: Lifecycle,
+    pool: Db,
+}
+
+impl BareProcess {
+    pub fn start(db: &TestDb, settings: Settings) -> Self {
+        super::counts::registry();
+        let (random, lifecycle) = (Random::system(), Lifecycle::new(Duration::from_secs(10)));
+        let options = db.options().application_name(APPLICATION);
+        let (waker, listener) =
+            wake::start_with(options.clone(), db.options(), &lifecycle, &random, WakeTiming::default());
+        let pool = Db::new(PgPoolOptions::new().max_connections(6).connect_lazy_with(options));
+        let worker = Worker::start_with(&pool, "bare", "bare", &lifecycle, &random, timing());
+        let deps = WorkerDeps {
+            db: pool.clone(),
+            worker,
+            waker: waker.clone(),
+            listener,
+            lifecycle: lifecycle.clone(),
+            random,
+            gate: SchemaGate::always_open(),
+        };
+        shared::queue::run(Arc::new(Bare(&SPEC)), settings, &deps);
+        Self { waker, lifecycle, pool }
+    }
+
+    /// Stops, and waits until the server has seen the last of its connections: their statistics are in by then.
+    pub async fn stop(self, db: &TestDb) {
+        self.lifecycle.stop();
+        self.lifecycle.run_to_end().await;
+        self.pool.close().await;
+        let pool = db.pool();
+        eventually(SOON, "its connections are gone", || async {
+            let left: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()",
+            )
+            .bind(APPLICATION)
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+            left == 0
+        })
+        .await;
+    }
+}
