@@ -20,6 +20,10 @@ impl Jobs {
         let mut tx = self.engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::job_step(&mut tx, claim.id, step, &self.engines.daemon_id).await?;
+        if step == JobStep::Create {
+            // From here on something of the game may exist at the daemon: the log says so before it does.
+            runtime::record_operation(&mut tx, game_id, Some(claim.id), step.as_str(), "begun", None).await?;
+        }
         let status = game_runtime::game_status(&mut tx, game_id).await?;
         tx.commit().await?;
         tracing::info!(%game_id, job_id = %claim.id, %step, "step");

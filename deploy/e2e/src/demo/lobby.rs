@@ -1,7 +1,7 @@
 //! Gathering: a public game with applications, a private one with invites, and their start.
 
 use anyhow::{Context, Result, ensure};
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -106,7 +106,7 @@ impl Stage {
         application: Uuid,
         verb: &str,
         status: &str,
-    ) -> Result<Option<chrono::DateTime<Utc>>> {
+    ) -> Result<Option<DateTime<Utc>>> {
         let path = format!("{}/applications", table.manage());
         let answer = self.rest.call(As::Admin, &Call::post(format!("{path}/{application}/{verb}"))).await?;
         if !(answer.repeated && answer.code() == "application_decided") {
@@ -232,9 +232,8 @@ impl Stage {
     }
 
     /// A transition, repeated harmlessly: what a lost answer had already done is found out by looking.
-    async fn advance(&self, manager: As, table: &Table, verb: &str, status: &str) -> Result<chrono::DateTime<Utc>> {
+    async fn advance(&self, manager: As, table: &Table, verb: &str, status: &str) -> Result<()> {
         let answer = self.rest.call(manager, &Call::post(format!("{}/{verb}", table.manage()))).await?;
-        let at = answer.at;
         let game = if answer.repeated && answer.code() == "game_state_conflict" {
             self.rest.call(manager, &Call::get(table.manage())).await?.expect(200)?
         } else {
@@ -243,46 +242,34 @@ impl Stage {
         let place = |status: &str| WAY.iter().position(|known| *known == status);
         let reached = place(text(&game, "status")?) >= place(status);
         ensure!(reached, "expected {} to be {status} after {verb}, got {game}", table.name);
-        Ok(at)
+        Ok(())
     }
 
-    /// Starts it, watches the container come, and waits until the game runs: the next start finds the system idle.
+    /// Starts it, and waits until the game runs: the next start finds the system idle. The operations log tells when the
+    /// container was being created.
     pub(super) async fn start(&mut self, cast: &Cast, table: &Table) -> Result<()> {
         let manager = table.owner.map_or(As::Admin, As::User);
         let by = if table.owner.is_some() { "Dmitri" } else { "The administrator" };
-        let started = self.advance(manager, table, "start", "starting").await?;
-        let what = if self.summary.driver == "docker" { "container" } else { "process" };
-        let end = tokio::time::Instant::now() + self.patience();
-        let runtime = Call::get(format!("/admin/runtimes/{}", table.game_id));
-        loop {
-            let answer = self.rest.call(As::Admin, &runtime).await?;
-            let (at, missing) = (answer.at, answer.code() == "runtime_not_found");
-            if !missing && being_created(&answer.expect(200)?) {
-                let took = between(started, at);
-                self.latencies.container.push(took);
-                self.story.say(format!(
-                    "{by} starts \"{}\"; its {what} is being created after {}",
-                    table.name,
-                    millis(took)
-                ));
-                break;
-            }
-            let game = &table.name;
-            ensure!(
-                tokio::time::Instant::now() < end,
-                "expected the {what} of {game} to be created within {:?}",
-                self.patience()
-            );
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        self.advance(manager, table, "start", "starting").await?;
+        self.story.say(format!("{by} starts \"{}\"", table.name));
         let first = table.seats.first().context("a seat")?;
         self.told(cast.get(first.player)?, "game.started", Some(table.game_id)).await?;
+        let path = format!("/admin/runtimes/{}", table.game_id);
+        let runtime = self.rest.call(As::Admin, &Call::get(path)).await?.expect(200)?;
+        let took =
+            until_created(&runtime).with_context(|| format!("expected a start and its `create` in {runtime}"))?;
+        self.latencies.container.push(took);
+        let what = if self.summary.driver == "docker" { "container" } else { "process" };
+        self.story.say(format!("Its {what} was being created {} after that, and the engine answers", millis(took)));
         Ok(())
     }
 }
 
-fn being_created(runtime: &Value) -> bool {
-    let step = runtime.get("job").and_then(|job| job.get("step")).and_then(Value::as_str).unwrap_or_default();
-    let there = runtime.get("container_id").is_some_and(|id| !id.is_null());
-    there || ["create", "start", "health", "init"].iter().any(|known| step.starts_with(known))
+/// From the intent to start until its container was first being created, both by the database's clock.
+fn until_created(runtime: &Value) -> Option<std::time::Duration> {
+    let time = |value: &Value, field| DateTime::parse_from_rfc3339(text(value, field).ok()?).ok();
+    let job = runtime.get("job")?;
+    let operations = runtime.get("operations")?.as_array()?;
+    let begun = operations.iter().rfind(|op| op.get("op").and_then(Value::as_str) == Some("create"))?;
+    Some(between(time(job, "created_at")?.to_utc(), time(begun, "at")?.to_utc()))
 }

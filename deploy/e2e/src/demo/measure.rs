@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 /// What the median has to stay under on an idle system.
 pub const BAR: Duration = Duration::from_millis(50);
 
-/// The samples, by effect. The clock starts when the caller has the answer to the call that committed the intent.
+/// The samples, by effect. For mails and events the clock starts when the caller has the answer to the call that committed
+/// the intent; for containers both ends are in the runtime's own log, by the database's clock.
 #[derive(Debug, Clone, Default)]
 pub struct Latencies {
     /// Until the mail was handed to SMTP.
