@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock as _, DefaultClock};
@@ -28,14 +29,21 @@ impl Limits {
 pub struct Brake {
     limiter: DefaultKeyedRateLimiter<String>,
     clock: DefaultClock,
+    calls: AtomicU32,
 }
 
 /// Above this many keys the ones at rest are dropped.
 const KEYS_KEPT: usize = 50_000;
+/// How many calls pass between two looks through the keys.
+const LOOK_EVERY: u32 = 1000;
 
 impl Brake {
     fn new(per_minute: NonZeroU32) -> Self {
-        Self { limiter: RateLimiter::keyed(Quota::per_minute(per_minute)), clock: DefaultClock::default() }
+        Self {
+            limiter: RateLimiter::keyed(Quota::per_minute(per_minute)),
+            clock: DefaultClock::default(),
+            calls: AtomicU32::new(0),
+        }
     }
 
     /// Takes one permit of `key`.
@@ -43,7 +51,8 @@ impl Brake {
     /// # Errors
     /// How long to wait for the next permit.
     pub fn take(&self, key: &str) -> Result<(), Duration> {
-        if self.limiter.len() > KEYS_KEPT {
+        // Looking through all keys is for now and then, not for every request of a flood.
+        if self.calls.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == 0 && self.limiter.len() > KEYS_KEPT {
             self.limiter.retain_recent();
         }
         self.limiter.check_key(&key.to_owned()).map_err(|no| no.wait_time_from(self.clock.now()))
@@ -65,6 +74,14 @@ impl Failures {
         let mut map = self.0.lock();
         if map.len() > KEYS_KEPT {
             map.retain(|_, (_, at)| at.elapsed() < FORGIVEN_AFTER);
+            // Names are the caller's to choose: where forgiveness frees nothing, any half goes, so that neither memory nor
+            // the time of this look grows with a flood.
+            if map.len() > KEYS_KEPT / 2 {
+                let half: Vec<String> = map.keys().take(map.len() / 2).cloned().collect();
+                for key in half {
+                    map.remove(&key);
+                }
+            }
         }
         let entry = map.entry(key.to_owned()).or_insert((0, Instant::now()));
         if entry.1.elapsed() > FORGIVEN_AFTER {

@@ -72,7 +72,7 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
         circuit: Arc::clone(&circuit),
         composer: Composer::new(config.smtp.from.clone(), config.smtp.unsubscribe.clone()),
     };
-    queue::run(Arc::new(Outbox::new(mailer)), settings, &deps);
+    queue::run(Arc::new(Outbox::new(mailer, deps.waker.clone())), settings, &deps);
 
     let (soft, probed) = (lifecycle.soft(), Arc::clone(&pool));
     lifecycle.spawn("relay probe", async move {

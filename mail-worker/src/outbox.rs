@@ -6,6 +6,7 @@ use opentelemetry::{KeyValue, global};
 use shared::db::mail::{AttemptOutcome, Letter, Record, letters, lost_attempts, record};
 use shared::mail::Priority;
 use shared::queue::metrics::Snapshot;
+use shared::queue::wake::Waker;
 use shared::queue::{Claim, Fate, Finished, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, WorkContext};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -31,11 +32,12 @@ pub struct Outbox {
     attempts: Counter<u64>,
     dead_letters: Counter<u64>,
     depth: Gauge<i64>,
+    waker: Waker,
 }
 
 impl Outbox {
     /// The outbox that sends through `mailer`. To be made after telemetry.
-    pub fn new(mailer: Mailer) -> Self {
+    pub fn new(mailer: Mailer, waker: Waker) -> Self {
         let meter = global::meter("galaxy.mail");
         Self {
             mailer,
@@ -48,6 +50,7 @@ impl Outbox {
                 .i64_gauge("mail_outbox_depth")
                 .with_description("Mails that are not finished, by state, counted up to a limit")
                 .build(),
+            waker,
         }
     }
 
@@ -136,7 +139,14 @@ impl Queue for Outbox {
             }
             if matches!(f.settled, Settled::Dead { .. }) {
                 self.dead_letters.add(1, &[]);
+                self.waker.wake(Topic::Notifications);
             }
+        }
+    }
+
+    fn after_rescue(&self, rows: &[Rescued]) {
+        if rows.iter().any(|row| row.fate != Fate::Due) {
+            self.waker.wake(Topic::Notifications);
         }
     }
 

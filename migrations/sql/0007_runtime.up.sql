@@ -23,6 +23,9 @@ COMMENT ON COLUMN runtime_records.engine_token IS 'Bearer token of this engine (
 COMMENT ON COLUMN runtime_records.endpoint IS 'Base URL under which the API and the controller reach the engine; null while it is not up.';
 COMMENT ON COLUMN runtime_records.skip_next_tick IS 'Set by force-next-turn, consumed by the next scheduled tick.';
 
+-- The watch asks for these every few seconds; every game ever played keeps its record.
+CREATE INDEX runtime_records_live_idx ON runtime_records (daemon_id) WHERE status IN ('running', 'generation_in_progress');
+
 CREATE TABLE runtime_jobs (
     job_id          uuid        CONSTRAINT runtime_jobs_pkey PRIMARY KEY,
     game_id         uuid        NOT NULL CONSTRAINT runtime_jobs_game_id_fkey REFERENCES games,

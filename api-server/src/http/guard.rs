@@ -176,5 +176,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let encoded = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
+    // No account has a longer name or password (bcrypt reads 72 bytes): longer ones are refused before they are remembered.
+    if name.len() > 128 || password.len() > 72 {
+        return None;
+    }
     Some((name.to_owned(), password.to_owned()))
 }

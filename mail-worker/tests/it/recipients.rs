@@ -44,6 +44,7 @@ async fn a_5xx_is_a_dead_letter_at_once() {
         assert_eq!(delivery.last_error.as_deref(), Some(error.as_str()));
         assert_eq!(stage.recipients(id).await[0].1, "refused", "{key}");
         assert!(stage.payload(id).await.wiped_at.is_some(), "a code is wiped when its mail dies");
+        assert_eq!(stage.announced(id).await, 1, "the administrators are told, in the same transaction");
     }
     assert!(stage.relay.messages().is_empty());
     worker.stop().await;

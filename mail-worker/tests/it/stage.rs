@@ -182,6 +182,17 @@ impl Stage {
             .unwrap()
     }
 
+    /// How often the administrators are told that this mail died.
+    pub async fn announced(&self, id: DeliveryId) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM notifications WHERE kind = 'mail.dead_lettered' AND payload ->> 'delivery_id' = $1",
+        )
+        .bind(id.to_string())
+        .fetch_one(&self.pool())
+        .await
+        .unwrap()
+    }
+
     pub async fn end(self) {
         self.producer.stop();
         self.producer.run_to_end().await;

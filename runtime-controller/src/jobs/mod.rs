@@ -136,6 +136,12 @@ impl Queue for Jobs {
             }
         }
     }
+
+    fn after_rescue(&self, rows: &[Rescued]) {
+        if rows.iter().any(|row| row.fate != Fate::Due) {
+            self.waker.wake(Topic::Notifications);
+        }
+    }
 }
 
 impl Jobs {

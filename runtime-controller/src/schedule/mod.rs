@@ -132,6 +132,12 @@ impl Queue for Turns {
             }
         }
     }
+
+    fn after_rescue(&self, rows: &[Rescued]) {
+        if rows.iter().any(|row| row.fate != Fate::Due) {
+            self.waker.wake(Topic::Notifications);
+        }
+    }
 }
 
 impl Turns {

@@ -289,8 +289,10 @@ fn lost(spec: &QueueSpec, judge: &str) -> String {
     )
 }
 
+/// By the statement's time and not the clock's: the snapshot is no older than that, so that whoever renewed in time is seen
+/// alive, however slowly the statement runs.
 const ALIVE: &str =
-    "EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id AND w.expires_at > clock_timestamp())";
+    "EXISTS (SELECT FROM workers w WHERE w.worker_id = q.worker_id AND w.expires_at > statement_timestamp())";
 
 /// The kinds of finish, as the statement knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

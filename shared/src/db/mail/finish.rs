@@ -6,6 +6,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::RecipientStatus;
+use crate::db::notifications::{NewNotification, produce};
+use crate::domain::notification::{Audience, Payload};
+use crate::ids::DeliveryId;
 
 /// How a try ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +81,8 @@ pub struct Record<'a> {
     pub dead: Option<&'a str>,
 }
 
-/// Writes what came of deliveries, in the transaction that finishes (or rescues) them.
+/// Writes what came of deliveries, in the transaction that finishes (or rescues) them. Each that died is told to the
+/// administrators: wake [`Topic::Notifications`](crate::queue::wake::Topic::Notifications) after the commit.
 ///
 /// # Errors
 /// The database's.
@@ -168,17 +172,32 @@ async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result
     let numbers: Vec<i32> = dead.iter().map(|(r, _)| r.attempt_no).collect();
     let errors: Vec<String> = dead.iter().map(|(_, e)| (*e).to_owned()).collect();
     // A mail that was resent and died again has its letter already.
-    sqlx::query!(
-        "INSERT INTO mail_dead_letters (delivery_id, attempt_no, last_error)
-         SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[])
-         ON CONFLICT (delivery_id) DO UPDATE
-            SET failed_at = clock_timestamp(), attempt_no = excluded.attempt_no, last_error = excluded.last_error",
+    let letters = sqlx::query!(
+        r#"WITH letters AS (
+             INSERT INTO mail_dead_letters (delivery_id, attempt_no, last_error)
+             SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[])
+             ON CONFLICT (delivery_id) DO UPDATE
+                SET failed_at = clock_timestamp(), attempt_no = excluded.attempt_no, last_error = excluded.last_error
+             RETURNING delivery_id, attempt_no)
+           SELECT d.delivery_id AS "delivery_id!: DeliveryId", d.template_id, d.request_id, d.traceparent, l.attempt_no AS "attempt_no!"
+             FROM letters l JOIN mail_deliveries d USING (delivery_id)"#,
         &ids,
         &numbers,
         &errors
     )
-    .execute(conn)
+    .fetch_all(&mut *conn)
     .await?;
+    for letter in letters {
+        let notification = NewNotification {
+            idempotency_key: format!("mail-dead:{}:{}", letter.delivery_id, letter.attempt_no),
+            payload: Payload::MailDeadLettered { delivery_id: letter.delivery_id, template_id: letter.template_id },
+            audience: Audience::Administrators,
+            game_id: None,
+            request_id: letter.request_id,
+            traceparent: letter.traceparent,
+        };
+        produce(conn, notification).await?;
+    }
     Ok(())
 }
 
