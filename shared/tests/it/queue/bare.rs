@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use shared::{
     db::Db,
     queue::{
-        Claim, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Verdict, Waker, WorkContext, Worker, WorkerDeps,
+        Claim, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Timing, Verdict, Waker, WorkContext, Worker,
+        WorkerDeps,
         wake::{self, WakeTiming},
     },
     random::Random,
@@ -56,13 +57,17 @@ pub struct BareProcess {
 
 impl BareProcess {
     pub fn start(db: &TestDb, settings: Settings) -> Self {
+        Self::start_with(db, settings, timing())
+    }
+
+    pub fn start_with(db: &TestDb, settings: Settings, timing: Timing) -> Self {
         super::counts::registry();
         let (random, lifecycle) = (Random::system(), Lifecycle::new(Duration::from_secs(10)));
         let options = db.options().application_name(APPLICATION);
         let (waker, listener) =
             wake::start_with(options.clone(), db.options(), &lifecycle, &random, WakeTiming::default());
         let pool = Db::new(PgPoolOptions::new().max_connections(6).connect_lazy_with(options));
-        let worker = Worker::start_with(&pool, "bare", "bare", &lifecycle, &random, timing());
+        let worker = Worker::start_with(&pool, "bare", "bare", &lifecycle, &random, timing);
         let deps = WorkerDeps {
             db: pool.clone(),
             worker,

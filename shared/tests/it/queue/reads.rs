@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use shared::queue::{Settings, Topic};
+use shared::queue::{Settings, Timing, Topic};
 use sqlx::{Executor as _, PgConnection};
 use testkit::eventually;
 
@@ -72,4 +72,25 @@ async fn no_statement_of_the_engine_reads_the_table_from_end_to_end() {
         let read = scanned(&mut conn).await - before;
         assert!(read < HISTORY / 2, "{read} rows by sequential scans (analyzed: {analyzed})");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_worker_asks_little() {
+    let db = database().await;
+    let mut conn = db.connect().await;
+    let mut transactions = async || -> i64 {
+        conn.execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+        sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap()
+    };
+    let before = transactions().await;
+    let process = BareProcess::start_with(&db, Settings::default(), Timing::default());
+    // Not for something to happen, but for what happens by itself.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    process.stop(&db).await;
+    let asked = transactions().await - before;
+    // Per second a heartbeat and a look for lost rows; per five seconds one for due ones; and what starting takes.
+    assert!(asked < 60, "{asked} transactions in six seconds");
 }
