@@ -16,5 +16,6 @@ mod harness;
 mod idempotency;
 mod lobby;
 mod play;
+mod push;
 mod push_hub;
 mod sign_in;
