@@ -52,7 +52,7 @@ impl Brake {
     /// How long to wait for the next permit.
     pub fn take(&self, key: &str) -> Result<(), Duration> {
         // Looking through all keys is for now and then, not for every request of a flood.
-        if self.calls.fetch_add(1, Ordering::Relaxed) % LOOK_EVERY == 0 && self.limiter.len() > KEYS_KEPT {
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK_EVERY) && self.limiter.len() > KEYS_KEPT {
             self.limiter.retain_recent();
         }
         self.limiter.check_key(&key.to_owned()).map_err(|no| no.wait_time_from(self.clock.now()))
