@@ -4,8 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     missing_docs,
-    reason = "a failed expectation must end the test with its message"
+    reason = "a failed expectation must end the test with its message, and figures are printed"
 )]
 
 mod access;
