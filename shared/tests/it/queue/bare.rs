@@ -1,6 +1,12 @@
 //! A queue whose rows need no work: what is left is the engine itself. For looks at its speed and at what it reads.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use shared::{
@@ -81,13 +87,15 @@ impl BareProcess {
         Self { waker, lifecycle, pool }
     }
 
-    /// Stops, and waits until the server has seen the last of its connections: their statistics are in by then.
-    pub async fn stop(self, db: &TestDb) {
+    /// Stops, and waits until the server has seen the last of its connections: their statistics are in by then. Answers
+    /// how often it had to ask for that.
+    pub async fn stop(self, db: &TestDb) -> i64 {
         self.lifecycle.stop();
         self.lifecycle.run_to_end().await;
         self.pool.close().await;
-        let pool = db.pool();
+        let (pool, asked) = (db.pool(), AtomicI64::new(0));
         eventually(SOON, "its connections are gone", || async {
+            asked.fetch_add(1, Ordering::Relaxed);
             let left: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()",
             )
@@ -98,5 +106,6 @@ impl BareProcess {
             left == 0
         })
         .await;
+        asked.into_inner()
     }
 }
