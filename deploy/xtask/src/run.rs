@@ -7,8 +7,22 @@ use anyhow::{Context, Result, bail};
 
 /// Cargo, in the checkout. `CARGO` is the one that runs us.
 pub fn cargo() -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    program(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program in the checkout, in the environment that cargo was started in.
+///
+/// `cargo run` tells us our own package's directory and version in variables. Some build scripts (ring's) are run again when those
+/// change: passed on, they would make every `cargo xtask` and every plain `cargo build` undo each other's work.
+pub fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(name);
     command.current_dir(crate::root());
+    for (variable, _) in std::env::vars_os() {
+        let ours = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if variable.to_str().is_some_and(|name| ours.iter().any(|prefix| name.starts_with(prefix))) {
+            command.env_remove(variable);
+        }
+    }
     command
 }
 

@@ -60,8 +60,8 @@ pub fn test(fast: bool) -> Result<()> {
 }
 
 fn nextest_run(nextest: &PathBuf) -> Command {
-    let mut command = Command::new(nextest);
-    command.current_dir(crate::root()).args(["nextest", "run", "--locked", "--no-fail-fast"]);
+    let mut command = run::program(nextest);
+    command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
     command
 }
 
