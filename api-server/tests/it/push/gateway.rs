@@ -47,7 +47,8 @@ impl Subscription {
             .await
             .map_err(|error| Status::unavailable(error.to_string()))?;
         let message = GatewaySubscribeRequest { gateway_client_id: client.to_owned(), cursor: from.to_owned() };
-        let mut frames = service.subscribe_push(bearing(message, GATEWAY_TOKEN)).await?.into_inner();
+        let asked = service.subscribe_push(bearing(message, GATEWAY_TOKEN));
+        let mut frames = timeout(SOON, asked).await.expect("an answer in time")?.into_inner();
         let first = timeout(SOON, frames.message()).await.expect("a first frame in time")?;
         let first = first.ok_or_else(|| Status::unavailable("ended before Hello"))?;
         let Some(Kind::Hello(hello)) = first.kind else { panic!("Hello is first: {first:?}") };
@@ -131,7 +132,12 @@ pub struct Publisher(PushHubClient<Channel>);
 
 impl Publisher {
     pub async fn connect(address: SocketAddr) -> Self {
-        Self(PushHubClient::new(channel(address).await))
+        Self::try_connect(address).await.unwrap()
+    }
+
+    pub async fn try_connect(address: SocketAddr) -> Result<Self, Status> {
+        let client = PushHubClient::connect(format!("http://{address}")).await;
+        client.map(Self).map_err(|error| Status::unavailable(error.to_string()))
     }
 
     pub async fn publish(&mut self, events: Vec<ClientEvent>) -> Result<Vec<String>, Status> {
