@@ -127,8 +127,14 @@ async fn a_database_set_back_behind_our_back_opens_an_epoch() {
     let lost = replica.push("2").await;
     sub.users(2).await;
     // As a file system snapshot from before the second event would: the same cluster, the same timeline, less history.
-    db.pool().execute("DELETE FROM push_ticks WHERE tick_id = (SELECT max(tick_id) FROM push_ticks)").await.unwrap();
-    db.pool().execute("DELETE FROM push_events WHERE user_id = '2'; DELETE FROM push_event_ids").await.unwrap();
+    // In one transaction: a tick in between would number an event that is about to go.
+    db.pool()
+        .execute(
+            "DELETE FROM push_ticks WHERE tick_id = (SELECT max(tick_id) FROM push_ticks);
+             DELETE FROM push_events WHERE user_id = '2'; DELETE FROM push_event_ids",
+        )
+        .await
+        .unwrap();
     let (reason, _) = sub.gap().await;
     assert_eq!(reason, Reason::Epoch);
     let next = replica.push("3").await;
