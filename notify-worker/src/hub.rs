@@ -32,7 +32,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const PAUSE_BASE: Duration = Duration::from_millis(250);
-const PAUSE_CAP: Duration = Duration::from_secs(10);
+/// A hub that is away is asked about once a second at the least: events wait for it, and one small question costs nothing.
+const PAUSE_CAP: Duration = Duration::from_secs(1);
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The way to the hub; shared by all batches.
