@@ -1,5 +1,5 @@
 //! The claim rate while somebody holds an old snapshot: nothing that was claimed can be vacuumed, and the claims must
-//! not read over it again and again (SPEC §10.8). The ten minutes of churn are `cargo xtask bench`'s; this is a smoke test.
+//! not read over it again and again (SPEC §10.8). This is a smoke test; the ten minutes of churn want a benchmark, which does not exist yet.
 
 use std::time::{Duration, Instant};
 
