@@ -10,10 +10,6 @@ use testkit::stack::{PROCESSES, Stack};
 
 use crate::world::{disturbed, play, report, stack, stop};
 
-/// After this many kills the demo is left to end: a process that is killed each time before it has started does nothing for
-/// ever, and proves nothing. Most games are over before.
-const KILLS: u32 = 12;
-
 /// How long a process stays dead.
 const DEAD: Duration = Duration::from_secs(1);
 
@@ -78,7 +74,7 @@ async fn survives_kills(name: &str, replicas: usize, processes: &[&str]) {
                 report(outcome);
                 break;
             }
-            () = tokio::time::sleep(pause), if kills < KILLS => {}
+            () = tokio::time::sleep(pause) => {}
         }
         let process = processes.choose(&mut random).unwrap();
         kill(&mut stack, process, random.random_range(0..replicas)).await;
