@@ -29,8 +29,8 @@ pub const VERSION: &str = "1.0.0";
 
 /// One replica.
 pub struct Api {
-    /// Dropped with the replica.
-    db: TestDb,
+    /// Dropped with the last replica on it.
+    db: Arc<TestDb>,
     pub rest: SocketAddr,
     pub client: ContractClient,
     lifecycle: Lifecycle,
@@ -54,6 +54,15 @@ impl Api {
 
     /// A replica on a given database.
     pub async fn start_on(db: TestDb, settings: &[(&str, &str)]) -> Self {
+        Self::on_shared(Arc::new(db), settings).await
+    }
+
+    /// Another replica on the same database: what one decides must hold on the other at once.
+    pub async fn replica(&self) -> Self {
+        Self::on_shared(self.db.clone(), &[]).await
+    }
+
+    async fn on_shared(db: Arc<TestDb>, settings: &[(&str, &str)]) -> Self {
         let (lifecycle, rest) = replica(&db, settings).await;
         let client = ContractClient::new(format!("http://{rest}"));
         let api = Self { db, rest, client, lifecycle };
