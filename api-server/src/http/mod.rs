@@ -133,6 +133,7 @@ fn operations() -> impl poem_openapi::OpenApi {
             admin::games::memberships::remove::Operation,
             admin::games::memberships::block::Operation,
             admin::games::members::ban::Operation,
+            user::lobby::race_names::register::Operation,
         ),
     )
 }

@@ -9,6 +9,7 @@ pub mod games;
 pub mod invites;
 pub mod memberships;
 pub mod play;
+pub mod race_names;
 pub mod sessions;
 pub mod sign_in;
 pub mod transitions;

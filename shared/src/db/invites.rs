@@ -227,6 +227,24 @@ pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64,
     Ok(done.rows_affected())
 }
 
+/// Marks invites whose time is over as such, at most `limit`; answers how many. Those that somebody else has locked are left
+/// to him. They count as expired before that, too: this only says so in the table.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE invites SET status = 'expired'
+          WHERE invite_id IN (SELECT invite_id FROM invites
+                               WHERE status = 'open' AND expires_at <= statement_timestamp()
+                               ORDER BY expires_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)",
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// Marks a user's expired invite to a game as such, so that a new one may be open.
 ///
 /// # Errors

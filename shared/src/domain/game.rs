@@ -104,6 +104,22 @@ words! {
 }
 
 words! {
+    /// A part of a game's description that is settled at some point.
+    GamePart {
+        /// Name and description.
+        Texts = "name and description",
+        /// When turns are due.
+        Schedule = "turn schedule",
+        /// Fewest and most players.
+        Players = "players",
+        /// When enrolment closes.
+        EnrollmentEnd = "end of enrolment",
+        /// The engine that the next start uses.
+        EngineVersion = "engine version",
+    }
+}
+
+words! {
     /// What the runtime tells the lobby.
     RuntimeEvent {
         /// The start job is done.
@@ -185,6 +201,26 @@ pub fn act(
         (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit) => Ok(status),
         (S::EnrollmentOpen, A::Enroll) => Ok(S::EnrollmentOpen),
         _ => Err(Refusal::State),
+    }
+}
+
+/// Whether an [`GameAction::Edit`] that is allowed as such may change this part. `started` says that the game ran before:
+/// its players are then settled, and its engine is an administrator's to choose, while it has none running.
+#[must_use]
+pub fn may_change(status: GameStatus, started: bool, stopped: bool, part: GamePart, actor: Actor) -> bool {
+    use GameStatus as S;
+    let administrator = actor == Actor::Administrator;
+    match (part, status) {
+        (
+            GamePart::Texts | GamePart::Schedule,
+            S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused,
+        ) => true,
+        (GamePart::Players | GamePart::EngineVersion, S::Draft | S::EnrollmentOpen | S::ReadyToStart) => true,
+        (GamePart::EnrollmentEnd, S::Draft | S::EnrollmentOpen) => true,
+        (GamePart::Players, S::StartFailed) => !started,
+        (GamePart::EngineVersion, S::StartFailed) => !started || administrator,
+        (GamePart::EngineVersion, S::Paused) => stopped && administrator,
+        _ => false,
     }
 }
 
@@ -296,6 +332,36 @@ mod tests {
                         administrator,
                         "{status} {action}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_game_is_settled_in_its_time() {
+        use GamePart as P;
+        // The states in which each may be changed, before the first start; whoever asks.
+        let before: [(P, &[S]); 5] = [
+            (P::Texts, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
+            (P::Schedule, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
+            (P::Players, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
+            (P::EnrollmentEnd, &[S::Draft, S::EnrollmentOpen]),
+            (P::EngineVersion, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
+        ];
+        for (part, states) in before {
+            for &status in S::ALL {
+                for actor in [Actor::Owner, Actor::Administrator] {
+                    for (started, stopped) in [(false, false), (false, true), (true, false), (true, true)] {
+                        // What ran is settled; its engine is an administrator's to change, while it has none running.
+                        let expected = match (part, status) {
+                            (P::Players, S::StartFailed) => !started,
+                            (P::EngineVersion, S::StartFailed) => !started || actor == Actor::Administrator,
+                            (P::EngineVersion, S::Paused) => stopped && actor == Actor::Administrator,
+                            _ => states.contains(&status),
+                        };
+                        let verdict = may_change(status, started, stopped, part, actor);
+                        assert_eq!(verdict, expected, "{status} {part} {actor:?} {started} {stopped}");
+                    }
                 }
             }
         }
