@@ -82,7 +82,8 @@ async fn registered_and_pending_names_are_held_against_others_and_not_against_th
     let other = api.open_public_game(json!({})).await;
     api.join(&game, &ada, "Zerg").await;
     api.join(&other, &ada, "zerg").await;
-    let states: Vec<String> =
+    let mut states: Vec<String> =
         names(&ada).await.iter().filter(|n| n["canonical_key"] == "zerg").map(|n| n["status"].to_string()).collect();
-    assert_eq!(states, [r#""reserved""#, r#""reserved""#, r#""registered""#]);
+    states.sort();
+    assert_eq!(states, [r#""registered""#, r#""reserved""#, r#""reserved""#]);
 }
