@@ -126,6 +126,15 @@ fn operations() -> impl poem_openapi::OpenApi {
             admin::games::memberships::list::Operation,
         ),
         (admin::runtimes::list::Operation, admin::runtimes::get::Operation),
+        (
+            user::lobby::games::leave::Operation,
+            user::lobby::games::memberships::remove::Operation,
+            user::lobby::games::memberships::block::Operation,
+            admin::games::memberships::remove::Operation,
+            admin::games::memberships::block::Operation,
+            admin::games::members::ban::Operation,
+            user::lobby::race_names::register::Operation,
+        ),
     )
 }
 

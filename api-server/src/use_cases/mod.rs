@@ -2,11 +2,14 @@
 
 pub mod applications;
 pub mod caller;
+pub mod departures;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;
 pub mod invites;
+pub mod memberships;
 pub mod play;
+pub mod race_names;
 pub mod sessions;
 pub mod sign_in;
 pub mod transitions;

@@ -11,12 +11,16 @@
 
 mod access;
 mod bad_input;
+mod departures;
 mod document;
 mod enrolment;
 mod harness;
 mod idempotency;
 mod lobby;
+mod lobby_races;
+mod memberships;
 mod play;
 mod push;
 mod push_hub;
+mod race_names;
 mod sign_in;

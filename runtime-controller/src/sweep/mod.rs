@@ -1,19 +1,28 @@
 //! The sweeper: what time alone brings about. Each pass is bounded, and safe with many controllers: rows that another has
 //! locked are skipped.
 //!
-//! So far it closes enrolments that ended with enough players, and removes old entries of the operations log. Lapsed race
-//! names follow with the rest of the Race Name Directory.
+//! It closes enrolments that ended with enough players, releases race names that were not registered in time, marks invites
+//! that expired, has members banished whom nothing else has banished, and removes old entries of the operations log.
 
 use std::time::Duration;
 
-use shared::db::{Db, applications, game_runtime, games, invites, runtime};
+use shared::db::notifications::{NewNotification, produce};
+use shared::db::{Db, applications, banishments, game_runtime, games, invites, race_names, runtime};
+use shared::domain::notification::{Audience, Payload};
+use shared::queue::{Topic, Waker};
 use shared::random::Random;
 use shared::service::health::SchemaGate;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::lobby::BANISH_AGAIN;
+
 /// Games in one transaction.
 const GAMES: i64 = 50;
+/// Race names in one transaction.
+const NAMES: i64 = 100;
+/// Invites in one statement.
+const INVITES: i64 = 500;
 /// Entries of the operations log in one statement.
 const ENTRIES: i64 = 1_000;
 
@@ -23,6 +32,8 @@ pub struct Sweeper {
     pub db: Db,
     /// Nothing is written while the schema does not fit.
     pub gate: SchemaGate,
+    /// What a pass enqueues is worked at once.
+    pub waker: Waker,
     /// Jitter, so that replicas do not sweep in step.
     pub random: Random,
     /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
@@ -53,6 +64,9 @@ impl Sweeper {
 
     async fn pass(&self, stop: &CancellationToken) -> Result<(), sqlx::Error> {
         while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
+        while !stop.is_cancelled() && self.release_names().await? == NAMES {}
+        while !stop.is_cancelled() && self.expire_invites().await? == INVITES.unsigned_abs() {}
+        while !stop.is_cancelled() && self.banish().await? == GAMES {}
         if !self.retention.is_zero() {
             while !stop.is_cancelled() && self.remove_operations().await? == ENTRIES.unsigned_abs() {}
         }
@@ -72,6 +86,48 @@ impl Sweeper {
         }
         tx.commit().await?;
         Ok(i64::try_from(full.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Pending names lapse: they are anybody's again, and their holders are told.
+    async fn release_names(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let lapsed = race_names::release_lapsed(&mut tx, NAMES).await?;
+        for name in &lapsed {
+            let new = NewNotification {
+                idempotency_key: name.race_name_id.to_string(),
+                payload: Payload::LobbyRaceNameExpired { race_name: name.race_name.clone() },
+                audience: Audience::Users(vec![name.user_id]),
+                game_id: None,
+                request_id: None,
+                traceparent: None,
+            };
+            produce(&mut tx, new).await?;
+        }
+        tx.commit().await?;
+        if !lapsed.is_empty() {
+            tracing::info!(names = lapsed.len(), "race names lapsed unregistered");
+            self.waker.wake(Topic::Notifications);
+        }
+        Ok(i64::try_from(lapsed.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn expire_invites(&self) -> Result<u64, sqlx::Error> {
+        let mut conn = self.db.acquire().await?;
+        invites::expire(&mut conn, INVITES).await
+    }
+
+    /// Banishments that nothing else has enqueued: the daemon, the engine or the job failed when they were due. Those that
+    /// still cannot be told wait for the next turn, so that they are in nobody's way.
+    async fn banish(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let games = banishments::lock_due(&mut tx, GAMES).await?;
+        let enqueued = banishments::enqueue_due(&mut tx, &games, None, None).await?;
+        banishments::set_aside(&mut tx, &games, BANISH_AGAIN.as_secs_f64()).await?;
+        tx.commit().await?;
+        if enqueued > 0 {
+            self.waker.wake(Topic::RuntimeJobs);
+        }
+        Ok(i64::try_from(games.len()).unwrap_or(i64::MAX))
     }
 
     async fn remove_operations(&self) -> Result<u64, sqlx::Error> {

@@ -2,6 +2,7 @@
 //! controller's own binary, killed where it hurts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod banish;
 mod barrier;
 mod crash;
 mod docker;
@@ -11,5 +12,6 @@ mod finish;
 mod idle;
 mod late;
 mod sweep;
+mod sweep_names;
 mod turns;
 mod world;

@@ -200,6 +200,21 @@ pub async fn end(conn: &mut PgConnection, id: InviteId, status: &str) -> Result<
     Ok(done.rows_affected() == 1)
 }
 
+/// Takes back a blocked user's open invite to a game, if there is one.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn revoke_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE invites SET status = 'revoked' WHERE game_id = $1 AND invited_user_id = $2 AND status = 'open'",
+        game_id as GameId,
+        user_id as UserId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Closes what is still open on a game that left enrolment; answers how many.
 ///
 /// # Errors
@@ -209,6 +224,24 @@ pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64,
         sqlx::query!("UPDATE invites SET status = 'closed' WHERE game_id = $1 AND status = 'open'", game_id as GameId)
             .execute(conn)
             .await?;
+    Ok(done.rows_affected())
+}
+
+/// Marks invites whose time is over as such, at most `limit`; answers how many. Those that somebody else has locked are left
+/// to him. They count as expired before that, too: this only says so in the table.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE invites SET status = 'expired'
+          WHERE invite_id IN (SELECT invite_id FROM invites
+                               WHERE status = 'open' AND expires_at <= statement_timestamp()
+                               ORDER BY expires_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)",
+        limit
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected())
 }
 
