@@ -3,7 +3,6 @@
 use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::memberships::Membership;
-use shared::domain::plan;
 use shared::domain::race_name::{self, RaceName};
 use shared::ids::{MembershipId, UserId};
 use sqlx::PgConnection;
@@ -49,19 +48,21 @@ pub async fn enroll(
     name: &RaceName,
 ) -> Result<Membership, Problem> {
     takes_members(game)?;
-    let barred = |kind: &String| kind == "game_join_block" || kind == "permanent_block";
-    match db::accounts::standing(&mut *conn, user_id).await? {
-        Some(sanctions) if !sanctions.iter().any(barred) => {}
-        _ => return Err(Problem::new(ErrorCode::Sanctioned, "This account may not join games.")),
+    let barred = || Problem::new(ErrorCode::Sanctioned, "This account may not join games.");
+    // The account's lock first: a sanction or a deletion that was committed before it is seen, a later one waits for us.
+    let allowance = db::limits::lock(&mut *conn, user_id).await?.ok_or_else(barred)?;
+    let bars = |kind: &String| kind == "game_join_block" || kind == "permanent_block";
+    if db::accounts::standing(&mut *conn, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
+        return Err(barred());
     }
-    let Some(plan) = db::limits::lock_plan(&mut *conn, user_id).await? else {
-        return Err(Problem::new(ErrorCode::Sanctioned, "This account may not join games."));
-    };
-    let allowed = plan::limits(&plan).memberships;
+    let allowed = allowance.limits.memberships;
     if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_none()
         && db::memberships::count_active(&mut *conn, user_id).await? >= allowed
     {
-        return Err(Problem::new(ErrorCode::LimitReached, format!("The plan {plan} allows {allowed} games at once.")));
+        return Err(Problem::new(
+            ErrorCode::LimitReached,
+            format!("The account ({}) may be in {allowed} games at once.", allowance.plan),
+        ));
     }
     let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name)
         .await
