@@ -62,6 +62,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
     let sweeper = sweep::Sweeper {
         db: deps.db.clone(),
         gate: deps.gate.clone(),
+        waker: deps.waker.clone(),
         random: deps.random.clone(),
         interval: config.sweeper_interval,
         retention: config.retention,

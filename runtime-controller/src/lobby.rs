@@ -4,11 +4,12 @@
 //! all of it happened, or nothing. A game that went elsewhere meanwhile is left where it is.
 
 use chrono::{DateTime, Utc};
+use shared::db::banishments;
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
-use shared::db::runtime;
+use shared::db::runtime::{self, JobWork};
 use shared::domain::notification::{Audience, Payload};
-use shared::domain::runtime::{RuntimeStatus, StartFailure};
+use shared::domain::runtime::{JobKind, RuntimeStatus, StartFailure};
 use shared::domain::schedule::{self, Schedule};
 use shared::engine_client::EngineStatus;
 use shared::ids::GameId;
@@ -28,7 +29,10 @@ pub struct Lobby {
     pub turn_spread: Duration,
 }
 
-/// What came of a start or a stop.
+/// When a banishment that did not get through is tried again, where nothing else happens to its game before.
+pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
+
+/// What came of a job.
 #[derive(Debug, Clone)]
 pub enum JobResult {
     /// The engine is up and has the game, at this turn.
@@ -40,6 +44,11 @@ pub enum JobResult {
     StartFailed(StartFailure),
     /// The container is gone.
     Stopped,
+    /// The engine has no such race any more.
+    Banished {
+        /// The race.
+        race_name: String,
+    },
 }
 
 /// What an engine showed when a turn was due.
@@ -77,7 +86,40 @@ impl Lobby {
                 runtime::record_containerless(conn, game_id, status).await?;
                 runtime::park_turn(conn, game_id).await
             }
+            JobResult::Banished { race_name } => banishments::settled(conn, game_id, race_name).await,
         }
+    }
+
+    /// A job ended, well or not, and its game's runtime is free: what waited for that is enqueued now. A game that ended
+    /// meanwhile has its container taken away; one that goes on has the next race banished that its engine is still to lose.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn runtime_is_free(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        job: &JobWork,
+        well: bool,
+    ) -> Result<(), sqlx::Error> {
+        let (game_id, request_id, traceparent) =
+            (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
+        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        if job.kind == JobKind::Banish.as_str() {
+            // What was banished is settled by now: this finds only what did not get through.
+            banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
+        } else if well {
+            banishments::bring_forward(conn, game_id).await?;
+        }
+        let over = matches!(game.status.as_str(), "finished" | "cancelled");
+        if over && runtime::record(conn, game_id).await?.is_some_and(|record| record.container_id.is_some()) {
+            // A stop that failed is not asked for again and again: the reconciler takes the container in the end.
+            if job.kind != JobKind::Stop.as_str() {
+                runtime::enqueue_stop(conn, game_id, request_id, traceparent).await?;
+            }
+            return Ok(());
+        }
+        banishments::enqueue_due(conn, &[game_id], request_id, traceparent).await.map(drop)
     }
 
     async fn started(

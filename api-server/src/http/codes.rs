@@ -71,6 +71,7 @@ error_codes! {
     InviteExists "invite_exists" CONFLICT "the user already has an open invite to this game";
     InviteClosed "invite_closed" CONFLICT "the invite was redeemed, declined, revoked, or has expired";
     MembershipNotFound "membership_not_found" NOT_FOUND "no such membership";
+    MembershipEnded "membership_ended" CONFLICT "the membership has ended before";
     NotAMember "not_a_member" FORBIDDEN "the caller is no active member of this game";
     RaceNameTaken "race_name_taken" CONFLICT "somebody else holds this race name, or one that looks like it";
     RaceNameInvalid "race_name_invalid" UNPROCESSABLE_ENTITY "the race name is empty, too long, mixes scripts, or has characters that cannot be used";

@@ -129,6 +129,14 @@ fn operations() -> impl poem_openapi::OpenApi {
         ),
         (admin::runtimes::list::Operation, admin::runtimes::get::Operation),
         (
+            user::lobby::games::leave::Operation,
+            user::lobby::games::memberships::remove::Operation,
+            user::lobby::games::memberships::block::Operation,
+            admin::games::memberships::remove::Operation,
+            admin::games::memberships::block::Operation,
+            admin::games::members::ban::Operation,
+        ),
+        (
             (
                 internal::identities::provision::Operation,
                 internal::sessions::open::Operation,

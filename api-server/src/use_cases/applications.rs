@@ -54,6 +54,7 @@ pub async fn apply(
         return Err(Problem::new(ErrorCode::GameStateConflict, "A private game takes invites, not applications."));
     }
     enroll::takes_members(&game)?;
+    enroll::may_act(&mut tx, user_id).await?;
     match db::memberships::standing(&mut tx, game_id, user_id).await?.as_deref() {
         None => {}
         Some("blocked") => return Err(Problem::new(ErrorCode::Sanctioned, "The caller is blocked from this game.")),

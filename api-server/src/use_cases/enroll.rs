@@ -36,6 +36,19 @@ pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
     Err(Problem::new(ErrorCode::EnrollmentClosed, "The game takes nobody now."))
 }
 
+/// Keeps the account where it is until the transaction ends, and refuses one that was blocked for good or deleted since the
+/// request began. The caller holds the game's lock.
+///
+/// # Errors
+/// `sanctioned`.
+pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Problem> {
+    let sanctions = db::accounts::hold(conn, user_id).await?;
+    if sanctions.is_none_or(|sanctions| sanctions.iter().any(|kind| kind == "permanent_block")) {
+        return Err(Problem::new(ErrorCode::Sanctioned, "This account may not act any more."));
+    }
+    Ok(())
+}
+
 /// Makes the membership, counts it, and reserves the name; the caller holds the game's lock and commits. Every limit is a
 /// constraint or is counted under a lock, so that no concurrency can pass it.
 ///
@@ -55,10 +68,12 @@ pub async fn enroll(
     if db::accounts::standing(&mut *conn, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
         return Err(barred());
     }
+    let standing = db::memberships::standing(&mut *conn, game.game_id, user_id).await?;
+    if standing.as_deref() == Some("blocked") {
+        return Err(Problem::new(ErrorCode::Sanctioned, "This account is blocked from this game."));
+    }
     let allowed = allowance.limits.memberships;
-    if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_none()
-        && db::memberships::count_active(&mut *conn, user_id).await? >= allowed
-    {
+    if standing.is_none() && db::memberships::count_active(&mut *conn, user_id).await? >= allowed {
         return Err(Problem::new(
             ErrorCode::LimitReached,
             format!("The account ({}) may be in {allowed} games at once.", allowance.plan),
@@ -76,7 +91,7 @@ fn constraint(error: sqlx::Error) -> Problem {
     match shared::error::constraint(&error) {
         Some("games_approved_count_check") => Problem::new(ErrorCode::GameFull, "The game is full."),
         Some("memberships_game_id_user_id_key") => {
-            Problem::new(ErrorCode::AlreadyMember, "The user is a member already, or blocked.")
+            Problem::new(ErrorCode::AlreadyMember, "The user is a member already.")
         }
         Some(
             "memberships_game_id_canonical_key_key"

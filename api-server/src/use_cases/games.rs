@@ -20,7 +20,8 @@ pub fn game_not_found() -> Problem {
     Problem::new(ErrorCode::GameNotFound, "No such game.")
 }
 
-fn not_owner() -> Problem {
+/// The caller does not run the game.
+pub(super) fn not_owner() -> Problem {
     Problem::new(ErrorCode::NotGameOwner, "Only who runs the game may do this.")
 }
 

@@ -76,6 +76,7 @@ pub async fn create(
         return Err(Problem::new(ErrorCode::GameStateConflict, "A public game takes applications, not invites."));
     }
     enroll::takes_members(&game)?;
+    enroll::may_act(&mut tx, inviter).await?;
     if expires_at.is_some_and(|at| at <= game.now) {
         return Err(Problem::field("/expires_at", "range", "must be in the future"));
     }
@@ -125,7 +126,11 @@ pub async fn create(
 async fn invitee(conn: &mut PgConnection, game: &LockedGame, user_id: Option<UserId>) -> Result<UserId, Problem> {
     let unknown = || Problem::new(ErrorCode::AccountNotFound, "No such account.");
     let user_id = user_id.ok_or_else(unknown)?;
-    db::accounts::standing(&mut *conn, user_id).await?.ok_or_else(unknown)?;
+    // One who was blocked for good, or deleted just now, is as good as none.
+    enroll::may_act(&mut *conn, user_id).await.map_err(|problem| match problem.code {
+        ErrorCode::Sanctioned => unknown(),
+        _ => problem,
+    })?;
     if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_some() {
         return Err(Problem::new(ErrorCode::AlreadyMember, "The user is a member of this game already, or blocked."));
     }

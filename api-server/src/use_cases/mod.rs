@@ -3,11 +3,13 @@
 pub mod accounts;
 pub mod applications;
 pub mod caller;
+pub mod departures;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;
 pub mod identities;
 pub mod invites;
+pub mod memberships;
 pub mod play;
 pub mod sessions;
 pub mod sign_in;

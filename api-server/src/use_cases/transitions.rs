@@ -76,7 +76,10 @@ async fn start(
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    enough_players(game)?;
+    // A game that has run goes on with those who are left.
+    if !game.started {
+        enough_players(game)?;
+    }
     if db::engine_versions::hold_enabled(conn, &game.target_engine_version).await? != Some(true) {
         return Err(Problem::new(
             ErrorCode::EngineVersionDisabled,
@@ -149,10 +152,16 @@ async fn resume(
     caller
         .notify(conn, Payload::GameResumed { game_id: game.game_id, turn }, key, Audience::GameMembers, game.game_id)
         .await?;
-    Ok(&[Topic::Notifications, Topic::Turns])
+    // Whom the engine could not be told of while it was away, it is told of now.
+    let (request_id, traceparent) = (Some(caller.context.request_id.as_str()), caller.context.traceparent.as_deref());
+    db::banishments::bring_forward(conn, game.game_id).await?;
+    db::banishments::enqueue_due(conn, &[game.game_id], request_id, traceparent).await?;
+    Ok(&[Topic::Notifications, Topic::Turns, Topic::RuntimeJobs])
 }
 
-async fn cancel(
+/// Calls a game off: what is open on it is closed, its names are released, a start that is under way is undone. Answers what to
+/// wake.
+pub(super) async fn cancel(
     conn: &mut PgConnection,
     caller: &Caller<'_>,
     game: &LockedGame,

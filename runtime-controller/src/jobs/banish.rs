@@ -9,6 +9,8 @@ use shared::queue::{Claim, WorkContext};
 
 use super::error::JobError;
 use super::{Jobs, Note};
+use crate::engines::ReviveError;
+use crate::lobby::JobResult;
 
 impl Jobs {
     pub(super) async fn banish(
@@ -23,17 +25,27 @@ impl Jobs {
         self.step(cx, claim, game_id, JobStep::Banish).await?;
         let engines = &self.engines;
         let target = runtime::target(&mut *engines.db.acquire().await?, game_id).await?;
-        let target = target.ok_or_else(|| JobError::Refused("the game has no engine".to_owned()))?;
+        let Some(target) = target else {
+            return Ok(Note { result: None, detail: Some(format!("{race}: the game has no engine")) });
+        };
         let mut done = engines.client.banish(&target, race).await;
         if matches!(done, Err(EngineError::Unreachable(_))) {
-            done = engines.client.banish(&engines.revive(game_id).await?, race).await;
+            let revived = match engines.revive(game_id).await {
+                Ok(target) => target,
+                // Paused, and its engine is gone with it: it is told when it is back. What is owed stays owed.
+                Err(ReviveError::NotWanted) => {
+                    return Ok(Note { result: None, detail: Some(format!("{race}: the engine is away")) });
+                }
+                Err(error) => return Err(error.into()),
+            };
+            done = engines.client.banish(&revived, race).await;
         }
+        let banished =
+            |detail| Note { result: Some(JobResult::Banished { race_name: race.to_owned() }), detail: Some(detail) };
         match done {
-            Ok(()) => Ok(Note { result: None, detail: Some(race.to_owned()) }),
+            Ok(()) => Ok(banished(race.to_owned())),
             // It never heard of the race, which is as good as banished.
-            Err(EngineError::Problem { status: 404, .. }) => {
-                Ok(Note { result: None, detail: Some(format!("{race}: unknown to the engine")) })
-            }
+            Err(EngineError::Problem { status: 404, .. }) => Ok(banished(format!("{race}: unknown to the engine"))),
             Err(error) if error.is_passing() => Err(JobError::Passing(error.to_string())),
             Err(error) => Err(JobError::Refused(error.to_string())),
         }

@@ -100,8 +100,7 @@ impl Queue for Jobs {
 
     async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
         let jobs = jobs_by_id(conn, finished.iter().map(|finished| finished.claim.id)).await?;
-        for finished in finished {
-            let Some(job) = jobs.get(&finished.claim.id) else { continue };
+        for (job, finished) in by_game(&jobs, finished, |finished| finished.claim.id) {
             let note = finished.note.as_ref();
             match &finished.settled {
                 Settled::Done(_) => {
@@ -110,6 +109,7 @@ impl Queue for Jobs {
                     }
                     let detail = note.and_then(|note| note.detail.as_deref());
                     self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, "ok", detail).await?;
+                    self.lobby.runtime_is_free(conn, &finished.claim, job, true).await?;
                 }
                 Settled::Dead { error } => self.dead(conn, &finished.claim, job, note, error).await?,
                 Settled::Retrying { .. } | Settled::Again | Settled::Released => {}
@@ -121,8 +121,7 @@ impl Queue for Jobs {
     async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
         let given_up = rows.iter().filter(|row| row.fate != Fate::Due);
         let jobs = jobs_by_id(conn, given_up.clone().map(|row| row.id)).await?;
-        for row in given_up {
-            let Some(job) = jobs.get(&row.id) else { continue };
+        for (job, row) in by_game(&jobs, given_up, |row| row.id) {
             let claim = lost_claim(row);
             self.dead(conn, &claim, job, None, &row.error).await?;
         }
@@ -140,6 +139,7 @@ impl Queue for Jobs {
     fn after_rescue(&self, rows: &[Rescued]) {
         if rows.iter().any(|row| row.fate != Fate::Due) {
             self.waker.wake(Topic::Notifications);
+            self.waker.wake(Topic::RuntimeJobs);
         }
     }
 }
@@ -191,7 +191,8 @@ impl Jobs {
             outcome = failure.word();
             self.lobby.on_job_result(conn, claim, job.game_id, &JobResult::StartFailed(failure)).await?;
         }
-        self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await
+        self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await?;
+        self.lobby.runtime_is_free(conn, claim, job, false).await
     }
 }
 
@@ -205,6 +206,17 @@ async fn jobs_by_id(
     }
     let jobs = runtime::job_work(conn, &ids).await?;
     Ok(jobs.into_iter().map(|job| (job.job_id, job)).collect())
+}
+
+/// Each with its job, in the order of the games' ids: that is the order in which several are locked, everywhere.
+fn by_game<'a, T: 'a>(
+    jobs: &'a HashMap<uuid::Uuid, JobWork>,
+    of: impl IntoIterator<Item = &'a T>,
+    id: impl Fn(&T) -> uuid::Uuid,
+) -> Vec<(&'a JobWork, &'a T)> {
+    let mut pairs: Vec<_> = of.into_iter().filter_map(|of| Some((jobs.get(&id(of))?, of))).collect();
+    pairs.sort_by_key(|(job, _)| job.game_id);
+    pairs
 }
 
 /// What is known of the claim of an attempt that will never report: enough for the notification's key.

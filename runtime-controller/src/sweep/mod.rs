@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
-use shared::db::{Db, applications, game_runtime, games, invites, runtime};
+use shared::db::{Db, applications, banishments, game_runtime, games, invites, runtime};
+use shared::queue::{Topic, Waker};
 use shared::random::Random;
 use shared::service::health::SchemaGate;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use crate::lobby::BANISH_AGAIN;
 
 /// Games in one transaction.
 const GAMES: i64 = 50;
@@ -23,6 +26,8 @@ pub struct Sweeper {
     pub db: Db,
     /// Nothing is written while the schema does not fit.
     pub gate: SchemaGate,
+    /// What a pass enqueues is worked at once.
+    pub waker: Waker,
     /// Jitter, so that replicas do not sweep in step.
     pub random: Random,
     /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
@@ -53,6 +58,7 @@ impl Sweeper {
 
     async fn pass(&self, stop: &CancellationToken) -> Result<(), sqlx::Error> {
         while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
+        while !stop.is_cancelled() && self.banish().await? == GAMES {}
         if !self.retention.is_zero() {
             while !stop.is_cancelled() && self.remove_operations().await? == ENTRIES.unsigned_abs() {}
         }
@@ -72,6 +78,20 @@ impl Sweeper {
         }
         tx.commit().await?;
         Ok(i64::try_from(full.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Banishments that nothing else has enqueued: the daemon, the engine or the job failed when they were due. Those that
+    /// still cannot be told wait for the next turn, so that they are in nobody's way.
+    async fn banish(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let games = banishments::lock_due(&mut tx, GAMES).await?;
+        let enqueued = banishments::enqueue_due(&mut tx, &games, None, None).await?;
+        banishments::set_aside(&mut tx, &games, BANISH_AGAIN.as_secs_f64()).await?;
+        tx.commit().await?;
+        if enqueued > 0 {
+            self.waker.wake(Topic::RuntimeJobs);
+        }
+        Ok(i64::try_from(games.len()).unwrap_or(i64::MAX))
     }
 
     async fn remove_operations(&self) -> Result<u64, sqlx::Error> {

@@ -158,6 +158,27 @@ pub async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) ->
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends a user's open application to a game: `withdrawn` by himself, or `rejected` with his block. Answers whether there was one.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn end_open(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    user_id: UserId,
+    status: &str,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE applications SET status = $3, decided_at = clock_timestamp() WHERE game_id = $1 AND user_id = $2 AND status = 'submitted'",
+        game_id as GameId,
+        user_id as UserId,
+        status
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Closes what is still open on a game that left enrolment; answers how many.
 ///
 /// # Errors

@@ -47,7 +47,8 @@ pub struct StartFacts {
     pub engine_version: String,
     /// Its image.
     pub image: String,
-    /// Races of the active members, oldest membership first: the same list in every attempt.
+    /// Races of the active members, and of those who left since the start was asked for, oldest membership first: the same
+    /// list in every attempt, as the engine takes one set of races only. Who left is banished after the start.
     pub races: Vec<String>,
 }
 
@@ -59,7 +60,8 @@ pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
     sqlx::query_as!(
         StartFacts,
         r#"SELECT g.status, v.version AS engine_version, v.image,
-                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active' ORDER BY m.membership_id) AS "races!"
+                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
+                         ORDER BY m.membership_id) AS "races!"
              FROM games g JOIN engine_versions v ON v.version = g.target_engine_version
             WHERE g.game_id = $1"#,
         game_id.uuid()

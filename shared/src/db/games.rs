@@ -78,7 +78,7 @@ pub async fn get(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Game
     games!("WHERE g.game_id = $1", game_id as GameId).fetch_optional(conn).await
 }
 
-/// One game, if `user` may see it: public and not a draft, or owned, or joined, or with an open invite.
+/// One game, if `user` may see it: public and not a draft, or owned, or joined, or with an open invite that has not expired.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -91,7 +91,8 @@ pub async fn get_visible(
         "WHERE g.game_id = $1
             AND ((g.visibility = 'public' AND g.status <> 'draft') OR g.owner_user_id = $2
                  OR EXISTS (SELECT FROM memberships m WHERE m.game_id = g.game_id AND m.user_id = $2 AND m.status = 'active')
-                 OR EXISTS (SELECT FROM invites i WHERE i.game_id = g.game_id AND i.invited_user_id = $2 AND i.status = 'open'))",
+                 OR EXISTS (SELECT FROM invites i WHERE i.game_id = g.game_id AND i.invited_user_id = $2 AND i.status = 'open'
+                                AND i.expires_at > clock_timestamp()))",
         game_id as GameId,
         user_id as UserId
     )
@@ -113,7 +114,8 @@ pub async fn list_visible(
         "WHERE ($2::uuid IS NULL OR g.game_id < $2)
             AND ((g.visibility = 'public' AND g.status <> 'draft') OR g.owner_user_id = $1
                  OR EXISTS (SELECT FROM memberships m WHERE m.game_id = g.game_id AND m.user_id = $1 AND m.status = 'active')
-                 OR EXISTS (SELECT FROM invites i WHERE i.game_id = g.game_id AND i.invited_user_id = $1 AND i.status = 'open'))
+                 OR EXISTS (SELECT FROM invites i WHERE i.game_id = g.game_id AND i.invited_user_id = $1 AND i.status = 'open'
+                                AND i.expires_at > clock_timestamp()))
           ORDER BY g.game_id DESC LIMIT $3",
         user_id as UserId,
         before as Option<GameId>,
@@ -197,6 +199,8 @@ pub struct LockedGame {
     pub pause_reason: Option<String>,
     /// Pauses of this turn so far.
     pub pauses: i32,
+    /// Whether it ever ran.
+    pub started: bool,
     /// Database time of the reading.
     pub now: DateTime<Utc>,
 }
@@ -211,7 +215,7 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         LockedGame,
         r#"SELECT game_id AS "game_id: GameId", visibility, status, owner_user_id AS "owner_user_id: UserId", min_players, max_players,
                   approved_count, enrollment_ends_at > clock_timestamp() AS "before_enrollment_end!", turn_schedule, time_zone,
-                  target_engine_version, current_turn, pause_reason, pauses, clock_timestamp() AS "now!"
+                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
              FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
         game_id as GameId
     )

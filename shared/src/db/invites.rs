@@ -200,6 +200,21 @@ pub async fn end(conn: &mut PgConnection, id: InviteId, status: &str) -> Result<
     Ok(done.rows_affected() == 1)
 }
 
+/// Takes back a blocked user's open invite to a game, if there is one.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn revoke_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE invites SET status = 'revoked' WHERE game_id = $1 AND invited_user_id = $2 AND status = 'open'",
+        game_id as GameId,
+        user_id as UserId
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Closes what is still open on a game that left enrolment; answers how many.
 ///
 /// # Errors

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
+use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, MembershipId, UserId};
 
@@ -90,6 +92,104 @@ pub async fn standing(
     )
     .fetch_optional(conn)
     .await
+}
+
+/// One membership of a game.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    id: MembershipId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    sqlx::query_as!(
+        Membership,
+        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                  status, joined_at
+             FROM memberships WHERE membership_id = $1 AND game_id = $2"#,
+        id as MembershipId,
+        game_id as GameId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// A user's newest membership of a game, whatever its status: the one that stands, if any does.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn newest(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    user_id: UserId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    sqlx::query_as!(
+        Membership,
+        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                  status, joined_at
+             FROM memberships WHERE game_id = $1 AND user_id = $2 ORDER BY membership_id DESC LIMIT 1"#,
+        game_id as GameId,
+        user_id as UserId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Ends active memberships: `left`, `removed` or `blocked`. The one place where a membership ends, with all that follows
+/// from it in the lobby: the seat is counted out, the reserved race name released, and where the game's engine may know the
+/// race its banishment is owed from now on (see [`super::banishments`]). The caller holds the row locks of the games.
+/// Answers what it ended: those that had ended before are left as they are.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn end(conn: &mut PgConnection, ids: &[MembershipId], status: &str) -> Result<Vec<Membership>, sqlx::Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let knowing: Vec<String> = GameStatus::ALL
+        .iter()
+        .filter(|status| status.may_have_races())
+        .map(|status| status.word().to_owned())
+        .collect();
+    sqlx::query_as!(
+        Membership,
+        r#"WITH ended AS (
+               UPDATE memberships m
+                  SET status = $2, ended_at = clock_timestamp(),
+                      banish_due_at = CASE WHEN g.status = ANY ($3) THEN clock_timestamp() END
+                 FROM games g
+                WHERE m.membership_id = ANY ($1) AND m.status = 'active' AND g.game_id = m.game_id
+               RETURNING m.membership_id, m.game_id, m.user_id, m.race_name, m.canonical_key, m.status, m.joined_at),
+           counted AS (
+               UPDATE games g SET approved_count = g.approved_count - e.n, updated_at = clock_timestamp()
+                 FROM (SELECT game_id, count(*)::integer AS n FROM ended GROUP BY game_id) e WHERE g.game_id = e.game_id),
+           released AS (
+               UPDATE race_names n SET status = 'released', updated_at = clock_timestamp()
+                 FROM ended e
+                WHERE n.game_id = e.game_id AND n.user_id = e.user_id AND n.canonical_key = e.canonical_key AND n.status = 'reserved')
+           SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                  status, joined_at
+             FROM ended ORDER BY game_id, membership_id"#,
+        &ids,
+        status,
+        &knowing
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Blocks somebody whose membership ended before, `left` or `removed`: he does not come back. Answers whether it did; the
+/// constraint `memberships_game_id_user_id_key` when he is in again or blocked already.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn block_former(conn: &mut PgConnection, id: MembershipId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE memberships SET status = 'blocked' WHERE membership_id = $1 AND status IN ('left', 'removed')",
+        id as MembershipId
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Active memberships of a user in games that still go on: what his plan limits.

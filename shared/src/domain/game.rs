@@ -90,6 +90,20 @@ words! {
 }
 
 words! {
+    /// What can be done to a membership.
+    MemberAction {
+        /// The member goes by himself.
+        Leave = "leave",
+        /// He is sent away, and may come back.
+        Remove = "remove",
+        /// He is sent away, and may not come back.
+        Block = "block",
+        /// Administrators: the same, in any game.
+        Ban = "ban",
+    }
+}
+
+words! {
     /// What the runtime tells the lobby.
     RuntimeEvent {
         /// The start job is done.
@@ -174,6 +188,45 @@ pub fn act(
     }
 }
 
+/// Whether `action` may be done to a membership of a game in this state; `own` says that it is the caller's own. No game
+/// changes its state by it: one that then has fewer than `min_players` stays where it is.
+///
+/// # Errors
+/// As [`act`].
+pub fn act_on_member(
+    status: GameStatus,
+    visibility: Visibility,
+    action: MemberAction,
+    actor: Actor,
+    own: bool,
+) -> Result<(), Refusal> {
+    use GameStatus as S;
+    let allowed = match action {
+        MemberAction::Leave => own,
+        MemberAction::Remove | MemberAction::Block => match actor {
+            Actor::Owner => true,
+            Actor::Administrator => visibility == Visibility::Public,
+            Actor::Other => false,
+        },
+        MemberAction::Ban => actor == Actor::Administrator,
+    };
+    match status {
+        _ if !allowed => Err(Refusal::Forbidden),
+        S::EnrollmentOpen | S::ReadyToStart | S::Starting | S::StartFailed | S::Running | S::Paused => Ok(()),
+        // A draft has no members; those of a game that is over are history.
+        S::Draft | S::Finished | S::Cancelled => Err(Refusal::State),
+    }
+}
+
+impl GameStatus {
+    /// Whether an engine may know the game's races: who leaves then is banished there. A start may have got as far as that
+    /// before it failed.
+    #[must_use]
+    pub const fn may_have_races(self) -> bool {
+        matches!(self, Self::Starting | Self::StartFailed | Self::Running | Self::Paused)
+    }
+}
+
 /// The state after what the runtime tells; `None` when it comes too late to matter (a start that ended after a cancel).
 pub fn told(status: GameStatus, event: RuntimeEvent) -> Option<GameStatus> {
     use GameStatus as S;
@@ -246,6 +299,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn members_go_from_games_that_go_on_and_each_actor_does_his_part_only() {
+        use MemberAction as M;
+        // Who may do what: (action, visibility, actor, own).
+        let may = |action: M, visibility: Visibility, actor: Actor, own: bool| match (action, actor) {
+            (M::Leave, _) => own,
+            (M::Remove | M::Block, Actor::Owner) | (M::Ban, Actor::Administrator) => true,
+            (M::Remove | M::Block, Actor::Administrator) => visibility == Visibility::Public,
+            (M::Remove | M::Block, Actor::Other) | (M::Ban, Actor::Owner | Actor::Other) => false,
+        };
+        let mut granted = 0;
+        for &status in S::ALL {
+            let goes_on = !matches!(status, S::Draft | S::Finished | S::Cancelled);
+            for visibility in [Visibility::Public, Visibility::Private] {
+                for &action in M::ALL {
+                    for actor in [Actor::Owner, Actor::Administrator, Actor::Other] {
+                        for own in [false, true] {
+                            let expected = match (may(action, visibility, actor, own), goes_on) {
+                                (false, _) => Err(Refusal::Forbidden),
+                                (true, false) => Err(Refusal::State),
+                                (true, true) => Ok(()),
+                            };
+                            let verdict = act_on_member(status, visibility, action, actor, own);
+                            assert_eq!(verdict, expected, "{status} {visibility:?} {action} {actor:?} {own}");
+                            granted += usize::from(verdict.is_ok());
+                        }
+                    }
+                }
+            }
+        }
+        // In six states: each of three actors leaves two kinds of games (6), an owner removes and blocks (8), an
+        // administrator does in public games (4), and bans (4).
+        assert_eq!(granted, 6 * (6 + 8 + 4 + 4));
+    }
+
+    #[test]
+    fn races_are_known_from_the_first_start_to_the_end() {
+        let knowing: Vec<S> = S::ALL.iter().copied().filter(|status| status.may_have_races()).collect();
+        assert_eq!(knowing, [S::Starting, S::StartFailed, S::Running, S::Paused]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod create;
 pub mod get;
 pub mod list;
+pub mod members;
 pub mod memberships;
 pub mod open_enrollment;
 pub mod patch;

@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod create;
 pub mod get;
 pub mod invites;
+pub mod leave;
 pub mod list;
 pub mod memberships;
 pub mod open_enrollment;

@@ -1,0 +1,54 @@
+//! `POST /admin/games/{game_id}/members/{user_id}/ban`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::lobby::Membership;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::memberships;
+
+/// Why a member is banned.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct Ban {
+    /// For the audit log.
+    #[oai(validator(min_length = 1, max_length = 500))]
+    pub reason: String,
+}
+
+codes!(AdminBanMemberCodes: AdminCredentialsRequired, GameNotFound, MembershipNotFound, MembershipEnded, GameStateConflict);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Ban a member from a game
+    ///
+    /// In any game, private ones too: his newest membership is `blocked`, whether it had ended or not, and he cannot come back;
+    /// in a game that has started his race is banished.
+    #[oai(path = "/admin/games/:game_id/members/:user_id/ban", method = "post", operation_id = "admin_ban_member")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        game_id: Path<Uuid>,
+        user_id: Path<Uuid>,
+        body: Body<Ban>,
+    ) -> Result<Json<Membership>, Fail<AdminBanMemberCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let banned = memberships::ban(&app, &caller, game_id.0.into(), user_id.0.into(), &body.reason).await?;
+        Ok(Json(banned.into()))
+    }
+}

@@ -1,0 +1,3 @@
+//! Users as members of a game.
+
+pub mod ban;

@@ -1,0 +1,46 @@
+//! `POST /admin/games/{game_id}/memberships/{membership_id}/remove`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::lobby::Membership;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::memberships;
+
+codes!(AdminRemoveMembershipCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Remove a member
+    ///
+    /// His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+    /// apply or be invited again.
+    #[oai(
+        path = "/admin/games/:game_id/memberships/:membership_id/remove",
+        method = "post",
+        operation_id = "admin_remove_membership"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        game_id: Path<Uuid>,
+        membership_id: Path<Uuid>,
+    ) -> Result<Json<Membership>, Fail<AdminRemoveMembershipCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(memberships::remove(&app, &caller, game_id.0.into(), membership_id.0.into()).await?.into()))
+    }
+}

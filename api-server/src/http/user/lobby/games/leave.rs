@@ -1,0 +1,41 @@
+//! `POST /user/lobby/games/{game_id}/leave`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::User;
+use crate::http::lobby::Game;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::memberships;
+
+codes!(LeaveLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameStateConflict);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// Leave a game
+    ///
+    /// The caller's membership ends and his race name is free again; in a game that has started his race is banished. Who is no
+    /// member but has an open application withdraws it.
+    #[oai(path = "/user/lobby/games/:game_id/leave", method = "post", operation_id = "leave_lobby_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        user: User,
+        game_id: Path<Uuid>,
+    ) -> Result<Json<Game>, Fail<LeaveLobbyGameCodes>> {
+        let caller = Caller::user(&user, &context);
+        Ok(Json(memberships::leave(&app, &caller, user.id, game_id.0.into()).await?.into()))
+    }
+}

@@ -1,0 +1,124 @@
+//! A user's departure from the whole lobby (SPEC §6): soft deletion and a permanent block end everything that is his, in the
+//! transaction that deletes or blocks him.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use shared::db;
+use shared::domain::game::{Actor, GameAction, Visibility, act};
+use shared::domain::notification::{Audience, Payload};
+use shared::ids::{GameId, UserId};
+use shared::queue::wake::Topic;
+use sqlx::{Connection as _, PgConnection};
+
+use super::caller::Caller;
+use super::games::status;
+use super::transitions;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Why a user goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// He is deleted: his memberships end as `left`, and nobody is there to be told.
+    Deleted,
+    /// He is blocked for good: they end as `removed`, and he is told of each.
+    Blocked,
+}
+
+/// What a departure ended beside the user's own part in games.
+#[derive(Debug)]
+pub struct Left {
+    /// His private games that are called off.
+    pub cancelled: Vec<GameId>,
+}
+
+/// What a departure wakes once it is committed.
+pub const WAKE: [Topic; 2] = [Topic::Notifications, Topic::RuntimeJobs];
+
+/// How often the games are looked for anew when one was joined in the moment of the departure.
+const TRIES: usize = 5;
+
+/// Ends all memberships of games that go on (with what follows: seat, race name, banishment), withdraws open applications,
+/// closes open invites to the user, takes back those he sent and tells who had them, and releases all his race names,
+/// registered ones too. His own private games that did not start are cancelled; those that did go on without him, and
+/// administrators can pause and stop them. His memberships of games that are over stay as history.
+///
+/// Call it **first in the transaction**: it takes the row locks of the games in the order of their ids, then the account's,
+/// and no other lock may be held before them. It leaves the account locked, so that whatever the caller does to it next is
+/// seen by all who wait to take it in. After the commit wake [`WAKE`].
+///
+/// # Errors
+/// `unavailable` when the user joins games faster than they can be locked; what the database answers.
+pub async fn depart(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    why: Departure,
+) -> Result<Left, Problem> {
+    for _ in 0..TRIES {
+        // A savepoint: going back to it gives the locks back that turned out not to be all.
+        let mut savepoint = conn.begin().await?;
+        let games = db::departures::games(&mut savepoint, user_id).await?;
+        db::departures::lock(&mut savepoint, &games).await?;
+        db::departures::lock_account(&mut savepoint, user_id).await?;
+        // Under the account's lock nothing is added any more. What was added just before is not locked yet: a lock out of
+        // its order could wait for one who waits for us.
+        let locked: HashSet<GameId> = games.iter().copied().collect();
+        if !db::departures::games(&mut savepoint, user_id).await?.iter().all(|game| locked.contains(game)) {
+            savepoint.rollback().await?;
+            continue;
+        }
+        let left = end_all(&mut savepoint, caller, user_id, why, &games).await?;
+        savepoint.commit().await?;
+        return Ok(left);
+    }
+    Err(Problem::new(ErrorCode::Unavailable, "The user is joining games at this moment; try again.")
+        .retry_after(Duration::from_secs(1)))
+}
+
+async fn end_all(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    why: Departure,
+    games: &[GameId],
+) -> Result<Left, Problem> {
+    let left = Left { cancelled: cancel_own(&mut *conn, caller, user_id).await? };
+    let memberships = db::departures::memberships(&mut *conn, user_id).await?;
+    let status = if why == Departure::Deleted { "left" } else { "removed" };
+    let ended = db::memberships::end(&mut *conn, &memberships, status).await?;
+    let context = caller.context;
+    let (request_id, traceparent) = (Some(context.request_id.as_str()), context.traceparent.as_deref());
+    db::banishments::enqueue_due(&mut *conn, games, request_id, traceparent).await?;
+    db::departures::withdraw_applications(&mut *conn, user_id).await?;
+    db::departures::close_invites(&mut *conn, user_id).await?;
+    let revoked = db::departures::revoke_invites(&mut *conn, user_id).await?;
+    db::departures::release_race_names(&mut *conn, user_id).await?;
+    if why == Departure::Blocked {
+        for membership in ended {
+            let (game_id, key) = (membership.game_id, membership.membership_id.to_string());
+            let payload = Payload::LobbyMembershipRemoved { game_id, reason: "the account was blocked".to_owned() };
+            caller.notify(&mut *conn, payload, key, Audience::Users(vec![user_id]), game_id).await?;
+        }
+    }
+    for invite in revoked {
+        let Some(invited) = invite.invited_user_id else { continue };
+        let payload = Payload::LobbyInviteRevoked { game_id: invite.game_id };
+        let key = invite.invite_id.to_string();
+        caller.notify(&mut *conn, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
+    }
+    Ok(left)
+}
+
+/// Cancels what the user could have cancelled himself: his private games that did not start. Answers which.
+async fn cancel_own(conn: &mut PgConnection, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
+    let mut cancelled = Vec::new();
+    for game_id in db::departures::own_private_games(&mut *conn, user_id).await? {
+        let Some(game) = db::games::lock(&mut *conn, game_id).await? else { continue };
+        if let Ok(next) = act(status(&game)?, Visibility::Private, GameAction::Cancel, Actor::Owner) {
+            transitions::cancel(&mut *conn, caller, &game, next).await?;
+            cancelled.push(game_id);
+        }
+    }
+    Ok(cancelled)
+}
