@@ -128,15 +128,16 @@ fn operations() -> impl poem_openapi::OpenApi {
             admin::games::memberships::list::Operation,
         ),
         (admin::runtimes::list::Operation, admin::runtimes::get::Operation),
+        // A tuple takes sixteen: what belongs together stands in one of its own.
         (
-            user::lobby::games::leave::Operation,
-            user::lobby::games::memberships::remove::Operation,
-            user::lobby::games::memberships::block::Operation,
-            admin::games::memberships::remove::Operation,
-            admin::games::memberships::block::Operation,
-            admin::games::members::ban::Operation,
-        ),
-        (
+            (
+                user::lobby::games::leave::Operation,
+                user::lobby::games::memberships::remove::Operation,
+                user::lobby::games::memberships::block::Operation,
+                admin::games::memberships::remove::Operation,
+                admin::games::memberships::block::Operation,
+                admin::games::members::ban::Operation,
+            ),
             (
                 internal::identities::provision::Operation,
                 internal::sessions::open::Operation,

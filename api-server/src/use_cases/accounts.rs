@@ -86,10 +86,8 @@ pub async fn sanction(
         return present_sanction(&mut tx, user_id, made).await;
     }
     ends_later(&mut tx, wanted.ends_at).await?;
-    let left = match permanent {
-        true => Some(departures::depart(&mut tx, caller, user_id, Departure::Blocked).await?),
-        false => None,
-    };
+    let left =
+        if permanent { Some(departures::depart(&mut tx, caller, user_id, Departure::Blocked).await?) } else { None };
     if !db::accounts::lock(&mut tx, user_id).await? {
         return Err(not_found());
     }
