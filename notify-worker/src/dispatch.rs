@@ -3,6 +3,7 @@
 mod event;
 mod letter;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use async_trait::async_trait;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use shared::db::accounts;
 use shared::db::mail::{self, NewMail};
 use shared::db::notifications::{self, Dispatch as Route};
 use shared::domain::notification::{BROADCAST_PRIORITY, Channel};
+use shared::ids::UserId;
 use shared::mail::{Priority, Template};
 use shared::queue::{
     Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
@@ -65,6 +68,8 @@ pub struct Note {
 struct Letter {
     template: Template,
     to: String,
+    /// Whose address it is; `None`: the administrators'.
+    holder: Option<UserId>,
     priority: Priority,
 }
 
@@ -92,7 +97,8 @@ impl Dispatch {
                 match letter::of(&route.notice) {
                     Ok(template) => {
                         let priority = if route.notice.broadcast { Priority::Bulk } else { Priority::Normal };
-                        Plan::Letter(Letter { template, to: to.clone(), priority })
+                        let holder = route.user_id.map(UserId::from);
+                        Plan::Letter(Letter { template, to: to.clone(), holder, priority })
                     }
                     Err(error) => Plan::Over(Outcome::Dead { error }),
                 }
@@ -159,12 +165,23 @@ impl Queue for Dispatch {
     }
 
     async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
-        for row in finished {
-            let (Settled::Done("delivered"), Some(letter)) =
-                (&row.settled, row.note.as_ref().and_then(|n| n.letter.as_ref()))
-            else {
+        let letters: Vec<(&Finished<Note>, &Letter)> = finished
+            .iter()
+            .filter(|row| matches!(row.settled, Settled::Done("delivered")))
+            .filter_map(|row| Some((row, row.note.as_ref()?.letter.as_deref()?)))
+            .collect();
+        let holders: Vec<(UserId, &str)> =
+            letters.iter().filter_map(|(_, letter)| Some((letter.holder?, letter.to.as_str()))).collect();
+        let held: HashSet<String> = match holders.as_slice() {
+            [] => HashSet::new(),
+            holders => accounts::hold_addresses(&mut *conn, holders).await?.into_iter().collect(),
+        };
+        for (row, letter) in letters {
+            // An account that was deleted since the route was read gets no mail: its address is written down no more.
+            if letter.holder.is_some() && !held.contains(&letter.to) {
+                notifications::skip_route(&mut *conn, row.claim.id, "the account is deleted").await?;
                 continue;
-            };
+            }
             let new = NewMail {
                 template: &letter.template,
                 idempotency_key: &row.claim.id.to_string(),
@@ -174,7 +191,7 @@ impl Queue for Dispatch {
                 request_id: row.claim.request_id.as_deref(),
                 traceparent: row.claim.traceparent.as_deref(),
             };
-            mail::enqueue(conn, new).await?;
+            mail::enqueue(&mut *conn, new).await?;
         }
         let over: Vec<Uuid> = finished
             .iter()

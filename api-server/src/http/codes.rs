@@ -51,7 +51,8 @@ error_codes! {
     CodeIncorrect "code_incorrect" UNPROCESSABLE_ENTITY "the code is wrong; the try was counted";
     SessionNotFound "session_not_found" NOT_FOUND "no such session";
     AccountNotFound "account_not_found" NOT_FOUND "no such account";
-    UserNameTaken "user_name_taken" CONFLICT "another account has this user name";
+    UserNameTaken "user_name_taken" CONFLICT "another account has this user name, or one that looks like it";
+    SanctionNotFound "sanction_not_found" NOT_FOUND "the account has no such sanction";
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
     EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
     EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";

@@ -5,6 +5,7 @@ pub mod body;
 pub mod codes;
 pub mod context;
 pub mod created;
+pub mod deleted;
 pub mod document;
 pub mod frame;
 pub mod guard;
@@ -20,6 +21,7 @@ pub mod public;
 pub mod runtimes;
 pub mod server;
 pub mod user;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -126,14 +128,39 @@ fn operations() -> impl poem_openapi::OpenApi {
             admin::games::memberships::list::Operation,
         ),
         (admin::runtimes::list::Operation, admin::runtimes::get::Operation),
+        // A tuple takes sixteen: what belongs together stands in one of its own.
         (
-            user::lobby::games::leave::Operation,
-            user::lobby::games::memberships::remove::Operation,
-            user::lobby::games::memberships::block::Operation,
-            admin::games::memberships::remove::Operation,
-            admin::games::memberships::block::Operation,
-            admin::games::members::ban::Operation,
-            user::lobby::race_names::register::Operation,
+            (
+                user::lobby::games::leave::Operation,
+                user::lobby::games::memberships::remove::Operation,
+                user::lobby::games::memberships::block::Operation,
+                admin::games::memberships::remove::Operation,
+                admin::games::memberships::block::Operation,
+                admin::games::members::ban::Operation,
+                user::lobby::race_names::register::Operation,
+            ),
+            (
+                internal::identities::provision::Operation,
+                internal::sessions::open::Operation,
+                internal::users::get::Operation,
+                user::account::delete::Operation,
+            ),
+            (
+                admin::users::list::Operation,
+                admin::users::get::Operation,
+                admin::users::delete::Operation,
+                admin::users::sanctions::list::Operation,
+                admin::users::sanctions::create::Operation,
+                admin::users::sanctions::lift::Operation,
+            ),
+            (
+                admin::users::limits::get::Operation,
+                admin::users::limits::set::Operation,
+                admin::users::entitlements::list::Operation,
+                admin::users::entitlements::create::Operation,
+                admin::users::sessions::list::Operation,
+                admin::users::sessions::revoke_all::Operation,
+            ),
         ),
     )
 }

@@ -83,6 +83,20 @@ pub struct Sanction {
     pub lifted_at: Option<DateTime<Utc>>,
 }
 
+impl From<db::sanctions::Sanction> for Sanction {
+    fn from(row: db::sanctions::Sanction) -> Self {
+        Self {
+            sanction_id: row.sanction_id.uuid(),
+            kind: row.kind,
+            reason: row.reason,
+            actor: row.actor,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            lifted_at: row.lifted_at,
+        }
+    }
+}
+
 impl From<db::accounts::Account> for Account {
     fn from(row: db::accounts::Account) -> Self {
         let entitlement = match row.entitlement {
@@ -101,19 +115,6 @@ impl From<db::accounts::Account> for Account {
                 ends_at: None,
             },
         };
-        let sanctions = row
-            .sanctions
-            .into_iter()
-            .map(|s| Sanction {
-                sanction_id: s.sanction_id.uuid(),
-                kind: s.kind,
-                reason: s.reason,
-                actor: s.actor,
-                starts_at: s.starts_at,
-                ends_at: s.ends_at,
-                lifted_at: None,
-            })
-            .collect();
         Self {
             user_id: row.user_id.uuid(),
             user_name: row.user_name,
@@ -123,7 +124,7 @@ impl From<db::accounts::Account> for Account {
             time_zone: row.time_zone,
             declared_country: row.declared_country,
             entitlement,
-            sanctions,
+            sanctions: row.sanctions.into_iter().map(Into::into).collect(),
             created_at: row.created_at,
             deleted_at: row.deleted_at,
         }

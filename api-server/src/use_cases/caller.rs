@@ -47,6 +47,14 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// As what he is written down: an administrator's name, a user's id.
+    pub fn name(&self) -> String {
+        match self.who {
+            Who::User(user) => user.id.to_string(),
+            Who::Admin(admin) => admin.name.clone(),
+        }
+    }
+
     /// Whose idempotency keys these are.
     pub fn idempotency_owner(&self) -> String {
         match self.who {

@@ -5,12 +5,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use shared::db;
+use shared::domain::game::{Actor, GameAction, Visibility, act};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::{Connection as _, PgConnection};
 
 use super::caller::Caller;
+use super::games::status;
+use super::transitions;
 use crate::http::problem::{ErrorCode, Problem};
 
 /// Why a user goes.
@@ -22,6 +25,13 @@ pub enum Departure {
     Blocked,
 }
 
+/// What a departure ended beside the user's own part in games.
+#[derive(Debug)]
+pub struct Left {
+    /// His private games that are called off.
+    pub cancelled: Vec<GameId>,
+}
+
 /// What a departure wakes once it is committed.
 pub const WAKE: [Topic; 2] = [Topic::Notifications, Topic::RuntimeJobs];
 
@@ -30,8 +40,8 @@ const TRIES: usize = 5;
 
 /// Ends all memberships of games that go on (with what follows: seat, race name, banishment), withdraws open applications,
 /// closes open invites to the user, takes back those he sent and tells who had them, and releases all his race names,
-/// registered ones too. His memberships of games that are over stay as history, and games that he owns go on without him:
-/// administrators can call them off.
+/// registered ones too. His own private games that did not start are cancelled; those that did go on without him, and
+/// administrators can pause and stop them. His memberships of games that are over stay as history.
 ///
 /// Call it **first in the transaction**: it takes the row locks of the games in the order of their ids, then the account's,
 /// and no other lock may be held before them. It leaves the account locked, so that whatever the caller does to it next is
@@ -44,7 +54,7 @@ pub async fn depart(
     caller: &Caller<'_>,
     user_id: UserId,
     why: Departure,
-) -> Result<(), Problem> {
+) -> Result<Left, Problem> {
     for _ in 0..TRIES {
         // A savepoint: going back to it gives the locks back that turned out not to be all.
         let mut savepoint = conn.begin().await?;
@@ -58,9 +68,9 @@ pub async fn depart(
             savepoint.rollback().await?;
             continue;
         }
-        end_all(&mut savepoint, caller, user_id, why, &games).await?;
+        let left = end_all(&mut savepoint, caller, user_id, why, &games).await?;
         savepoint.commit().await?;
-        return Ok(());
+        return Ok(left);
     }
     Err(Problem::new(ErrorCode::Unavailable, "The user is joining games at this moment; try again.")
         .retry_after(Duration::from_secs(1)))
@@ -72,7 +82,8 @@ async fn end_all(
     user_id: UserId,
     why: Departure,
     games: &[GameId],
-) -> Result<(), Problem> {
+) -> Result<Left, Problem> {
+    let left = Left { cancelled: cancel_own(&mut *conn, caller, user_id).await? };
     let memberships = db::departures::memberships(&mut *conn, user_id).await?;
     let status = if why == Departure::Deleted { "left" } else { "removed" };
     let ended = db::memberships::end(&mut *conn, &memberships, status).await?;
@@ -96,5 +107,18 @@ async fn end_all(
         let key = invite.invite_id.to_string();
         caller.notify(&mut *conn, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
     }
-    Ok(())
+    Ok(left)
+}
+
+/// Cancels what the user could have cancelled himself: his private games that did not start. Answers which.
+async fn cancel_own(conn: &mut PgConnection, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
+    let mut cancelled = Vec::new();
+    for game_id in db::departures::own_private_games(&mut *conn, user_id).await? {
+        let Some(game) = db::games::lock(&mut *conn, game_id).await? else { continue };
+        if let Ok(next) = act(status(&game)?, Visibility::Private, GameAction::Cancel, Actor::Owner) {
+            transitions::cancel(&mut *conn, caller, &game, next).await?;
+            cancelled.push(game_id);
+        }
+    }
+    Ok(cancelled)
 }

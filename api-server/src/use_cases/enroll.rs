@@ -3,7 +3,6 @@
 use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::memberships::Membership;
-use shared::domain::plan;
 use shared::domain::race_name::{self, RaceName};
 use shared::ids::{MembershipId, UserId};
 use sqlx::PgConnection;
@@ -43,8 +42,7 @@ pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
 /// # Errors
 /// `sanctioned`.
 pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Problem> {
-    let there = db::departures::hold_off(&mut *conn, user_id).await?;
-    let sanctions = db::accounts::standing(conn, user_id).await?.filter(|_| there);
+    let sanctions = db::accounts::hold(conn, user_id).await?;
     if sanctions.is_none_or(|sanctions| sanctions.iter().any(|kind| kind == "permanent_block")) {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account may not act any more."));
     }
@@ -65,7 +63,7 @@ pub async fn enroll(
     takes_members(game)?;
     let barred = || Problem::new(ErrorCode::Sanctioned, "This account may not join games.");
     // The account's lock first: a sanction or a deletion that was committed before it is seen, a later one waits for us.
-    let plan = db::limits::lock_plan(&mut *conn, user_id).await?.ok_or_else(barred)?;
+    let allowance = db::limits::lock(&mut *conn, user_id).await?.ok_or_else(barred)?;
     let bars = |kind: &String| kind == "game_join_block" || kind == "permanent_block";
     if db::accounts::standing(&mut *conn, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
         return Err(barred());
@@ -74,9 +72,12 @@ pub async fn enroll(
     if standing.as_deref() == Some("blocked") {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account is blocked from this game."));
     }
-    let allowed = plan::limits(&plan).memberships;
+    let allowed = allowance.limits.memberships;
     if standing.is_none() && db::memberships::count_active(&mut *conn, user_id).await? >= allowed {
-        return Err(Problem::new(ErrorCode::LimitReached, format!("The plan {plan} allows {allowed} games at once.")));
+        return Err(Problem::new(
+            ErrorCode::LimitReached,
+            format!("The account ({}) may be in {allowed} games at once.", allowance.plan),
+        ));
     }
     let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name)
         .await

@@ -5,7 +5,6 @@ use shared::db;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
 use shared::domain::game::{GameAction, GamePart, GameStatus, Refusal, Visibility, act, may_change};
-use shared::domain::plan;
 use shared::domain::schedule::{Schedule, ScheduleError};
 use shared::ids::{GameId, UserId};
 use sqlx::PgConnection;
@@ -155,8 +154,8 @@ pub async fn create(
     };
 
     let mut tx = app.db.begin().await?;
-    let plan = match caller.user_id() {
-        Some(user_id) => Some((user_id, db::limits::lock_plan(&mut tx, user_id).await?.ok_or_else(unknown_user)?)),
+    let allowance = match caller.user_id() {
+        Some(user_id) => Some((user_id, db::limits::lock(&mut tx, user_id).await?.ok_or_else(unknown_user)?)),
         None => None,
     };
     if let Some(key) = key
@@ -164,12 +163,17 @@ pub async fn create(
     {
         return present(&mut tx, made).await;
     }
-    if let Some((user_id, plan)) = plan {
-        let allowed = plan::limits(&plan).private_games;
+    if let Some((user_id, allowance)) = allowance {
+        // Blocked for good since the request began: nothing of his may begin any more.
+        let sanctions = db::accounts::standing(&mut tx, user_id).await?.ok_or_else(unknown_user)?;
+        if sanctions.iter().any(|kind| kind == "permanent_block") {
+            return Err(unknown_user());
+        }
+        let allowed = allowance.limits.private_games;
         if db::limits::count_private_games(&mut tx, user_id).await? >= allowed {
             return Err(Problem::new(
                 ErrorCode::LimitReached,
-                format!("The plan {plan} allows {allowed} private games at once."),
+                format!("The account ({}) may have {allowed} private games at once.", allowance.plan),
             ));
         }
     }

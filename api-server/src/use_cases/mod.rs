@@ -1,11 +1,13 @@
 //! What an operation does where it is more than one write: each function holds one transaction, visibly.
 
+pub mod accounts;
 pub mod applications;
 pub mod caller;
 pub mod departures;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;
+pub mod identities;
 pub mod invites;
 pub mod memberships;
 pub mod play;

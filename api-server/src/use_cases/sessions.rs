@@ -4,6 +4,7 @@ use shared::db;
 use shared::db::sessions::Session;
 use shared::ids::{DeviceSessionId, UserId};
 use shared::queue::wake::Topic;
+use sqlx::PgConnection;
 
 use crate::app::App;
 use crate::http::problem::{ErrorCode, Problem};
@@ -32,11 +33,24 @@ pub async fn revoke(app: &App, id: DeviceSessionId, owner: Option<UserId>, reaso
 /// What the database answers.
 pub async fn revoke_all(app: &App, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, Problem> {
     let mut tx = app.db.begin().await?;
-    let revoked = db::sessions::revoke_all(&mut tx, user_id, reason).await?;
-    if !revoked.is_empty() {
-        db::push_log::append_invalidation(&mut tx, user_id, &revoked, reason).await?;
-    }
+    let revoked = revoke_all_in(&mut tx, user_id, reason).await?;
     tx.commit().await?;
     app.waker.wake(Topic::PushLog);
+    Ok(revoked)
+}
+
+/// As [`revoke_all`], in a transaction that does more. Wake [`Topic::PushLog`] after its commit.
+///
+/// # Errors
+/// What the database answers.
+pub(super) async fn revoke_all_in(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    reason: &str,
+) -> Result<Vec<DeviceSessionId>, Problem> {
+    let revoked = db::sessions::revoke_all(&mut *conn, user_id, reason).await?;
+    if !revoked.is_empty() {
+        db::push_log::append_invalidation(conn, user_id, &revoked, reason).await?;
+    }
     Ok(revoked)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use shared::db;
+use shared::db::accounts::ProfileChange;
 use shared::db::auth::NewChallenge;
 use shared::db::mail::NewMail;
 use shared::domain::email::Address;
@@ -102,7 +103,8 @@ pub struct SignedIn {
 /// Counts the try, compares, and in one transaction uses the challenge up, finds or makes the account and opens the session.
 ///
 /// # Errors
-/// `challenge_expired`, `code_incorrect`, `account_blocked`, or what the database answers.
+/// `challenge_expired`, `code_incorrect`, `account_blocked` (after a right code alone: who cannot read the mailbox learns of no
+/// sanction), or what the database answers.
 pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<SignedIn, Problem> {
     let auth = &app.config.auth;
     let expired =
@@ -122,24 +124,38 @@ pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<
     if !db::auth::consume(&mut tx, confirmation.challenge_id, &challenge.address).await? {
         return Err(expired());
     }
-    let language = challenge.preferred_language.as_deref().unwrap_or("en");
-    let (user_id, account_created) =
-        find_or_create(app, &mut tx, "email", &challenge.address, language, confirmation.time_zone.unwrap_or("UTC"))
-            .await?;
-    let sanctions = db::accounts::standing(&mut tx, user_id).await?.unwrap_or_default();
-    if sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block") {
+    let newcomer = Newcomer {
+        kind: "email",
+        external_id: &challenge.address,
+        display_name: None,
+        language: challenge.preferred_language.as_deref().unwrap_or("en"),
+        time_zone: confirmation.time_zone.unwrap_or("UTC"),
+    };
+    let Owner { user_id, created, sanctions } = owner(app, &mut tx, &newcomer).await?;
+    if bars_sign_in(&sanctions) {
         // The code was right and is used up all the same.
         tx.commit().await?;
-        return Err(Problem::new(ErrorCode::AccountBlocked, "This account may not sign in."));
+        return Err(account_blocked());
     }
     let (device_session_id, session_token) =
         open_session(app, &mut tx, user_id, confirmation.client_public_key.as_ref()).await?;
     tx.commit().await?;
-    Ok(SignedIn { user_id, device_session_id, session_token, account_created })
+    Ok(SignedIn { user_id, device_session_id, session_token, account_created: created })
 }
 
-/// Opens a session: the token is random, answered once, and stored as its SHA-256.
-async fn open_session(
+/// Whether these sanctions keep an account from opening a session.
+pub(super) fn bars_sign_in(sanctions: &[String]) -> bool {
+    sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block")
+}
+
+/// Said only to who has proven that the account is his, or to the gateway.
+pub(super) fn account_blocked() -> Problem {
+    Problem::new(ErrorCode::AccountBlocked, "This account may not sign in.")
+}
+
+/// Opens a session: the token is random, answered once, and stored as its SHA-256. The caller holds the account: a session
+/// that is opened while it is deleted or blocked would outlive the revocation.
+pub(super) async fn open_session(
     app: &App,
     conn: &mut sqlx::PgConnection,
     user_id: UserId,
@@ -157,19 +173,61 @@ pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The account that owns the identity, made if there is none. Of two at once the second runs into the identity's
-/// constraint, rolls its savepoint back, and finds the first one's account.
+/// An identity, and what an account is made with if nobody owns it yet.
+pub(super) struct Newcomer<'a> {
+    /// `email` or `telegram`.
+    pub kind: &'a str,
+    /// Normalised.
+    pub external_id: &'a str,
+    /// Free name, checked.
+    pub display_name: Option<&'a str>,
+    /// BCP 47, checked.
+    pub language: &'a str,
+    /// IANA, checked.
+    pub time_zone: &'a str,
+}
+
+/// Who owns an identity; held, so that neither deletion nor sanction comes before the transaction's end.
+pub(super) struct Owner {
+    /// The account.
+    pub user_id: UserId,
+    /// Whether it was made now.
+    pub created: bool,
+    /// The kinds of the sanctions in force.
+    pub sanctions: Vec<String>,
+}
+
+/// How many deletions of the identity's account in a row are met before the client is asked to come again.
+const DELETIONS_MET: usize = 3;
+
+/// Finds or makes the account that owns an identity, and holds it. An account that is deleted in between frees the identity,
+/// and the next look finds it free: whoever signs in after a deletion has a new account.
+///
+/// # Errors
+/// `unavailable` when the identity changes hands faster than it can be held.
+pub(super) async fn owner(app: &App, conn: &mut sqlx::PgConnection, newcomer: &Newcomer<'_>) -> Result<Owner, Problem> {
+    for _ in 0..DELETIONS_MET {
+        if let Some((user_id, created)) = find_or_create(app, &mut *conn, newcomer).await?
+            && let Some(sanctions) = db::accounts::hold(&mut *conn, user_id).await?
+        {
+            return Ok(Owner { user_id, created, sanctions });
+        }
+    }
+    Err(Problem::new(ErrorCode::Unavailable, "The identity changed hands just now; try again.")
+        .retry_after(Duration::from_secs(1)))
+}
+
+/// The account that owns the identity, made if there is none. Of two at once the second waits within the identity's
+/// constraint, rolls its savepoint back, and finds the first one's account; `None` where that is gone again.
 async fn find_or_create(
     app: &App,
     conn: &mut sqlx::PgConnection,
-    kind: &str,
-    external_id: &str,
-    language: &str,
-    time_zone: &str,
-) -> Result<(UserId, bool), Problem> {
+    newcomer: &Newcomer<'_>,
+) -> Result<Option<(UserId, bool)>, Problem> {
     use sqlx::Connection as _;
+    let Newcomer { kind, external_id, display_name, language, time_zone } = *newcomer;
     if let Some(user_id) = db::accounts::by_identity(conn, kind, external_id).await? {
-        return Ok((user_id, false));
+        return Ok(Some((user_id, false)));
     }
     let mut savepoint = conn.begin().await?;
     let user_id = UserId::new();
@@ -184,19 +242,18 @@ async fn find_or_create(
     if !named {
         return Err(Problem::internal(&"no free placeholder user name within the retry budget"));
     }
+    if display_name.is_some() {
+        let change = ProfileChange { display_name: Some(display_name), ..ProfileChange::default() };
+        db::accounts::change_profile(&mut savepoint, user_id, &change).await?;
+    }
     match db::accounts::insert_identity(&mut savepoint, user_id, kind, external_id).await {
         Ok(()) => {
             savepoint.commit().await?;
-            Ok((user_id, true))
+            Ok(Some((user_id, true)))
         }
         Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {
             savepoint.rollback().await?;
-            let owner = db::accounts::by_identity(conn, kind, external_id).await?;
-            // Freed again in between, by a deletion: rare enough for a retry by the client.
-            owner.map(|user_id| (user_id, false)).ok_or_else(|| {
-                Problem::new(ErrorCode::Unavailable, "The address changed hands just now; try again.")
-                    .retry_after(Duration::from_secs(1))
-            })
+            Ok(db::accounts::by_identity(conn, kind, external_id).await?.map(|user_id| (user_id, false)))
         }
         Err(error) => Err(error.into()),
     }

@@ -159,7 +159,9 @@ async fn resume(
     Ok(&[Topic::Notifications, Topic::Turns, Topic::RuntimeJobs])
 }
 
-async fn cancel(
+/// Calls a game off: what is open on it is closed, its names are released, a start that is under way is undone. Answers what to
+/// wake.
+pub(super) async fn cancel(
     conn: &mut PgConnection,
     caller: &Caller<'_>,
     game: &LockedGame,

@@ -121,6 +121,11 @@ impl Api {
 
     /// Grants a plan.
     pub async fn plan(&self, user: &str, plan: &str) {
+        self.sql(
+            "UPDATE entitlements SET superseded_at = now() WHERE user_id = $1::uuid AND superseded_at IS NULL",
+            user,
+        )
+        .await;
         sqlx::query("INSERT INTO entitlements (entitlement_id, user_id, plan, source) VALUES (gen_random_uuid(), $1::uuid, $2, 'test')")
             .bind(user)
             .bind(plan)

@@ -10,6 +10,9 @@
 )]
 
 mod access;
+mod account_end;
+mod accounts;
+mod admin_users;
 mod bad_input;
 mod departures;
 mod document;

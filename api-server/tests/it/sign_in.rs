@@ -11,14 +11,14 @@ use crate::harness::{Api, text};
 const SEND: &str = "/api/v1/public/auth/send-email-code";
 const CONFIRM: &str = "/api/v1/public/auth/confirm-email-code";
 
-async fn send(api: &Api, email: &str) -> String {
+pub async fn send(api: &Api, email: &str) -> String {
     let answer =
         api.client.post(SEND).json(&json!({ "email": email, "preferred_language": "de" })).send().await.expect(202);
     text(&answer.json(), "challenge_id")
 }
 
 /// The code in the mail that waits for the challenge.
-async fn code(api: &Api, challenge: &str) -> String {
+pub async fn code(api: &Api, challenge: &str) -> String {
     let body: String = sqlx::query_scalar(
         "SELECT p.body_text FROM mail_payloads p JOIN mail_deliveries d USING (delivery_id) WHERE d.idempotency_key = $1",
     )
@@ -31,7 +31,7 @@ async fn code(api: &Api, challenge: &str) -> String {
     word.unwrap_or_else(|| panic!("no code in {body}")).to_owned()
 }
 
-async fn confirm(api: &Api, challenge: &str, code: &str, more: Value) -> ContractResponse {
+pub async fn confirm(api: &Api, challenge: &str, code: &str, more: Value) -> ContractResponse {
     let mut body = json!({ "challenge_id": challenge, "code": code });
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     api.client.post(CONFIRM).json(&body).send().await

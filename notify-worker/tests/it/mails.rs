@@ -124,3 +124,28 @@ async fn a_worker_that_dies_while_it_writes_a_mail_leaves_one_mail() {
     world.settles(id, &[("push", "delivered", 1), ("email", "delivered", 1)]).await;
     assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 1);
 }
+
+#[tokio::test]
+async fn a_mail_to_somebody_who_is_deleted_meanwhile_is_not_written() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let users = world.accounts(2, true).await;
+    let game_id = world.game(&users).await;
+    // A deletion that has freed the address and is not committed: the worker still reads it, and then waits here.
+    let mut other = world.db.connect().await;
+    let mut deletion = other.begin().await.unwrap();
+    sqlx::query("DELETE FROM identities WHERE user_id = $1")
+        .bind(users[0].uuid())
+        .execute(&mut *deletion)
+        .await
+        .unwrap();
+    let _worker = world.worker(address, &WorkerLike::default());
+    let id = world.produce(Payload::GameStarted { game_id }, Audience::GameMembers, Some(game_id)).await;
+    eventually(SOON, "the worker waits for the address", || async {
+        world.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'").await > 0
+    })
+    .await;
+    deletion.commit().await.unwrap();
+    world.settles(id, &[("push", "delivered", 2), ("email", "delivered", 1), ("email", "skipped", 1)]).await;
+    assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 1);
+}

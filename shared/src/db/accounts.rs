@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::ids::{IdentityId, SanctionId, UserId};
+use super::sanctions::Sanction;
+use crate::domain::account::canonical_user_name;
+use crate::ids::{IdentityId, UserId};
 
 /// An account with what every reader wants beside it, read in one statement.
 #[derive(Debug, Clone)]
@@ -45,21 +47,72 @@ pub struct Entitlement {
     pub ends_at: Option<DateTime<Utc>>,
 }
 
-/// A sanction in force.
-#[derive(Debug, Clone, serde::Deserialize)]
-pub struct Sanction {
-    /// Its id.
-    pub sanction_id: SanctionId,
-    /// One of the six kinds.
-    pub kind: String,
-    /// Why.
-    pub reason: String,
-    /// Who set it.
-    pub actor: String,
-    /// From when.
-    pub starts_at: DateTime<Utc>,
-    /// Until when; lifted by hand only, if `None`.
-    pub ends_at: Option<DateTime<Utc>>,
+/// A row of the statement below, flat.
+struct Row {
+    user_id: UserId,
+    user_name: String,
+    display_name: Option<String>,
+    preferred_language: String,
+    time_zone: String,
+    declared_country: Option<String>,
+    created_at: DateTime<Utc>,
+    deleted_at: Option<DateTime<Utc>>,
+    email: Option<String>,
+    plan: Option<String>,
+    source: Option<String>,
+    starts_at: Option<DateTime<Utc>>,
+    ends_at: Option<DateTime<Utc>>,
+    sanctions: sqlx::types::Json<Vec<Sanction>>,
+}
+
+impl From<Row> for Account {
+    fn from(row: Row) -> Self {
+        Self {
+            user_id: row.user_id,
+            user_name: row.user_name,
+            display_name: row.display_name,
+            email: row.email,
+            preferred_language: row.preferred_language,
+            time_zone: row.time_zone,
+            declared_country: row.declared_country,
+            created_at: row.created_at,
+            deleted_at: row.deleted_at,
+            entitlement: match (row.plan, row.source, row.starts_at) {
+                (Some(plan), Some(source), Some(starts_at)) => {
+                    Some(Entitlement { plan, source, starts_at, ends_at: row.ends_at })
+                }
+                _ => None,
+            },
+            sanctions: row.sanctions.0,
+        }
+    }
+}
+
+/// Whole accounts, of the ids that a subselect `page` gives, newest first. What stands beside an account is looked up for
+/// the page alone.
+macro_rules! accounts {
+    ($($page:literal)+; $($argument:expr),*) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT a.user_id AS "user_id: UserId", a.user_name, a.display_name, a.preferred_language, a.time_zone, a.declared_country,
+                      a.created_at, a.deleted_at, i.external_id AS "email?",
+                      e.plan AS "plan?", e.source AS "source?", e.starts_at AS "starts_at?", e.ends_at AS "ends_at?",
+                      (SELECT coalesce(jsonb_agg(jsonb_build_object('sanction_id', s.sanction_id, 'kind', s.kind, 'reason', s.reason,
+                              'actor', s.actor, 'starts_at', s.starts_at, 'ends_at', s.ends_at, 'lifted_at', s.lifted_at)
+                              ORDER BY s.sanction_id), '[]')
+                         FROM sanctions s
+                        WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
+                          AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()))
+                      AS "sanctions!: sqlx::types::Json<Vec<Sanction>>"
+                 FROM ("# $(+ $page)+ + r#") page JOIN accounts a USING (user_id)
+                 LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email' ORDER BY identity_id LIMIT 1) i ON true
+                 LEFT JOIN LATERAL (SELECT plan, source, starts_at, ends_at FROM entitlements
+                                     WHERE user_id = a.user_id AND superseded_at IS NULL AND starts_at <= statement_timestamp()
+                                       AND (ends_at IS NULL OR ends_at > statement_timestamp())) e ON true
+                ORDER BY a.user_id DESC"#,
+            $($argument),*
+        )
+    };
 }
 
 /// The account, deleted or not.
@@ -67,45 +120,76 @@ pub struct Sanction {
 /// # Errors
 /// What Postgres answers.
 pub async fn get(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Account>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT a.user_id AS "user_id: UserId", a.user_name, a.display_name, a.preferred_language, a.time_zone, a.declared_country,
-                  a.created_at, a.deleted_at, i.external_id AS "email?",
-                  e.plan AS "plan?", e.source AS "source?", e.starts_at AS "starts_at?", e.ends_at AS "ends_at?",
-                  (SELECT coalesce(jsonb_agg(jsonb_build_object('sanction_id', s.sanction_id, 'kind', s.kind, 'reason', s.reason,
-                          'actor', s.actor, 'starts_at', s.starts_at, 'ends_at', s.ends_at) ORDER BY s.sanction_id), '[]')
-                     FROM sanctions s
-                    WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
-                      AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()))
-                  AS "sanctions!: sqlx::types::Json<Vec<Sanction>>"
-             FROM accounts a
-             LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email' ORDER BY identity_id LIMIT 1) i ON true
-             LEFT JOIN LATERAL (SELECT plan, source, starts_at, ends_at FROM entitlements
-                                 WHERE user_id = a.user_id AND starts_at <= statement_timestamp()
-                                   AND (ends_at IS NULL OR ends_at > statement_timestamp())
-                                 ORDER BY entitlement_id DESC LIMIT 1) e ON true
-            WHERE a.user_id = $1"#,
-        user_id as UserId
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.map(|r| Account {
-        user_id: r.user_id,
-        user_name: r.user_name,
-        display_name: r.display_name,
-        email: r.email,
-        preferred_language: r.preferred_language,
-        time_zone: r.time_zone,
-        declared_country: r.declared_country,
-        created_at: r.created_at,
-        deleted_at: r.deleted_at,
-        entitlement: match (r.plan, r.source, r.starts_at) {
-            (Some(plan), Some(source), Some(starts_at)) => {
-                Some(Entitlement { plan, source, starts_at, ends_at: r.ends_at })
-            }
-            _ => None,
-        },
-        sanctions: r.sanctions.0,
-    }))
+    let row = accounts!("SELECT $1::uuid AS user_id"; user_id as UserId).fetch_optional(conn).await?;
+    Ok(row.map(Into::into))
+}
+
+/// What administrators look for; `None` does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Search<'a> {
+    /// The address of an e-mail identity, normalised.
+    pub email: Option<&'a str>,
+    /// The least and the greatest user name, or display name in any case, in the order of bytes.
+    pub name: Option<(&'a str, &'a str)>,
+    /// The kind of a sanction in force.
+    pub sanction: Option<&'a str>,
+    /// The plan in force.
+    pub plan: Option<&'a str>,
+}
+
+/// Accounts, deleted ones too, newest first, from below `before`: one statement, led by the index of the rarest condition.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    search: &Search<'_>,
+    before: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<Account>, sqlx::Error> {
+    let (from, to) = search.name.unzip();
+    // The conditions that do not lead filter what the leading one found.
+    macro_rules! led_by {
+        ($lead:literal) => {
+            accounts!(
+                $lead
+                " AND ($6::uuid IS NULL OR a.user_id < $6)
+                  AND ($1::text IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id AND i.kind = 'email' AND i.external_id = $1))
+                  AND ($2::text IS NULL OR a.user_name COLLATE \"C\" BETWEEN $2 AND $3
+                       OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))
+                  AND ($4::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = a.user_id AND s.kind = $4 AND s.lifted_at IS NULL
+                       AND s.starts_at <= statement_timestamp() AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())))
+                  AND ($5::text IS NULL OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
+                       AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
+                ORDER BY a.user_id DESC LIMIT $7";
+                search.email, from, to, search.sanction, search.plan, before as Option<UserId>, limit
+            )
+            .fetch_all(conn)
+            .await
+        };
+    }
+    let rows = if search.email.is_some() {
+        led_by!(
+            "SELECT a.user_id FROM identities d JOIN accounts a USING (user_id) WHERE d.kind = 'email' AND d.external_id = $1"
+        )
+    } else if search.name.is_some() {
+        led_by!(
+            "SELECT a.user_id FROM accounts a
+              WHERE (a.user_name COLLATE \"C\" BETWEEN $2 AND $3 OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))"
+        )
+    } else if search.sanction.is_some() {
+        led_by!(
+            "SELECT a.user_id FROM (SELECT DISTINCT user_id FROM sanctions WHERE kind = $4 AND lifted_at IS NULL) d
+               JOIN accounts a USING (user_id) WHERE true"
+        )
+    } else if search.plan.is_some_and(|plan| plan != "free") {
+        led_by!(
+            "SELECT a.user_id FROM entitlements d JOIN accounts a USING (user_id) WHERE d.plan = $5 AND d.superseded_at IS NULL"
+        )
+    } else {
+        led_by!("SELECT a.user_id FROM accounts a WHERE true")
+    };
+    Ok(rows?.into_iter().map(Into::into).collect())
 }
 
 /// The kinds of the sanctions in force on an existing account; `None` where there is no such account (any more).
@@ -125,7 +209,38 @@ pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option
     .await
 }
 
-/// Makes an account; a taken `user_name` is the constraint `accounts_user_name_key`.
+/// Keeps an existing account from being deleted or sanctioned until the transaction ends, and answers as [`standing`]: what
+/// was committed before is seen, what comes later waits. Any number of transactions may hold an account at once.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<String>>, sqlx::Error> {
+    let there = sqlx::query!(
+        r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR SHARE"#,
+        user_id as UserId
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    // Read by a statement of its own: a statement that waits for a lock does not see what was committed meanwhile.
+    if there.is_some() { standing(conn, user_id).await } else { Ok(None) }
+}
+
+/// Locks an existing account until the transaction ends; false where there is none (any more). For who changes it, or counts
+/// what it has. The lock order is games by id, account, everything else.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx::Error> {
+    let there = sqlx::query!(
+        r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"#,
+        user_id as UserId
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(there.is_some())
+}
+
+/// Makes an account; false when its `user_name`, or one that looks like it, is taken.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -138,10 +253,11 @@ pub async fn insert(
     declared_country: Option<&str>,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone, declared_country) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT ON CONSTRAINT accounts_user_name_key DO NOTHING",
+        "INSERT INTO accounts (user_id, user_name, canonical_user_name, preferred_language, time_zone, declared_country)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         user_id as UserId,
         user_name,
+        canonical_user_name(user_name),
         preferred_language,
         time_zone,
         declared_country
@@ -182,6 +298,25 @@ pub async fn user_named(conn: &mut PgConnection, user_name: &str) -> Result<Opti
     .await
 }
 
+/// Keeps accounts' addresses from being freed until the transaction ends, and answers those that are there: one that is
+/// missing was freed before. For who is about to write them down somewhere else.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn hold_addresses(conn: &mut PgConnection, holders: &[(UserId, &str)]) -> Result<Vec<String>, sqlx::Error> {
+    let users: Vec<uuid::Uuid> = holders.iter().map(|(user, _)| user.uuid()).collect();
+    let addresses: Vec<String> = holders.iter().map(|(_, address)| (*address).to_owned()).collect();
+    sqlx::query_scalar!(
+        "SELECT i.external_id FROM unnest($1::uuid[], $2::text[]) AS h (user_id, address)
+           JOIN identities i ON i.kind = 'email' AND i.external_id = h.address AND i.user_id = h.user_id
+          FOR KEY SHARE OF i",
+        &users,
+        &addresses
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Gives an identity to an account; one that is owned already is the constraint `identities_kind_external_id_key`.
 ///
 /// # Errors
@@ -217,7 +352,8 @@ pub struct ProfileChange<'a> {
     pub time_zone: Option<&'a str>,
 }
 
-/// Applies a change; a taken `user_name` is the constraint `accounts_user_name_key`.
+/// Applies a change; false where there is no such account (any more). A taken `user_name` is the constraint
+/// `accounts_user_name_key`, one that looks like another's `accounts_canonical_user_name_key`.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -225,9 +361,10 @@ pub async fn change_profile(
     conn: &mut PgConnection,
     user_id: UserId,
     change: &ProfileChange<'_>,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE accounts SET user_name = coalesce($2, user_name),
+                canonical_user_name = CASE WHEN $2::text IS NULL THEN canonical_user_name ELSE $7 END,
                 display_name = CASE WHEN $3 THEN $4 ELSE display_name END,
                 preferred_language = coalesce($5, preferred_language),
                 time_zone = coalesce($6, time_zone),
@@ -238,9 +375,10 @@ pub async fn change_profile(
         change.display_name.is_some(),
         change.display_name.flatten(),
         change.preferred_language,
-        change.time_zone
+        change.time_zone,
+        change.user_name.and_then(canonical_user_name)
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("accounts", &done, 1)
+    Ok(done.rows_affected() == 1)
 }

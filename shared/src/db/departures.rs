@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::ids::{GameId, InviteId, MembershipId, UserId};
 
-/// The games that go on and in which the user is a member, has an open application, or has sent or got an open invite.
+/// The games that go on and that the user owns, is a member of, has an open application to, or has sent or got an open invite
+/// to.
 ///
 /// # Errors
 /// Those of the database.
@@ -14,6 +15,7 @@ pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameI
         r#"SELECT game_id AS "game_id!: GameId" FROM (
                SELECT m.game_id FROM memberships m JOIN games g USING (game_id)
                 WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')
+               UNION SELECT game_id FROM games WHERE owner_user_id = $1 AND status NOT IN ('finished', 'cancelled')
                UNION SELECT game_id FROM applications WHERE user_id = $1 AND status = 'submitted'
                UNION SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open'
                UNION SELECT game_id FROM invites WHERE inviter_user_id = $1 AND status = 'open') his
@@ -48,21 +50,6 @@ pub async fn lock_account(conn: &mut PgConnection, user_id: UserId) -> Result<()
     Ok(())
 }
 
-/// Keeps an account from departing until the transaction ends, for whoever writes something of it into the lobby; false
-/// where it is gone already. Read its sanctions after this, not before. After the game's lock.
-///
-/// # Errors
-/// Those of the database.
-pub async fn hold_off(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx::Error> {
-    let there = sqlx::query!(
-        "SELECT user_id FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR SHARE",
-        user_id as UserId
-    )
-    .fetch_optional(conn)
-    .await?;
-    Ok(there.is_some())
-}
-
 /// The user's active memberships of games that go on.
 ///
 /// # Errors
@@ -71,6 +58,20 @@ pub async fn memberships(conn: &mut PgConnection, user_id: UserId) -> Result<Vec
     sqlx::query_scalar!(
         r#"SELECT m.membership_id AS "membership_id: MembershipId" FROM memberships m JOIN games g USING (game_id)
             WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')"#,
+        user_id as UserId
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The user's own private games that are not over.
+///
+/// # Errors
+/// Those of the database.
+pub async fn own_private_games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT game_id AS "game_id: GameId" FROM games
+            WHERE owner_user_id = $1 AND visibility = 'private' AND status NOT IN ('finished', 'cancelled') ORDER BY game_id"#,
         user_id as UserId
     )
     .fetch_all(conn)

@@ -1,36 +1,91 @@
-//! What an account's plan allows, read under a lock that makes counting race-free.
+//! How much of each an account may have: its plan's limits but where an administrator overrode them (SPEC §6). The one place
+//! that everybody who enforces a limit asks, under a lock that makes counting race-free.
 
 use sqlx::PgConnection;
 
+use crate::domain::plan::{self, Limits, Overrides};
 use crate::ids::UserId;
 
-/// Locks an account until the transaction ends and answers its plan in force; `None` where there is no such account (any
-/// more). Whoever counts against a plan's limit holds this lock; the lock order is game, then account.
+/// What an account may have at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowance {
+    /// The plan in force.
+    pub plan: String,
+    /// Its limits, or those that were set for this account alone.
+    pub limits: Limits,
+}
+
+/// Locks an account until the transaction ends and answers what it may have; `None` where there is no such account (any
+/// more). Whoever counts against a limit holds this lock; the lock order is games by id, then the account.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn lock_plan(conn: &mut PgConnection, user_id: UserId) -> Result<Option<String>, sqlx::Error> {
-    let exists = sqlx::query_scalar!(
-        r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"#,
+pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Allowance>, sqlx::Error> {
+    let overrides = sqlx::query_as!(
+        Overrides,
+        "SELECT limit_private_games AS private_games, limit_memberships AS memberships, limit_race_names AS race_names
+           FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
         user_id as UserId
     )
     .fetch_optional(&mut *conn)
     .await?;
-    if exists.is_none() {
-        return Ok(None);
-    }
+    let Some(overrides) = overrides else { return Ok(None) };
+    // By a statement of its own, after the lock: a plan that was granted while this one waited counts, and one that ended
+    // meanwhile counts no more.
+    let plan = plan(conn, user_id).await?;
+    Ok(Some(Allowance { limits: plan::limits(&plan).overridden(&overrides), plan }))
+}
+
+async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<String, sqlx::Error> {
     let plan = sqlx::query_scalar!(
         "SELECT plan FROM entitlements
-          WHERE user_id = $1 AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())
-          ORDER BY entitlement_id DESC LIMIT 1",
+          WHERE user_id = $1 AND superseded_at IS NULL AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())",
         user_id as UserId
     )
     .fetch_optional(conn)
     .await?;
-    Ok(Some(plan.unwrap_or_else(|| "free".to_owned())))
+    Ok(plan.unwrap_or_else(|| "free".to_owned()))
 }
 
-/// Private games of a user that still cost him one of his plan's.
+/// What was set for an account alone; `None` where there never was such an account.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn overrides(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Overrides>, sqlx::Error> {
+    sqlx::query_as!(
+        Overrides,
+        "SELECT limit_private_games AS private_games, limit_memberships AS memberships, limit_race_names AS race_names
+           FROM accounts WHERE user_id = $1",
+        user_id as UserId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Sets what counts for an account instead of its plan's limits, all three at once; false where there is no such account
+/// (any more). What an account has beyond a smaller limit stays; it gets no more.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn set_overrides(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    overrides: &Overrides,
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE accounts SET limit_private_games = $2, limit_memberships = $3, limit_race_names = $4, updated_at = clock_timestamp()
+          WHERE user_id = $1 AND deleted_at IS NULL",
+        user_id as UserId,
+        overrides.private_games,
+        overrides.memberships,
+        overrides.race_names
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Private games of a user that still cost him one of his limit.
 ///
 /// # Errors
 /// What Postgres answers.

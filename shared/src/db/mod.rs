@@ -8,6 +8,8 @@ pub mod banishments;
 pub mod challenges;
 pub mod departures;
 pub mod engine_versions;
+pub mod entitlements;
+pub mod erasure;
 pub mod game_runtime;
 pub mod games;
 pub mod idempotency;
@@ -20,6 +22,7 @@ pub mod pool;
 pub mod push_log;
 pub mod race_names;
 pub mod runtime;
+pub mod sanctions;
 pub mod sessions;
 
 pub use pool::Db;

@@ -6,6 +6,6 @@ mod dispatch;
 mod expand;
 mod produce;
 
-pub use dispatch::{Dispatch, Notice, load_routes, renew_successors as renew_route_successors};
+pub use dispatch::{Dispatch, Notice, load_routes, renew_successors as renew_route_successors, skip_route};
 pub use expand::{Chunk, Expansion, expand_chunk, load_expansions, renew_successors as renew_notification_successors};
 pub use produce::{NewNotification, produce};

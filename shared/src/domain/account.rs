@@ -1,14 +1,16 @@
 //! Rules for what an account holds: names, languages, time zones, and the keys of sessions (SPEC §6).
 
-use unicode_normalization::UnicodeNormalization as _;
+use super::{race_name, text};
 
 /// Shortest and longest user name, in characters.
 pub const USER_NAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;
 /// Longest display name, in characters.
 pub const DISPLAY_NAME_MAX: usize = 64;
+/// Longest id of a messenger account, in characters.
+pub const EXTERNAL_ID_MAX: usize = 128;
 
 /// A user name: ASCII letters, digits, `_`, `-` and `.`, starting with a letter or digit. The race-name rules' safer cousin:
-/// with one script and no invisible characters no two handles look alike but for case, which is folded.
+/// one script and nothing invisible, case is folded, and [`canonical_user_name`] tells which of them look alike.
 ///
 /// # Errors
 /// What is wrong, for people.
@@ -26,24 +28,30 @@ pub fn user_name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// A display name: NFC, trimmed, not empty, without control and invisible formatting characters.
+/// What makes two user names the same to the eye: the canonical key of race names, by which `paypa1` is `paypal`, `adrnin` is
+/// `admin`, and `a.b` is `ab`. `None` for a text that is no user name.
+pub fn canonical_user_name(user_name: &str) -> Option<String> {
+    race_name::parse(user_name).ok().map(|name| name.canonical_key)
+}
+
+/// A display name, by the rules of [`text::name`].
 ///
 /// # Errors
 /// What is wrong, for people.
 pub fn display_name(text: &str) -> Result<String, String> {
-    let name: String = text.trim().nfc().collect();
-    let count = name.chars().count();
-    if count == 0 || count > DISPLAY_NAME_MAX {
-        return Err(format!("a display name has 1 to {DISPLAY_NAME_MAX} characters"));
+    text::name("a display name", text, DISPLAY_NAME_MAX)
+}
+
+/// The id of an account elsewhere: visible ASCII, kept as it is.
+///
+/// # Errors
+/// What is wrong, for people.
+pub fn external_id(text: &str) -> Result<String, String> {
+    let id = text.trim();
+    if (1..=EXTERNAL_ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(id.to_owned());
     }
-    let invisible = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
-    if name.chars().any(invisible) {
-        return Err("a display name has no control or invisible characters".into());
-    }
-    Ok(name)
+    Err(format!("an external id has 1 to {EXTERNAL_ID_MAX} visible ASCII characters"))
 }
 
 /// A BCP 47 language tag in canonical case (RFC 5646).
@@ -103,10 +111,31 @@ mod tests {
     }
 
     #[test]
+    fn user_names_that_look_alike_are_one() {
+        let key = |name: &str| canonical_user_name(name).unwrap_or_else(|| panic!("{name}"));
+        for (a, b) in [("paypal", "paypa1"), ("admin", "adrnin"), ("a.b-c", "ab_c"), ("zero0", "zeroo"), ("ill", "1ll")]
+        {
+            assert_eq!(key(a), key(b), "{a} {b}");
+        }
+        assert_ne!(key("ada"), key("bob"));
+        // Placeholders of different numbers never meet.
+        assert_ne!(key("player-0000000a"), key("player-0000000b"));
+        assert_eq!(canonical_user_name("a b\u{0}"), None);
+    }
+
+    #[test]
     fn display_names_show_everything_they_have() {
         assert_eq!(display_name(" Ада Лавлейс ").unwrap(), "Ада Лавлейс");
-        for bad in ["", "  ", &"x".repeat(65), "a\u{202E}b", "a\nb", "a\u{200D}b"] {
+        for bad in ["", "  ", &"x".repeat(65), "a\u{202E}b", "a\nb", "a\u{200D}b", "pаypal"] {
             assert!(display_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn external_ids_are_plain() {
+        assert_eq!(external_id(" 123456789 ").unwrap(), "123456789");
+        for bad in ["", " ", "a b", "ключ", "a\u{200B}", &"1".repeat(129)] {
+            assert!(external_id(bad).is_err(), "{bad:?}");
         }
     }
 

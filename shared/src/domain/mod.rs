@@ -10,3 +10,4 @@ pub mod plan;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;
+pub mod text;

@@ -22,6 +22,30 @@ pub fn limits(plan: &str) -> Limits {
     }
 }
 
+/// What an administrator allows one account instead of its plan's; `None` is the plan's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// In place of [`Limits::private_games`].
+    pub private_games: Option<i32>,
+    /// In place of [`Limits::memberships`].
+    pub memberships: Option<i32>,
+    /// In place of [`Limits::race_names`].
+    pub race_names: Option<i32>,
+}
+
+impl Limits {
+    /// These, but where an administrator decided otherwise.
+    #[must_use]
+    pub fn overridden(self, by: &Overrides) -> Self {
+        let one = |own: Option<i32>, plans: i64| own.map_or(plans, i64::from);
+        Self {
+            private_games: one(by.private_games, self.private_games),
+            memberships: one(by.memberships, self.memberships),
+            race_names: one(by.race_names, self.race_names),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +61,12 @@ mod tests {
             );
         }
         assert_eq!(limits("unheard of"), limits("free"));
+    }
+
+    #[test]
+    fn an_override_counts_whether_it_is_more_or_less() {
+        let by = Overrides { private_games: Some(0), memberships: Some(500), race_names: None };
+        let limits = limits("monthly").overridden(&by);
+        assert_eq!(limits, Limits { private_games: 0, memberships: 500, race_names: 6 });
     }
 }

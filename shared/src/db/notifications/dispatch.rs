@@ -24,7 +24,7 @@ pub struct Notice {
     pub broadcast: bool,
     /// Name of the game it is about.
     pub game_name: Option<String>,
-    /// For an invite: display name of the inviter, else the user name.
+    /// For an invite: display name of the inviter, else the user name; `None` where he is deleted.
     pub inviter_name: Option<String>,
 }
 
@@ -90,7 +90,8 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                   n.idempotency_key AS "idempotency_key!",
                   n.audience = 'everyone' AS "broadcast!", g.name AS "game_name?",
                   (SELECT coalesce(a.display_name, a.user_name) FROM accounts a
-                    WHERE a.user_id = CASE WHEN n.kind = 'lobby.invite.received' THEN (n.payload ->> 'inviter_user_id')::uuid END) AS "inviter_name?"
+                    WHERE a.user_id = CASE WHEN n.kind = 'lobby.invite.received' THEN (n.payload ->> 'inviter_user_id')::uuid END
+                      AND a.deleted_at IS NULL) AS "inviter_name?"
              FROM notifications n LEFT JOIN games g ON g.game_id = n.game_id
             WHERE n.notification_id = ANY($1)"#,
         ids
@@ -112,6 +113,21 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
             (row.notification_id, Arc::new(notice))
         })
         .collect())
+}
+
+/// Settles a mail route otherwise than it was finished: its address was freed in between, so that no mail was written.
+///
+/// # Errors
+/// Those of the database.
+pub async fn skip_route(conn: &mut PgConnection, route_id: Uuid, why: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE notification_routes SET status = 'skipped', last_error = $2 WHERE route_id = $1 AND status = 'delivered'",
+        route_id,
+        why
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Lets push routes that waited for these be due now: those next in line for the same user and game. They were due all

@@ -1,4 +1,5 @@
 //! The user's own account.
 
+pub mod delete;
 pub mod get;
 pub mod patch;

@@ -21,9 +21,10 @@ use crate::http::problem::{ErrorCode, Fail, FieldError, Problem};
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchAccount {
-    /// Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded.
+    /// Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`adrnin`,
+    /// `admin`) are one.
     pub user_name: Option<String>,
-    /// Free name of 1 to 64 characters; null clears it.
+    /// Free name of 1 to 64 characters, none of them invisible, no word of mixed scripts; null clears it.
     pub display_name: MaybeUndefined<String>,
     /// BCP 47 language tag.
     pub preferred_language: Option<String>,
@@ -77,15 +78,17 @@ impl Operation {
             time_zone: time_zone.as_deref(),
         };
         let mut tx = app.db.begin().await?;
-        db::accounts::change_profile(&mut tx, user.id, &change).await.map_err(
-            |error| match shared::error::constraint(&error) {
-                Some("accounts_user_name_key") => {
-                    Problem::new(ErrorCode::UserNameTaken, "Another account has this user name.")
-                }
+        let changed = db::accounts::change_profile(&mut tx, user.id, &change).await.map_err(|error| {
+            match shared::error::constraint(&error) {
+                Some("accounts_user_name_key" | "accounts_canonical_user_name_key") => Problem::new(
+                    ErrorCode::UserNameTaken,
+                    "Another account has this user name, or one that looks like it.",
+                ),
                 _ => error.into(),
-            },
-        )?;
-        let account = db::accounts::get(&mut tx, user.id).await?;
+            }
+        })?;
+        // Deleted since the request began: there is nothing to change.
+        let account = if changed { db::accounts::get(&mut tx, user.id).await? } else { None };
         tx.commit().await?;
         Ok(Json(account.ok_or_else(|| Problem::new(ErrorCode::UserUnknown, "No such account."))?.into()))
     }

@@ -1,0 +1,4 @@
+//! The plans of an account.
+
+pub mod create;
+pub mod list;

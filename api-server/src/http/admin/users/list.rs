@@ -1,0 +1,88 @@
+//! `GET /admin/users`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+use shared::db::accounts::Search;
+use shared::domain::email::Address;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::page::Page;
+use crate::http::problem::{Fail, Problem};
+use crate::http::users::{AccountPage, Plan, SanctionKind};
+
+/// The longest name to look for, in characters: a display name and its star.
+const NAME_MAX: usize = 65;
+
+codes!(AdminListUsersCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List accounts
+    ///
+    /// Deleted ones included, newest first. Conditions that are given hold all at once.
+    #[oai(path = "/admin/users", method = "get", operation_id = "admin_list_users")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// Only the account of this address.
+        email: Query<Option<String>>,
+        /// Only accounts whose user name or display name is this, in any case; with a `*` at its end, begins with it.
+        name: Query<Option<String>>,
+        /// Only accounts under such a sanction now.
+        sanction: Query<Option<SanctionKind>>,
+        /// Only accounts that have this plan now.
+        plan: Query<Option<Plan>>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<AccountPage>, Fail<AdminListUsersCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let email = email.0.as_deref().map(Address::parse).transpose();
+        let email = email.map_err(|why| Problem::field("/query/email", "format", why))?;
+        let name = name.0.as_deref().map(range).transpose()?;
+        let search = Search {
+            email: email.as_ref().map(Address::as_str),
+            name: name.as_ref().map(|(from, to)| (from.as_str(), to.as_str())),
+            sanction: sanction.0.map(SanctionKind::word),
+            plan: plan.0.map(Plan::word),
+        };
+        let mut conn = app.db.acquire().await?;
+        let rows = db::accounts::list(&mut conn, &search, page.before.map(Into::into), page.fetch()).await?;
+        let (rows, next_cursor) = page.cut(rows, |a| a.user_id.uuid());
+        Ok(Json(AccountPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}
+
+/// The least and the greatest name that is looked for.
+fn range(name: &str) -> Result<(String, String), Problem> {
+    let name = name.trim().to_lowercase();
+    if !(1..=NAME_MAX).contains(&name.chars().count()) || name.contains('\0') {
+        return Err(Problem::field("/query/name", "length", format!("must have 1 to {NAME_MAX} characters")));
+    }
+    Ok(match name.strip_suffix('*') {
+        Some(prefix) => (prefix.to_owned(), format!("{prefix}{}", char::MAX)),
+        None => (name.clone(), name),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_makes_a_range_of_a_name() {
+        assert_eq!(range(" Ada ").unwrap(), ("ada".to_owned(), "ada".to_owned()));
+        let (from, to) = range("Ad*").unwrap();
+        assert!(from.as_str() <= "ad" && "adzzz" < to.as_str() && "ae" > to.as_str());
+        assert!(range("").is_err() && range(&"x".repeat(66)).is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! `POST /admin/users/{user_id}/sanctions`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Header, param::Path};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::created::Created;
+use crate::http::guard::Admin;
+use crate::http::idempotency;
+use crate::http::objects::Sanction;
+use crate::http::problem::Fail;
+use crate::http::users::{NewSanction, remark};
+use crate::use_cases::accounts::{self, Wanted};
+use crate::use_cases::caller::Caller;
+
+codes!(AdminCreateSanctionCodes: AdminCredentialsRequired, AccountNotFound, IdempotencyKeyReused);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Set a sanction on an account
+    ///
+    /// In force for every request that begins afterwards, on every replica. `permanent_block` also revokes the account's
+    /// sessions and ends whatever it takes part in, as a deletion does; lifting it brings none of that back.
+    #[oai(path = "/admin/users/:user_id/sanctions", method = "post", operation_id = "admin_create_sanction")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        user_id: Path<Uuid>,
+        /// Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<NewSanction>,
+    ) -> Result<Created<Sanction>, Fail<AdminCreateSanctionCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let operation = format!("admin_create_sanction:{}", user_id.0);
+        let key = idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), &operation, &body.0)?;
+        let reason = remark("reason", "a reason", &body.reason, 500)?;
+        let wanted = Wanted { kind: body.kind.word(), reason: &reason, ends_at: body.ends_at };
+        let made: Sanction = accounts::sanction(&app, &caller, user_id.0.into(), &wanted, key.as_ref()).await?.into();
+        Ok(Created::at(&format!("/admin/users/{}/sanctions/{}", user_id.0, made.sanction_id), made))
+    }
+}

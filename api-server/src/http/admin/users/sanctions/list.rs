@@ -1,0 +1,48 @@
+//! `GET /admin/users/{user_id}/sanctions`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, param::Query, payload::Json};
+use shared::db;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+use crate::http::users::SanctionPage;
+use crate::use_cases::accounts;
+
+codes!(AdminListSanctionsCodes: AdminCredentialsRequired, AccountNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List the sanctions on an account
+    ///
+    /// Ended and lifted ones too, newest first.
+    #[oai(path = "/admin/users/:user_id/sanctions", method = "get", operation_id = "admin_list_sanctions")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user_id: Path<Uuid>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<SanctionPage>, Fail<AdminListSanctionsCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let user_id = user_id.0.into();
+        let mut conn = app.db.acquire().await?;
+        let rows = db::sanctions::list(&mut conn, user_id, page.before.map(Into::into), page.fetch()).await?;
+        if rows.is_empty() {
+            accounts::present(&mut conn, user_id).await?;
+        }
+        let (rows, next_cursor) = page.cut(rows, |row| row.sanction_id.uuid());
+        Ok(Json(SanctionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}

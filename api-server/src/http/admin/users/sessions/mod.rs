@@ -1,0 +1,4 @@
+//! The sessions of an account.
+
+pub mod list;
+pub mod revoke_all;

@@ -1,0 +1,3 @@
+//! Identities that the gateway vouches for.
+
+pub mod provision;

@@ -1,0 +1,77 @@
+//! `POST /internal/identities/provision`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Enum, Object, OpenApi, payload::Json};
+use shared::domain::account;
+use shared::domain::email::Address;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::problem::{Fail, Problem};
+use crate::use_cases::identities;
+
+/// Where an identity is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum IdentityKind {
+    /// A Telegram account.
+    Telegram,
+    /// An e-mail address.
+    Email,
+}
+
+/// An identity whose owner the gateway has checked.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct ProvisionIdentity {
+    /// Where it is from.
+    pub kind: IdentityKind,
+    /// The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters.
+    #[oai(validator(min_length = 1, max_length = 320))]
+    pub external_id: String,
+    /// Free name for an account that is made by this call, as in the account's profile.
+    pub display_name: Option<String>,
+}
+
+/// Who owns an identity.
+#[derive(Debug, Object)]
+pub struct Provisioned {
+    /// The account.
+    pub user_id: Uuid,
+    /// Whether this call made it.
+    pub created: bool,
+}
+
+codes!(ProvisionIdentityCodes: CredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
+impl Operation {
+    /// Find or make the account of an identity
+    ///
+    /// However many calls at once make one account. An address finds the account that signed up by code. An account that
+    /// is there is answered as it is: its name stays, and its sanctions are asked for when a session is opened.
+    #[oai(path = "/internal/identities/provision", method = "post", operation_id = "provision_identity")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        body: Body<ProvisionIdentity>,
+    ) -> Result<Json<Provisioned>, Fail<ProvisionIdentityCodes>> {
+        let (kind, external_id) = match body.kind {
+            IdentityKind::Telegram => ("telegram", account::external_id(&body.external_id)),
+            IdentityKind::Email => ("email", Address::parse(&body.external_id).map(Address::into_string)),
+        };
+        let external_id = external_id.map_err(|why| Problem::field("/external_id", "format", why))?;
+        let name = body.display_name.as_deref().map(account::display_name).transpose();
+        let name = name.map_err(|why| Problem::field("/display_name", "value", why))?;
+        let (user_id, created) = identities::provision(&app, kind, &external_id, name.as_deref()).await?;
+        Ok(Json(Provisioned { user_id: user_id.uuid(), created }))
+    }
+}

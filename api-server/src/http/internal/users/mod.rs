@@ -1,0 +1,3 @@
+//! Accounts, as the gateway sees them.
+
+pub mod get;

@@ -1,0 +1,437 @@
+//! How accounts end (SPEC §6, docs/accounts.md): permanent block and soft deletion, in one transaction each, whatever happens
+//! at the same moment.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::join_all;
+use serde_json::{Value, json};
+use testkit::openapi::ContractResponse;
+
+use crate::harness::{Api, game, text};
+use crate::sign_in;
+
+const USERS: &str = "/api/v1/admin/users";
+const ACCOUNT: &str = "/api/v1/user/account";
+const GAMES: &str = "/api/v1/user/lobby/games";
+
+async fn block(api: &Api, user: &str) -> ContractResponse {
+    let body = json!({ "kind": "permanent_block", "reason": "spam" });
+    api.admin().post(format!("{USERS}/{user}/sanctions")).json(&body).send().await
+}
+
+async fn delete(api: &Api, user: &str) -> ContractResponse {
+    api.admin().delete(format!("{USERS}/{user}")).send().await
+}
+
+async fn open_session(api: &Api, user: &str) -> ContractResponse {
+    api.gateway().post(format!("/api/v1/internal/users/{user}/sessions")).json(&json!({})).send().await
+}
+
+async fn sign_up(api: &Api, email: &str) -> String {
+    let challenge = sign_in::send(api, email).await;
+    let code = sign_in::code(api, &challenge).await;
+    text(&sign_in::confirm(api, &challenge, &code, json!({})).await.expect(200).json(), "user_id")
+}
+
+/// Applies to a game and answers the path that approves.
+async fn apply(api: &Api, game: &str, user: &str, race: &str) -> String {
+    let path = format!("{GAMES}/{game}/applications");
+    let made = api.user(user).post(path).json(&json!({ "race_name": race })).send().await.expect(201).json();
+    format!("/api/v1/admin/games/{game}/applications/{}/approve", text(&made, "application_id"))
+}
+
+/// The tables that hold a text anywhere in a row.
+async fn traces(api: &Api, needle: &str) -> Vec<String> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'backend'::regnamespace AND c.relkind = 'r'",
+    )
+    .fetch_all(&api.pool())
+    .await
+    .unwrap();
+    let mut found = Vec::new();
+    for table in tables {
+        let statement = format!("SELECT count(*) FROM {table} x WHERE strpos(lower(x::text), lower($1)) > 0");
+        let count: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(needle).fetch_one(&api.pool()).await.unwrap();
+        if count > 0 {
+            found.push(table);
+        }
+    }
+    found
+}
+
+/// What a departed user must not have anywhere, and that the seats of all games are counted right.
+async fn assert_departed(api: &Api, user: &str) {
+    for what in [
+        "memberships m JOIN games g USING (game_id) WHERE m.user_id = '{}' AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')",
+        "applications WHERE user_id = '{}' AND status = 'submitted'",
+        "invites WHERE (invited_user_id = '{}' OR inviter_user_id = '{}') AND status = 'open'",
+        "race_names WHERE user_id = '{}' AND status <> 'released'",
+        "device_sessions WHERE user_id = '{}' AND status = 'active'",
+        "games WHERE owner_user_id = '{}' AND visibility = 'private' AND status IN ('draft', 'enrollment_open', 'ready_to_start', 'starting', 'start_failed')",
+    ] {
+        assert_eq!(api.count(&what.replace("{}", user)).await, 0, "{what}");
+    }
+    let miscounted = "games g WHERE approved_count <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active')";
+    assert_eq!(api.count(miscounted).await, 0);
+}
+
+/// A user who takes part in everything: a member, an applicant, invited, an owner, a holder of names. Answers his id.
+async fn busy(api: &Api, email: &str) -> String {
+    let ada = sign_up(api, email).await;
+    let client = api.user(&ada);
+    let (_, bob) = api.player("bob").await;
+    let (eve_id, _) = api.player("eve").await;
+    let joined = api.open_public_game(json!({})).await;
+    api.join(&joined, &client, "Zerg").await;
+    let applied = api.open_public_game(json!({})).await;
+    apply(api, &applied, &ada, "Zerg").await;
+    let invited = api.open_private_game(&bob, json!({})).await;
+    let body = json!({ "invited_user_id": ada });
+    bob.post(format!("{GAMES}/{invited}/invites")).json(&body).send().await.expect(201);
+    let own = api.open_private_game(&client, json!({})).await;
+    for body in [json!({ "invited_user_id": eve_id }), json!({ "max_uses": 5 })] {
+        client.post(format!("{GAMES}/{own}/invites")).json(&body).send().await.expect(201);
+    }
+    for (status, name, until) in
+        [("registered", "terran", "NULL"), ("pending_registration", "protoss", "now() + interval '1 day'")]
+    {
+        api.sql(
+            &format!(
+                "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at)
+                 VALUES (gen_random_uuid(), '{name}', '{name}', $1::uuid, '{status}', {until})"
+            ),
+            &ada,
+        )
+        .await;
+    }
+    open_session(api, &ada).await.expect(201);
+    ada
+}
+
+#[tokio::test]
+async fn a_permanent_block_ends_everything_at_once_and_for_good() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    let ada = busy(&api, "ada@example.org").await;
+    let client = other.user(&ada);
+    let set = block(&api, &ada).await.expect(201).json();
+    client.get(ACCOUNT).send().await.expect_problem(401, "user_unknown");
+    assert_departed(&api, &ada).await;
+    for (what, n) in [
+        ("memberships WHERE status = 'removed'", 1),
+        ("applications WHERE status = 'withdrawn'", 1),
+        ("invites WHERE status = 'closed'", 3),
+        ("games WHERE status = 'cancelled'", 1),
+        ("device_sessions WHERE revoke_reason = 'permanent_block'", 2),
+        ("push_events WHERE what = 'invalidation' AND cardinality(device_sessions) = 2", 1),
+        ("push_events", 1),
+        ("audit_log WHERE action = 'user.sanction.set' AND jsonb_array_length(detail -> 'cancelled_games') = 1", 1),
+    ] {
+        assert_eq!(api.count(what).await, n, "{what}");
+    }
+    // What identifies him is still there: he is blocked, not deleted. His names are others' now.
+    let account = api.admin().get(format!("{USERS}/{ada}")).send().await.expect(200).json();
+    assert_eq!((&account["email"], &account["deleted_at"]), (&json!("ada@example.org"), &Value::Null));
+    let game = api.open_public_game(json!({})).await;
+    let (_, eve) = api.player("eva").await;
+    api.join(&game, &eve, "Terran").await;
+    // Lifted, he may act again; what ended stays ended.
+    let lift = format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"));
+    api.admin().post(lift).send().await.expect(200);
+    client.get(ACCOUNT).send().await.expect(200);
+    assert_departed(&api, &ada).await;
+    assert_eq!(sign_up(&api, "ada@example.org").await, ada, "the address is still his");
+}
+
+#[tokio::test]
+async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
+    let api = Api::start().await;
+    let ada = busy(&api, "ada.lovelace@example.org").await;
+    let client = api.user(&ada);
+    let profile = json!({ "user_name": "ada.lovelace", "display_name": "Ада Лавлейс", "preferred_language": "kw-GB" });
+    client.patch(ACCOUNT).json(&profile).send().await.expect(200);
+    let key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]).verifying_key();
+    let body = json!({ "client_public_key": STANDARD.encode(key.as_bytes()) });
+    api.gateway().post(format!("/api/v1/internal/users/{ada}/sessions")).json(&body).send().await.expect(201);
+    client.post(GAMES).header("Idempotency-Key", "key-of-ada").json(&game(json!({}))).send().await.expect(201);
+    let public = api.open_public_game(json!({})).await;
+    let applications = format!("{GAMES}/{public}/applications");
+    let body = json!({ "race_name": "Zerg" });
+    client.post(applications).header("Idempotency-Key", "key-of-ada").json(&body).send().await.expect(201);
+    let body = json!({ "kind": "login_block", "reason": "Ada Lovelace wrote to us" });
+    api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201);
+    let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
+    api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
+    // What other processes write of him: a second identity, a mail that waits, one that was sent, words in a notification,
+    // a code that is still out, wrong tries.
+    api.sql("INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')", &ada).await;
+    sqlx::raw_sql(
+        "INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
+         VALUES ('00000000-0000-7000-8000-00000000000a', 'game.started', 'a', 'pending'),
+                ('00000000-0000-7000-8000-00000000000b', 'game.finished', 'b', 'sent'),
+                ('00000000-0000-7000-8000-00000000000c', 'game.finished', 'c', 'sending');
+         INSERT INTO mail_recipients (delivery_id, address)
+         SELECT delivery_id, 'ada.lovelace@example.org' FROM mail_deliveries WHERE idempotency_key IN ('a', 'b', 'c');
+         INSERT INTO mail_recipients (delivery_id, address) VALUES ('00000000-0000-7000-8000-00000000000c', 'eve@example.org');
+         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html)
+         SELECT delivery_id, 'Hello', 'Dear Ada Lovelace', '' FROM mail_deliveries WHERE idempotency_key IN ('a', 'b')",
+    )
+    .execute(&api.pool())
+    .await
+    .unwrap();
+    api.sql(
+        "INSERT INTO notifications (notification_id, kind, idempotency_key, audience, user_ids, payload)
+         VALUES (gen_random_uuid(), 'lobby.membership.removed', 'x', 'users', ARRAY[$1::uuid],
+                 '{\"game_id\": \"00000000-0000-7000-8000-000000000001\", \"reason\": \"Ada Lovelace swears\"}')",
+        &ada,
+    )
+    .await;
+    let out = sign_in::send(&api, "ada.lovelace@example.org").await;
+    let code = sign_in::code(&api, &out).await;
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    sign_in::confirm(&api, &out, wrong, json!({})).await.expect_problem(422, "code_incorrect");
+    let key_hex: String = key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let needles = ["ada.lovelace", "Ada Lovelace", "Лавлейс", "kw-GB", "tg-ada-4242", "key-of-ada", key_hex.as_str()];
+    for needle in needles {
+        assert_ne!(traces(&api, needle).await, Vec::<String>::new(), "{needle} was nowhere before");
+    }
+
+    client.delete(ACCOUNT).send().await.expect(204);
+    for needle in needles {
+        assert_eq!(traces(&api, needle).await, Vec::<String>::new(), "{needle}");
+    }
+    client.get(ACCOUNT).send().await.expect_problem(401, "user_unknown");
+    client.delete(ACCOUNT).send().await.expect_problem(401, "user_unknown");
+    assert_departed(&api, &ada).await;
+    assert_eq!(api.count("memberships WHERE status = 'left'").await, 1);
+    assert_eq!(api.count("device_sessions WHERE revoke_reason = 'account_deleted'").await, 3);
+    assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is his");
+    assert_eq!(api.count("notifications WHERE payload ->> 'reason' = '' AND user_ids = '{}'").await, 1);
+    // A code that was out opens nothing any more.
+    sign_in::confirm(&api, &out, &code, json!({})).await.expect_problem(410, "challenge_expired");
+    // The row stays, for those who look after it.
+    let account = api.admin().get(format!("{USERS}/{ada}")).send().await.expect(200).json();
+    assert_eq!(account["user_name"], format!("deleted-{}", ada.replace('-', "")));
+    assert!(account["deleted_at"].is_string() && account["email"].is_null() && account["display_name"].is_null());
+    let internal = api.gateway().get(format!("/api/v1/internal/users/{ada}")).send().await.expect(200).json();
+    assert_eq!(internal, account);
+    let history = api.admin().get(format!("{USERS}/{ada}/sanctions")).send().await.expect(200).json();
+    assert_eq!((&history["items"][0]["kind"], &history["items"][0]["reason"]), (&json!("login_block"), &json!("")));
+    open_session(&api, &ada).await.expect_problem(404, "account_not_found");
+    block(&api, &ada).await.expect_problem(404, "account_not_found");
+    let grant = json!({ "plan": "monthly", "source": "admin", "reason": "x" });
+    let answer = api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&grant).send().await;
+    answer.expect_problem(404, "account_not_found");
+    let answer = api.admin().post(format!("{USERS}/{ada}/limits")).json(&json!({})).send().await;
+    answer.expect_problem(404, "account_not_found");
+    // Address and name are free; whoever comes has nothing of the old account.
+    let again = sign_up(&api, "ada.lovelace@example.org").await;
+    assert_ne!(again, ada);
+    let account = api.user(&again).get(ACCOUNT).send().await.expect(200).json();
+    assert_eq!((&account["sanctions"], &account["entitlement"]["plan"]), (&json!([]), &json!("free")));
+    api.user(&again).patch(ACCOUNT).json(&json!({ "user_name": "ada.lovelace" })).send().await.expect(200);
+    client.get(ACCOUNT).send().await.expect_problem(401, "user_unknown");
+}
+
+#[tokio::test]
+async fn mails_for_administrators_stay_whoever_had_their_address() {
+    let api = Api::start().await;
+    let ada = sign_up(&api, "ops@example.org").await;
+    sqlx::raw_sql(
+        "INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key)
+         VALUES ('00000000-0000-7000-8000-00000000000a', 'mail.dead_lettered', 'a'),
+                ('00000000-0000-7000-8000-00000000000b', 'game.started', 'b');
+         INSERT INTO mail_recipients (delivery_id, address)
+         SELECT delivery_id, 'ops@example.org' FROM mail_deliveries WHERE idempotency_key IN ('a', 'b')",
+    )
+    .execute(&api.pool())
+    .await
+    .unwrap();
+    delete(&api, &ada).await.expect(204);
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT template_id FROM mail_deliveries").fetch_all(&api.pool()).await.unwrap();
+    assert_eq!(left, ["mail.dead_lettered"]);
+}
+
+#[tokio::test]
+async fn games_of_an_owner_who_is_gone_go_on_or_are_called_off() {
+    let api = Api::start().await;
+    let (ada, client) = api.player("ada").await;
+    let (bob, _) = api.player("bob").await;
+    api.plan(&ada, "permanent").await;
+    let mut games = Vec::new();
+    for status in
+        ["draft", "enrollment_open", "ready_to_start", "starting", "start_failed", "running", "paused", "finished"]
+    {
+        let id = api.open_private_game(&client, json!({})).await;
+        api.sql(&format!("UPDATE games SET status = '{status}' WHERE game_id = $1::uuid"), &id).await;
+        games.push((id, status));
+    }
+    let public = api.public_game(json!({ "owner_user_id": ada })).await;
+    // A member of a running game, who stays.
+    let (running, _) = &games[5];
+    let statement = format!(
+        "INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key)
+         SELECT gen_random_uuid(), $1::uuid, u, name, name FROM (VALUES ('{ada}'::uuid, 'zerg'), ('{bob}'::uuid, 'terran')) v (u, name)"
+    );
+    api.sql(&statement, running).await;
+    api.sql("UPDATE games SET approved_count = 2 WHERE game_id = $1::uuid", running).await;
+    delete(&api, &ada).await.expect(204);
+    for (id, before) in &games {
+        let game = api.game(id).await;
+        let started = ["running", "paused", "finished"].contains(before);
+        assert_eq!(game["status"], if started { before } else { "cancelled" }, "{before}");
+        assert_eq!(game["owner_user_id"], ada, "a private game has an owner, who is nobody now");
+    }
+    assert_eq!(api.count("runtime_jobs WHERE kind = 'stop'").await, 1, "the start that was under way is undone");
+    let (running, public) = (api.game(running).await, api.game(&public).await);
+    assert_eq!((&running["approved_count"], &public["owner_user_id"]), (&json!(1), &Value::Null));
+    assert_eq!(
+        api.count("memberships WHERE race_name = 'zerg' AND status = 'left' AND banish_due_at IS NOT NULL").await,
+        1
+    );
+    assert_eq!(api.count("memberships WHERE race_name = 'terran' AND status = 'active'").await, 1);
+    assert_departed(&api, &ada).await;
+}
+
+#[tokio::test]
+async fn many_deletions_at_once_are_one() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    let ada = busy(&api, "ada@example.org").await;
+    let own = api.user(&ada).delete(ACCOUNT).send();
+    let calls = (0..8).map(|n| delete(if n % 2 == 0 { &api } else { &other }, &ada));
+    let (answers, own) = futures::join!(join_all(calls), own);
+    assert!(answers.iter().all(|a| a.status == 204), "{answers:?}");
+    assert!(own.status == 204 || own.json()["code"] == "user_unknown");
+    assert!(api.count("audit_log WHERE action = 'user.delete'").await <= 1, "the user's own leaves none");
+    assert_eq!(api.count("push_events").await, 1);
+    assert_departed(&api, &ada).await;
+    delete(&api, "00000000-0000-7000-8000-000000000001").await.expect_problem(404, "account_not_found");
+}
+
+#[tokio::test]
+async fn a_sign_in_at_the_moment_of_the_deletion_is_before_or_after_it() {
+    let api = Api::start_with(&[("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "100")]).await;
+    let other = api.replica().await;
+    for round in 0..4 {
+        let email = format!("ada{round}@example.org");
+        let old = sign_up(&api, &email).await;
+        let mut challenges = Vec::new();
+        for _ in 0..6 {
+            let challenge = sign_in::send(&api, &email).await;
+            let code = sign_in::code(&api, &challenge).await;
+            challenges.push((challenge, code));
+        }
+        let confirmations = challenges.iter().enumerate().map(|(n, (challenge, code))| {
+            let replica = if n % 2 == 0 { &api } else { &other };
+            async move { sign_in::confirm(replica, challenge, code, json!({})).await }
+        });
+        let provisions = (0..4).map(|n| {
+            let body = json!({ "kind": "email", "external_id": email });
+            let replica = if n % 2 == 0 { &other } else { &api };
+            async move { replica.gateway().post("/api/v1/internal/identities/provision").json(&body).send().await }
+        });
+        let opened = (0..4).map(|n| open_session(if n % 2 == 0 { &api } else { &other }, &old));
+        let (confirmed, provisioned, opened, deleted) =
+            futures::join!(join_all(confirmations), join_all(provisions), join_all(opened), delete(&other, &old));
+        deleted.expect(204);
+        assert!(confirmed.iter().all(|a| a.status == 200 || a.json()["code"] == "challenge_expired"), "{confirmed:?}");
+        assert!(provisioned.iter().all(|a| a.status == 200), "{provisioned:?}");
+        assert!(opened.iter().all(|a| a.status == 201 || a.json()["code"] == "account_not_found"), "{opened:?}");
+        // One account at most has the address, and it is not the deleted one; nobody is in on the deleted one.
+        assert_eq!(api.count(&format!("device_sessions WHERE user_id = '{old}' AND status = 'active'")).await, 0);
+        assert_eq!(api.count(&format!("identities WHERE user_id = '{old}'")).await, 0);
+        let owners = format!("identities WHERE external_id = '{email}'");
+        assert!(api.count(&owners).await <= 1);
+        let mut new: Vec<String> = confirmed
+            .iter()
+            .chain(&provisioned)
+            .filter(|a| a.status == 200)
+            .map(|a| text(&a.json(), "user_id"))
+            .collect();
+        new.retain(|id| *id != old);
+        new.sort();
+        new.dedup();
+        assert!(new.len() <= 1, "{new:?}");
+        assert_ne!(sign_up(&api, &email).await, old);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_taken_in_at_the_moment_of_his_end_is_out_after_it() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    for end in ["block", "delete"] {
+        let ada = api.account(&format!("{end}ed")).await;
+        let (_, owner) = api.player(&format!("owner-{end}")).await;
+        api.plan(&ada, "permanent").await;
+        let mut approvals = Vec::new();
+        for _ in 0..6 {
+            let game = api.open_public_game(json!({})).await;
+            approvals.push(apply(&api, &game, &ada, &format!("{end}Zerg")).await);
+        }
+        let open = api.open_public_game(json!({})).await;
+        let private = api.open_private_game(&owner, json!({})).await;
+        let code = owner.post(format!("{GAMES}/{private}/invites")).json(&json!({ "max_uses": 9 })).send().await;
+        let redeem = json!({ "code": code.expect(201).json()["code"], "race_name": format!("{end}Terran") });
+        let (a, b) = (api.user(&ada), other.user(&ada));
+        let approved = approvals.iter().enumerate().map(|(n, path)| {
+            let replica = if n % 2 == 0 { &api } else { &other };
+            replica.admin().post(path).send()
+        });
+        let race = json!({ "race_name": format!("{end}Protoss") });
+        let applied = a.post(format!("{GAMES}/{open}/applications")).json(&race).send();
+        let redeemed = b.post("/api/v1/user/lobby/invites/redeem").json(&redeem).send();
+        let body = json!({ "invited_user_id": ada });
+        let invited = owner.post(format!("{GAMES}/{private}/invites")).json(&body).send();
+        let made = (0..4).map(|n| (if n % 2 == 0 { &a } else { &b }).post(GAMES).json(&game(json!({}))).send());
+        let ended = async {
+            match end {
+                "block" => block(&other, &ada).await.expect(201),
+                _ => delete(&other, &ada).await.expect(204),
+            }
+        };
+        let (approved, applied, redeemed, invited, made, _) =
+            futures::join!(join_all(approved), applied, redeemed, invited, join_all(made), ended);
+        for answer in approved.iter().chain(&made).chain([&applied, &redeemed, &invited]) {
+            let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+            let fair = ["sanctioned", "user_unknown", "application_decided", "account_not_found", "already_member"];
+            assert!(answer.status.is_success() || fair.contains(&code.as_str()), "{end}: {answer:?}");
+        }
+        assert_departed(&api, &ada).await;
+    }
+}
+
+#[tokio::test]
+async fn members_of_the_same_games_may_all_go_at_once() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    let mut games = Vec::new();
+    for _ in 0..5 {
+        games.push(api.open_public_game(json!({ "max_players": 9 })).await);
+    }
+    let mut players = Vec::new();
+    for n in 0..6u8 {
+        let (id, client) = api.player(&format!("someone{}", char::from(b'a' + n))).await;
+        for game in &games {
+            api.join(game, &client, &format!("Race{}", char::from(b'a' + n))).await;
+        }
+        players.push(id);
+    }
+    let ends =
+        players.iter().enumerate().map(|(n, id)| {
+            let replica = if n % 2 == 0 { &api } else { &other };
+            async move {
+                if n % 3 == 0 { delete(replica, id).await.expect(204) } else { block(replica, id).await.expect(201) }
+            }
+        });
+    join_all(ends).await;
+    for id in &players {
+        assert_departed(&api, id).await;
+    }
+    for game in &games {
+        assert_eq!(api.game(game).await["approved_count"], 0);
+    }
+}

@@ -1,0 +1,139 @@
+//! `entitlements`: the plans that an account was granted (SPEC §6). The one row that is not superseded is the snapshot that
+//! everybody reads: the account's plan until it ends, and free from that moment on, whatever was granted before it.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::idempotency::{Idempotency, Replayed};
+use crate::ids::{EntitlementId, UserId};
+
+/// A granted plan, with its place in the history.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Its id.
+    pub entitlement_id: EntitlementId,
+    /// `free`, `monthly`, `yearly`, `permanent`.
+    pub plan: String,
+    /// Who or what granted it.
+    pub source: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// From when.
+    pub starts_at: DateTime<Utc>,
+    /// Until when; never, if `None`.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When a later grant took its place.
+    pub superseded_at: Option<DateTime<Utc>>,
+}
+
+macro_rules! grants {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Grant,
+            r#"SELECT entitlement_id AS "entitlement_id: EntitlementId", plan, source, reason, starts_at, ends_at, superseded_at
+                 FROM entitlements "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// A plan to be granted, from now on.
+#[derive(Debug)]
+pub struct NewGrant<'a> {
+    /// Its id.
+    pub entitlement_id: EntitlementId,
+    /// To whom.
+    pub user_id: UserId,
+    /// A plan: the constraint `entitlements_plan_check` otherwise.
+    pub plan: &'a str,
+    /// Who or what grants it.
+    pub source: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Until when.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// Grants a plan in place of the one before, which stays as history; false when the idempotency key granted one before. The
+/// caller holds the account's lock.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn grant(
+    conn: &mut PgConnection,
+    new: &NewGrant<'_>,
+    idempotency: Option<&Idempotency>,
+) -> Result<bool, sqlx::Error> {
+    let (owner, key, hash) = Idempotency::columns(idempotency);
+    sqlx::query!(
+        "UPDATE entitlements SET superseded_at = clock_timestamp() WHERE user_id = $1 AND superseded_at IS NULL",
+        new.user_id as UserId
+    )
+    .execute(&mut *conn)
+    .await?;
+    let done = sqlx::query!(
+        "INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, ends_at, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT entitlements_idempotency_key DO NOTHING",
+        new.entitlement_id as EntitlementId,
+        new.user_id as UserId,
+        new.plan,
+        new.source,
+        new.reason,
+        new.ends_at,
+        owner,
+        key,
+        hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The grant that was made under this key.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn replayed(
+    conn: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Replayed<EntitlementId>>, sqlx::Error> {
+    sqlx::query_as!(
+        Replayed,
+        r#"SELECT entitlement_id AS "id: EntitlementId", idempotency_hash AS "hash!" FROM entitlements
+            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        idempotency.owner,
+        idempotency.key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One grant of an account.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(conn: &mut PgConnection, user_id: UserId, id: EntitlementId) -> Result<Option<Grant>, sqlx::Error> {
+    grants!("WHERE entitlement_id = $1 AND user_id = $2", id as EntitlementId, user_id as UserId)
+        .fetch_optional(conn)
+        .await
+}
+
+/// The history of an account's plans, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    before: Option<EntitlementId>,
+    limit: i64,
+) -> Result<Vec<Grant>, sqlx::Error> {
+    grants!(
+        "WHERE user_id = $1 AND ($2::uuid IS NULL OR entitlement_id < $2) ORDER BY entitlement_id DESC LIMIT $3",
+        user_id as UserId,
+        before as Option<EntitlementId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}

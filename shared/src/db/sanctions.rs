@@ -1,0 +1,145 @@
+//! `sanctions`: what an account is kept from (SPEC §6). In force while started, not ended and not lifted.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::idempotency::{Idempotency, Replayed};
+use crate::ids::{SanctionId, UserId};
+
+/// A sanction.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct Sanction {
+    /// Its id.
+    pub sanction_id: SanctionId,
+    /// One of the six kinds.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+    /// Who set it.
+    pub actor: String,
+    /// From when.
+    pub starts_at: DateTime<Utc>,
+    /// Until when; lifted by hand only, if `None`.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When it was lifted.
+    pub lifted_at: Option<DateTime<Utc>>,
+}
+
+macro_rules! sanctions {
+    ($tail:literal $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Sanction,
+            r#"SELECT sanction_id AS "sanction_id: SanctionId", kind, reason, actor, starts_at, ends_at, lifted_at FROM sanctions "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// A sanction to be set, from now on.
+#[derive(Debug)]
+pub struct NewSanction<'a> {
+    /// Its id.
+    pub sanction_id: SanctionId,
+    /// On whom.
+    pub user_id: UserId,
+    /// One of the six kinds: the constraint `sanctions_kind_check` otherwise.
+    pub kind: &'a str,
+    /// Why.
+    pub reason: &'a str,
+    /// Who sets it.
+    pub actor: &'a str,
+    /// Until when.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// Sets a sanction; false when the idempotency key set one before. The caller holds the account's lock.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    new: &NewSanction<'_>,
+    idempotency: Option<&Idempotency>,
+) -> Result<bool, sqlx::Error> {
+    let (owner, key, hash) = Idempotency::columns(idempotency);
+    let done = sqlx::query!(
+        "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor, ends_at, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT sanctions_idempotency_key DO NOTHING",
+        new.sanction_id as SanctionId,
+        new.user_id as UserId,
+        new.kind,
+        new.reason,
+        new.actor,
+        new.ends_at,
+        owner,
+        key,
+        hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The sanction that was set under this key.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn replayed(
+    conn: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Replayed<SanctionId>>, sqlx::Error> {
+    sqlx::query_as!(
+        Replayed,
+        r#"SELECT sanction_id AS "id: SanctionId", idempotency_hash AS "hash!" FROM sanctions
+            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        idempotency.owner,
+        idempotency.key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One sanction of an account.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<Option<Sanction>, sqlx::Error> {
+    sanctions!("WHERE sanction_id = $1 AND user_id = $2", id as SanctionId, user_id as UserId)
+        .fetch_optional(conn)
+        .await
+}
+
+/// All sanctions of an account, ended and lifted ones too, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    before: Option<SanctionId>,
+    limit: i64,
+) -> Result<Vec<Sanction>, sqlx::Error> {
+    sanctions!(
+        "WHERE user_id = $1 AND ($2::uuid IS NULL OR sanction_id < $2) ORDER BY sanction_id DESC LIMIT $3",
+        user_id as UserId,
+        before as Option<SanctionId>,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Lifts a sanction; false when it was lifted before, or there is none.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE sanctions SET lifted_at = clock_timestamp() WHERE sanction_id = $1 AND user_id = $2 AND lifted_at IS NULL",
+        id as SanctionId,
+        user_id as UserId
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
