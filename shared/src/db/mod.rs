@@ -2,8 +2,11 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod admin_accounts;
 pub mod applications;
+pub mod audit_log;
 pub mod auth;
+pub mod browse;
 pub mod challenges;
 pub mod engine_versions;
 pub mod game_runtime;
@@ -16,6 +19,7 @@ pub mod memberships;
 pub mod notifications;
 pub mod pool;
 pub mod push_log;
+pub mod queues;
 pub mod race_names;
 pub mod runtime;
 pub mod sessions;
