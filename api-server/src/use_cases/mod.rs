@@ -1,12 +1,16 @@
 //! What an operation does where it is more than one write: each function holds one transaction, visibly.
 
+pub mod admin_accounts;
 pub mod applications;
 pub mod caller;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;
 pub mod invites;
+pub mod mail;
+pub mod notifications;
 pub mod play;
+pub mod queues;
 pub mod sessions;
 pub mod sign_in;
 pub mod transitions;

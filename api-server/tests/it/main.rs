@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod administration;
 mod bad_input;
 mod document;
 mod enrolment;

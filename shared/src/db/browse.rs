@@ -23,8 +23,8 @@ impl Span {
     /// The lowest id that a row made in this span may have, and one above the highest: ids begin with their time, so the
     /// primary key serves where no index on the time itself must be kept.
     pub(super) fn ids(&self) -> (Option<Uuid>, Option<Uuid>) {
-        let from = self.after.map(|at| ids::lowest_at(at - CLOCKS_DIFFER));
-        let to = self.before.map(|at| ids::lowest_at(at + CLOCKS_DIFFER));
+        let from = self.after.map(|at| ids::lowest_at(at.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(at)));
+        let to = self.before.map(|at| ids::lowest_at(at.checked_add_signed(CLOCKS_DIFFER).unwrap_or(at)));
         (from, to)
     }
 
