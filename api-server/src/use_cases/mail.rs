@@ -59,9 +59,9 @@ pub async fn resend_many(
     let picked = db::mail::pick(&mut tx, &filter, i64::from(limit)).await?;
     let changed = db::mail::resend(&mut tx, &picked.ids).await?;
     let mut shown = choice.to_json().unwrap_or_default();
-    if choice.recipient.is_some() {
-        // The trail outlives the people in it.
-        shown["recipient"] = json!("(given)");
+    // The trail outlives the people in it.
+    if let Some(recipient) = shown.get_mut("recipient").filter(|r| !r.is_null()) {
+        *recipient = json!("(given)");
     }
     let detail = json!({ "filter": shown, "limit": limit, "matched": picked.matched, "changed": changed, "delivery_ids": picked.ids });
     caller.audit(&mut tx, "mail.resend_many", "queue", db::queues::MAIL.name, detail).await?;
