@@ -230,19 +230,19 @@ async fn the_trail_is_found_by_actor_action_target_and_time() {
     }
     admin.post("/api/v1/admin/admin-accounts/ada/disable").send().await.expect(200);
     let (create, pause, resume, disable) =
-        (json!("admin_account.create"), json!("queue.pause"), json!("queue.resume"), json!("admin_account.disable"));
-    assert_eq!(walk(&admin, TRAIL, "action").await, [&disable, &resume, &pause, &create]);
+        ("admin_account.create", "queue.pause", "queue.resume", "admin_account.disable");
+    assert_eq!(walk(&admin, TRAIL, "action").await, [disable, resume, pause, create]);
     let found = async |query: &str| walk(&admin, &format!("{TRAIL}?{query}"), "action").await;
-    assert_eq!(found("actor=ada").await, [&resume, &pause]);
-    assert_eq!(found("actor=ada&action=queue.pause").await, [&pause]);
-    assert_eq!(found("action=admin_account.disable").await, [&disable]);
-    assert_eq!(found("target_type=queue&target_id=mail").await, [&resume, &pause]);
-    assert_eq!(found("target_id=ada").await, [&disable, &create]);
+    assert_eq!(found("actor=ada").await, [resume, pause]);
+    assert_eq!(found("actor=ada&action=queue.pause").await, [pause]);
+    assert_eq!(found("action=admin_account.disable").await, [disable]);
+    assert_eq!(found("target_type=queue&target_id=mail").await, [resume, pause]);
+    assert_eq!(found("target_id=ada").await, [disable, create]);
     assert_eq!(found("target_type=game").await, [Value::Null; 0]);
     let page = admin.get(TRAIL).send().await.expect(200).json();
     let at = text(&page["items"][1], "at");
-    assert_eq!(found(&format!("at_after={at}")).await, [&disable, &resume]);
-    assert_eq!(found(&format!("at_before={at}")).await, [&pause, &create]);
+    assert_eq!(found(&format!("at_after={at}")).await, [disable, resume]);
+    assert_eq!(found(&format!("at_before={at}")).await, [pause, create]);
     let entry = &page["items"][1];
     assert_eq!(
         (&entry["actor"], &entry["target_type"], &entry["target_id"]),
