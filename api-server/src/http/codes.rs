@@ -83,5 +83,15 @@ error_codes! {
     GameNotRunning "game_not_running" CONFLICT "the game is not running";
     EngineRejected "engine_rejected" UNPROCESSABLE_ENTITY "the engine refused the content; `errors` carries its own words";
     EngineUnreachable "engine_unreachable" SERVICE_UNAVAILABLE "the game's engine does not answer; try again";
+    AdminAccountNotFound "admin_account_not_found" NOT_FOUND "no administrator has this name";
+    AdminAccountExists "admin_account_exists" CONFLICT "an administrator has this name already";
+    LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an administrator any more";
+    DeliveryNotFound "delivery_not_found" NOT_FOUND "no such mail delivery";
+    DeliveryStateConflict "delivery_state_conflict" CONFLICT "a delivery that is sent, being sent or expired is not sent again";
+    DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for";
+    NotificationNotFound "notification_not_found" NOT_FOUND "no such notification";
+    DeadLetterNotFound "dead_letter_not_found" NOT_FOUND "no such route or notification";
+    NotDeadLettered "not_dead_lettered" CONFLICT "only what is dead-lettered or quarantined is re-driven; this is not, or not any more";
+    QueueNotFound "queue_not_found" NOT_FOUND "no such queue";
     ReportNotFound "report_not_found" NOT_FOUND "there is no report for this turn";
 }

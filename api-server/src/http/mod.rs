@@ -1,17 +1,21 @@
 //! REST: the routes, their frame, and the document that describes them.
 
 pub mod admin;
+pub mod administration;
 pub mod body;
 pub mod codes;
 pub mod context;
 pub mod created;
 pub mod deleted;
 pub mod document;
+pub mod filters;
 pub mod frame;
 pub mod guard;
 pub mod idempotency;
 pub mod internal;
 pub mod lobby;
+pub mod mail;
+pub mod notifications;
 pub mod objects;
 pub mod opaque;
 pub mod page;
@@ -162,6 +166,7 @@ fn operations() -> impl poem_openapi::OpenApi {
                 admin::users::sessions::revoke_all::Operation,
             ),
         ),
+        admin::administration(),
     )
 }
 

@@ -161,6 +161,10 @@ impl From<sqlx::Error> for Problem {
             return Self::new(ErrorCode::Unavailable, "The change ran into another one; try again.")
                 .retry_after(Duration::from_secs(1));
         }
+        // Class 22021: a NUL character, which a query or a path can hold and no text of Postgres can.
+        if error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "22021") {
+            return Self::new(ErrorCode::InvalidRequest, "A text has a NUL character, which none may have.");
+        }
         Self::internal(&error)
     }
 }

@@ -13,6 +13,7 @@ mod access;
 mod account_end;
 mod accounts;
 mod admin_users;
+mod administration;
 mod bad_input;
 mod departures;
 mod document;

@@ -8,5 +8,6 @@ mod latency;
 mod mails;
 mod order;
 mod plans;
+mod redrive;
 mod subscriber;
 mod world;

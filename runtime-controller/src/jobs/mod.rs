@@ -25,18 +25,7 @@ use self::error::JobError;
 use crate::engines::Engines;
 use crate::lobby::{JobResult, Lobby};
 
-/// `runtime_jobs` as a queue. A controller takes its own daemon's jobs, and those that no daemon has yet.
-pub static SPEC: QueueSpec = QueueSpec {
-    name: "runtime_jobs",
-    table: "runtime_jobs",
-    key: "job_id",
-    active: "running",
-    dead: "failed",
-    priorities: 1,
-    filter: "(q.daemon_id IS NULL OR q.daemon_id = {arg})",
-    removable: "",
-    topic: Topic::RuntimeJobs,
-};
+pub use shared::db::queues::RUNTIME_JOBS as SPEC;
 
 /// Works runtime jobs.
 pub struct Jobs {

@@ -2,9 +2,12 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod admin_accounts;
 pub mod applications;
+pub mod audit_log;
 pub mod auth;
 pub mod banishments;
+pub mod browse;
 pub mod challenges;
 pub mod departures;
 pub mod engine_versions;
@@ -20,6 +23,7 @@ pub mod memberships;
 pub mod notifications;
 pub mod pool;
 pub mod push_log;
+pub mod queues;
 pub mod race_names;
 pub mod runtime;
 pub mod sanctions;
