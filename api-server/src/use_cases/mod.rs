@@ -7,6 +7,7 @@ pub mod enroll;
 pub mod games;
 pub mod invites;
 pub mod play;
+pub mod runtimes;
 pub mod sessions;
 pub mod sign_in;
 pub mod transitions;
