@@ -145,7 +145,7 @@ impl Jobs {
         let mut tx = self.engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         let record = runtime::record(&mut tx, plan.game_id).await?;
-        if !record.is_some_and(|record| record.status == RuntimeStatus::Starting.as_str()) {
+        if record.is_none_or(|record| record.status != RuntimeStatus::Starting.as_str()) {
             return Err(JobError::Replace { failure, left: Left::AsRecorded });
         }
         if plan.next.image == plan.former.image {

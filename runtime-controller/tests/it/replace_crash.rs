@@ -1,7 +1,7 @@
 //! Controllers killed before, between and after the steps of a restart and of a patch: another finishes the job, with one
-//! engine, and each turn once. A kill is noticed when its lease ends, so that each takes some seconds: they run side by side.
+//! engine, and each turn once. Each moment in a world of its own, all at once: each waits for the lease of a dead controller.
 
-use futures::{StreamExt as _, stream};
+use futures::future::join_all;
 use serde_json::json;
 use shared::domain::runtime::JobKind;
 
@@ -9,9 +9,6 @@ use crate::barrier::Barrier;
 use crate::replace::{LONG, copy, goes_on, one_engine};
 use crate::turns::each_turn_once;
 use crate::world::World;
-
-/// At once: each has two controllers and an engine.
-const SIDE_BY_SIDE: usize = 4;
 
 /// A kill at the moment when this would be written: everything before has happened, nothing after.
 const MOMENTS: [(&str, &str); 9] = [
@@ -66,14 +63,12 @@ async fn survives(kind: JobKind, moment: &str, condition: &str) {
 
 #[tokio::test]
 async fn a_restart_survives_a_kill_at_each_step() {
-    let each = MOMENTS.map(|(moment, condition)| survives(JobKind::Restart, moment, condition));
-    stream::iter(each).for_each_concurrent(SIDE_BY_SIDE, |one| one).await;
+    join_all(MOMENTS.map(|(moment, condition)| survives(JobKind::Restart, moment, condition))).await;
 }
 
 #[tokio::test]
 async fn a_patch_survives_a_kill_at_each_step() {
-    let each = MOMENTS.map(|(moment, condition)| survives(JobKind::Patch, moment, condition));
-    stream::iter(each).for_each_concurrent(SIDE_BY_SIDE, |one| one).await;
+    join_all(MOMENTS.map(|(moment, condition)| survives(JobKind::Patch, moment, condition))).await;
 }
 
 async fn goes_back(moment: &str, condition: &str) {
@@ -108,6 +103,5 @@ async fn going_back_survives_a_kill_at_each_step() {
         ("health", "new.step = 'health' AND new.payload ? 'given_up'"),
         ("finish", "new.status = 'failed'"),
     ];
-    let each = moments.map(|(moment, condition)| goes_back(moment, condition));
-    stream::iter(each).for_each_concurrent(SIDE_BY_SIDE, |one| one).await;
+    join_all(moments.map(|(moment, condition)| goes_back(moment, condition))).await;
 }
