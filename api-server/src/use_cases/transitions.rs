@@ -42,7 +42,7 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
         GameAction::Pause => pause(&mut tx, caller, &game, "manual").await?,
         GameAction::Resume => resume(&mut tx, app, caller, &game, next).await?,
         GameAction::Cancel => cancel(&mut tx, caller, &game, next).await?,
-        GameAction::Edit | GameAction::Enroll => {
+        GameAction::Edit | GameAction::ChooseEngine | GameAction::Enroll => {
             return Err(Problem::internal(&format!("{action} is no transition of this use case")));
         }
     };

@@ -121,6 +121,32 @@ async fn a_paused_game_is_stopped_without_telling_its_members_again() {
 }
 
 #[tokio::test]
+async fn an_administrator_chooses_the_engine_of_a_stopped_private_game_and_nothing_else_of_it() {
+    let api = Api::start().await;
+    let (_, ada) = api.player("ada").await;
+    let id = api.open_private_game(&ada, json!({})).await;
+    version(&api, "2.0.0").await;
+    let (engine, name) = (json!({ "target_engine_version": "2.0.0" }), json!({ "name": "Mine" }));
+    let path = format!("/api/v1/admin/games/{id}");
+    let patch = async |body: &Value| api.admin().patch(&path).json(body).send().await;
+    patch(&engine).await.expect_problem(403, "not_game_owner");
+    api.sql(
+        "UPDATE games SET status = 'paused', pause_reason = 'manual', started_at = now() WHERE game_id = $1::uuid",
+        &id,
+    )
+    .await;
+    patch(&engine).await.expect_problem(409, "game_state_conflict");
+    api.sql("UPDATE games SET pause_reason = 'stopped' WHERE game_id = $1::uuid", &id).await;
+    patch(&name).await.expect_problem(403, "not_game_owner");
+    patch(&json!({ "name": "Mine", "target_engine_version": "2.0.0" })).await.expect_problem(403, "not_game_owner");
+    let own = format!("/api/v1/user/lobby/games/{id}");
+    ada.patch(&own).json(&engine).send().await.expect_problem(409, "game_state_conflict");
+    assert_eq!(patch(&engine).await.expect(200).json()["target_engine_version"], "2.0.0");
+    api.sql("UPDATE games SET status = 'start_failed', pause_reason = NULL WHERE game_id = $1::uuid", &id).await;
+    patch(&json!({ "target_engine_version": VERSION })).await.expect(200);
+}
+
+#[tokio::test]
 async fn force_starts_whoever_runs_the_game_and_however_few_play() {
     let api = Api::start().await;
     let (_, ada) = api.player("ada").await;

@@ -71,6 +71,10 @@ impl Jobs {
         let observed = engines.op("inspect", engines.driver.inspect(spec.game_id)).await;
         let observed = observed.map_err(|error| JobError::driver(&spec.image, error))?;
         let observed = observed.ok_or_else(|| JobError::container("its container is gone"))?;
+        // The watch may have brought the former engine back in the moment before the job was there to be seen.
+        if observed.fingerprint != engines.driver.fingerprint(spec) {
+            return Err(JobError::container("a container from another specification has taken its place"));
+        }
         let Some(endpoint) = observed.endpoint else {
             let words = engines.driver.last_words(spec.game_id).await.map(|words| format!("; it said: {words}"));
             let ended = observed.ended.unwrap_or_else(|| "it has no address".to_owned());
