@@ -56,6 +56,7 @@ error_codes! {
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
     EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
     EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";
+    EngineVersionIncompatible "engine_version_incompatible" CONFLICT "only a higher patch of the same major.minor may take a running engine's place; anything else needs force-stop and force-start";
     GameNotFound "game_not_found" NOT_FOUND "no such game, or not visible to the caller";
     GameStateConflict "game_state_conflict" CONFLICT "the game's state does not allow this action";
     NotGameOwner "not_game_owner" FORBIDDEN "only who runs the game may do this";

@@ -167,6 +167,13 @@ fn operations() -> impl poem_openapi::OpenApi {
             ),
         ),
         admin::administration(),
+        (
+            admin::games::force_start::Operation,
+            admin::games::force_stop::Operation,
+            admin::runtimes::restart::Operation,
+            admin::runtimes::patch::Operation,
+            admin::runtimes::force_next_turn::Operation,
+        ),
     )
 }
 

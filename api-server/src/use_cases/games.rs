@@ -197,7 +197,8 @@ pub async fn create(
 pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
     let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
     let mut tx = app.db.begin().await?;
-    let (game, _) = lock_for(&mut tx, caller, game_id, GameAction::Edit).await?.granted(GameAction::Edit)?;
+    let action = if chooses_engine(caller, wanted) { GameAction::ChooseEngine } else { GameAction::Edit };
+    let (game, _) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
     check_parts(&game, caller, wanted)?;
     check_players(wanted.min_players.unwrap_or(game.min_players), wanted.max_players.unwrap_or(game.max_players))?;
     if wanted.turn_schedule.is_some() || wanted.time_zone.is_some() {
@@ -247,6 +248,14 @@ fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether an administrator changes the engine and nothing else: that is his to do for private games too, once they ran.
+fn chooses_engine(caller: &Caller<'_>, wanted: &PatchGame) -> bool {
+    let texts = wanted.name.is_some() || wanted.description.is_some();
+    let players = wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
+    let turns = wanted.turn_schedule.is_some() || wanted.time_zone.is_some();
+    caller.user_id().is_none() && wanted.target_engine_version.is_some() && !(texts || players || turns)
 }
 
 fn unknown_user() -> Problem {

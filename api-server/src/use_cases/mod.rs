@@ -16,6 +16,7 @@ pub mod notifications;
 pub mod play;
 pub mod queues;
 pub mod race_names;
+pub mod runtimes;
 pub mod sessions;
 pub mod sign_in;
 pub mod transitions;

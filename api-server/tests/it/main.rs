@@ -27,4 +27,5 @@ mod play;
 mod push;
 mod push_hub;
 mod race_names;
+mod runtimes;
 mod sign_in;

@@ -84,6 +84,8 @@ words! {
         ForceStop = "force-stop",
         /// Change its description, limits, schedule.
         Edit = "edit",
+        /// Administrators: choose the engine that the next start uses, and nothing else.
+        ChooseEngine = "choose-engine",
         /// Take a member in: approve an application, redeem an invite.
         Enroll = "enroll",
     }
@@ -179,8 +181,10 @@ pub fn act(
         Actor::Administrator => {
             visibility == Visibility::Public
                 || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume)
+                // What belongs to a force-start.
+                || (action == A::ChooseEngine && matches!(status, S::StartFailed | S::Paused))
         }
-        Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop),
+        Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop | A::ChooseEngine),
         Actor::Other => false,
     };
     if !allowed {
@@ -198,7 +202,9 @@ pub fn act(
         (S::Paused, A::ForceStop) => Ok(S::Paused),
         (S::Paused, A::Resume) => Ok(S::Running),
         (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::Starting | S::StartFailed, A::Cancel) => Ok(S::Cancelled),
-        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit) => Ok(status),
+        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit | A::ChooseEngine) => {
+            Ok(status)
+        }
         (S::EnrollmentOpen, A::Enroll) => Ok(S::EnrollmentOpen),
         _ => Err(Refusal::State),
     }
@@ -315,13 +321,21 @@ mod tests {
         for visibility in [Visibility::Public, Visibility::Private] {
             for &status in S::ALL {
                 for &action in A::ALL {
-                    let edge =
-                        |table: &[(S, A, S)]| table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2);
+                    let find = |action: A, table: &[(S, A, S)]| {
+                        table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2)
+                    };
+                    let edge = |table: &[(S, A, S)]| find(action, table);
                     let forced = matches!(action, A::ForceStart | A::ForceStop);
-                    let owner = if forced { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
+                    let chooses = action == A::ChooseEngine;
+                    let owner =
+                        if forced || chooses { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
                     assert_eq!(act(status, visibility, action, Actor::Owner), owner, "{status} {action}");
                     assert_eq!(act(status, visibility, action, Actor::Other), Err(Refusal::Forbidden));
-                    let steers = forced || matches!(action, A::Cancel | A::Pause | A::Resume);
+                    let steers = forced
+                        || matches!(action, A::Cancel | A::Pause | A::Resume)
+                        || (chooses && matches!(status, S::StartFailed | S::Paused));
+                    // Whoever may edit may choose the engine with it.
+                    let edge = |table: &[(S, A, S)]| if chooses { find(A::Edit, table) } else { edge(table) };
                     let administrator = if visibility == Visibility::Private && !steers {
                         Err(Refusal::Forbidden)
                     } else {
