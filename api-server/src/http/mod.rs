@@ -125,7 +125,12 @@ fn operations() -> impl poem_openapi::OpenApi {
             admin::games::applications::reject::Operation,
             admin::games::memberships::list::Operation,
         ),
-        (admin::runtimes::list::Operation, admin::runtimes::get::Operation),
+        (
+            admin::runtimes::list::Operation,
+            admin::runtimes::get::Operation,
+            // Sixteen groups are the most that a tuple takes.
+            admin::users::countries::list::Operation,
+        ),
     )
 }
 

@@ -1,5 +1,6 @@
 //! Sign-in by mailed code (SPEC §6): the challenge, its tries, and the account and session that a right code makes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
@@ -7,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use shared::db;
 use shared::db::auth::NewChallenge;
 use shared::db::mail::NewMail;
+use shared::domain::country::CountryCode;
 use shared::domain::email::Address;
 use shared::ids::{ChallengeId, DeviceSessionId, UserId};
 use shared::mail::{LoginCode, Priority, Template};
@@ -85,6 +87,8 @@ pub struct Confirmation<'a> {
     pub client_public_key: Option<[u8; 32]>,
     /// IANA zone for a new account, checked.
     pub time_zone: Option<&'a str>,
+    /// The client's address, which tells the country of a new account.
+    pub ip: IpAddr,
 }
 
 /// What a right code gives.
@@ -123,9 +127,9 @@ pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<
         return Err(expired());
     }
     let language = challenge.preferred_language.as_deref().unwrap_or("en");
+    let time_zone = confirmation.time_zone.unwrap_or("UTC");
     let (user_id, account_created) =
-        find_or_create(app, &mut tx, "email", &challenge.address, language, confirmation.time_zone.unwrap_or("UTC"))
-            .await?;
+        find_or_create(app, &mut tx, "email", &challenge.address, language, time_zone, Some(confirmation.ip)).await?;
     let sanctions = db::accounts::standing(&mut tx, user_id).await?.unwrap_or_default();
     if sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block") {
         // The code was right and is used up all the same.
@@ -158,7 +162,8 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 }
 
 /// The account that owns the identity, made if there is none. Of two at once the second runs into the identity's
-/// constraint, rolls its savepoint back, and finds the first one's account.
+/// constraint, rolls its savepoint back, and finds the first one's account. The address that it is made from, where there
+/// is one, declares the account's country.
 async fn find_or_create(
     app: &App,
     conn: &mut sqlx::PgConnection,
@@ -166,6 +171,7 @@ async fn find_or_create(
     external_id: &str,
     language: &str,
     time_zone: &str,
+    ip: Option<IpAddr>,
 ) -> Result<(UserId, bool), Problem> {
     use sqlx::Connection as _;
     if let Some(user_id) = db::accounts::by_identity(conn, kind, external_id).await? {
@@ -173,10 +179,12 @@ async fn find_or_create(
     }
     let mut savepoint = conn.begin().await?;
     let user_id = UserId::new();
+    let country = ip.and_then(|ip| app.geo.country(ip));
+    let country = country.as_ref().map(CountryCode::as_str);
     let mut named = false;
     for _ in 0..app.config.auth.user_name_retries {
         let placeholder = format!("player-{:08x}", app.random.below(1 << 32));
-        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, None).await? {
+        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, country).await? {
             named = true;
             break;
         }

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod applications;
 pub mod auth;
 pub mod challenges;
+pub mod countries;
 pub mod engine_versions;
 pub mod game_runtime;
 pub mod games;

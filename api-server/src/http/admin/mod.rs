@@ -3,3 +3,4 @@
 pub mod engine_versions;
 pub mod games;
 pub mod runtimes;
+pub mod users;
