@@ -164,6 +164,7 @@ fn operations() -> impl poem_openapi::OpenApi {
                 admin::users::entitlements::create::Operation,
                 admin::users::sessions::list::Operation,
                 admin::users::sessions::revoke_all::Operation,
+                admin::users::countries::list::Operation,
             ),
         ),
         admin::administration(),

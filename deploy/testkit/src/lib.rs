@@ -8,6 +8,8 @@
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
+//! | certificates of an authority of one's own | [`tls::Authority`] |
+//! | a geo database | [`mmdb::countries`] |
 //! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
 //!
 //! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
@@ -26,6 +28,7 @@
 
 pub mod db;
 pub mod mail;
+pub mod mmdb;
 pub mod openapi;
 pub mod postgres;
 pub mod process;
@@ -33,6 +36,7 @@ pub mod proxy;
 mod schema;
 mod spawn;
 pub mod stack;
+pub mod tls;
 pub mod wait;
 
 pub use db::TestDb;

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod banishments;
 pub mod browse;
 pub mod challenges;
+pub mod countries;
 pub mod departures;
 pub mod engine_versions;
 pub mod entitlements;

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod administrator;
+pub mod country;
 pub mod email;
 pub mod engine_version;
 pub mod game;

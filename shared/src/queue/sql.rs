@@ -46,7 +46,7 @@ pub(super) struct Statements {
     pub(super) spec: &'static QueueSpec,
     arg: Arg,
     claims: Vec<Text>,
-    claim_suspect: Text,
+    claim_suspects: Vec<Text>,
     next_due: Text,
     hold: Text,
     pub(super) finish: Text,
@@ -75,7 +75,7 @@ impl Statements {
             spec,
             arg,
             claims: priorities.clone().map(|p| claim(spec, &format!("{due} AND q.priority = {p}")).into()).collect(),
-            claim_suspect: claim(spec, suspect).into(),
+            claim_suspects: priorities.clone().map(|p| claim(spec, &format!("{suspect} AND q.priority = {p}")).into()).collect(),
             // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
             // before then was either claimed or is held back, and must not turn the wait into a spin.
             next_due: format!(
@@ -151,14 +151,19 @@ impl Statements {
         self.fetch_claims(text, conn, worker, from, limit, deadline).await
     }
 
-    /// Claims one due suspect.
+    /// Claims one due suspect, of the highest priority that has one: of a broadcast there may be thousands.
     pub(super) async fn claim_suspect(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
         deadline: Duration,
     ) -> Result<Option<Claimed>, sqlx::Error> {
-        Ok(self.fetch_claims(&self.claim_suspect, conn, worker, None, 1, deadline).await?.pop())
+        for text in &self.claim_suspects {
+            if let Some(claimed) = self.fetch_claims(text, conn, worker, None, 1, deadline).await?.pop() {
+                return Ok(Some(claimed));
+            }
+        }
+        Ok(None)
     }
 
     async fn fetch_claims(
