@@ -59,7 +59,12 @@ impl Api {
 
     /// Another replica on the same database: what one decides must hold on the other at once.
     pub async fn replica(&self) -> Self {
-        Self::on_shared(self.db.clone(), &[]).await
+        self.replica_with(&[]).await
+    }
+
+    /// Another replica on the same database, with other settings than the defaults.
+    pub async fn replica_with(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on_shared(self.db.clone(), settings).await
     }
 
     async fn on_shared(db: Arc<TestDb>, settings: &[(&str, &str)]) -> Self {

@@ -19,4 +19,5 @@ mod lobby;
 mod play;
 mod push;
 mod push_hub;
+mod scale;
 mod sign_in;

@@ -8,6 +8,7 @@
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
+//! | a database as full as the product must bear | [`seed::seed`] |
 //! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
 //!
 //! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
@@ -31,6 +32,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 mod schema;
+pub mod seed;
 mod spawn;
 pub mod stack;
 pub mod wait;

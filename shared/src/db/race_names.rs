@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::keyset::below;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
 
@@ -109,10 +110,10 @@ pub async fn list_of_user(
     sqlx::query_as!(
         Entry,
         r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
-             FROM race_names WHERE user_id = $1 AND status <> 'released' AND ($2::uuid IS NULL OR race_name_id < $2)
+             FROM race_names WHERE user_id = $1 AND status <> 'released' AND race_name_id < $2
             ORDER BY race_name_id DESC LIMIT $3"#,
         user_id as UserId,
-        before as Option<RaceNameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::db::keyset::below;
 use crate::domain::runtime::RuntimeStatus;
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;
@@ -77,10 +78,13 @@ pub async fn records(
                   r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
                   CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
              FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id)
-            WHERE ($1::text IS NULL OR r.status = $1) AND ($2::uuid IS NULL OR r.game_id < $2)
-            ORDER BY r.game_id DESC LIMIT $3"#,
+            WHERE r.game_id = ANY (ARRAY(
+                (SELECT game_id FROM runtime_records WHERE $1::text IS NULL AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+                UNION ALL
+                (SELECT game_id FROM runtime_records WHERE status = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)))
+            ORDER BY r.game_id DESC"#,
         status,
-        before.map(GameId::uuid),
+        below(before),
         limit
     )
     .fetch_all(conn)
