@@ -1,3 +1,6 @@
+DROP INDEX race_names_canonical_key_idx;
+CREATE INDEX race_names_user_id_idx ON race_names (user_id, race_name_id DESC);
+DROP INDEX race_names_held_idx;
 DROP INDEX invites_open_idx;
 DROP INDEX memberships_active_idx;
 DROP INDEX runtime_records_status_idx;

@@ -10,4 +10,11 @@ CREATE INDEX runtime_records_status_idx ON runtime_records (status, game_id DESC
 CREATE INDEX memberships_active_idx ON memberships (user_id, game_id DESC) WHERE status = 'active';
 CREATE INDEX invites_open_idx ON invites (invited_user_id, game_id DESC) WHERE status = 'open';
 
+-- A user's names, but the released ones that he no longer has. Its predecessor held those too, and the planner took the exclusion
+-- constraint's index instead, which finds a holder only by reading a good part of it.
+CREATE INDEX race_names_held_idx ON race_names (user_id, race_name_id DESC) WHERE status <> 'released';
+DROP INDEX race_names_user_id_idx;
+-- Whether a name is free is asked by its key; the exclusion constraint's index is for the constraint.
+CREATE INDEX race_names_canonical_key_idx ON race_names (canonical_key) INCLUDE (user_id, game_id, status) WHERE status <> 'released';
+
 INSERT INTO schema_versions (version, compatible_from) VALUES (14, 1);

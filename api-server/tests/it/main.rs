@@ -15,6 +15,7 @@ mod document;
 mod enrolment;
 mod harness;
 mod idempotency;
+mod lists;
 mod lobby;
 mod play;
 mod push;

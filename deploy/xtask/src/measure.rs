@@ -24,7 +24,8 @@ pub fn measure(calls: usize) -> Result<()> {
             for variant in samples.variants(&contract, operation)? {
                 let client = caller(&client, &stack, &samples, variant.caller);
                 let (median, slow) = percentiles(&client, &variant, calls).await;
-                let filters: Vec<String> = variant.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let filters: Vec<String> =
+                    variant.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 let who = if variant.caller == (Caller::User { heavy: true }) { "heavy user" } else { "" };
                 println!("{median:7.1} {slow:7.1}  {} {} {who}", operation.name(), filters.join("&"));
             }

@@ -5,6 +5,7 @@
 //! `testkit::seed` has no sample, or the table that the seed leaves empty.
 
 mod consistency;
+mod lookups;
 mod plans;
 
 use std::collections::BTreeSet;
@@ -13,10 +14,11 @@ use std::time::Instant;
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgConnection};
-use testkit::openapi::{ContractClient, Operation};
+use testkit::openapi::{ContractClient, ContractRequest, ContractResponse, Operation};
 use testkit::seed::{Caller, Samples, Sizes, Variant, seed};
 use testkit::{PostgresConfig, PostgresServer, TestDb};
 
+use self::lookups::Lookup;
 use self::plans::{Bound, EXPLAINED, Log, Statement};
 use crate::harness::{Api, contract};
 
@@ -79,10 +81,10 @@ async fn every_get_answers_from_indexes_with_a_fixed_number_of_statements() {
     for mode in MODES {
         role(&mut admin, mode).await;
     }
-    // So that no request of the walk finds it stale.
     let [custom, generic] = MODES.map(|mode| db.dsn().replace("postgres@", &format!("{mode}@")));
     let first = Api::start_on(db, &[("BACKEND_POSTGRES_DSN", &custom)]).await;
     let second = first.replica_with(&[("BACKEND_POSTGRES_DSN", &generic)]).await;
+    // So that no request of the walk finds it stale.
     sqlx::query("UPDATE admin_accounts SET last_used_at = now() + interval '1 day'").execute(&mut admin).await.unwrap();
     let samples = Samples::read(&mut admin).await.unwrap();
     let big = big_tables(&mut admin).await;
@@ -104,6 +106,9 @@ async fn every_get_answers_from_indexes_with_a_fixed_number_of_statements() {
             for variant in variants {
                 world.walk(&samples, operation, &variant).await;
             }
+        }
+        for lookup in lookups::all(&mut world.admin, mode).await {
+            world.write(&samples, lookup).await;
         }
     }
     assert!(world.faults.is_empty(), "{}", world.faults);
@@ -138,13 +143,17 @@ async fn big_tables(admin: &mut PgConnection) -> BTreeSet<String> {
 }
 
 impl World {
-    async fn walk(&mut self, samples: &Samples, operation: &Operation, variant: &Variant) {
-        let client = match variant.caller {
+    fn client(&self, samples: &Samples, caller: Caller) -> ContractClient {
+        match caller {
             Caller::Admin => self.api.admin(),
             Caller::Gateway => self.api.gateway(),
             Caller::User { heavy: true } => self.api.user(&samples.heavy_user),
             Caller::User { heavy: false } => self.api.user(&samples.ordinary_user),
-        };
+        }
+    }
+
+    async fn walk(&mut self, samples: &Samples, operation: &Operation, variant: &Variant) {
+        let client = self.client(samples, variant.caller);
         let filters: Vec<String> = variant.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let name = format!("{} {} {:?} {}", operation.name(), variant.path, variant.caller, filters.join("&"));
         if !variant.is_list {
@@ -155,7 +164,7 @@ impl World {
         }
         let (_, single, took_one) = self.call(&client, variant, &[("limit", "1")]).await;
         self.judge(&format!("{name} limit=1"), &single, Bound::of_page(1));
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         let mut took_first = None;
         for page in 0..DEEP {
             let mut query = vec![("limit", "200")];
@@ -191,8 +200,6 @@ impl World {
         variant: &Variant,
         page: &[(&str, &str)],
     ) -> (Value, Vec<Statement>, f64) {
-        self.quiet().await;
-        self.log.statements();
         let mut request = client.get(&variant.path);
         for (name, value) in &variant.query {
             request = request.query(name, value);
@@ -200,9 +207,34 @@ impl World {
         for (name, value) in page {
             request = request.query(name, value);
         }
-        let answer = request.send().await.expect(200);
+        let (answer, statements) = self.send(request).await;
+        let answer = answer.expect(200);
+        (answer.json(), statements, answer.took.as_secs_f64() * 1000.0)
+    }
+
+    /// What a write looks up before it writes is bounded too. How many statements it takes depends on what it is.
+    async fn write(&mut self, samples: &Samples, lookup: Lookup) {
+        let client = self.client(samples, lookup.caller);
+        let request = client.post(&lookup.path);
+        let request = if lookup.body.is_null() { request } else { request.json(&lookup.body) };
+        let (answer, statements) = self.send(request).await;
+        let name = format!("POST {} {:?} → {}", lookup.path, lookup.caller, answer.status);
+        assert!(answer.status.as_u16() < 500, "{name}");
+        for statement in &statements {
+            let faults = statement.faults(&self.big, Bound::of_page(200));
+            if !faults.is_empty() {
+                self.fault(&format!("{name}: {}\n  {}", faults.join("; "), statement.shown()));
+            }
+        }
+        println!("   {:2} {:7.1}          {name}", statements.len(), answer.took.as_secs_f64() * 1000.0);
+    }
+
+    async fn send(&mut self, request: ContractRequest) -> (ContractResponse, Vec<Statement>) {
         self.quiet().await;
-        (answer.json(), self.log.statements(), answer.took.as_secs_f64() * 1000.0)
+        self.log.statements();
+        let answer = request.send().await;
+        self.quiet().await;
+        (answer, self.log.statements())
     }
 
     /// Waits until no statement is under way: a backend is idle once it has written its plan.

@@ -115,7 +115,10 @@ impl Statement {
     fn is_background(&self) -> bool {
         let mut tables = BTreeSet::new();
         visit(&self.0["Plan"], &mut |node| tables.extend(node["Relation Name"].as_str().map(str::to_owned)));
-        !tables.is_empty() && tables.iter().all(|table| table.starts_with("push_") || table == "schema_versions")
+        !tables.is_empty()
+            && tables.iter().all(|table| {
+                ["push_", "pg_"].iter().any(|prefix| table.starts_with(prefix)) || table == "schema_versions"
+            })
             || tables.is_empty() && !self.text().contains(" FROM ")
     }
 }

@@ -122,7 +122,8 @@ impl Contract {
     pub fn query_parameters<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let lists = [&operation.spec["parameters"], &operation.shared_parameters];
         let parameters = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
-        let queries = parameters.map(|parameter| self.resolve(parameter)).filter(|parameter| parameter["in"] == "query");
+        let queries =
+            parameters.map(|parameter| self.resolve(parameter)).filter(|parameter| parameter["in"] == "query");
         queries.map(|parameter| {
             let schema = &parameter["schema"];
             // A schema that is named and described at once stands in an `allOf` of one.

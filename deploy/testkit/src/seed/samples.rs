@@ -137,9 +137,9 @@ impl Samples {
                 is_list = true;
                 continue;
             }
-            let listed = schema["enum"].as_array().map(|words| {
-                words.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect::<Vec<String>>()
-            });
+            let listed = schema["enum"]
+                .as_array()
+                .map(|words| words.iter().filter_map(|word| Some(word.as_str()?.to_owned())).collect::<Vec<String>>());
             let known = |wanted: &str| {
                 let found = FILTERS.iter().find(|(operation, parameter, _)| *operation == wanted && *parameter == name);
                 found.map(|(_, _, values)| values.iter().map(|value| self.fill(value)).collect::<Vec<String>>())

@@ -9,9 +9,9 @@ SELECT n, pg_temp.v7('account', n, at) AS user_id, at, n % 100 = 50 AS gone, n %
 INSERT INTO accounts (user_id, user_name, display_name, preferred_language, time_zone, declared_country, created_at, updated_at, deleted_at)
 SELECT user_id, CASE WHEN deleted THEN 'deleted-' || replace(user_id::text, '-', '') ELSE 'pilot-' || lpad(n::text, 7, '0') END,
        CASE WHEN n % 3 > 0 AND NOT deleted THEN 'Pilot ' || n END,
-       (ARRAY['en', 'de', 'fr', 'es', 'pt-BR', 'ru', 'ja'])[1 + n % 7],
-       (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'America/Sao_Paulo'])[1 + n % 5],
-       (ARRAY['DE', 'US', 'FR', 'BR', 'JP', 'GB', 'PL', NULL])[1 + n % 8],
+       CASE WHEN deleted THEN 'und' ELSE (ARRAY['en', 'de', 'fr', 'es', 'pt-BR', 'ru', 'ja'])[1 + n % 7] END,
+       CASE WHEN deleted THEN 'UTC' ELSE (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'America/Sao_Paulo'])[1 + n % 5] END,
+       CASE WHEN NOT deleted THEN (ARRAY['DE', 'US', 'FR', 'BR', 'JP', 'GB', 'PL', NULL])[1 + n % 8] END,
        at, at, CASE WHEN deleted THEN at + interval '100 days' END
   FROM seed_account ORDER BY n;
 
@@ -30,12 +30,14 @@ SELECT pg_temp.v7('session', n * 1000 + k, made), user_id, CASE WHEN n % 2 = 0 T
           FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 WHEN n % 2 = 0 THEN 2 ELSE 1 END) k
          WHERE NOT deleted) s;
 
-INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, starts_at, ends_at, created_at)
-SELECT pg_temp.v7('entitlement', n * 1000 + k, begins), user_id,
-       CASE WHEN k < 250 THEN CASE WHEN n % 30 = 2 THEN 'yearly' ELSE 'monthly' END ELSE 'permanent' END,
-       'purchase', NULL, begins, CASE WHEN k < 250 THEN begins + (CASE WHEN n % 30 = 2 THEN interval '1 year' ELSE interval '30 days' END) END, begins
-  FROM (SELECT n, k, user_id, at + interval '3 days' * k AS begins
-          FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 ELSE 1 + n % 2 END) k
+-- One account in ten was granted plans, one after the other; half of the last ones are in force, the others have ended.
+INSERT INTO entitlements (entitlement_id, user_id, plan, source, starts_at, ends_at, created_at)
+SELECT pg_temp.v7('entitlement', n * 1000 + k, begins), user_id, plan, 'purchase', begins,
+       CASE plan WHEN 'monthly' THEN begins + interval '30 days' WHEN 'yearly' THEN begins + interval '1 year' END, begins
+  FROM (SELECT n, k, last, user_id,
+               CASE WHEN k = last AND n % 20 < 10 THEN pg_temp.today() - interval '10 days' ELSE at + interval '1 day' * k END AS begins,
+               CASE WHEN n = 1 AND k = last OR n % 200 = 2 THEN 'permanent' WHEN n % 30 = 2 THEN 'yearly' ELSE 'monthly' END AS plan
+          FROM (SELECT *, CASE WHEN n = 1 THEN 250 ELSE 1 + n / 10 % 2 END AS last FROM seed_account) a, generate_series(1, last) k
          WHERE NOT gone AND (n = 1 OR n % 10 = 2)) e;
 
 -- The heavy user's are lifted but one that does not keep him from reading.
@@ -58,7 +60,7 @@ INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_l
 SELECT pg_temp.v7('challenge', n * 10 + k, made), 'pilot-' || lpad(n::text, 7, '0') || '@seed.example',
        sha256(convert_to('seed-code-' || n, 'UTF8')), substr(sha256(convert_to('seed-salt-' || n, 'UTF8')), 1, 16), NULL, 1, made,
        made + interval '10 minutes', CASE WHEN k = 1 THEN made + interval '1 minute' END
-  FROM (SELECT n, k, now() - interval '1 hour' / k AS made
+  FROM (SELECT n, k, now() - CASE WHEN k = 1 THEN interval '1 hour' ELSE interval '1 minute' END AS made
           FROM seed_account, generate_series(1, CASE WHEN n % 20 = 1 THEN 2 ELSE 1 END) k
          WHERE NOT gone AND n % 5 = 1) c;
 

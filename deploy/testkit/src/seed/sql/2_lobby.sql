@@ -8,9 +8,9 @@ SELECT '0.1.' || v, 'galaxy-engine:0.1.' || v, v > 8, pg_temp.today() - interval
 CREATE TEMP TABLE seed_game ON COMMIT DROP AS
 SELECT g, pg_temp.v7('game', g, at) AS game_id, at, heavy,
        CASE WHEN g = total THEN 'enrollment_open' WHEN heavy THEN 'running'
-            WHEN m < 25 THEN 'draft' WHEN m < 75 THEN 'enrollment_open' WHEN m < 95 AND g <= total / 4 THEN 'ready_to_start'
-            WHEN m < 98 THEN 'starting' WHEN m < 105 THEN 'start_failed' WHEN m < 205 THEN 'running' WHEN m < 235 THEN 'paused'
-            WHEN m < 930 THEN 'finished' ELSE 'cancelled' END AS status,
+            WHEN m < 25 THEN 'draft' WHEN m < 60 THEN 'enrollment_open' WHEN m < 75 AND g <= total / 4 THEN 'ready_to_start'
+            WHEN m < 78 THEN 'starting' WHEN m < 85 THEN 'start_failed' WHEN m < 135 THEN 'running' WHEN m < 150 THEN 'paused'
+            WHEN m < 940 THEN 'finished' ELSE 'cancelled' END AS status,
        CASE WHEN g = total THEN 'public' WHEN heavy OR g % 40 = 0 OR g * 31 % 10 < 3 THEN 'private' ELSE 'public' END AS visibility,
        CASE WHEN heavy OR g % 40 = 0 THEN (SELECT user_id FROM seed_account WHERE n = 1)
             WHEN g * 31 % 10 < 3 OR g % 10 = 5 THEN p.user_id END AS owner
@@ -25,8 +25,8 @@ CREATE TEMP TABLE seed_member ON COMMIT DROP AS
 WITH heavy AS (SELECT g, k, false AS the_heavy_user FROM seed_game, generate_series(1, 300) k WHERE heavy),
      own AS (SELECT g, 0 AS k, true FROM seed_game WHERE status <> 'draft' AND (g = pg_temp.size('games') - 1 OR g % 33 = 0 AND NOT heavy)),
      other AS (SELECT g, row_number() OVER (ORDER BY g) - 1 AS r FROM seed_game WHERE status <> 'draft' AND NOT heavy),
-     rest AS (SELECT floor((SELECT count(*) FROM other) * power((i * 0.6180339887498949 % 1)::float8, 1.25)) AS r, i
-                FROM (SELECT i::numeric FROM generate_series(1, pg_temp.size('memberships') - (SELECT count(*) FROM heavy) - (SELECT count(*) FROM own)) i) s),
+     rest AS (SELECT floor((SELECT count(*) FROM other) * power(x - floor(x), 1.25)) AS r, i
+                FROM (SELECT i, i * 0.6180339887498949::float8 AS x FROM generate_series(1, pg_temp.size('memberships') - (SELECT count(*) FROM heavy) - (SELECT count(*) FROM own)) i) s),
      spread AS (SELECT g, row_number() OVER (PARTITION BY r ORDER BY i) AS k, false FROM rest JOIN other USING (r)),
      seats AS (SELECT row_number() OVER (ORDER BY g, k) AS i, s.* FROM (TABLE heavy UNION ALL TABLE own UNION ALL TABLE spread) s)
 SELECT i, k, game_id, g, game.status AS game_status, visibility, owner, seats.the_heavy_user,
@@ -53,12 +53,12 @@ INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_k
 SELECT pg_temp.v7('membership', i, at), game_id, user_id, race_name, lower(race_name), status, at, CASE WHEN status <> 'active' THEN at + interval '12 hours' END
   FROM seed_member ORDER BY i;
 
--- Of a finished game's names three in ten are worth something to their holders; the heavy user registered all of his.
+-- Of a finished game's names one in ten is worth something to their holders; the heavy user registered all of his.
 INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, game_id, expires_at, created_at, updated_at)
 SELECT pg_temp.v7('race_name', i, at), lower(race_name), race_name, user_id, name_status, game_id,
        CASE WHEN name_status = 'pending_registration' THEN pg_temp.today() + interval '5 days' + interval '1 day' * (i % 25) END, at, at
   FROM (SELECT *, CASE WHEN status <> 'active' OR game_status = 'cancelled' THEN 'released' WHEN game_status <> 'finished' THEN 'reserved'
-                       WHEN the_heavy_user OR i % 10 = 2 THEN 'registered' WHEN i % 10 < 2 THEN 'pending_registration' ELSE 'released' END AS name_status
+                       WHEN the_heavy_user OR i % 20 = 2 THEN 'registered' WHEN i % 20 = 1 THEN 'pending_registration' ELSE 'released' END AS name_status
           FROM seed_member) m
  ORDER BY i;
 
