@@ -1,6 +1,8 @@
 DROP INDEX race_names_canonical_key_idx;
 CREATE INDEX race_names_user_id_idx ON race_names (user_id, race_name_id DESC);
 DROP INDEX race_names_held_idx;
+ALTER TABLE race_names DROP CONSTRAINT race_names_one_holder_excl;
+ALTER TABLE race_names ADD CONSTRAINT race_names_one_holder_excl EXCLUDE USING gist (canonical_key WITH =, user_id WITH <>) WHERE (status <> 'released');
 DROP INDEX invites_open_idx;
 DROP INDEX memberships_active_idx;
 DROP INDEX runtime_records_status_idx;

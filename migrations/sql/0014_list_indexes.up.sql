@@ -10,10 +10,13 @@ CREATE INDEX runtime_records_status_idx ON runtime_records (status, game_id DESC
 CREATE INDEX memberships_active_idx ON memberships (user_id, game_id DESC) WHERE status = 'active';
 CREATE INDEX invites_open_idx ON invites (invited_user_id, game_id DESC) WHERE status = 'open';
 
--- A user's names, but the released ones that he no longer has. Its predecessor held those too, and the planner took the exclusion
--- constraint's index instead, which finds a holder only by reading a good part of it.
+-- A user's names, but the released ones that he no longer has. The exclusion constraint's index is no way to find them (it
+-- would read a good part of itself for one holder), but the planner takes it for one as long as the holder's id is a column of it.
 CREATE INDEX race_names_held_idx ON race_names (user_id, race_name_id DESC) WHERE status <> 'released';
 DROP INDEX race_names_user_id_idx;
+ALTER TABLE race_names DROP CONSTRAINT race_names_one_holder_excl;
+ALTER TABLE race_names ADD CONSTRAINT race_names_one_holder_excl
+    EXCLUDE USING gist (canonical_key WITH =, (uuid_send(user_id)) WITH <>) WHERE (status <> 'released');
 -- Whether a name is free is asked by its key; the exclusion constraint's index is for the constraint.
 CREATE INDEX race_names_canonical_key_idx ON race_names (canonical_key) INCLUDE (user_id, game_id, status) WHERE status <> 'released';
 

@@ -20,14 +20,14 @@ SELECT pg_temp.v7('email', n, at), user_id, 'email', 'pilot-' || lpad(n::text, 7
 UNION ALL
 SELECT pg_temp.v7('telegram', n, at), user_id, 'telegram', (700000000 + n)::text, at FROM seed_account WHERE NOT deleted AND n % 10 = 3;
 
--- One session for everybody, a second one for every other; the heavy user has 250. The token of session (n, k) is
+-- One session for everybody, a second one for every tenth; the heavy user has 250. The token of session (n, k) is
 -- 'seed-token-<n>-<k>'. The key is Ed25519's base point: a valid one that nobody can sign with.
 INSERT INTO device_sessions (device_session_id, user_id, client_public_key, token_hash, status, created_at, revoked_at, revoke_reason)
 SELECT pg_temp.v7('session', n * 1000 + k, made), user_id, CASE WHEN n % 2 = 0 THEN decode('58' || repeat('66', 31), 'hex') END,
        sha256(convert_to('seed-token-' || n || '-' || k, 'UTF8')),
        CASE WHEN revoked THEN 'revoked' ELSE 'active' END, made, CASE WHEN revoked THEN made + interval '9 days' END, CASE WHEN revoked THEN 'logout' END
   FROM (SELECT n, k, user_id, at + interval '1 day' * k AS made, gone OR (n * 31 + k * 7) % 5 = 0 AS revoked
-          FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 WHEN n % 2 = 0 THEN 2 ELSE 1 END) k
+          FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 WHEN n % 10 = 0 THEN 2 ELSE 1 END) k
          WHERE NOT deleted) s;
 
 -- One account in ten was granted plans, one after the other; half of the last ones are in force, the others have ended.

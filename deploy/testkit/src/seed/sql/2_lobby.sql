@@ -62,10 +62,11 @@ SELECT pg_temp.v7('race_name', i, at), lower(race_name), race_name, user_id, nam
           FROM seed_member) m
  ORDER BY i;
 
--- Into public games by application: whoever is in; whoever waits, where a game is open; and some who did not get in.
+-- Into public games by application: every third of those who are in (the heavy games keep all); whoever waits, where a game is open; and some who did not get in.
 INSERT INTO applications (application_id, game_id, user_id, race_name, canonical_key, status, created_at, decided_at)
 SELECT pg_temp.v7('application', a.n, at), game_id, user_id, race_name, lower(race_name), status, at, CASE WHEN status <> 'submitted' THEN at + interval '20 seconds' END
-  FROM (SELECT i AS n, game_id, user_id, race_name, 'approved' AS status, at FROM seed_member WHERE visibility = 'public'
+  FROM (SELECT i AS n, game_id, user_id, race_name, 'approved' AS status, at FROM seed_member
+         WHERE visibility = 'public' AND (i % 3 = 0 OR the_heavy_user OR g > pg_temp.size('games') - 2)
         UNION ALL
         SELECT pg_temp.size('memberships') + g * 1000 + k, game_id, p.user_id, pg_temp.race(pg_temp.size('memberships') + g * 7 + k),
                CASE WHEN k < 900 THEN 'submitted' ELSE (ARRAY['rejected', 'withdrawn', 'closed'])[k - 900] END, at + interval '10 seconds' * k
@@ -75,13 +76,13 @@ SELECT pg_temp.v7('application', a.n, at), game_id, user_id, race_name, lower(ra
           JOIN seed_player p ON p.j = (g * 7919 + k * 104729) % (SELECT count(*) FROM seed_player)
          WHERE visibility = 'public') a;
 
--- Into private games by invite: whoever is in; some open ones where a game is open, among them one for the heavy user; some that
+-- Into private games by invite: every third of those who are in, likewise; some open ones where a game is open, among them one for the heavy user; some that
 -- came to nothing; and a shareable code.
 INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, uses, status, created_at, expires_at)
 SELECT pg_temp.v7('invite', v.n, at), game_id, owner, user_id, code, CASE WHEN code IS NOT NULL THEN 10 END, uses, status, at,
        CASE WHEN status = 'open' THEN pg_temp.today() + interval '3 days' + interval '1 day' * (v.n % 20) ELSE at + interval '7 days' END
   FROM (SELECT i AS n, game_id, owner, user_id, NULL AS code, 1 AS uses, 'redeemed' AS status, at FROM seed_member
-         WHERE visibility = 'private' AND user_id <> owner
+         WHERE visibility = 'private' AND user_id <> owner AND (i % 3 = 0 OR g > pg_temp.size('games') - 2)
         UNION ALL
         SELECT pg_temp.size('memberships') + g * 1000 + k, game_id, owner, p.user_id, NULL, 0,
                CASE WHEN k < 900 THEN 'open' ELSE (ARRAY['declined', 'revoked', 'expired'])[k - 900] END, at + interval '10 seconds' * k
