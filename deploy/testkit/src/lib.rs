@@ -10,6 +10,7 @@
 //! | a real binary of this workspace as a child | [`process::Proc`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
 //! | a geo database | [`mmdb::countries`] |
+//! | a database as full as the product must bear | [`seed::seed`] |
 //! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
 //!
 //! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
@@ -34,6 +35,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 mod schema;
+pub mod seed;
 mod spawn;
 pub mod stack;
 pub mod tls;

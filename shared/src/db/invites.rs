@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::ids::{GameId, InviteId, UserId};
 
 /// An invite.
@@ -140,9 +141,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Invite>, sqlx::Error> {
     invites!(
-        "WHERE game_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        "WHERE game_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         game_id as GameId,
-        before as Option<InviteId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -160,9 +161,9 @@ pub async fn list_for_user(
     limit: i64,
 ) -> Result<Vec<Invite>, sqlx::Error> {
     invites!(
-        "WHERE invited_user_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        "WHERE invited_user_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         user_id as UserId,
-        before as Option<InviteId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

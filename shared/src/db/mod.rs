@@ -18,6 +18,7 @@ pub mod game_runtime;
 pub mod games;
 pub mod idempotency;
 pub mod invites;
+pub mod keyset;
 pub mod limits;
 pub mod mail;
 pub mod memberships;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::keyset::below;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
 
@@ -203,10 +204,10 @@ pub async fn list_of_user(
         Entry,
         r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
              FROM race_names
-            WHERE user_id = $1 AND status <> 'released' AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND ($2::uuid IS NULL OR race_name_id < $2)
+            WHERE user_id = $1 AND status <> 'released' AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND race_name_id < $2
             ORDER BY race_name_id DESC LIMIT $3"#,
         user_id as UserId,
-        before as Option<RaceNameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -204,9 +204,11 @@ impl ContractRequest {
         if let Some(body) = self.body {
             request = request.body(body);
         }
+        let started = Instant::now();
         let response = request.send().await.unwrap_or_else(|error| panic!("{what}: no answer: {error:?}"));
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_else(|error| panic!("{what}: half an answer: {error:?}"));
+        let took = started.elapsed();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         // An answer to HEAD describes a body that is not sent.
         if self.method != Method::HEAD {
@@ -217,7 +219,7 @@ impl ContractRequest {
         if let Some(operation) = operation {
             record(&operation.name(), &operation.id, status.as_u16());
         }
-        ContractResponse { what, status, headers, body: body.to_vec() }
+        ContractResponse { what, status, headers, body: body.to_vec(), took }
     }
 }
 
@@ -231,6 +233,8 @@ pub struct ContractResponse {
     pub headers: HeaderMap,
     /// Its body, as it came.
     pub body: Vec<u8>,
+    /// From the request to the last byte of the body; judging it is not in it.
+    pub took: Duration,
 }
 
 impl ContractResponse {

@@ -118,6 +118,20 @@ impl Contract {
         matching.first().map(|(_, operation)| *operation)
     }
 
+    /// The query parameters of an operation, each with its schema.
+    pub fn query_parameters<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let lists = [&operation.spec["parameters"], &operation.shared_parameters];
+        let parameters = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
+        let queries =
+            parameters.map(|parameter| self.resolve(parameter)).filter(|parameter| parameter["in"] == "query");
+        queries.map(|parameter| {
+            let schema = &parameter["schema"];
+            // A schema that is named and described at once stands in an `allOf` of one.
+            let schema = if schema["allOf"].is_array() { &schema["allOf"][0] } else { schema };
+            (parameter["name"].as_str().unwrap_or_default(), self.resolve(schema))
+        })
+    }
+
     /// Judges a request's query and body.
     ///
     /// # Errors

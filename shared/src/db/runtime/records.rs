@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::db::keyset::below;
 use crate::domain::runtime::RuntimeStatus;
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;
@@ -75,24 +76,16 @@ pub async fn records(
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
-    let before = before.map(GameId::uuid);
     // Two statements, so that each has its index whatever plan is kept for it.
     match status {
         None => {
-            runtimes!(
-                "WHERE r.game_id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) ORDER BY r.game_id DESC LIMIT $2",
-                before,
-                limit
-            )
-            .fetch_all(conn)
-            .await
+            runtimes!("WHERE r.game_id < $1 ORDER BY r.game_id DESC LIMIT $2", below(before), limit).fetch_all(conn).await
         }
         Some(status) => {
             runtimes!(
-                "WHERE r.status = $1 AND r.game_id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-                  ORDER BY r.game_id DESC LIMIT $3",
+                "WHERE r.status = $1 AND r.game_id < $2 ORDER BY r.game_id DESC LIMIT $3",
                 status,
-                before,
+                below(before),
                 limit
             )
             .fetch_all(conn)
