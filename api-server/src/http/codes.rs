@@ -13,6 +13,9 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
+            /// Every code, in the order of their definition.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
             /// The word on the wire.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }

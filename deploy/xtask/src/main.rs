@@ -1,4 +1,5 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and the static engine build that they share.
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and what they share: the static engine build
+//! and the tools that tests run.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,6 +16,7 @@ mod prerequisites;
 mod run;
 mod seed;
 mod test;
+mod tools;
 mod up;
 
 use std::path::PathBuf;
@@ -79,9 +81,14 @@ enum Command {
         /// Fail where a committed file is not what is generated
         #[arg(long)]
         check: bool,
+        /// Let the REST contract's baseline give up what would break clients
+        #[arg(long, conflicts_with = "check")]
+        accept_breaking: bool,
     },
     /// Build the reference engine as a static binary, for images
     Engine,
+    /// Install the programs that tests run and cargo does not build
+    Tools,
 }
 
 /// What runs the engines.
@@ -104,7 +111,8 @@ fn main() -> ExitCode {
         Command::Seed { accounts, games, memberships } => seed::seed(Sizes { accounts, games, memberships }),
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
-        Command::Gen { check } => r#gen::r#gen(check),
+        Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
+        Command::Tools => tools::tools(),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };
     match result {

@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 
 use super::contract::Contract;
 
-/// Which operation answered which status, one JSON object `{operation, id, status}` a line, appended by all tests.
+/// Which operation answered which status with which `code`, one JSON object `{operation, id, status, code}` a line (`code` is
+/// null but for problems), appended by all tests. `cargo xtask test` begins with an empty one, and ends by judging it
+/// ([`super::coverage`]).
 pub fn seen_file() -> PathBuf {
     crate::state_dir().join("contract-seen.jsonl")
 }
@@ -213,11 +215,14 @@ impl ContractRequest {
         // An answer to HEAD describes a body that is not sent.
         if self.method != Method::HEAD {
             contract
-                .check_response(operation, status.as_u16(), content_type, &body, self.bad)
+                .check_response(operation, status.as_u16(), content_type, &body)
                 .unwrap_or_else(|fault| panic!("{what}: {fault:#}"));
         }
         if let Some(operation) = operation {
-            record(&operation.name(), &operation.id, status.as_u16());
+            let problem = status.is_client_error() || status.is_server_error();
+            let body: Option<Value> = serde_json::from_slice(&body).ok().filter(|_| problem);
+            let code = body.as_ref().and_then(|body| body["code"].as_str());
+            record(&operation.name(), &operation.id, status.as_u16(), code);
         }
         ContractResponse { what, status, headers, body: body.to_vec(), took }
     }
@@ -290,12 +295,12 @@ impl ContractResponse {
     }
 }
 
-fn record(operation: &str, id: &str, status: u16) {
-    static WRITTEN: LazyLock<Mutex<HashSet<(String, u16)>>> = LazyLock::new(Mutex::default);
-    if !WRITTEN.lock().insert((operation.to_owned(), status)) {
+fn record(operation: &str, id: &str, status: u16, code: Option<&str>) {
+    static WRITTEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let line = format!("{}\n", json!({ "operation": operation, "id": id, "status": status, "code": code }));
+    if !WRITTEN.lock().insert(line.clone()) {
         return;
     }
-    let line = format!("{}\n", json!({ "operation": operation, "id": id, "status": status }));
     // One write to a file opened for appending: lines of tests that run at once do not mix.
     let written = File::options()
         .create(true)

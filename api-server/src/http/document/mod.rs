@@ -1,5 +1,10 @@
 //! The OpenAPI document: what poem-openapi generates, made exact where its generator is not.
 
+mod errors;
+mod examples;
+mod links;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,38 +13,24 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::guard::Group;
+use examples::Examples;
 
 /// Makes the generated document say what the server does: one entry a path, `null` where it may stand, request objects
-/// that refuse unknown fields, credentials.
+/// that refuse unknown fields, credentials, every error with its code; and shows it by examples.
 ///
 /// # Errors
-/// When the generator writes no JSON: a bug.
+/// When the generator writes no JSON, or the table of examples is none: a bug.
 pub fn refine(spec: &str) -> anyhow::Result<Arc<Value>> {
     let Document(mut document) = serde_json::from_str(spec)?;
+    let examples = Examples::read()?;
     nullable_properties(&mut document);
     header_names(&mut document);
-    let mut pending = Vec::new();
-    if let Some(paths) = document.get("paths").and_then(Value::as_object) {
-        for operation in paths.values().filter_map(Value::as_object).flat_map(Map::values) {
-            if let Some(body) = operation.get("requestBody") {
-                collect_refs(body, &mut pending);
-            }
-        }
-    }
-    let mut done = std::collections::BTreeSet::new();
-    while let Some(name) = pending.pop() {
-        if !done.insert(name.clone()) {
-            continue;
-        }
-        let Some(schema) = document.pointer_mut(&format!("/components/schemas/{name}")) else { continue };
-        if schema.get("properties").is_some()
-            && let Some(object) = schema.as_object_mut()
-        {
-            object.entry("additionalProperties").or_insert(json!(false));
-        }
-        collect_refs(schema, &mut pending);
-    }
+    strict_requests(&mut document);
     secure(&mut document);
+    errors::describe(&mut document, &examples);
+    request_ids(&mut document);
+    examples::show(&mut document, &examples);
+    links::join(&mut document);
     Ok(Arc::new(document))
 }
 
@@ -119,16 +110,73 @@ fn nullable_properties(document: &mut Value) {
     }
 }
 
-/// The generator shouts header names.
-fn header_names(document: &mut Value) {
-    let operations = document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
-    let operations = operations.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
-    let responses = operations.filter_map(|o| o.get_mut("responses")?.as_object_mut()).flat_map(Map::values_mut);
-    for headers in responses.filter_map(|r| r.get_mut("headers")?.as_object_mut()) {
-        if let Some(header) = headers.remove("LOCATION") {
-            headers.insert("Location".into(), header);
+/// Objects in requests refuse fields that they do not know (SPEC §3).
+fn strict_requests(document: &mut Value) {
+    let mut pending = Vec::new();
+    each_operation(document, |_, _, operation| {
+        if let Some(body) = operation.get("requestBody") {
+            collect_refs(body, &mut pending);
+        }
+    });
+    let mut done = BTreeSet::new();
+    while let Some(name) = pending.pop() {
+        if !done.insert(name.clone()) {
+            continue;
+        }
+        let Some(schema) = document.pointer_mut(&format!("/components/schemas/{name}")) else { continue };
+        if schema.get("properties").is_some()
+            && let Some(object) = schema.as_object_mut()
+        {
+            object.entry("additionalProperties").or_insert(json!(false));
+        }
+        collect_refs(schema, &mut pending);
+    }
+}
+
+/// Every answer carries the request's id; the errors' own are described with them.
+fn request_ids(document: &mut Value) {
+    each_operation(document, |_, _, operation| {
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        for response in responses.filter_map(Value::as_object_mut).filter(|r| !r.contains_key("$ref")) {
+            let headers = response.entry("headers").or_insert_with(|| json!({}));
+            if let Some(headers) = headers.as_object_mut() {
+                headers.insert("X-Request-ID".into(), json!({ "$ref": "#/components/headers/X-Request-ID" }));
+            }
+        }
+    });
+}
+
+/// Calls `act` with path, method and definition of every operation.
+fn each_operation(document: &mut Value, mut act: impl FnMut(&str, &str, &mut Map<String, Value>)) {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, item) in paths.into_iter().flatten() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            if let Some(operation) = operation.as_object_mut() {
+                act(path, method, operation);
+            }
         }
     }
+}
+
+/// Adds components of a kind.
+fn insert_component(document: &mut Value, kind: &str, more: Map<String, Value>) {
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut)
+        && let Some(there) = components.entry(kind).or_insert_with(|| json!({})).as_object_mut()
+    {
+        there.extend(more);
+    }
+}
+
+/// The generator shouts header names.
+fn header_names(document: &mut Value) {
+    each_operation(document, |_, _, operation| {
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        for headers in responses.filter_map(|r| r.get_mut("headers")?.as_object_mut()) {
+            if let Some(header) = headers.remove("LOCATION") {
+                headers.insert("Location".into(), header);
+            }
+        }
+    });
 }
 
 /// Which credentials each group wants (SPEC §4): by path, as the guard enforces it, so that no operation can be forgotten.
@@ -143,20 +191,15 @@ fn secure(document: &mut Value) {
             }),
         );
     }
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
-    for (path, operations) in paths {
+    each_operation(document, |path, _, operation| {
         let security = match Group::of(path) {
             Group::User => json!([{ "gateway": [], "user": [] }]),
             Group::Internal => json!([{ "gateway": [] }]),
             Group::Admin => json!([{ "administrator": [] }]),
-            Group::Public | Group::Open => continue,
+            Group::Public | Group::Open => return,
         };
-        for operation in
-            operations.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
-        {
-            operation.insert("security".into(), security.clone());
-        }
-    }
+        operation.insert("security".into(), security);
+    });
 }
 
 fn collect_refs(value: &Value, into: &mut Vec<String>) {
