@@ -151,10 +151,11 @@ impl Lobby {
         let (game_id, request_id, traceparent) =
             (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
-        if job.kind == JobKind::Banish.as_str() {
-            // What was banished is settled by now: this finds only what did not get through.
-            banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
-        } else if well {
+        let banish = job.kind == JobKind::Banish.as_str();
+        // What was banished is settled by now: this finds only what did not get through.
+        let put_off = banish && banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
+        if well && !put_off {
+            // The engine answers, so the others need not wait for their time.
             banishments::bring_forward(conn, game_id).await?;
         }
         let over = matches!(game.status.as_str(), "finished" | "cancelled");

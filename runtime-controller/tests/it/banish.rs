@@ -39,7 +39,7 @@ async fn leaves(world: &World, game_id: GameId, races: &[&str], tell: bool) {
 /// The races that the engine itself says are out.
 async fn extinct(world: &World, game_id: GameId) -> Vec<String> {
     let target =
-        runtime::target(&mut *world.pool().acquire().await.unwrap(), game_id).await.unwrap().expect("an engine");
+        runtime::target(&mut world.pool().acquire().await.unwrap(), game_id).await.unwrap().expect("an engine");
     let client = EngineClient::new(Timeouts { call: Duration::from_secs(5), probe: Duration::from_secs(5) }).unwrap();
     let status = client.status(&target).await.unwrap();
     status.races.into_iter().filter(|race| race.extinct).map(|race| race.race_name).collect()
@@ -69,29 +69,30 @@ async fn banished(world: &World, game_id: GameId, races: &[&str]) {
     );
 }
 
+/// Two leave at a moment of the start, and the attempt breaks off there.
+async fn start_with_leavers(moment: &str, condition: &str) {
+    let world = World::with_processes().await;
+    let mut barrier = Barrier::on_jobs(&world.db, condition).await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees", "Cats", "Dogs"]).await;
+    let mut controller = world.controller(&[]);
+    barrier.reached().await;
+    leaves(&world, game_id, &["Bees"], true).await;
+    leaves(&world, game_id, &["Dogs"], true).await;
+    let jobs = world.number("SELECT count(*) FROM runtime_jobs WHERE game_id = $1", game_id).await;
+    assert_eq!(jobs, 1, "left {moment}: the start is at work");
+    barrier.lift("runtime_jobs").await;
+    world.reaches(game_id, "running").await;
+    banished(&world, game_id, &["Bees", "Dogs"]).await;
+    controller.kill9();
+}
+
 #[tokio::test]
 async fn all_who_leave_while_the_game_starts_are_given_to_the_engine_and_banished_after_it() {
-    for (moment, condition) in [
-        ("before anything", "new.step = 'prepare'"),
-        ("before init", "new.kind = 'start' AND new.step = 'init'"),
-        ("after init", "new.kind = 'start' AND new.status = 'succeeded'"),
-    ] {
-        let world = World::with_processes().await;
-        let mut barrier = Barrier::on_jobs(&world.db, condition).await;
-        let game_id = world.game("@every 1h", &["Ants", "Bees", "Cats", "Dogs"]).await;
-        let mut first = world.controller(&[]);
-        barrier.reached().await;
-        leaves(&world, game_id, &["Bees"], true).await;
-        leaves(&world, game_id, &["Dogs"], true).await;
-        eprintln!("left {moment}");
-        assert_eq!(world.number("SELECT count(*) FROM runtime_jobs WHERE game_id = $1", game_id).await, 1);
-        first.kill9();
-        barrier.lift("runtime_jobs").await;
-        let mut second = world.controller(&[]);
-        world.reaches(game_id, "running").await;
-        banished(&world, game_id, &["Bees", "Dogs"]).await;
-        second.kill9();
-    }
+    tokio::join!(
+        start_with_leavers("before anything", "new.step = 'prepare'"),
+        start_with_leavers("before init", "new.kind = 'start' AND new.step = 'init'"),
+        start_with_leavers("after init", "new.kind = 'start' AND new.status = 'succeeded'"),
+    );
 }
 
 #[tokio::test]
