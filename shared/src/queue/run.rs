@@ -316,8 +316,8 @@ impl<Q: Queue> ClaimLoop<Q> {
             self.suspects_from = self.suspects_from.min(Instant::now() + SOLO_RETRY);
         }
         if held {
-            // As with no free slot at all: the next that is freed, or a wake-up, is the time to look again.
-            return Ok(Some(Wait::slot()));
+            // The next slot that is freed, or a wake-up, is the time to look again; the scan is for urgent rows that come due.
+            return Ok(Some(Wait { until: Some(Instant::now() + self.scan_interval()), slot: true }));
         }
         let mut conn = match conn {
             Some(conn) => conn,
