@@ -1,5 +1,4 @@
 DROP INDEX notifications_user_ids_idx;
-DROP INDEX mail_recipients_address_idx;
 DROP INDEX sanctions_kind_idx;
 DROP INDEX sanctions_history_idx;
 ALTER TABLE sanctions

@@ -36,8 +36,7 @@ ALTER TABLE sanctions
 CREATE INDEX sanctions_history_idx ON sanctions (user_id, sanction_id DESC);
 CREATE INDEX sanctions_kind_idx ON sanctions (kind, user_id DESC) WHERE lifted_at IS NULL;
 
--- An erasure finds what was sent to an address, and what tells of a person.
-CREATE INDEX mail_recipients_address_idx ON mail_recipients (address);
+-- An erasure finds what tells of a person.
 CREATE INDEX notifications_user_ids_idx ON notifications USING gin (user_ids) WHERE audience = 'users';
 
 INSERT INTO schema_versions (version, compatible_from) VALUES (9, 1);

@@ -25,7 +25,7 @@ CREATE INDEX mail_deliveries_unsent_idx ON mail_deliveries (delivery_id DESC) WH
 CREATE INDEX notifications_unexpanded_idx ON notifications (notification_id DESC) WHERE status <> 'expanded';
 CREATE INDEX notifications_game_id_idx ON notifications (game_id, notification_id DESC) WHERE game_id IS NOT NULL;
 
--- Addresses from outside the accounts (the administrators') are not normalised.
+-- For the list by recipient, and for an erasure. Addresses from outside the accounts (the administrators') are not normalised.
 CREATE INDEX mail_recipients_address_idx ON mail_recipients (lower(address), delivery_id DESC);
 
 INSERT INTO schema_versions (version, compatible_from) VALUES (11, 1);

@@ -5,7 +5,6 @@ ALTER TABLE race_names DROP CONSTRAINT race_names_one_holder_excl;
 ALTER TABLE race_names ADD CONSTRAINT race_names_one_holder_excl EXCLUDE USING gist (canonical_key WITH =, user_id WITH <>) WHERE (status <> 'released');
 DROP INDEX invites_open_idx;
 DROP INDEX memberships_active_idx;
-DROP INDEX runtime_records_status_idx;
 DROP INDEX games_status_idx;
 CREATE INDEX games_visibility_idx ON games (visibility, game_id DESC);
 DROP INDEX games_listed_idx;

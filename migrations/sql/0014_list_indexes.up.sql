@@ -5,7 +5,6 @@ CREATE INDEX games_listed_idx ON games (game_id DESC) WHERE visibility = 'public
 DROP INDEX games_visibility_idx;
 -- The administrators' lists of one state: the rare ones are looked for most.
 CREATE INDEX games_status_idx ON games (status, game_id DESC);
-CREATE INDEX runtime_records_status_idx ON runtime_records (status, game_id DESC);
 -- The games that a user plays in, and those that he is invited to, newest first.
 CREATE INDEX memberships_active_idx ON memberships (user_id, game_id DESC) WHERE status = 'active';
 CREATE INDEX invites_open_idx ON invites (invited_user_id, game_id DESC) WHERE status = 'open';

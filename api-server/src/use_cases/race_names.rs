@@ -4,7 +4,6 @@ use shared::db;
 use shared::db::notifications::NewNotification;
 use shared::db::race_names::Entry;
 use shared::domain::notification::{Audience, Payload};
-use shared::domain::plan;
 use shared::ids::UserId;
 use shared::queue::wake::Topic;
 
@@ -25,16 +24,16 @@ pub async fn register(app: &App, caller: &Caller<'_>, user_id: UserId, race_name
     let name = enroll::read_race_name(race_name)?;
     let mut tx = app.db.begin().await?;
     // The account's lock: of several names at once, no more are registered than the plan allows.
-    let plan = db::limits::lock_plan(&mut tx, user_id).await?.ok_or_else(not_found)?;
+    let allowance = db::limits::lock(&mut tx, user_id).await?.ok_or_else(not_found)?;
     let entry = db::race_names::registrable(&mut tx, user_id, &name.canonical_key).await?.ok_or_else(not_found)?;
     if entry.status == "registered" {
         return Ok(entry);
     }
-    let allowed = plan::limits(&plan).race_names;
+    let allowed = allowance.limits.race_names;
     if db::race_names::count_registered(&mut tx, user_id).await? >= allowed {
         return Err(Problem::new(
             ErrorCode::LimitReached,
-            format!("The plan {plan} allows {allowed} registered race names."),
+            format!("The account ({}) may have {allowed} registered race names.", allowance.plan),
         ));
     }
     let entry = db::race_names::register(&mut tx, entry.race_name_id).await?.ok_or_else(not_found)?;

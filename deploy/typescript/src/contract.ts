@@ -4,6 +4,128 @@
  */
 
 export interface paths {
+    "/api/v1/admin/admin-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List administrators
+         * @description In descending order of their names.
+         */
+        get: operations["admin_list_admin_accounts"];
+        put?: never;
+        /**
+         * Make an administrator
+         * @description Enabled from the start. The password is not shown again, nor can it be asked for.
+         */
+        post: operations["admin_create_admin_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/admin-accounts/{user_name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an administrator */
+        get: operations["admin_get_admin_account"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/admin-accounts/{user_name}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disable an administrator
+         * @description He is refused from the next request on. The last enabled administrator cannot be disabled.
+         */
+        post: operations["admin_disable_admin_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/admin-accounts/{user_name}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enable an administrator
+         * @description He may log in again, with the password that he had.
+         */
+        post: operations["admin_enable_admin_account"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/admin-accounts/{user_name}/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an administrator a new password
+         * @description A random one, shown in this answer alone. The old one is refused from the next request on, on every replica.
+         *     `Idempotency-Key` is ignored: each call makes another password.
+         */
+        post: operations["admin_reset_admin_account_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what administrators did
+         * @description Newest first: every write under `/admin` has its entry, made in the same transaction.
+         */
+        get: operations["admin_list_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/engine-versions": {
         parameters: {
             query?: never;
@@ -35,7 +157,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get an engine version */
+        /**
+         * Get an engine version
+         * @description Disabled ones too: games that run on them go on.
+         */
         get: operations["admin_get_engine_version"];
         put?: never;
         post?: never;
@@ -100,7 +225,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a game */
+        /**
+         * Get a game
+         * @description Any game, private ones too.
+         */
         get: operations["admin_get_game"];
         put?: never;
         post?: never;
@@ -163,7 +291,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reject an application */
+        /**
+         * Reject an application
+         * @description The applicant is told, and may apply anew.
+         */
         post: operations["admin_reject_application"];
         delete?: never;
         options?: never;
@@ -191,6 +322,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/{game_id}/force-start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a game by force
+         * @description From `ready_to_start`, `start_failed` and `paused`, whoever runs the game and however few members it has. A game that ran goes on
+         *     on its kept state: the container is made anew, with the game's present `target_engine_version`.
+         */
+        post: operations["admin_force_start_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/force-stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a game's engine by force
+         * @description The game is `paused` with the reason `stopped`. A turn that is being generated is let end; then the container goes, and its state
+         *     is kept. Now `target_engine_version` may be changed, and `force-start` brings the game back.
+         */
+        post: operations["admin_force_stop_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/members/{user_id}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban a member from a game
+         * @description In any game, private ones too: his newest membership is `blocked`, whether it had ended or not, and he cannot come back;
+         *     in a game that has started his race is banished.
+         */
+        post: operations["admin_ban_member"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/games/{game_id}/memberships": {
         parameters: {
             query?: never;
@@ -205,6 +399,47 @@ export interface paths {
         get: operations["admin_list_memberships"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/memberships/{membership_id}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Block a member
+         * @description As removing him, but he cannot come back. Members who left or were removed before can be blocked too.
+         */
+        post: operations["admin_block_membership"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/memberships/{membership_id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a member
+         * @description His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+         *     apply or be invited again.
+         */
+        post: operations["admin_remove_membership"];
         delete?: never;
         options?: never;
         head?: never;
@@ -331,6 +566,307 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/mail/{delivery_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail again
+         * @description The same as `POST /admin/mail/deliveries/{delivery_id}/resend`.
+         */
+        post: operations["admin_resend_mail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List mails that died
+         * @description Those that were given up, and those in quarantine: newest first by when they were enqueued.
+         */
+        get: operations["admin_list_mail_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List mails
+         * @description Newest first.
+         */
+        get: operations["admin_list_mail_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a mail */
+        get: operations["admin_get_mail_delivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/{delivery_id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the attempts to send a mail
+         * @description Newest first. Numbers that are missing belong to attempts that never spoke to the relay.
+         */
+        get: operations["admin_list_mail_delivery_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/{delivery_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a mail again
+         * @description One that is `pending`, `retrying`, `dead_lettered` or `quarantined` is due at once, with its whole budget of attempts,
+         *     to everybody who has not accepted it.
+         */
+        post: operations["admin_resend_mail_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send many mails again
+         * @description The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
+         *     Call it until `changed` is 0.
+         */
+        post: operations["admin_resend_mail_deliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List notifications
+         * @description Newest first, each with its first 20 routes.
+         */
+        get: operations["admin_list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/{notification_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a notification
+         * @description With its first 1 000 routes, by channel and recipient; the dead ones of a broadcast are in the list of dead letters.
+         */
+        get: operations["admin_get_notification"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List routes and notifications that died
+         * @description Those that were given up, and those in quarantine: newest first by when they were made.
+         */
+        get: operations["admin_list_notification_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/dead-letters/{route_id}/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Re-drive a dead letter
+         * @description It is due at once, with its whole budget of attempts, and exempt from the order of its game: what came after it has
+         *     gone on.
+         */
+        post: operations["admin_redrive_notification_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Re-drive many dead letters
+         * @description The oldest `limit` of those that match, notifications before routes, as if each were re-driven by itself. Call it until
+         *     `changed` is 0.
+         */
+        post: operations["admin_redrive_notification_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List queues
+         * @description In descending order of their names.
+         */
+        get: operations["admin_list_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a queue
+         * @description Nothing more of it is begun, by any worker; what is under way goes on. Rows pile up meanwhile.
+         */
+        post: operations["admin_pause_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/queues/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused queue go on
+         * @description Its workers are woken.
+         */
+        post: operations["admin_resume_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/runtimes": {
         parameters: {
             query?: never;
@@ -340,7 +876,7 @@ export interface paths {
         };
         /**
          * List runtimes
-         * @description Newest games first, without their operations logs.
+         * @description Newest games first, each with its newest job and the newest three entries of its operations log.
          */
         get: operations["admin_list_runtimes"];
         put?: never;
@@ -365,6 +901,290 @@ export interface paths {
         get: operations["admin_get_runtime"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/{game_id}/force-next-turn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Force the next turn
+         * @description It is generated now, and the next scheduled one is skipped once.
+         */
+        post: operations["admin_force_next_turn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/{game_id}/patch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Patch an engine
+         * @description It is replaced by a higher patch of the same major.minor, on the same state, as a restart does it. The new image is pulled before the
+         *     old container goes; if the new engine does not come up, the former one is put back.
+         */
+        post: operations["admin_patch_runtime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/{game_id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart an engine
+         * @description Its container is replaced by one from the same specification on the same state, between two turns. The game stays as it is; while the
+         *     engine is away, commands and orders are answered `engine_unreachable`.
+         */
+        post: operations["admin_restart_runtime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List accounts
+         * @description Deleted ones included, newest first. Conditions that are given hold all at once.
+         */
+        get: operations["admin_list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an account
+         * @description A deleted one too, with nothing that tells who it was.
+         */
+        get: operations["admin_get_user"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an account
+         * @description As when its owner deletes it. The row stays, without whatever tells who the person was; its address is free for a
+         *     new account.
+         */
+        delete: operations["admin_delete_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/countries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a user's countries
+         * @description Counted by the client's address on each request under `/user`; the newest few seconds may be missing. Empty where
+         *     geo is switched off, and after the account was deleted.
+         */
+        get: operations["admin_list_user_countries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/entitlements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the plans that an account was granted
+         * @description The whole history, newest first.
+         */
+        get: operations["admin_list_entitlements"];
+        put?: never;
+        /**
+         * Grant a plan to an account
+         * @description From now on, in place of the plan that it has, which stays in the history. At `ends_at` the account is `free`, whatever
+         *     it had before.
+         */
+        post: operations["admin_create_entitlement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the limits of an account
+         * @description Those that were set for it alone; null: its plan's.
+         */
+        get: operations["admin_get_limits"];
+        put?: never;
+        /**
+         * Set the limits of an account
+         * @description All three at once, in force at once. What an account has beyond a smaller limit stays; it gets no more. The call
+         *     makes nothing, and may be repeated without a key.
+         */
+        post: operations["admin_set_limits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/sanctions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the sanctions on an account
+         * @description Ended and lifted ones too, newest first.
+         */
+        get: operations["admin_list_sanctions"];
+        put?: never;
+        /**
+         * Set a sanction on an account
+         * @description In force for every request that begins afterwards, on every replica. `permanent_block` also revokes the account's
+         *     sessions and ends whatever it takes part in, as a deletion does; lifting it brings none of that back.
+         */
+        post: operations["admin_create_sanction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/sanctions/{sanction_id}/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift a sanction
+         * @description From now on it forbids nothing. One that was lifted before stays as it is.
+         */
+        post: operations["admin_lift_sanction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the sessions of an account
+         * @description Revoked ones too, newest first.
+         */
+        get: operations["admin_list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/sessions/revoke-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke all sessions of an account
+         * @description With one invalidation that names them, in the same transaction. The account may sign in again.
+         */
+        post: operations["admin_revoke_all_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/internal/identities/provision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find or make the account of an identity
+         * @description However many calls at once make one account. An address finds the account that signed up by code. An account that
+         *     is there is answered as it is: its name stays, and its sanctions are asked for when a session is opened.
+         */
+        post: operations["provision_identity"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,6 +1245,48 @@ export interface paths {
          * @description For clients that carry an opaque token. An unknown token is 404, a revoked session is answered with its status.
          */
         post: operations["resolve_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/internal/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a user's account
+         * @description With the plan and the sanctions in force at this moment. A deleted account is answered with `deleted_at`, and with
+         *     nothing that tells who it was.
+         */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/internal/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a session
+         * @description For a user whose identity the gateway has checked. Each call opens another one: the answer holds a secret, so
+         *     `Idempotency-Key` is ignored.
+         */
+        post: operations["open_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -500,14 +1362,26 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get the own account */
+        /**
+         * Get the own account
+         * @description With the plan and the sanctions that are in force now.
+         */
         get: operations["get_account"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the own account
+         * @description Sessions are revoked, memberships, applications and invites end, race names are released, own private games that
+         *     did not start are cancelled, and what tells who the person was is erased, at once. The address is free for a new
+         *     account, which has nothing of the old one.
+         */
+        delete: operations["delete_account"];
         options?: never;
         head?: never;
-        /** Change the own profile or settings */
+        /**
+         * Change the own profile or settings
+         * @description Absent fields stay as they are.
+         */
         patch: operations["patch_account"];
         trace?: never;
     };
@@ -673,7 +1547,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reject an application */
+        /**
+         * Reject an application
+         * @description The applicant is told, and may apply anew.
+         */
         post: operations["reject_application"];
         delete?: never;
         options?: never;
@@ -734,7 +1611,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Decline an invite */
+        /**
+         * Decline an invite
+         * @description The caller must be the one who was invited.
+         */
         post: operations["decline_invite"];
         delete?: never;
         options?: never;
@@ -771,8 +1651,32 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Take an invite back */
+        /**
+         * Take an invite back
+         * @description Nobody can redeem it any more; an invited user is told.
+         */
         post: operations["revoke_invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave a game
+         * @description The caller's membership ends and his race name is free again; in a game that has started his race is banished. Who is no
+         *     member but has an open application withdraws it.
+         */
+        post: operations["leave_lobby_game"];
         delete?: never;
         options?: never;
         head?: never;
@@ -793,6 +1697,47 @@ export interface paths {
         get: operations["list_memberships"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/memberships/{membership_id}/block": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Block a member
+         * @description As removing him, but he cannot come back. Members who left or were removed before can be blocked too.
+         */
+        post: operations["block_membership"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/memberships/{membership_id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a member
+         * @description His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+         *     apply or be invited again.
+         */
+        post: operations["remove_membership"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1019,6 +1964,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/user/lobby/race-names/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Register a race name for good
+         * @description One that is pending since the caller finished a game with it, in any spelling with the same key, within what his plan
+         *     allows. A name that he has registered already is answered as it is.
+         */
+        post: operations["register_race_name"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/user/sessions": {
         parameters: {
             query?: never;
@@ -1048,7 +2014,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke an own session */
+        /**
+         * Revoke an own session
+         * @description The device is signed out at once: every gateway is told by the push stream.
+         */
         post: operations["revoke_own_session"];
         delete?: never;
         options?: never;
@@ -1065,7 +2034,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revoke all own sessions */
+        /**
+         * Revoke all own sessions
+         * @description The devices are signed out at once: every gateway is told by the push stream.
+         */
         post: operations["revoke_all_own_sessions"];
         delete?: never;
         options?: never;
@@ -1080,919 +2052,3683 @@ export interface components {
         /**
          * Account
          * @description A person's account.
+         * @example {
+         *       "created_at": "2026-03-02T08:15:00Z",
+         *       "declared_country": "GB",
+         *       "deleted_at": null,
+         *       "display_name": "Ada Lovelace",
+         *       "email": "ada@example.org",
+         *       "entitlement": {
+         *         "ends_at": "2027-03-02T08:15:00Z",
+         *         "is_paid": true,
+         *         "plan": "yearly",
+         *         "source": "purchase",
+         *         "starts_at": "2026-03-02T08:15:00Z"
+         *       },
+         *       "preferred_language": "en-GB",
+         *       "sanctions": [
+         *         {
+         *           "actor": "root",
+         *           "ends_at": "2026-03-27T12:00:00Z",
+         *           "kind": "game_join_block",
+         *           "lifted_at": null,
+         *           "reason": "abusive messages to other players",
+         *           "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+         *           "starts_at": "2026-03-20T12:00:00Z"
+         *         }
+         *       ],
+         *       "time_zone": "Europe/London",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "user_name": "ada"
+         *     }
          */
         Account: {
             /**
              * Format: date-time
              * @description When it was made.
+             * @example 2026-03-02T08:15:00Z
              */
             created_at: string;
-            /** @description ISO 3166-1 alpha-2 country of the address at registration, if known. */
+            /**
+             * @description ISO 3166-1 alpha-2 country of the address at registration, if known.
+             * @example GB
+             */
             declared_country?: string | null;
             /**
              * Format: date-time
              * @description When it was deleted, if it was.
+             * @example 2026-09-01T16:20:00Z
              */
             deleted_at?: string | null;
-            /** @description Free name, if set. */
+            /**
+             * Format: display-name
+             * @description Free name, if set.
+             * @example Ada Lovelace
+             */
             display_name?: string | null;
-            /** @description The address of the e-mail identity, if there is one. */
+            /**
+             * Format: email
+             * @description The address of the e-mail identity, if there is one.
+             * @example ada@example.org
+             */
             email?: string | null;
-            /** @description The plan in force. */
+            /**
+             * @description The plan in force.
+             * @example {
+             *       "ends_at": "2027-03-02T08:15:00Z",
+             *       "is_paid": true,
+             *       "plan": "yearly",
+             *       "source": "purchase",
+             *       "starts_at": "2026-03-02T08:15:00Z"
+             *     }
+             */
             entitlement: components["schemas"]["Entitlement"] & unknown;
-            /** @description BCP 47 language tag. */
+            /**
+             * Format: language-tag
+             * @description BCP 47 language tag.
+             * @example en-GB
+             */
             preferred_language: string;
-            /** @description The sanctions in force. */
+            /**
+             * @description The sanctions in force.
+             * @example [
+             *       {
+             *         "actor": "root",
+             *         "ends_at": "2026-03-27T12:00:00Z",
+             *         "kind": "game_join_block",
+             *         "lifted_at": null,
+             *         "reason": "abusive messages to other players",
+             *         "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+             *         "starts_at": "2026-03-20T12:00:00Z"
+             *       }
+             *     ]
+             */
             sanctions: components["schemas"]["Sanction"][];
-            /** @description IANA time zone name. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone name.
+             * @example Europe/London
+             */
             time_zone: string;
             /**
              * Format: uuid
              * @description Who.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
-            /** @description Unique handle; a placeholder until the user picks one. */
+            /**
+             * Format: user-name
+             * @description Unique handle; a placeholder until the user picks one.
+             * @example ada
+             */
+            user_name: string;
+        };
+        /**
+         * AccountLimits
+         * @description What one account may have instead of what its plan allows.
+         * @example {}
+         */
+        AccountLimits: {
+            /**
+             * Format: int32
+             * @description Active memberships at once; null: the plan's.
+             */
+            memberships?: number | null;
+            /**
+             * Format: int32
+             * @description Own private games at once; null: the plan's.
+             */
+            private_games?: number | null;
+            /**
+             * Format: int32
+             * @description Registered race names; null: the plan's.
+             */
+            race_names?: number | null;
+        };
+        /**
+         * AccountPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-02T08:15:00Z",
+         *           "declared_country": "GB",
+         *           "deleted_at": null,
+         *           "display_name": "Ada Lovelace",
+         *           "email": "ada@example.org",
+         *           "entitlement": {
+         *             "ends_at": "2027-03-02T08:15:00Z",
+         *             "is_paid": true,
+         *             "plan": "yearly",
+         *             "source": "purchase",
+         *             "starts_at": "2026-03-02T08:15:00Z"
+         *           },
+         *           "preferred_language": "en-GB",
+         *           "sanctions": [
+         *             {
+         *               "actor": "root",
+         *               "ends_at": "2026-03-27T12:00:00Z",
+         *               "kind": "game_join_block",
+         *               "lifted_at": null,
+         *               "reason": "abusive messages to other players",
+         *               "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+         *               "starts_at": "2026-03-20T12:00:00Z"
+         *             }
+         *           ],
+         *           "time_zone": "Europe/London",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *           "user_name": "ada"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        AccountPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-02T08:15:00Z",
+             *         "declared_country": "GB",
+             *         "deleted_at": null,
+             *         "display_name": "Ada Lovelace",
+             *         "email": "ada@example.org",
+             *         "entitlement": {
+             *           "ends_at": "2027-03-02T08:15:00Z",
+             *           "is_paid": true,
+             *           "plan": "yearly",
+             *           "source": "purchase",
+             *           "starts_at": "2026-03-02T08:15:00Z"
+             *         },
+             *         "preferred_language": "en-GB",
+             *         "sanctions": [
+             *           {
+             *             "actor": "root",
+             *             "ends_at": "2026-03-27T12:00:00Z",
+             *             "kind": "game_join_block",
+             *             "lifted_at": null,
+             *             "reason": "abusive messages to other players",
+             *             "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+             *             "starts_at": "2026-03-20T12:00:00Z"
+             *           }
+             *         ],
+             *         "time_zone": "Europe/London",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+             *         "user_name": "ada"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Account"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AdminAccount
+         * @description An administrator.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "enabled": true,
+         *       "user_name": "ada"
+         *     }
+         */
+        AdminAccount: {
+            /**
+             * Format: date-time
+             * @description When the account was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description Whether the administrator may log in.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /**
+             * Format: user-name
+             * @description The name to log in with.
+             * @example ada
+             */
+            user_name: string;
+        };
+        /**
+         * AdminAccountPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "enabled": true,
+         *           "user_name": "ada"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        AdminAccountPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "enabled": true,
+             *         "user_name": "ada"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["AdminAccount"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AdminAccountPassword
+         * @description An administrator and the password that he was just given.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "enabled": true,
+         *       "user_name": "ada"
+         *     }
+         */
+        AdminAccountPassword: {
+            /**
+             * Format: date-time
+             * @description When the account was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description Whether the administrator may log in.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /** @description The new password. It is shown this once. */
+            password: string;
+            /**
+             * Format: user-name
+             * @description The name to log in with.
+             * @example ada
+             */
             user_name: string;
         };
         /**
          * Application
          * @description Somebody's wish to join a public game.
+         * @example {
+         *       "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
+         *       "created_at": "2026-03-04T09:30:00Z",
+         *       "decided_at": "2026-03-04T12:05:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "race_name": "Lovelace",
+         *       "status": "approved",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
          */
         Application: {
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
              */
             application_id: string;
             /**
              * Format: date-time
              * @description When it was made.
+             * @example 2026-03-04T09:30:00Z
              */
             created_at: string;
             /**
              * Format: date-time
              * @description When it was decided.
+             * @example 2026-03-04T12:05:00Z
              */
             decided_at?: string | null;
             /**
              * Format: uuid
              * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
-            /** @description The wanted race name. */
+            /**
+             * Format: race-name
+             * @description The wanted race name.
+             * @example Lovelace
+             */
             race_name: string;
-            /** @description `submitted`, `approved`, `rejected`, `withdrawn` or `closed`. */
+            /**
+             * @description `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
+             * @example approved
+             */
             status: string;
             /**
              * Format: uuid
              * @description Who applies.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
         };
         /**
          * ApplicationPage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
+         *           "created_at": "2026-03-04T09:30:00Z",
+         *           "decided_at": "2026-03-04T12:05:00Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "race_name": "Lovelace",
+         *           "status": "approved",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         ApplicationPage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
+             *         "created_at": "2026-03-04T09:30:00Z",
+             *         "decided_at": "2026-03-04T12:05:00Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "race_name": "Lovelace",
+             *         "status": "approved",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Application"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
+        };
+        /**
+         * Attempt
+         * @description A try to send a mail.
+         * @example {
+         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "finished_at": "2026-06-21T06:00:12Z",
+         *       "outcome": "ok",
+         *       "started_at": "2026-03-10T18:00:05Z"
+         *     }
+         */
+        Attempt: {
+            /**
+             * Format: int32
+             * @description Its number in the mail's life.
+             */
+            attempt_no: number;
+            /**
+             * @description What happened, addresses masked.
+             * @example must be 1 to 1000 and not below min_players
+             */
+            detail?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended; null where its worker died.
+             * @example 2026-06-21T06:00:12Z
+             */
+            finished_at?: string | null;
+            /**
+             * @description `sent`, `retry` (somebody is undecided), `permanent` (all refused) or `unknown` (the relay may have taken it).
+             * @example ok
+             */
+            outcome: string;
+            /**
+             * Format: int16
+             * @description The relay's last code.
+             */
+            smtp_code?: number | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             * @example 2026-03-10T18:00:05Z
+             */
+            started_at: string;
+        };
+        /**
+         * AttemptPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "finished_at": "2026-06-21T06:00:12Z",
+         *           "outcome": "ok",
+         *           "started_at": "2026-03-10T18:00:05Z"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        AttemptPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "finished_at": "2026-06-21T06:00:12Z",
+             *         "outcome": "ok",
+             *         "started_at": "2026-03-10T18:00:05Z"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Attempt"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AuditEntry
+         * @description A line of the trail: something that an administrator did.
+         * @example {
+         *       "actor": "root",
+         *       "at": "2026-03-10T18:00:04Z",
+         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+         *     }
+         */
+        AuditEntry: {
+            /** @description What was done, as in `game.create`. */
+            action: string;
+            /**
+             * @description The administrator.
+             * @example root
+             */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-03-10T18:00:04Z
+             */
+            at: string;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            audit_id: string;
+            /**
+             * @description What else matters; no secrets.
+             * @example must be 1 to 1000 and not below min_players
+             */
+            detail: unknown;
+            /** @description The address it came from. */
+            ip: string;
+            /**
+             * @description The id of the request that did it.
+             * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
+             */
+            request_id: string;
+            /** @description Which one. */
+            target_id: string;
+            /** @description The noun it was done to, as in `game`. */
+            target_type: string;
+        };
+        /**
+         * AuditEntryPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "actor": "root",
+         *           "at": "2026-03-10T18:00:04Z",
+         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        AuditEntryPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "actor": "root",
+             *         "at": "2026-03-10T18:00:04Z",
+             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["AuditEntry"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * Ban
+         * @description Why a member is banned.
+         * @example {
+         *       "reason": "abusive messages to other players"
+         *     }
+         */
+        Ban: {
+            /**
+             * @description For the audit log.
+             * @example abusive messages to other players
+             */
+            reason: string;
+        };
+        /**
+         * BulkResult
+         * @description What was done to many at once.
+         * @example {}
+         */
+        BulkResult: {
+            /**
+             * Format: int64
+             * @description How many were changed: the oldest, `limit` at most.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description How many matched the filter. Not counted much beyond 10 000.
+             */
+            matched: number;
         };
         /**
          * Challenge
          * @description A challenge to be confirmed with the mailed code.
+         * @example {
+         *       "challenge_id": "019cad9c-cb60-72d1-a40e-ad7b6bc73518"
+         *     }
          */
         Challenge: {
             /**
              * Format: uuid
              * @description Pass it on with the code.
+             * @example 019cad9c-cb60-72d1-a40e-ad7b6bc73518
              */
             challenge_id: string;
         };
         /**
          * Commands
          * @description Commands, in the engine's own language.
+         * @example {
+         *       "commands": [
+         *         {
+         *           "focus": "ships",
+         *           "kind": "set_focus",
+         *           "planet": 7
+         *         }
+         *       ]
+         *     }
          */
         Commands: {
-            /** @description JSON that only the engine understands. */
+            /**
+             * @description JSON that only the engine understands.
+             * @example [
+             *       {
+             *         "focus": "ships",
+             *         "kind": "set_focus",
+             *         "planet": 7
+             *       }
+             *     ]
+             */
             commands: unknown[];
         };
         /**
          * ConfirmEmailCode
          * @description The code, and what the device brings along.
+         * @example {
+         *       "challenge_id": "019cad9c-cb60-72d1-a40e-ad7b6bc73518",
+         *       "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "code": "271828",
+         *       "time_zone": "Europe/London"
+         *     }
          */
         ConfirmEmailCode: {
             /**
              * Format: uuid
              * @description From `send-email-code`.
+             * @example 019cad9c-cb60-72d1-a40e-ad7b6bc73518
              */
             challenge_id: string;
-            /** @description Ed25519 public key of the device: 32 bytes, base64. */
+            /**
+             * Format: ed25519-public-key
+             * @description Ed25519 public key of the device: 32 bytes, base64.
+             * @example 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+             */
             client_public_key?: string | null;
-            /** @description The six digits from the mail. */
+            /**
+             * @description The six digits from the mail.
+             * @example 271828
+             */
             code: string;
-            /** @description IANA time zone for an account that is made by this sign-in. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone for an account that is made by this sign-in.
+             * @example Europe/London
+             */
             time_zone?: string | null;
+        };
+        /**
+         * Countries
+         * @description The countries that a user has called from.
+         * @example {
+         *       "items": [
+         *         {}
+         *       ]
+         *     }
+         */
+        Countries: {
+            /**
+             * @description Each country once, the one with the most requests first.
+             * @example [
+             *       {}
+             *     ]
+             */
+            items: components["schemas"]["CountryCount"][];
+        };
+        /**
+         * CountryCount
+         * @description Requests of a user from one country.
+         * @example {}
+         */
+        CountryCount: {
+            /**
+             * Format: int64
+             * @description Requests counted so far.
+             */
+            count: number;
+            /** @description ISO 3166-1 alpha-2 code. */
+            country: string;
+        };
+        /**
+         * DeadLetterChoice
+         * @description Which dead letters to re-drive. What is absent leaves the choice open; `{}` is every one.
+         * @example {
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "kind": "start",
+         *       "status": "running",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        DeadLetterChoice: {
+            /** @description Routes over this channel. */
+            channel?: string | null;
+            /**
+             * Format: date-time
+             * @description Dead at this time or later.
+             */
+            failed_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Dead before this time.
+             */
+            failed_before?: string | null;
+            /**
+             * Format: uuid
+             * @description About this game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /**
+             * @description Of this kind.
+             * @example start
+             */
+            kind?: string | null;
+            /**
+             * Format: uuid
+             * @description Of this notification.
+             */
+            notification_id?: string | null;
+            /** @description `notifications` or `notification_routes`; both if absent. */
+            queue?: string | null;
+            /**
+             * @description `dead_lettered` or `quarantined`; both if absent.
+             * @example running
+             */
+            status?: string | null;
+            /**
+             * Format: uuid
+             * @description Routes to this user.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+        };
+        /**
+         * Delivery
+         * @description A mail.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "failures": 0,
+         *       "last_error": "the registry did not answer",
+         *       "recipients": [
+         *         {
+         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "status": "running"
+         *         }
+         *       ],
+         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *       "status": "running"
+         *     }
+         */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description Attempts so far, over its whole life.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was enqueued.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Its id; the `Message-ID` begins with it.
+             */
+            delivery_id: string;
+            /**
+             * Format: date-time
+             * @description When it loses its sense and is not sent any more.
+             * @example 2026-03-10T18:00:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it died or was quarantined; null unless it is so now.
+             */
+            failed_at?: string | null;
+            /**
+             * Format: int32
+             * @description Those of them that count against the budget, since it was last sent again by hand.
+             * @example 0
+             */
+            failures: number;
+            /** @description With `template_id`, what makes it unique: the route's id, the challenge's id. */
+            idempotency_key: string;
+            /**
+             * @description What went wrong last.
+             * @example the registry did not answer
+             */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When it is due; null unless it waits.
+             */
+            next_attempt_at?: string | null;
+            /**
+             * @description Whom it goes to.
+             * @example [
+             *       {
+             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "status": "running"
+             *       }
+             *     ]
+             */
+            recipients: components["schemas"]["DeliveryRecipient"][];
+            /**
+             * @description The id of the request that caused it.
+             * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
+             */
+            request_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was sent.
+             */
+            sent_at?: string | null;
+            /**
+             * @description `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined` or `expired`.
+             * @example running
+             */
+            status: string;
+            /** @description What wrote it: a notification's kind, or `auth.login_code`. */
+            template_id: string;
+            /** @description Its contents are gone, as a login code's are once it is decided: it cannot be sent again. */
+            wiped: boolean;
+        };
+        /**
+         * DeliveryChoice
+         * @description Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter.
+         * @example {
+         *       "status": "running"
+         *     }
+         */
+        DeliveryChoice: {
+            /**
+             * Format: date-time
+             * @description Enqueued at this time or later.
+             */
+            created_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Enqueued before this time.
+             */
+            created_before?: string | null;
+            /**
+             * Format: date-time
+             * @description Dead or quarantined at this time or later.
+             */
+            failed_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Dead or quarantined before this time.
+             */
+            failed_before?: string | null;
+            /** @description To this address, in whatever case. */
+            recipient?: string | null;
+            /**
+             * @description `dead_lettered`, `quarantined`, `retrying` or `pending`; the first two together if absent.
+             * @example running
+             */
+            status?: string | null;
+            /** @description Written by this template. */
+            template_id?: string | null;
+        };
+        /**
+         * DeliveryPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "expires_at": "2026-03-10T18:00:00Z",
+         *           "failures": 0,
+         *           "last_error": "the registry did not answer",
+         *           "recipients": [
+         *             {
+         *               "detail": "must be 1 to 1000 and not below min_players",
+         *               "status": "running"
+         *             }
+         *           ],
+         *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *           "status": "running"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        DeliveryPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "expires_at": "2026-03-10T18:00:00Z",
+             *         "failures": 0,
+             *         "last_error": "the registry did not answer",
+             *         "recipients": [
+             *           {
+             *             "detail": "must be 1 to 1000 and not below min_players",
+             *             "status": "running"
+             *           }
+             *         ],
+             *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+             *         "status": "running"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DeliveryRecipient
+         * @description Somebody a mail goes to.
+         * @example {
+         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "status": "running"
+         *     }
+         */
+        DeliveryRecipient: {
+            /** @description The address. */
+            address: string;
+            /**
+             * @description The relay's words, addresses masked.
+             * @example must be 1 to 1000 and not below min_players
+             */
+            detail?: string | null;
+            /**
+             * Format: int16
+             * @description The relay's code.
+             */
+            smtp_code?: number | null;
+            /**
+             * @description `undecided`, `accepted` or `refused`.
+             * @example running
+             */
+            status: string;
         };
         /**
          * EngineVersion
          * @description An engine image that games may run on.
+         * @example {
+         *       "created_at": "2026-01-15T07:00:00Z",
+         *       "enabled": true,
+         *       "image": "galaxy-engine:1.0.0",
+         *       "version": "1.0.0"
+         *     }
          */
         EngineVersion: {
             /**
              * Format: date-time
              * @description When it was registered.
+             * @example 2026-01-15T07:00:00Z
              */
             created_at: string;
-            /** @description Whether new starts may use it. */
+            /**
+             * @description Whether new starts may use it.
+             * @example true
+             */
             enabled: boolean;
-            /** @description Image reference, by tag or digest; with the process driver the path of a binary. */
+            /**
+             * Format: image-reference
+             * @description Image reference, by tag or digest; with the process driver the path of a binary.
+             * @example galaxy-engine:1.0.0
+             */
             image: string;
-            /** @description Semantic version label. */
+            /**
+             * Format: engine-version
+             * @description Semantic version label.
+             * @example 1.0.0
+             */
             version: string;
         };
         /**
          * EngineVersionPage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-01-15T07:00:00Z",
+         *           "enabled": true,
+         *           "image": "galaxy-engine:1.0.0",
+         *           "version": "1.0.0"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         EngineVersionPage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-01-15T07:00:00Z",
+             *         "enabled": true,
+             *         "image": "galaxy-engine:1.0.0",
+             *         "version": "1.0.0"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["EngineVersion"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
          * Entitlement
          * @description The plan that an account has.
+         * @example {
+         *       "ends_at": "2027-03-02T08:15:00Z",
+         *       "is_paid": true,
+         *       "plan": "yearly",
+         *       "source": "purchase",
+         *       "starts_at": "2026-03-02T08:15:00Z"
+         *     }
          */
         Entitlement: {
             /**
              * Format: date-time
              * @description Until when; null: for good.
+             * @example 2027-03-02T08:15:00Z
              */
             ends_at?: string | null;
-            /** @description Whether somebody pays for it. */
+            /**
+             * @description Whether somebody pays for it.
+             * @example true
+             */
             is_paid: boolean;
-            /** @description `free`, `monthly`, `yearly` or `permanent`. */
+            /**
+             * @description `free`, `monthly`, `yearly` or `permanent`.
+             * @example yearly
+             */
             plan: string;
-            /** @description Who or what granted it. */
+            /**
+             * @description Who or what granted it.
+             * @example purchase
+             */
             source: string;
             /**
              * Format: date-time
              * @description From when.
+             * @example 2026-03-02T08:15:00Z
              */
             starts_at: string;
         };
         /**
          * @description A stable machine word for what went wrong. Words are never reused for another meaning; new ones may be added.
+         * @example invalid_request
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "not_a_member" | "race_name_taken" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "report_not_found";
+        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
         /**
          * FieldError
          * @description One fault in one field of a request.
+         * @example {
+         *       "code": "range",
+         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "pointer": "/max_players"
+         *     }
          */
         FieldError: {
-            /** @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`. */
+            /**
+             * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`.
+             * @example range
+             */
             code: string;
-            /** @description What is wrong, for people. */
+            /**
+             * @description What is wrong, for people.
+             * @example must be 1 to 1000 and not below min_players
+             */
             detail: string;
-            /** @description JSON Pointer (RFC 6901) into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`. */
+            /**
+             * @description JSON Pointer (RFC 6901) into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`.
+             * @example /max_players
+             */
             pointer: string;
         };
         /**
          * Game
          * @description A game.
+         * @example {
+         *       "approved_count": 12,
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "current_turn": 15,
+         *       "description": "Seven spiral arms, one throne. Two turns a day.",
+         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "finished_at": null,
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "max_players": 24,
+         *       "min_players": 8,
+         *       "name": "Orion",
+         *       "next_turn_at": "2026-03-18T06:00:00Z",
+         *       "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "pause_reason": null,
+         *       "runtime_status": "running",
+         *       "started_at": "2026-03-10T18:00:05Z",
+         *       "status": "running",
+         *       "target_engine_version": "1.0.0",
+         *       "time_zone": "Europe/London",
+         *       "turn_schedule": "0 6,18 * * *",
+         *       "visibility": "public",
+         *       "winners": []
+         *     }
          */
         Game: {
             /**
              * Format: int32
              * @description Active members now.
+             * @example 12
              */
             approved_count: number;
             /**
              * Format: date-time
              * @description When it was made.
+             * @example 2026-03-03T18:00:00Z
              */
             created_at: string;
             /**
              * Format: int32
              * @description The turn that is open, from 0.
+             * @example 15
              */
             current_turn: number;
-            /** @description As shown; perhaps empty. */
+            /**
+             * @description As shown; perhaps empty.
+             * @example Seven spiral arms, one throne. Two turns a day.
+             */
             description: string;
             /**
              * Format: date-time
              * @description When enrolment closes.
+             * @example 2026-03-10T18:00:00Z
              */
             enrollment_ends_at: string;
             /**
              * Format: date-time
              * @description When it ended.
+             * @example 2026-06-21T06:00:12Z
              */
             finished_at?: string | null;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
             /**
              * Format: int32
              * @description Most members.
+             * @example 24
              */
             max_players: number;
             /**
              * Format: int32
              * @description Fewest members to start with.
+             * @example 8
              */
             min_players: number;
-            /** @description As shown. */
+            /**
+             * @description As shown.
+             * @example Orion
+             */
             name: string;
             /**
              * Format: date-time
              * @description When the next turn is due; null while none is.
+             * @example 2026-03-18T06:00:00Z
              */
             next_turn_at?: string | null;
             /**
              * Format: uuid
              * @description The user who runs it; null where administrators alone do.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             owner_user_id?: string | null;
-            /** @description Why it is paused: `manual`, `stopped`, or a runtime status. */
+            /**
+             * @description Why it is paused: `manual`, `stopped`, or a runtime status.
+             * @example manual
+             */
             pause_reason?: string | null;
-            /** @description State of its runtime, once it was started. */
+            /**
+             * @description State of its runtime, once it was started.
+             * @example running
+             */
             runtime_status?: string | null;
             /**
              * Format: date-time
              * @description When it first ran.
+             * @example 2026-03-10T18:00:05Z
              */
             started_at?: string | null;
-            /** @description `draft`, `enrollment_open`, `ready_to_start`, `starting`, `start_failed`, `running`, `paused`, `finished` or `cancelled`. */
+            /**
+             * @description `draft`, `enrollment_open`, `ready_to_start`, `starting`, `start_failed`, `running`, `paused`, `finished` or `cancelled`.
+             * @example running
+             */
             status: string;
-            /** @description The engine version that a start uses. */
+            /**
+             * Format: engine-version
+             * @description The engine version that a start uses.
+             * @example 1.0.0
+             */
             target_engine_version: string;
-            /** @description IANA time zone in which cron fields are read. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone in which cron fields are read.
+             * @example Europe/London
+             */
             time_zone: string;
-            /** @description Five-field cron, or `@every <n>(s|m|h)`. */
+            /**
+             * Format: turn-schedule
+             * @description Five-field cron, or `@every <n>(s|m|h)`.
+             * @example 0 6,18 * * *
+             */
             turn_schedule: string;
-            /** @description `public` (made by administrators, anybody applies) or `private` (made by a user, who invites). */
+            /**
+             * @description `public` (made by administrators, anybody applies) or `private` (made by a user, who invites).
+             * @example public
+             */
             visibility: string;
-            /** @description Race names of the winners; empty until it is finished. */
+            /**
+             * @description Race names of the winners; empty until it is finished.
+             * @example []
+             */
             winners: string[];
         };
         /**
          * GamePage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "approved_count": 12,
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "current_turn": 15,
+         *           "description": "Seven spiral arms, one throne. Two turns a day.",
+         *           "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *           "finished_at": null,
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "max_players": 24,
+         *           "min_players": 8,
+         *           "name": "Orion",
+         *           "next_turn_at": "2026-03-18T06:00:00Z",
+         *           "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *           "pause_reason": null,
+         *           "runtime_status": "running",
+         *           "started_at": "2026-03-10T18:00:05Z",
+         *           "status": "running",
+         *           "target_engine_version": "1.0.0",
+         *           "time_zone": "Europe/London",
+         *           "turn_schedule": "0 6,18 * * *",
+         *           "visibility": "public",
+         *           "winners": []
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         GamePage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "approved_count": 12,
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "current_turn": 15,
+             *         "description": "Seven spiral arms, one throne. Two turns a day.",
+             *         "enrollment_ends_at": "2026-03-10T18:00:00Z",
+             *         "finished_at": null,
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "max_players": 24,
+             *         "min_players": 8,
+             *         "name": "Orion",
+             *         "next_turn_at": "2026-03-18T06:00:00Z",
+             *         "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+             *         "pause_reason": null,
+             *         "runtime_status": "running",
+             *         "started_at": "2026-03-10T18:00:05Z",
+             *         "status": "running",
+             *         "target_engine_version": "1.0.0",
+             *         "time_zone": "Europe/London",
+             *         "turn_schedule": "0 6,18 * * *",
+             *         "visibility": "public",
+             *         "winners": []
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Game"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
+         * Grant
+         * @description A plan that was granted: an entry of the account's history.
+         * @example {
+         *       "ends_at": "2027-03-02T08:15:00Z",
+         *       "is_paid": true,
+         *       "plan": "yearly",
+         *       "reason": "abusive messages to other players",
+         *       "source": "purchase",
+         *       "starts_at": "2026-03-02T08:15:00Z"
+         *     }
+         */
+        Grant: {
+            /**
+             * Format: date-time
+             * @description Until when; null: until the next grant.
+             * @example 2027-03-02T08:15:00Z
+             */
+            ends_at?: string | null;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            entitlement_id: string;
+            /**
+             * @description Whether somebody pays for it.
+             * @example true
+             */
+            is_paid: boolean;
+            /**
+             * @description `free`, `monthly`, `yearly` or `permanent`.
+             * @example yearly
+             */
+            plan: string;
+            /**
+             * @description Why; null where it was erased with the account.
+             * @example abusive messages to other players
+             */
+            reason?: string | null;
+            /**
+             * @description Who or what granted it.
+             * @example purchase
+             */
+            source: string;
+            /**
+             * Format: date-time
+             * @description From when.
+             * @example 2026-03-02T08:15:00Z
+             */
+            starts_at: string;
+            /**
+             * Format: date-time
+             * @description When a later grant took its place; null: it is the account's snapshot.
+             */
+            superseded_at?: string | null;
+        };
+        /**
+         * GrantPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "ends_at": "2027-03-02T08:15:00Z",
+         *           "is_paid": true,
+         *           "plan": "yearly",
+         *           "reason": "abusive messages to other players",
+         *           "source": "purchase",
+         *           "starts_at": "2026-03-02T08:15:00Z"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        GrantPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "ends_at": "2027-03-02T08:15:00Z",
+             *         "is_paid": true,
+             *         "plan": "yearly",
+             *         "reason": "abusive messages to other players",
+             *         "source": "purchase",
+             *         "starts_at": "2026-03-02T08:15:00Z"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Grant"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description Where an identity is from.
+         * @example telegram
+         * @enum {string}
+         */
+        IdentityKind: "telegram" | "email";
+        /**
          * Invite
          * @description The way into a private game.
+         * @example {
+         *       "code": null,
+         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *       "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "max_uses": null,
+         *       "status": "open",
+         *       "uses": 0
+         *     }
          */
         Invite: {
-            /** @description The shareable code; null for an invite to one user. */
+            /**
+             * @description The shareable code; null for an invite to one user.
+             * @example wQb5v0Yx1kD2Lg
+             */
             code?: string | null;
             /**
              * Format: date-time
              * @description Until when it may be redeemed.
+             * @example 2026-03-10T18:00:00Z
              */
             expires_at: string;
             /**
              * Format: uuid
              * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb84a-4100-749c-8a50-341bb8e83734
              */
             invite_id: string;
             /**
              * Format: uuid
              * @description Whom; null for a shareable code.
+             * @example 019c9e8a-7500-76d8-b7d8-fcd2c6da6359
              */
             invited_user_id?: string | null;
             /**
              * Format: uuid
              * @description Who invites.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             inviter_user_id: string;
             /**
              * Format: int32
              * @description How often the code may be used.
+             * @example 10
              */
             max_uses?: number | null;
-            /** @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`. */
+            /**
+             * @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`.
+             * @example open
+             */
             status: string;
             /**
              * Format: int32
              * @description How often it was used.
+             * @example 0
              */
             uses: number;
         };
         /**
          * InvitePage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "code": null,
+         *           "expires_at": "2026-03-10T18:00:00Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *           "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *           "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *           "max_uses": null,
+         *           "status": "open",
+         *           "uses": 0
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         InvitePage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "code": null,
+             *         "expires_at": "2026-03-10T18:00:00Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+             *         "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+             *         "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+             *         "max_uses": null,
+             *         "status": "open",
+             *         "uses": 0
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Invite"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
          * Membership
          * @description Somebody's place in a game.
+         * @example {
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "joined_at": "2026-03-04T12:05:00Z",
+         *       "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
+         *       "race_name": "Lovelace",
+         *       "status": "active",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
          */
         Membership: {
             /**
              * Format: uuid
              * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
             /**
              * Format: date-time
              * @description Since when.
+             * @example 2026-03-04T12:05:00Z
              */
             joined_at: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
              */
             membership_id: string;
-            /** @description As what. */
+            /**
+             * Format: race-name
+             * @description As what.
+             * @example Lovelace
+             */
             race_name: string;
-            /** @description `active`, `left`, `removed` or `blocked`. */
+            /**
+             * @description `active`, `left`, `removed` or `blocked`.
+             * @example active
+             */
             status: string;
             /**
              * Format: uuid
              * @description Who.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
         };
         /**
          * MembershipPage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "joined_at": "2026-03-04T12:05:00Z",
+         *           "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
+         *           "race_name": "Lovelace",
+         *           "status": "active",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         MembershipPage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "joined_at": "2026-03-04T12:05:00Z",
+             *         "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
+             *         "race_name": "Lovelace",
+             *         "status": "active",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Membership"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
+        };
+        /**
+         * NewAccountLimits
+         * @description Limits to be set, all three at once: an absent one is the plan's again.
+         * @example {}
+         */
+        NewAccountLimits: {
+            /**
+             * Format: int32
+             * @description Active memberships at once; null: the plan's.
+             */
+            memberships?: number | null;
+            /**
+             * Format: int32
+             * @description Own private games at once; null: the plan's.
+             */
+            private_games?: number | null;
+            /**
+             * Format: int32
+             * @description Registered race names; null: the plan's.
+             */
+            race_names?: number | null;
+        };
+        /**
+         * NewAdminAccount
+         * @description An administrator to be made.
+         * @example {
+         *       "user_name": "ada"
+         *     }
+         */
+        NewAdminAccount: {
+            /** @description At least 8 characters, at most 72 octets in UTF-8, no control characters. */
+            password: string;
+            /**
+             * Format: user-name
+             * @description The name to log in with: 1 to 64 ASCII letters, digits and `. _ - @ +`.
+             * @example ada
+             */
+            user_name: string;
         };
         /**
          * NewEngineVersion
          * @description An engine version to be registered.
+         * @example {
+         *       "image": "galaxy-engine:1.0.0",
+         *       "version": "1.0.0"
+         *     }
          */
         NewEngineVersion: {
-            /** @description Image reference, by tag or digest; with the process driver the path of a binary. */
+            /**
+             * Format: image-reference
+             * @description Image reference, by tag or digest; with the process driver the path of a binary.
+             * @example galaxy-engine:1.0.0
+             */
             image: string;
-            /** @description Semantic version label. */
+            /**
+             * Format: engine-version
+             * @description Semantic version label.
+             * @example 1.0.0
+             */
             version: string;
         };
         /**
          * NewGame
          * @description A private game to be made.
+         * @example {
+         *       "description": "Seven spiral arms, one throne. Two turns a day.",
+         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "max_players": 24,
+         *       "min_players": 8,
+         *       "name": "Orion",
+         *       "target_engine_version": "1.0.0",
+         *       "time_zone": "Europe/London",
+         *       "turn_schedule": "0 6,18 * * *"
+         *     }
          */
         NewGame: {
-            /** @description As shown. */
+            /**
+             * Format: text
+             * @description As shown.
+             * @example Seven spiral arms, one throne. Two turns a day.
+             */
             description?: string | null;
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
+             * @example 2026-03-10T18:00:00Z
              */
             enrollment_ends_at: string;
             /**
              * Format: int32
              * @description Most members, not below `min_players`.
+             * @example 24
              */
             max_players: number;
             /**
              * Format: int32
              * @description Fewest members to start with.
+             * @example 8
              */
             min_players: number;
-            /** @description As shown: 1 to 64 characters. */
+            /**
+             * Format: game-name
+             * @description As shown: 1 to 64 characters.
+             * @example Orion
+             */
             name: string;
-            /** @description A registered engine version. */
+            /**
+             * Format: engine-version
+             * @description A registered engine version.
+             * @example 1.0.0
+             */
             target_engine_version: string;
-            /** @description IANA time zone in which cron fields are read; UTC if absent. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone in which cron fields are read; UTC if absent.
+             * @example Europe/London
+             */
             time_zone?: string | null;
-            /** @description Five-field cron, or `@every <n>(s|m|h)`. */
+            /**
+             * Format: turn-schedule
+             * @description Five-field cron, or `@every <n>(s|m|h)`.
+             * @example 0 6,18 * * *
+             */
             turn_schedule: string;
+        };
+        /**
+         * NewGrant
+         * @description A plan to be granted, in force from now on in place of the one before.
+         * @example {
+         *       "ends_at": "2027-03-02T08:15:00Z",
+         *       "plan": "free",
+         *       "reason": "abusive messages to other players",
+         *       "source": "purchase"
+         *     }
+         */
+        NewGrant: {
+            /**
+             * Format: date-time
+             * @description Until when, in the future; the account is `free` from that moment. Null: until the next grant.
+             * @example 2027-03-02T08:15:00Z
+             */
+            ends_at?: string | null;
+            /**
+             * @description The plan.
+             * @example free
+             */
+            plan: components["schemas"]["Plan"] & unknown;
+            /**
+             * @description Why, in one line of 1 to 500 characters.
+             * @example abusive messages to other players
+             */
+            reason: string;
+            /**
+             * @description Who or what grants it: a word such as `admin`, `purchase`, `promotion`, of 1 to 64 characters.
+             * @example purchase
+             */
+            source: string;
         };
         /**
          * NewInvite
          * @description An invite to be made: exactly one of `invited_user_id`, `invited_user_name` and `max_uses`.
+         * @example {
+         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *       "invited_user_name": null,
+         *       "max_uses": null
+         *     }
          */
         NewInvite: {
             /**
              * Format: date-time
              * @description Until when it may be redeemed; the installation's default if absent.
+             * @example 2026-03-10T18:00:00Z
              */
             expires_at?: string | null;
             /**
              * Format: uuid
              * @description Whom, by id.
+             * @example 019c9e8a-7500-76d8-b7d8-fcd2c6da6359
              */
             invited_user_id?: string | null;
-            /** @description Whom, by handle. */
+            /**
+             * @description Whom, by handle.
+             * @example bob
+             */
             invited_user_name?: string | null;
             /**
              * Format: int32
              * @description Makes a shareable code that may be used so often.
+             * @example 10
              */
             max_uses?: number | null;
         };
         /**
          * NewPublicGame
          * @description A public game to be made.
+         * @example {
+         *       "description": "Seven spiral arms, one throne. Two turns a day.",
+         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "max_players": 24,
+         *       "min_players": 8,
+         *       "name": "Orion",
+         *       "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "target_engine_version": "1.0.0",
+         *       "time_zone": "Europe/London",
+         *       "turn_schedule": "0 6,18 * * *"
+         *     }
          */
         NewPublicGame: {
-            /** @description As shown. */
+            /**
+             * Format: text
+             * @description As shown.
+             * @example Seven spiral arms, one throne. Two turns a day.
+             */
             description?: string | null;
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
+             * @example 2026-03-10T18:00:00Z
              */
             enrollment_ends_at: string;
             /**
              * Format: int32
              * @description Most members, not below `min_players`.
+             * @example 24
              */
             max_players: number;
             /**
              * Format: int32
              * @description Fewest members to start with.
+             * @example 8
              */
             min_players: number;
-            /** @description As shown: 1 to 64 characters. */
+            /**
+             * Format: game-name
+             * @description As shown: 1 to 64 characters.
+             * @example Orion
+             */
             name: string;
             /**
              * Format: uuid
              * @description A user who then runs the game as its owner; absent: administrators alone.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             owner_user_id?: string | null;
-            /** @description A registered engine version. */
+            /**
+             * Format: engine-version
+             * @description A registered engine version.
+             * @example 1.0.0
+             */
             target_engine_version: string;
-            /** @description IANA time zone in which cron fields are read; UTC if absent. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone in which cron fields are read; UTC if absent.
+             * @example Europe/London
+             */
             time_zone?: string | null;
-            /** @description Five-field cron, or `@every <n>(s|m|h)`. */
+            /**
+             * Format: turn-schedule
+             * @description Five-field cron, or `@every <n>(s|m|h)`.
+             * @example 0 6,18 * * *
+             */
             turn_schedule: string;
+        };
+        /**
+         * NewSanction
+         * @description A sanction to be set, in force from now on.
+         * @example {
+         *       "ends_at": "2027-03-02T08:15:00Z",
+         *       "kind": "login_block",
+         *       "reason": "abusive messages to other players"
+         *     }
+         */
+        NewSanction: {
+            /**
+             * Format: date-time
+             * @description Until when, in the future; null: until it is lifted.
+             * @example 2027-03-02T08:15:00Z
+             */
+            ends_at?: string | null;
+            /**
+             * @description What it forbids.
+             * @example login_block
+             */
+            kind: components["schemas"]["SanctionKind"] & unknown;
+            /**
+             * @description Why, in one line of 1 to 500 characters. The account's owner reads it.
+             * @example abusive messages to other players
+             */
+            reason: string;
+        };
+        /**
+         * Notification
+         * @description Something that happened and is told to its audience.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "kind": "start",
+         *       "last_error": "the registry did not answer",
+         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *       "routes": [
+         *         {
+         *           "last_error": "the registry did not answer",
+         *           "status": "running",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "status": "running"
+         *     }
+         */
+        Notification: {
+            /**
+             * Format: int32
+             * @description Attempts to expand it; each chunk of a broadcast is one.
+             */
+            attempts: number;
+            /** @description `users`, `game_members`, `everyone` or `administrators`. */
+            audience: string;
+            /**
+             * Format: date-time
+             * @description When it was produced.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The game it concerns.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /** @description With `kind`, what makes it unique. */
+            idempotency_key: string;
+            /**
+             * @description What it is about, as in `game.turn.ready`.
+             * @example start
+             */
+            kind: string;
+            /**
+             * @description What went wrong last.
+             * @example the registry did not answer
+             */
+            last_error?: string | null;
+            /** @description Whether it has more routes than are shown. */
+            more_routes: boolean;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            notification_id: string;
+            /** @description What it says; its fields are the kind's. */
+            payload: unknown;
+            /**
+             * @description The id of the request that caused it.
+             * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
+             */
+            request_id?: string | null;
+            /**
+             * @description Its ways to its recipients, by channel and recipient. The first 20 in lists, else the first 1 000.
+             * @example [
+             *       {
+             *         "last_error": "the registry did not answer",
+             *         "status": "running",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
+            routes: components["schemas"]["NotificationRoute"][];
+            /**
+             * @description Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered` or `quarantined`.
+             * @example running
+             */
+            status: string;
+        };
+        /**
+         * NotificationDeadLetter
+         * @description What died on its way: a route, or a notification of which no more routes could be made.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "kind": "start",
+         *       "last_error": "the registry did not answer",
+         *       "status": "running",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        NotificationDeadLetter: {
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description The route's channel. */
+            channel?: string | null;
+            /**
+             * Format: date-time
+             * @description When the route, or the notification, was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description What re-driving it names: the route's id, or the notification's.
+             */
+            dead_letter_id: string;
+            /**
+             * Format: date-time
+             * @description When it died; null once it was re-driven.
+             */
+            failed_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The game it concerns.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /**
+             * @description What the notification is about.
+             * @example start
+             */
+            kind: string;
+            /**
+             * @description What went wrong last.
+             * @example the registry did not answer
+             */
+            last_error?: string | null;
+            /**
+             * Format: uuid
+             * @description The notification.
+             */
+            notification_id: string;
+            /** @description Where it died: `notifications` (making routes) or `notification_routes` (sending one its way). */
+            queue: string;
+            /**
+             * Format: uuid
+             * @description The route; null where it is the notification that died.
+             */
+            route_id?: string | null;
+            /**
+             * @description `dead_lettered` or `quarantined`; what it is now, in the answer to its re-driving.
+             * @example running
+             */
+            status: string;
+            /**
+             * Format: uuid
+             * @description The route's recipient.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+        };
+        /**
+         * NotificationDeadLetterPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "kind": "start",
+         *           "last_error": "the registry did not answer",
+         *           "status": "running",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        NotificationDeadLetterPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "kind": "start",
+             *         "last_error": "the registry did not answer",
+             *         "status": "running",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["NotificationDeadLetter"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * NotificationPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "kind": "start",
+         *           "last_error": "the registry did not answer",
+         *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *           "routes": [
+         *             {
+         *               "last_error": "the registry did not answer",
+         *               "status": "running",
+         *               "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *             }
+         *           ],
+         *           "status": "running"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        NotificationPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "kind": "start",
+             *         "last_error": "the registry did not answer",
+             *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+             *         "routes": [
+             *           {
+             *             "last_error": "the registry did not answer",
+             *             "status": "running",
+             *             "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *           }
+             *         ],
+             *         "status": "running"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Notification"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * NotificationRoute
+         * @description A notification's way to one recipient over one channel.
+         * @example {
+         *       "last_error": "the registry did not answer",
+         *       "status": "running",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        NotificationRoute: {
+            /**
+             * Format: int32
+             * @description Attempts so far.
+             */
+            attempts: number;
+            /** @description `push`, `email` or `admin_email`. */
+            channel: string;
+            /**
+             * @description What went wrong last, or why it was skipped.
+             * @example the registry did not answer
+             */
+            last_error?: string | null;
+            /**
+             * Format: uuid
+             * @description Its id; also the push event's, and the mail's `idempotency_key`.
+             */
+            route_id: string;
+            /**
+             * @description `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined` or `skipped`.
+             * @example running
+             */
+            status: string;
+            /**
+             * Format: uuid
+             * @description To whom; null for the administrators.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+        };
+        /**
+         * OpenedSession
+         * @description A new session, and its token.
+         * @example {
+         *       "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
+         *       "revoke_reason": "signed out",
+         *       "revoked_at": "2026-04-01T20:00:00Z",
+         *       "session_token": "pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8",
+         *       "status": "running",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        OpenedSession: {
+            /**
+             * Format: ed25519-public-key
+             * @description Ed25519 public key, base64, if the device gave one.
+             * @example 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+             */
+            client_public_key?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Its id.
+             * @example 019cad9d-67a0-75c5-bb46-7075e0512424
+             */
+            device_session_id: string;
+            /**
+             * @description Why it was revoked.
+             * @example signed out
+             */
+            revoke_reason?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             * @example 2026-04-01T20:00:00Z
+             */
+            revoked_at?: string | null;
+            /**
+             * @description The session's opaque token. Answered once; only its hash is kept.
+             * @example pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8
+             */
+            session_token: string;
+            /**
+             * @description `active` or `revoked`.
+             * @example running
+             */
+            status: string;
+            /**
+             * Format: uuid
+             * @description Whose it is.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id: string;
+        };
+        /**
+         * OpenSession
+         * @description What the device brings along.
+         * @example {
+         *       "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+         *     }
+         */
+        OpenSession: {
+            /**
+             * Format: ed25519-public-key
+             * @description Ed25519 public key of the device: 32 bytes, base64.
+             * @example 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+             */
+            client_public_key?: string | null;
         };
         /**
          * Orders
          * @description Orders for a turn, in the engine's own language.
+         * @example {
+         *       "orders": [
+         *         {
+         *           "from": 7,
+         *           "kind": "send_fleet",
+         *           "ships": 3,
+         *           "to": 12
+         *         }
+         *       ],
+         *       "turn": 15
+         *     }
          */
         Orders: {
-            /** @description JSON that only the engine understands. */
+            /**
+             * @description JSON that only the engine understands.
+             * @example [
+             *       {
+             *         "from": 7,
+             *         "kind": "send_fleet",
+             *         "ships": 3,
+             *         "to": 12
+             *       }
+             *     ]
+             */
             orders: unknown[];
             /**
              * Format: int32
              * @description The turn that they are for, which must be the open one.
+             * @example 15
              */
             turn: number;
         };
         /**
          * PatchAccount
          * @description What to change; absent fields stay as they are.
+         * @example {
+         *       "display_name": "Ada Lovelace",
+         *       "preferred_language": "en-GB",
+         *       "time_zone": "Europe/London",
+         *       "user_name": "ada"
+         *     }
          */
         PatchAccount: {
-            /** @description Free name of 1 to 64 characters; null clears it. */
+            /**
+             * Format: display-name
+             * @description Free name of 1 to 64 characters, none of them invisible, no word of mixed scripts; null clears it.
+             * @example Ada Lovelace
+             */
             display_name?: string | null;
-            /** @description BCP 47 language tag. */
+            /**
+             * Format: language-tag
+             * @description BCP 47 language tag.
+             * @example en-GB
+             */
             preferred_language?: string | null;
-            /** @description IANA time zone name. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone name.
+             * @example Europe/London
+             */
             time_zone?: string | null;
-            /** @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. */
+            /**
+             * Format: user-name
+             * @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`adrnin`,
+             *     `admin`) are one.
+             * @example ada
+             */
             user_name?: string | null;
         };
         /**
          * PatchEngineVersion
          * @description What to change; absent fields stay as they are.
+         * @example {
+         *       "enabled": true,
+         *       "image": "galaxy-engine:1.0.0"
+         *     }
          */
         PatchEngineVersion: {
-            /** @description Whether new starts may use it. */
+            /**
+             * @description Whether new starts may use it.
+             * @example true
+             */
             enabled?: boolean | null;
-            /** @description Image reference, by tag or digest; with the process driver the path of a binary. */
+            /**
+             * Format: image-reference
+             * @description Image reference, by tag or digest; with the process driver the path of a binary.
+             * @example galaxy-engine:1.0.0
+             */
             image?: string | null;
         };
         /**
          * PatchGame
          * @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs.
+         * @example {
+         *       "description": "Seven spiral arms, one throne. Two turns a day.",
+         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "max_players": 24,
+         *       "min_players": 8,
+         *       "name": "Orion",
+         *       "target_engine_version": "1.0.0",
+         *       "time_zone": "Europe/London",
+         *       "turn_schedule": "0 6,18 * * *"
+         *     }
          */
         PatchGame: {
-            /** @description As shown. */
+            /**
+             * Format: text
+             * @description As shown.
+             * @example Seven spiral arms, one throne. Two turns a day.
+             */
             description?: string | null;
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
+             * @example 2026-03-10T18:00:00Z
              */
             enrollment_ends_at?: string | null;
             /**
              * Format: int32
              * @description Most members, not below `min_players` nor below those who are in already.
+             * @example 24
              */
             max_players?: number | null;
             /**
              * Format: int32
              * @description Fewest members to start with.
+             * @example 8
              */
             min_players?: number | null;
-            /** @description As shown: 1 to 64 characters. */
+            /**
+             * Format: game-name
+             * @description As shown: 1 to 64 characters.
+             * @example Orion
+             */
             name?: string | null;
-            /** @description A registered engine version. */
+            /**
+             * Format: engine-version
+             * @description A registered engine version.
+             * @example 1.0.0
+             */
             target_engine_version?: string | null;
-            /** @description IANA time zone in which cron fields are read. */
+            /**
+             * Format: time-zone
+             * @description IANA time zone in which cron fields are read.
+             * @example Europe/London
+             */
             time_zone?: string | null;
-            /** @description Five-field cron, or `@every <n>(s|m|h)`. */
+            /**
+             * Format: turn-schedule
+             * @description Five-field cron, or `@every <n>(s|m|h)`.
+             * @example 0 6,18 * * *
+             */
             turn_schedule?: string | null;
         };
         /**
+         * PatchRuntime
+         * @description Which release takes a running engine's place.
+         * @example {
+         *       "version": "1.0.0"
+         *     }
+         */
+        PatchRuntime: {
+            /**
+             * Format: engine-version
+             * @description A registered and enabled version: a higher patch of the same major.minor.
+             * @example 1.0.0
+             */
+            version: string;
+        };
+        /**
+         * @description What an account has paid for, or was given.
+         * @example free
+         * @enum {string}
+         */
+        Plan: "free" | "monthly" | "yearly" | "permanent";
+        /**
          * Problem
          * @description The body of every error answer (RFC 9457).
+         * @example {
+         *       "code": "invalid_request",
+         *       "detail": "/max_players: must be 1 to 1000 and not below min_players",
+         *       "errors": [
+         *         {
+         *           "code": "range",
+         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "pointer": "/max_players"
+         *         }
+         *       ],
+         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *       "status": 400,
+         *       "title": "Bad Request",
+         *       "type": "urn:galaxy:problem:invalid_request"
+         *     }
          */
         Problem: {
-            /** @description The stable word that programs branch on. */
+            /**
+             * @description The stable word that programs branch on.
+             * @example invalid_request
+             */
             code: components["schemas"]["ErrorCode"] & unknown;
-            /** @description What went wrong this time, for people. A 500 says nothing of its cause. */
+            /**
+             * @description What went wrong this time, for people. A 500 says nothing of its cause.
+             * @example /max_players: must be 1 to 1000 and not below min_players
+             */
             detail: string;
             /**
              * @description The faults, field by field, where the request's content is at fault.
              * @default []
+             * @example [
+             *       {
+             *         "code": "range",
+             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "pointer": "/max_players"
+             *       }
+             *     ]
              */
             errors: components["schemas"]["FieldError"][];
-            /** @description The id of the request, as in `X-Request-ID`. */
+            /**
+             * @description The id of the request, as in `X-Request-ID`.
+             * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
+             */
             request_id: string;
             /**
              * Format: uint16
              * @description The HTTP status code, repeated.
+             * @example 400
              */
             status: number;
-            /** @description The status's standard phrase. */
+            /**
+             * @description The status's standard phrase.
+             * @example Bad Request
+             */
             title: string;
-            /** @description A URI reference that names the kind of problem: `urn:galaxy:problem:<code>`. */
+            /**
+             * @description A URI reference that names the kind of problem: `urn:galaxy:problem:<code>`.
+             * @example urn:galaxy:problem:invalid_request
+             */
             type: string;
+        };
+        /**
+         * Provisioned
+         * @description Who owns an identity.
+         * @example {
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        Provisioned: {
+            /** @description Whether this call made it. */
+            created: boolean;
+            /**
+             * Format: uuid
+             * @description The account.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id: string;
+        };
+        /**
+         * ProvisionIdentity
+         * @description An identity whose owner the gateway has checked.
+         * @example {
+         *       "display_name": "Ada Lovelace",
+         *       "kind": "telegram"
+         *     }
+         */
+        ProvisionIdentity: {
+            /**
+             * Format: display-name
+             * @description Free name for an account that is made by this call, as in the account's profile.
+             * @example Ada Lovelace
+             */
+            display_name?: string | null;
+            /** @description The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters. */
+            external_id: string;
+            /**
+             * @description Where it is from.
+             * @example telegram
+             */
+            kind: components["schemas"]["IdentityKind"] & unknown;
+        };
+        /**
+         * Queue
+         * @description A queue of durable work.
+         * @example {
+         *       "name": "Orion"
+         *     }
+         */
+        Queue: {
+            /** @description Rows by state, without those that are over well. Counted to 10 000: a state at that number has at least so many. */
+            depth: {
+                [key: string]: number;
+            };
+            /**
+             * @description `mail`, `notifications`, `notification_routes`, `runtime_jobs` or `runtime_turns`.
+             * @example Orion
+             */
+            name: string;
+            /**
+             * Format: double
+             * @description For how long the row has been due that has been due longest; 0 while none is.
+             */
+            oldest_due_seconds: number;
+            /** @description While it is paused nothing is begun; what is under way goes on. */
+            paused: boolean;
+        };
+        /**
+         * QueuePage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "name": "Orion"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        QueuePage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "name": "Orion"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Queue"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
         };
         /**
          * RaceName
          * @description An entry of the Race Name Directory.
+         * @example {
+         *       "canonical_key": "lovelace",
+         *       "expires_at": "2026-07-21T06:00:12Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "race_name": "Lovelace",
+         *       "status": "pending_registration"
+         *     }
          */
         RaceName: {
-            /** @description What is unique: two names with one key are the same name. */
+            /**
+             * @description What is unique: two names with one key are the same name.
+             * @example lovelace
+             */
             canonical_key: string;
             /**
              * Format: date-time
              * @description When a pending one lapses.
+             * @example 2026-07-21T06:00:12Z
              */
             expires_at?: string | null;
             /**
              * Format: uuid
              * @description The game that it is for, or comes from.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id?: string | null;
-            /** @description As shown. */
+            /**
+             * Format: race-name
+             * @description As shown.
+             * @example Lovelace
+             */
             race_name: string;
-            /** @description `reserved`, `pending_registration`, `registered` or `released`. */
+            /**
+             * @description `reserved`, `pending_registration`, `registered` or `released`.
+             * @example pending_registration
+             */
             status: string;
         };
         /**
          * RaceNamePage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "canonical_key": "lovelace",
+         *           "expires_at": "2026-07-21T06:00:12Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "race_name": "Lovelace",
+         *           "status": "pending_registration"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         RaceNamePage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "canonical_key": "lovelace",
+             *         "expires_at": "2026-07-21T06:00:12Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "race_name": "Lovelace",
+             *         "status": "pending_registration"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["RaceName"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
          * RedeemCode
          * @description A shareable code, and the name under which the caller wants to play.
+         * @example {
+         *       "code": "wQb5v0Yx1kD2Lg",
+         *       "race_name": "Lovelace"
+         *     }
          */
         RedeemCode: {
-            /** @description As the owner of the game shared it. */
+            /**
+             * @description As the owner of the game shared it.
+             * @example wQb5v0Yx1kD2Lg
+             */
             code: string;
-            /** @description 1 to 32 characters of one script. */
+            /**
+             * Format: race-name
+             * @description 1 to 32 characters of one script.
+             * @example Lovelace
+             */
             race_name: string;
         };
         /**
          * RedeemedInvite
          * @description A redeemed invite, and the membership that it gave.
+         * @example {
+         *       "code": null,
+         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *       "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "max_uses": null,
+         *       "membership": {
+         *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *         "joined_at": "2026-03-04T12:05:00Z",
+         *         "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
+         *         "race_name": "Lovelace",
+         *         "status": "active",
+         *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *       },
+         *       "status": "redeemed",
+         *       "uses": 1
+         *     }
          */
         RedeemedInvite: {
-            /** @description The shareable code; null for an invite to one user. */
+            /**
+             * @description The shareable code; null for an invite to one user.
+             * @example wQb5v0Yx1kD2Lg
+             */
             code?: string | null;
             /**
              * Format: date-time
              * @description Until when it may be redeemed.
+             * @example 2026-03-10T18:00:00Z
              */
             expires_at: string;
             /**
              * Format: uuid
              * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb84a-4100-749c-8a50-341bb8e83734
              */
             invite_id: string;
             /**
              * Format: uuid
              * @description Whom; null for a shareable code.
+             * @example 019c9e8a-7500-76d8-b7d8-fcd2c6da6359
              */
             invited_user_id?: string | null;
             /**
              * Format: uuid
              * @description Who invites.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             inviter_user_id: string;
             /**
              * Format: int32
              * @description How often the code may be used.
+             * @example 10
              */
             max_uses?: number | null;
-            /** @description What it gave. */
+            /**
+             * @description What it gave.
+             * @example {
+             *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *       "joined_at": "2026-03-04T12:05:00Z",
+             *       "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
+             *       "race_name": "Lovelace",
+             *       "status": "active",
+             *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *     }
+             */
             membership: components["schemas"]["Membership"] & unknown;
-            /** @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`. */
+            /**
+             * @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`.
+             * @example redeemed
+             */
             status: string;
             /**
              * Format: int32
              * @description How often it was used.
+             * @example 1
              */
             uses: number;
         };
         /**
+         * RedriveDeadLetters
+         * @description Which dead letters to re-drive, and how many of them.
+         * @example {
+         *       "filter": {
+         *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *         "kind": "start",
+         *         "status": "running",
+         *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        RedriveDeadLetters: {
+            /**
+             * @description Which; `{}` is every one.
+             * @example {
+             *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *       "kind": "start",
+             *       "status": "running",
+             *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *     }
+             */
+            filter: components["schemas"]["DeadLetterChoice"] & unknown;
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 1 000; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
+         * ResendDeliveries
+         * @description Which mails to send again, and how many of them.
+         * @example {
+         *       "filter": {
+         *         "status": "running"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        ResendDeliveries: {
+            /**
+             * @description Which; `{}` is every dead letter.
+             * @example {
+             *       "status": "running"
+             *     }
+             */
+            filter: components["schemas"]["DeliveryChoice"] & unknown;
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 1 000; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
          * ResolveSession
          * @description An opaque session token.
+         * @example {
+         *       "session_token": "pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8"
+         *     }
          */
         ResolveSession: {
-            /** @description As it was answered when the session was opened. */
+            /**
+             * @description As it was answered when the session was opened.
+             * @example pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8
+             */
             session_token: string;
         };
         /**
          * RevokedSessions
          * @description What a bulk revocation did.
+         * @example {
+         *       "device_session_ids": [
+         *         "019cad9d-67a0-75c5-bb46-7075e0512424"
+         *       ]
+         *     }
          */
         RevokedSessions: {
-            /** @description The sessions that were active and are revoked now. */
+            /**
+             * @description The sessions that were active and are revoked now.
+             * @example [
+             *       "019cad9d-67a0-75c5-bb46-7075e0512424"
+             *     ]
+             */
             device_session_ids: string[];
         };
         /**
          * Runtime
          * @description A game's engine.
+         * @example {
+         *       "container_id": "4f1c2a8e9b7d",
+         *       "created_at": "2026-03-10T18:00:05Z",
+         *       "current_turn": 15,
+         *       "endpoint": "http://galaxy-game-019cb4db-5900-7297-8ab7-7e702c787b4c:8080",
+         *       "engine_version": "1.0.0",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "health": "healthy",
+         *       "image": "galaxy-engine:1.0.0",
+         *       "image_digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d",
+         *       "job": {
+         *         "created_at": "2026-03-10T18:00:05Z",
+         *         "failures": 0,
+         *         "finished_at": "2026-03-10T18:00:05Z",
+         *         "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *         "kind": "start",
+         *         "last_error": null,
+         *         "status": "succeeded",
+         *         "step": null
+         *       },
+         *       "next_turn_at": "2026-03-18T06:00:00Z",
+         *       "operations": [
+         *         {
+         *           "at": "2026-03-10T18:00:04Z",
+         *           "detail": "galaxy-engine:1.0.0",
+         *           "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *           "op": "create_container",
+         *           "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+         *           "outcome": "ok"
+         *         }
+         *       ],
+         *       "status": "running",
+         *       "updated_at": "2026-03-17T18:00:09Z"
+         *     }
          */
         Runtime: {
-            /** @description The driver's id of the container. */
+            /**
+             * @description The driver's id of the container.
+             * @example 4f1c2a8e9b7d
+             */
             container_id?: string | null;
             /**
              * Format: date-time
              * @description When the runtime was first made.
+             * @example 2026-03-10T18:00:05Z
              */
             created_at: string;
             /**
              * Format: int32
              * @description The turn that is open.
+             * @example 15
              */
             current_turn: number;
-            /** @description Base URL of the engine, while it is up. */
+            /**
+             * @description Base URL of the engine, while it is up.
+             * @example http://galaxy-game-019cb4db-5900-7297-8ab7-7e702c787b4c:8080
+             */
             endpoint?: string | null;
-            /** @description The version that was started. */
+            /**
+             * @description The version that was started.
+             * @example 1.0.0
+             */
             engine_version: string;
             /**
              * Format: uuid
              * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
-            /** @description `unknown`, `healthy` or `unhealthy`, as last seen. */
+            /**
+             * @description `unknown`, `healthy` or `unhealthy`, as last seen.
+             * @example healthy
+             */
             health: string;
-            /** @description The image that was started. */
+            /**
+             * Format: image-reference
+             * @description The image that was started.
+             * @example galaxy-engine:1.0.0
+             */
             image: string;
-            /** @description Its content digest, where known. */
+            /**
+             * @description Its content digest, where known.
+             * @example sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d
+             */
             image_digest?: string | null;
-            /** @description The newest job. Null in lists. */
+            /**
+             * @description The newest job: the active one, if any is.
+             * @example {
+             *       "created_at": "2026-03-10T18:00:05Z",
+             *       "failures": 0,
+             *       "finished_at": "2026-03-10T18:00:05Z",
+             *       "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *       "kind": "start",
+             *       "last_error": null,
+             *       "status": "succeeded",
+             *       "step": null
+             *     }
+             */
             job?: (components["schemas"]["RuntimeJob"] & unknown) | null;
             /**
              * Format: date-time
              * @description When the next turn is due; null while none is.
+             * @example 2026-03-18T06:00:00Z
              */
             next_turn_at?: string | null;
-            /** @description The newest entries of the operations log, newest first. Empty in lists. */
+            /**
+             * @description The newest entries of the operations log, newest first: a hundred, in lists three.
+             * @example [
+             *       {
+             *         "at": "2026-03-10T18:00:04Z",
+             *         "detail": "galaxy-engine:1.0.0",
+             *         "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *         "op": "create_container",
+             *         "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+             *         "outcome": "ok"
+             *       }
+             *     ]
+             */
             operations: components["schemas"]["RuntimeOperation"][];
-            /** @description `starting`, `running`, `generation_in_progress`, `engine_unreachable`, `generation_failed`, `stopped`, `removed` or `finished`. */
+            /**
+             * @description `starting`, `running`, `generation_in_progress`, `engine_unreachable`, `generation_failed`, `stopped`, `removed` or `finished`.
+             * @example running
+             */
             status: string;
             /**
              * Format: date-time
              * @description Its last change.
+             * @example 2026-03-17T18:00:09Z
              */
             updated_at: string;
         };
         /**
          * RuntimeJob
          * @description An intent to do something to a runtime.
+         * @example {
+         *       "created_at": "2026-03-10T18:00:05Z",
+         *       "failures": 0,
+         *       "finished_at": "2026-03-10T18:00:05Z",
+         *       "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *       "kind": "start",
+         *       "last_error": null,
+         *       "status": "succeeded",
+         *       "step": null
+         *     }
          */
         RuntimeJob: {
             /**
              * Format: date-time
              * @description When it was asked for.
+             * @example 2026-03-10T18:00:05Z
              */
             created_at: string;
             /**
              * Format: int32
              * @description Attempts that failed.
+             * @example 0
              */
             failures: number;
             /**
              * Format: date-time
              * @description When it ended.
+             * @example 2026-03-10T18:00:05Z
              */
             finished_at?: string | null;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cd8e7-dd00-7a32-9902-207afaeb7120
              */
             job_id: string;
-            /** @description `start`, `stop`, `restart`, `patch`, `banish` or `force_next_turn`. */
+            /**
+             * @description `start`, `stop`, `restart`, `patch`, `banish` or `force_next_turn`.
+             * @example start
+             */
             kind: string;
-            /** @description What went wrong last. */
+            /**
+             * @description What went wrong last.
+             * @example the registry did not answer
+             */
             last_error?: string | null;
-            /** @description `pending`, `running`, `retrying`, `succeeded`, `failed` or `quarantined`. */
+            /**
+             * @description `pending`, `running`, `retrying`, `succeeded`, `failed` or `quarantined`.
+             * @example succeeded
+             */
             status: string;
-            /** @description The step it is, or was, at. */
+            /**
+             * @description The step it is, or was, at.
+             * @example wait_healthy
+             */
             step?: string | null;
         };
         /**
          * RuntimeOperation
          * @description Something that was done to a runtime.
+         * @example {
+         *       "at": "2026-03-10T18:00:04Z",
+         *       "detail": "galaxy-engine:1.0.0",
+         *       "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *       "op": "create_container",
+         *       "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+         *       "outcome": "ok"
+         *     }
          */
         RuntimeOperation: {
             /**
              * Format: date-time
              * @description When.
+             * @example 2026-03-10T18:00:04Z
              */
             at: string;
-            /** @description More, for people. */
+            /**
+             * @description More, for people.
+             * @example galaxy-engine:1.0.0
+             */
             detail?: string | null;
             /**
              * Format: uuid
              * @description The job that did it; null for the turn timer.
+             * @example 019cd8e7-dd00-7a32-9902-207afaeb7120
              */
             job_id?: string | null;
-            /** @description What was done. */
+            /**
+             * @description What was done.
+             * @example create_container
+             */
             op: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
              */
             operation_id: string;
-            /** @description `ok`, or a word for what went wrong. */
+            /**
+             * @description `ok`, or a word for what went wrong.
+             * @example ok
+             */
             outcome: string;
         };
         /**
          * RuntimePage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "container_id": "4f1c2a8e9b7d",
+         *           "created_at": "2026-03-10T18:00:05Z",
+         *           "current_turn": 15,
+         *           "endpoint": "http://galaxy-game-019cb4db-5900-7297-8ab7-7e702c787b4c:8080",
+         *           "engine_version": "1.0.0",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "health": "healthy",
+         *           "image": "galaxy-engine:1.0.0",
+         *           "image_digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d",
+         *           "job": {
+         *             "created_at": "2026-03-10T18:00:05Z",
+         *             "failures": 0,
+         *             "finished_at": "2026-03-10T18:00:05Z",
+         *             "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *             "kind": "start",
+         *             "last_error": null,
+         *             "status": "succeeded",
+         *             "step": null
+         *           },
+         *           "next_turn_at": "2026-03-18T06:00:00Z",
+         *           "operations": [
+         *             {
+         *               "at": "2026-03-10T18:00:04Z",
+         *               "detail": "galaxy-engine:1.0.0",
+         *               "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *               "op": "create_container",
+         *               "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+         *               "outcome": "ok"
+         *             }
+         *           ],
+         *           "status": "running",
+         *           "updated_at": "2026-03-17T18:00:09Z"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         RuntimePage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "container_id": "4f1c2a8e9b7d",
+             *         "created_at": "2026-03-10T18:00:05Z",
+             *         "current_turn": 15,
+             *         "endpoint": "http://galaxy-game-019cb4db-5900-7297-8ab7-7e702c787b4c:8080",
+             *         "engine_version": "1.0.0",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "health": "healthy",
+             *         "image": "galaxy-engine:1.0.0",
+             *         "image_digest": "sha256:6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d",
+             *         "job": {
+             *           "created_at": "2026-03-10T18:00:05Z",
+             *           "failures": 0,
+             *           "finished_at": "2026-03-10T18:00:05Z",
+             *           "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *           "kind": "start",
+             *           "last_error": null,
+             *           "status": "succeeded",
+             *           "step": null
+             *         },
+             *         "next_turn_at": "2026-03-18T06:00:00Z",
+             *         "operations": [
+             *           {
+             *             "at": "2026-03-10T18:00:04Z",
+             *             "detail": "galaxy-engine:1.0.0",
+             *             "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *             "op": "create_container",
+             *             "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+             *             "outcome": "ok"
+             *           }
+             *         ],
+             *         "status": "running",
+             *         "updated_at": "2026-03-17T18:00:09Z"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Runtime"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
          * Sanction
          * @description A sanction.
+         * @example {
+         *       "actor": "root",
+         *       "ends_at": "2026-03-27T12:00:00Z",
+         *       "kind": "game_join_block",
+         *       "lifted_at": null,
+         *       "reason": "abusive messages to other players",
+         *       "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+         *       "starts_at": "2026-03-20T12:00:00Z"
+         *     }
          */
         Sanction: {
-            /** @description Who set it. */
+            /**
+             * @description Who set it.
+             * @example root
+             */
             actor: string;
             /**
              * Format: date-time
              * @description Until when; null: until lifted.
+             * @example 2026-03-27T12:00:00Z
              */
             ends_at?: string | null;
-            /** @description What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`. */
+            /**
+             * @description What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
+             * @example game_join_block
+             */
             kind: string;
             /**
              * Format: date-time
              * @description When it was lifted; null: it stands.
+             * @example 2026-05-01T09:00:00Z
              */
             lifted_at?: string | null;
-            /** @description Why. */
+            /**
+             * @description Why.
+             * @example abusive messages to other players
+             */
             reason: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019d0b1d-de00-7f19-bd15-18522998d7c4
              */
             sanction_id: string;
             /**
              * Format: date-time
              * @description From when.
+             * @example 2026-03-20T12:00:00Z
              */
             starts_at: string;
         };
         /**
+         * @description What a sanction forbids.
+         * @example login_block
+         * @enum {string}
+         */
+        SanctionKind: "login_block" | "private_game_create_block" | "private_game_manage_block" | "game_join_block" | "profile_update_block" | "permanent_block";
+        /**
+         * SanctionPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "actor": "root",
+         *           "ends_at": "2026-03-27T12:00:00Z",
+         *           "kind": "game_join_block",
+         *           "lifted_at": null,
+         *           "reason": "abusive messages to other players",
+         *           "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+         *           "starts_at": "2026-03-20T12:00:00Z"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
+         */
+        SanctionPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "actor": "root",
+             *         "ends_at": "2026-03-27T12:00:00Z",
+             *         "kind": "game_join_block",
+             *         "lifted_at": null,
+             *         "reason": "abusive messages to other players",
+             *         "sanction_id": "019d0b1d-de00-7f19-bd15-18522998d7c4",
+             *         "starts_at": "2026-03-20T12:00:00Z"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Sanction"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * SendEmailCode
          * @description Who wants to sign in.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "preferred_language": "en-GB"
+         *     }
          */
         SendEmailCode: {
-            /** @description The address that the code is mailed to. */
+            /**
+             * Format: email
+             * @description The address that the code is mailed to.
+             * @example ada@example.org
+             */
             email: string;
-            /** @description BCP 47 tag for an account that is made by this sign-in. */
+            /**
+             * Format: language-tag
+             * @description BCP 47 tag for an account that is made by this sign-in.
+             * @example en-GB
+             */
             preferred_language?: string | null;
         };
         /**
          * Session
          * @description A device session.
+         * @example {
+         *       "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "created_at": "2026-03-02T08:15:00Z",
+         *       "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
+         *       "revoke_reason": null,
+         *       "revoked_at": null,
+         *       "status": "active",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
          */
         Session: {
-            /** @description Ed25519 public key, base64, if the device gave one. */
+            /**
+             * Format: ed25519-public-key
+             * @description Ed25519 public key, base64, if the device gave one.
+             * @example 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+             */
             client_public_key?: string | null;
             /**
              * Format: date-time
              * @description When it was opened.
+             * @example 2026-03-02T08:15:00Z
              */
             created_at: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cad9d-67a0-75c5-bb46-7075e0512424
              */
             device_session_id: string;
-            /** @description Why it was revoked. */
+            /**
+             * @description Why it was revoked.
+             * @example signed out
+             */
             revoke_reason?: string | null;
             /**
              * Format: date-time
              * @description When it was revoked.
+             * @example 2026-04-01T20:00:00Z
              */
             revoked_at?: string | null;
-            /** @description `active` or `revoked`. */
+            /**
+             * @description `active` or `revoked`.
+             * @example active
+             */
             status: string;
             /**
              * Format: uuid
              * @description Whose it is.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
         };
         /**
          * SessionPage
          * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "created_at": "2026-03-02T08:15:00Z",
+         *           "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
+         *           "revoke_reason": null,
+         *           "revoked_at": null,
+         *           "status": "active",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *     }
          */
         SessionPage: {
-            /** @description The items of this page. */
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+             *         "created_at": "2026-03-02T08:15:00Z",
+             *         "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
+             *         "revoke_reason": null,
+             *         "revoked_at": null,
+             *         "status": "active",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
             items: components["schemas"]["Session"][];
-            /** @description Pass it as `cursor` for the next page; null on the last one. */
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             */
             next_cursor?: string | null;
         };
         /**
          * SignedIn
          * @description A new session.
+         * @example {
+         *       "account_created": true,
+         *       "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
+         *       "session_token": "pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
          */
         SignedIn: {
-            /** @description Whether this sign-in made the account. */
+            /**
+             * @description Whether this sign-in made the account.
+             * @example true
+             */
             account_created: boolean;
             /**
              * Format: uuid
              * @description The session.
+             * @example 019cad9d-67a0-75c5-bb46-7075e0512424
              */
             device_session_id: string;
-            /** @description The session's opaque token. Answered once; only its hash is kept. */
+            /**
+             * @description The session's opaque token. Answered once; only its hash is kept.
+             * @example pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8
+             */
             session_token: string;
             /**
              * Format: uuid
              * @description Who signed in.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
         };
         /**
          * WantedRaceName
          * @description The name under which somebody wants to play.
+         * @example {
+         *       "race_name": "Lovelace"
+         *     }
          */
         WantedRaceName: {
-            /** @description 1 to 32 characters of one script. */
+            /**
+             * Format: race-name
+             * @description 1 to 32 characters of one script.
+             * @example Lovelace
+             */
             race_name: string;
         };
     };
-    responses: never;
+    responses: {
+        /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
+        admin_credentials_required: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "admin_credentials_required";
+                };
+            };
+        };
+        /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
+        credentials_required: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "credentials_required";
+                };
+            };
+        };
+        /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
+        "credentials_required.user_unknown": {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "credentials_required" | "user_unknown";
+                };
+            };
+        };
+        /** @description `internal` — an unexpected condition; the request id leads to the log */
+        internal: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "internal";
+                };
+            };
+        };
+        /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
+        invalid_request: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "invalid_request";
+                };
+            };
+        };
+        /** @description `payload_too_large` — the body is over the limit */
+        payload_too_large: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "payload_too_large";
+                };
+            };
+        };
+        /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
+        rate_limited: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "rate_limited";
+                };
+            };
+        };
+        /** @description `timeout` — the request took longer than it may */
+        timeout: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "timeout";
+                };
+            };
+        };
+        /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
+        unavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "unavailable";
+                };
+            };
+        };
+        /** @description `unsupported_media_type` — the body must be application/json */
+        unsupported_media_type: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "unsupported_media_type";
+                };
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description Whole seconds after which trying again makes sense.
+         * @example 1
+         */
+        "Retry-After": number;
+        /**
+         * @description The credentials that the path wants.
+         * @example Basic realm="galaxy-admin"
+         */
+        "WWW-Authenticate": string;
+        /**
+         * @description The request's id: as sent, or made. The log lines of the request carry it.
+         * @example 0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10
+         */
+        "X-Request-ID": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    admin_list_engine_versions: {
+    admin_list_admin_accounts: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -2001,98 +5737,401 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccountPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_admin_account: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An administrator to be made. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdminAccount"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            201: {
+                headers: {
+                    /** @description Path of the object. */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `admin_account_exists` — an administrator has this name already */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_exists";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_admin_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An administrator. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_disable_admin_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An administrator. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            /** @description `last_administrator` — nobody else could log in as an administrator any more */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "last_administrator";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_enable_admin_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An administrator. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_reset_admin_account_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An administrator and the password that he was just given. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccountPassword"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_audit_log: {
+        parameters: {
+            query?: {
+                /** @description Only this action, as in `game.create`. */
+                action?: string;
+                /**
+                 * @description Only what this administrator did.
+                 * @example root
+                 */
+                actor?: string;
+                /** @description Done at this time or later. */
+                at_after?: string;
+                /** @description Done before this time. */
+                at_before?: string;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /** @description Only what was done to this one. */
+                target_id?: string;
+                /** @description Only what was done to this noun, as in `game`. */
+                target_type?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AuditEntryPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_engine_versions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["EngineVersionPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_create_engine_version: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters. */
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
         };
+        /** @description An engine version to be registered. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewEngineVersion"];
@@ -2104,102 +6143,47 @@ export interface operations {
                 headers: {
                     /** @description Path of the object. */
                     Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["EngineVersion"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `engine_version_exists` — this engine version is already registered */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_exists";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_get_engine_version: {
@@ -2207,101 +6191,46 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The version's label.
+                 * @example 1.0.0
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description An engine image that games may run on. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["EngineVersion"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_patch_engine_version: {
@@ -2309,105 +6238,52 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The version's label.
+                 * @example 1.0.0
+                 */
                 version: string;
             };
             cookie?: never;
         };
+        /** @description What to change; absent fields stay as they are. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchEngineVersion"];
             };
         };
         responses: {
+            /** @description An engine image that games may run on. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["EngineVersion"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_disable_engine_version: {
@@ -2415,111 +6291,65 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The version's label.
+                 * @example 1.0.0
+                 */
                 version: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description An engine image that games may run on. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["EngineVersion"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_list_games: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
-                /** @description Only games in this status. */
+                /**
+                 * @description Only games in this status.
+                 * @example running
+                 */
                 status?: string;
             };
             header?: never;
@@ -2528,98 +6358,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["GamePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_create_game: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters. */
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
         };
+        /** @description A public game to be made. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewPublicGame"];
@@ -2631,102 +6402,47 @@ export interface operations {
                 headers: {
                     /** @description Path of the object. */
                     Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `engine_version_disabled` — this engine version may not be used for new starts */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_get_game: {
@@ -2734,101 +6450,46 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_patch_game: {
@@ -2836,230 +6497,136 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchGame"];
             };
         };
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_list_applications: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["ApplicationPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_approve_application: {
@@ -3067,120 +6634,77 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
                 application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Somebody's wish to join a public game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Application"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `application_decided` — the application was decided before; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_full` — the game already has max_players members; `limit_reached` — the account's plan allows no more of this; `race_name_taken` — somebody else holds this race name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "application_decided" | "enrollment_closed" | "game_full" | "limit_reached" | "race_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_reject_application: {
@@ -3188,120 +6712,77 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
                 application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Somebody's wish to join a public game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Application"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
                 };
             };
             /** @description `application_decided` — the application was decided before */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_decided";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_cancel_game: {
@@ -3309,226 +6790,458 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_game_owner` — only who runs the game may do this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
-    admin_list_memberships: {
+    admin_force_start_game: {
         parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Game"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_force_stop_game: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Game"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_ban_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why a member is banned. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Ban"];
+            };
+        };
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `membership_ended` — the membership has ended before */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "membership_ended";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_memberships: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["MembershipPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_block_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
                 };
             };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `not_game_owner` — only who runs the game may do this */
+            403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
+                    };
                 };
             };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
+            /** @description `game_state_conflict` — the game's state does not allow this action; `membership_ended` — the membership has ended before */
+            409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "membership_ended";
+                    };
                 };
             };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_remove_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `not_game_owner` — only who runs the game may do this */
+            403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `membership_ended` — the membership has ended before */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "membership_ended";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_open_enrollment_game: {
@@ -3536,119 +7249,72 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "enrollment_closed" | "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_pause_game: {
@@ -3656,119 +7322,59 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_game_owner` — only who runs the game may do this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_ready_to_start_game: {
@@ -3776,119 +7382,72 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "not_enough_players";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_resume_game: {
@@ -3896,119 +7455,59 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `not_game_owner` — only who runs the game may do this */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_retry_start_game: {
@@ -4016,119 +7515,72 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members; `runtime_busy` — another job on this runtime is under way */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict" | "not_enough_players" | "runtime_busy";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_start_game: {
@@ -4136,129 +7588,456 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members; `runtime_busy` — another job on this runtime is under way */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict" | "not_enough_players" | "runtime_busy";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
-    admin_list_runtimes: {
+    admin_resend_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mail's id. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A mail. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Delivery"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            /** @description `delivery_state_conflict` — a delivery that is sent, being sent or expired is not sent again; `delivery_wiped` — the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_state_conflict" | "delivery_wiped";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_mail_dead_letters: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /** @description Dead at this time or later. */
+                failed_after?: string;
+                /** @description Dead before this time. */
+                failed_before?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
-                /** @description Only runtimes in this status. */
+                /** @description Only mails to this address, in whatever case. */
+                recipient?: string;
+                /**
+                 * @description `dead_lettered` or `quarantined`; both if absent.
+                 * @example running
+                 */
+                status?: string;
+                /** @description Only mails that this template wrote. */
+                template_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["DeliveryPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_mail_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Enqueued at this time or later. */
+                created_after?: string;
+                /** @description Enqueued before this time. */
+                created_before?: string;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /** @description Only mails to this address, in whatever case. */
+                recipient?: string;
+                /**
+                 * @description Only mails in this status.
+                 * @example running
+                 */
+                status?: string;
+                /** @description Only mails that this template wrote. */
+                template_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["DeliveryPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_mail_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mail's id. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A mail. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Delivery"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_mail_delivery_attempts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The mail's id. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AttemptPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_resend_mail_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mail's id. */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A mail. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Delivery"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            /** @description `delivery_state_conflict` — a delivery that is sent, being sent or expired is not sent again; `delivery_wiped` — the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_state_conflict" | "delivery_wiped";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_resend_mail_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which mails to send again, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResendDeliveries"];
+            };
+        };
+        responses: {
+            /** @description What was done to many at once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_notifications: {
+        parameters: {
+            query?: {
+                /** @description Produced at this time or later. */
+                created_after?: string;
+                /** @description Produced before this time. */
+                created_before?: string;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Only notifications about this game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id?: string;
+                /**
+                 * @description Only notifications of this kind.
+                 * @example start
+                 */
+                kind?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description Only notifications whose expansion into routes is in this status.
+                 * @example running
+                 */
                 status?: string;
             };
             header?: never;
@@ -4267,86 +8046,404 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotificationPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_notification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The notification's id. */
+                notification_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Something that happened and is told to its audience. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Notification"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `notification_not_found` — no such notification */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "notification_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_notification_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Only routes over this channel. */
+                channel?: string;
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /** @description Dead at this time or later. */
+                failed_after?: string;
+                /** @description Dead before this time. */
+                failed_before?: string;
+                /**
+                 * @description Only those about this game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id?: string;
+                /**
+                 * @description Only those of this kind.
+                 * @example start
+                 */
+                kind?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /** @description Only those of this notification. */
+                notification_id?: string;
+                /** @description `notifications` or `notification_routes`; both if absent. */
+                queue?: string;
+                /**
+                 * @description `dead_lettered` or `quarantined`; both if absent.
+                 * @example running
+                 */
+                status?: string;
+                /**
+                 * @description Only routes to this user.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotificationDeadLetterPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_redrive_notification_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The route's id; of a notification that died before it had routes, the notification's: `dead_letter_id` in the list. */
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What died on its way: a route, or a notification of which no more routes could be made. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotificationDeadLetter"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `dead_letter_not_found` — no such route or notification */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "dead_letter_not_found";
+                    };
+                };
+            };
+            /** @description `not_dead_lettered` — only what is dead-lettered or quarantined is re-driven; this is not, or not any more */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_dead_lettered";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_redrive_notification_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which dead letters to re-drive, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveDeadLetters"];
+            };
+        };
+        responses: {
+            /** @description What was done to many at once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_queues: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["QueuePage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_pause_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The queue's name.
+                 * @example Orion
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A queue of durable work. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `queue_not_found` — no such queue */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "queue_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_resume_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The queue's name.
+                 * @example Orion
+                 */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A queue of durable work. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Queue"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `queue_not_found` — no such queue */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "queue_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_runtimes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description Only runtimes in this status.
+                 * @example running
+                 */
+                status?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RuntimePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     admin_get_runtime: {
@@ -4354,101 +8451,978 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game's engine. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Runtime"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_force_next_turn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A game's engine. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
                 };
             };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
+                    };
                 };
             };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_patch_runtime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Which release takes a running engine's place. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchRuntime"];
+            };
+        };
+        responses: {
+            /** @description A game's engine. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
                 };
             };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
+            /** @description `engine_version_disabled` — this engine version may not be used for new starts; `engine_version_incompatible` — only a higher patch of the same major.minor may take a running engine's place; anything else needs force-stop and force-start; `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "engine_version_incompatible" | "game_state_conflict" | "runtime_busy";
+                    };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_restart_runtime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A game's engine. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Only the account of this address.
+                 * @example ada@example.org
+                 */
+                email?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+                /**
+                 * @description Only accounts whose user name or display name is this, in any case; with a `*` at its end, begins with it.
+                 * @example Orion
+                 */
+                name?: string;
+                /**
+                 * @description Only accounts that have this plan now.
+                 * @example yearly
+                 */
+                plan?: components["schemas"]["Plan"];
+                /** @description Only accounts under such a sanction now. */
+                sanction?: components["schemas"]["SanctionKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AccountPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A person's account. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Account"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone; so it is when it was gone before. */
+            204: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_user_countries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The countries that a user has called from. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Countries"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_entitlements: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["GrantPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_entitlement: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A plan to be granted, in force from now on in place of the one before. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGrant"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            201: {
+                headers: {
+                    /** @description Path of the object. */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Grant"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What one account may have instead of what its plan allows. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AccountLimits"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_set_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Limits to be set, all three at once: an absent one is the plan's again. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccountLimits"];
+            };
+        };
+        responses: {
+            /** @description What one account may have instead of what its plan allows. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AccountLimits"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_sanctions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SanctionPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_sanction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A sanction to be set, in force from now on. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSanction"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            201: {
+                headers: {
+                    /** @description Path of the object. */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Sanction"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_lift_sanction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 019d0b1d-de00-7f19-bd15-18522998d7c4 */
+                sanction_id: string;
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A sanction. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Sanction"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account; `sanction_not_found` — the account has no such sanction */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found" | "sanction_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_sessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SessionPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_revoke_all_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a bulk revocation did. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["RevokedSessions"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    provision_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An identity whose owner the gateway has checked. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvisionIdentity"];
+            };
+        };
+        responses: {
+            /** @description Who owns an identity. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Provisioned"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     get_session: {
@@ -4456,101 +9430,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The session.
+                 * @example 019cad9d-67a0-75c5-bb46-7075e0512424
+                 */
                 device_session_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A device session. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Session"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
             /** @description `session_not_found` — no such session */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     revoke_session: {
@@ -4558,101 +9476,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The session.
+                 * @example 019cad9d-67a0-75c5-bb46-7075e0512424
+                 */
                 device_session_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A device session. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Session"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
             /** @description `session_not_found` — no such session */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     resolve_session: {
@@ -4662,101 +9524,156 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description An opaque session token. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ResolveSession"];
             };
         };
         responses: {
+            /** @description A device session. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Session"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
             /** @description `session_not_found` — no such session */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A person's account. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Account"];
                 };
             };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    open_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description What the device brings along. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenSession"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            201: {
                 headers: {
+                    /** @description Path of the object. */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["OpenedSession"];
                 };
             };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
+            /** @description `account_blocked` — a sanction keeps this account from signing in */
+            403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_blocked";
+                    };
                 };
             };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
+            /** @description `account_not_found` — no such account */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     revoke_all_sessions: {
@@ -4764,92 +9681,32 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
                 user_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description What a bulk revocation did. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RevokedSessions"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     confirm_email_code: {
@@ -4859,110 +9716,69 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The code, and what the device brings along. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ConfirmEmailCode"];
             };
         };
         responses: {
+            /** @description A new session. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
             /** @description `account_blocked` — a sanction keeps this account from signing in */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_blocked";
+                    };
                 };
             };
             /** @description `challenge_expired` — the challenge is unknown, expired, used up or already used; ask for a new code */
             410: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "challenge_expired";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `code_incorrect` — the code is wrong; the try was counted */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "code_incorrect";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     send_email_code: {
@@ -4972,6 +9788,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description Who wants to sign in. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["SendEmailCode"];
@@ -4981,75 +9798,20 @@ export interface operations {
             /** @description The same answer, in the same time, whether or not the address has an account. */
             202: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Challenge"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     get_account: {
@@ -5061,86 +9823,45 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A person's account. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Account"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    delete_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone; so it is when it was gone before. */
+            204: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     patch_account: {
@@ -5150,110 +9871,56 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description What to change; absent fields stay as they are. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchAccount"];
             };
         };
         responses: {
+            /** @description A person's account. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Account"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sanctioned";
+                    };
                 };
             };
-            /** @description `user_name_taken` — another account has this user name */
+            /** @description `user_name_taken` — another account has this user name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "user_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     send_commands: {
@@ -5261,10 +9928,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description Commands, in the engine's own language. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Commands"];
@@ -5274,120 +9946,91 @@ export interface operations {
             /** @description What the engine answered, unchanged. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accepted": 1,
+                     *       "turn": 15
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_a_member` — the caller is no active member of this game */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_a_member";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_not_running` — the game is not running; `game_paused` — the game is paused; `turn_already_closed` — the turn is being generated, or is not the current one */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_running" | "game_paused" | "turn_already_closed";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `engine_rejected` — the engine refused the content; `errors` carries its own words */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_rejected";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_unreachable" | "unavailable";
+                    };
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            504: components["responses"]["timeout"];
         };
     };
     send_orders: {
@@ -5395,10 +10038,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description Orders for a turn, in the engine's own language. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Orders"];
@@ -5408,120 +10056,91 @@ export interface operations {
             /** @description What the engine answered, unchanged. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "accepted": 1,
+                     *       "turn": 15
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_a_member` — the caller is no active member of this game */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_a_member";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_not_running` — the game is not running; `game_paused` — the game is paused; `turn_already_closed` — the turn is being generated, or is not the current one */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_running" | "game_paused" | "turn_already_closed";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `engine_rejected` — the engine refused the content; `errors` carries its own words */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_rejected";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_unreachable" | "unavailable";
+                    };
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            504: components["responses"]["timeout"];
         };
     };
     get_report: {
@@ -5529,8 +10148,15 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
-                /** @description The turn, from 0. */
+                /**
+                 * @description The turn, from 0.
+                 * @example 15
+                 */
                 turn: number;
             };
             cookie?: never;
@@ -5540,128 +10166,123 @@ export interface operations {
             /** @description What the engine answered, unchanged. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "events": [],
+                     *       "extinct": false,
+                     *       "finished": false,
+                     *       "fleets": [],
+                     *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+                     *       "planets": [
+                     *         {
+                     *           "focus": "ships",
+                     *           "id": 7,
+                     *           "industry": 120,
+                     *           "name": "Analytica",
+                     *           "population": 310,
+                     *           "ships": 5,
+                     *           "x": 12,
+                     *           "y": 40
+                     *         }
+                     *       ],
+                     *       "race_name": "Lovelace",
+                     *       "turn": 15,
+                     *       "turn_limit": 200,
+                     *       "winners": []
+                     *     }
+                     */
                     "application/json": unknown;
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_a_member` — the caller is no active member of this game */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_a_member";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller; `report_not_found` — there is no report for this turn */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "report_not_found";
+                    };
                 };
             };
             /** @description `game_not_running` — the game is not running */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_running";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
             /** @description `engine_rejected` — the engine refused the content; `errors` carries its own words */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_rejected";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_unreachable" | "unavailable";
+                    };
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            504: components["responses"]["timeout"];
         };
     };
     list_lobby_games: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -5670,98 +10291,38 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["GamePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     create_lobby_game: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters. */
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
                 "Idempotency-Key"?: string;
             };
             path?: never;
             cookie?: never;
         };
+        /** @description A private game to be made. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewGame"];
@@ -5773,111 +10334,59 @@ export interface operations {
                 headers: {
                     /** @description Path of the object. */
                     Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sanctioned";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `limit_reached` — the account's plan allows no more of this */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "limit_reached";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     get_lobby_game: {
@@ -5885,101 +10394,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     patch_lobby_game: {
@@ -5987,253 +10440,169 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchGame"];
             };
         };
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_applications: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["ApplicationPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     create_application: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters. */
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description The name under which somebody wants to play. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WantedRaceName"];
@@ -6245,120 +10614,72 @@ export interface operations {
                 headers: {
                     /** @description Path of the object. */
                     Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Application"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `application_exists` — the caller has already applied to this game; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_state_conflict` — the game's state does not allow this action; `race_name_taken` — somebody else holds this race name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "application_exists" | "enrollment_closed" | "game_state_conflict" | "race_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body; `race_name_invalid` — the race name is empty, too long, mixes scripts, or has characters that cannot be used */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused" | "race_name_invalid";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     approve_application: {
@@ -6366,120 +10687,76 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
                 application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Somebody's wish to join a public game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Application"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `application_decided` — the application was decided before; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_full` — the game already has max_players members; `limit_reached` — the account's plan allows no more of this; `race_name_taken` — somebody else holds this race name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "application_decided" | "enrollment_closed" | "game_full" | "limit_reached" | "race_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     reject_application: {
@@ -6487,120 +10764,76 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
                 application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Somebody's wish to join a public game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Application"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
                 };
             };
             /** @description `application_decided` — the application was decided before */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_decided";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     cancel_lobby_game: {
@@ -6608,249 +10841,163 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_invites: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["InvitePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     create_invite: {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters. */
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
                 "Idempotency-Key"?: string;
             };
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
+        /** @description An invite to be made: exactly one of `invited_user_id`, `invited_user_name` and `max_uses`. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewInvite"];
@@ -6862,120 +11009,72 @@ export interface operations {
                 headers: {
                     /** @description Path of the object. */
                     Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Invite"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `account_not_found` — no such account; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found" | "game_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_state_conflict` — the game's state does not allow this action; `invite_exists` — the user already has an open invite to this game */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "enrollment_closed" | "game_state_conflict" | "invite_exists";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     decline_invite: {
@@ -6983,111 +11082,63 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
+                /**
+                 * @description The invite.
+                 * @example 019cb84a-4100-749c-8a50-341bb8e83734
+                 */
                 invite_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The way into a private game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Invite"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `invite_not_found` — no such invite, or not for the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invite_not_found";
+                    };
                 };
             };
             /** @description `invite_closed` — the invite was redeemed, declined, revoked, or has expired */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invite_closed";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     redeem_invite: {
@@ -7095,133 +11146,95 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
+                /**
+                 * @description The invite.
+                 * @example 019cb84a-4100-749c-8a50-341bb8e83734
+                 */
                 invite_id: string;
             };
             cookie?: never;
         };
+        /** @description The name under which somebody wants to play. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WantedRaceName"];
             };
         };
         responses: {
+            /** @description A redeemed invite, and the membership that it gave. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RedeemedInvite"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller; `invite_not_found` — no such invite, or not for the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "invite_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_full` — the game already has max_players members; `invite_closed` — the invite was redeemed, declined, revoked, or has expired; `limit_reached` — the account's plan allows no more of this; `race_name_taken` — somebody else holds this race name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "enrollment_closed" | "game_full" | "invite_closed" | "limit_reached" | "race_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `race_name_invalid` — the race name is empty, too long, mixes scripts, or has characters that cannot be used */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "race_name_invalid";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     revoke_invite: {
@@ -7229,227 +11242,353 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
+                /**
+                 * @description The invite.
+                 * @example 019cb84a-4100-749c-8a50-341bb8e83734
+                 */
                 invite_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description The way into a private game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Invite"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller; `invite_not_found` — no such invite, or not for the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "invite_not_found";
+                    };
                 };
             };
             /** @description `invite_closed` — the invite was redeemed, declined, revoked, or has expired */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invite_closed";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
-    list_memberships: {
+    leave_lobby_game: {
         parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
-                limit?: number;
-            };
+            query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Game"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `not_a_member` — the caller is no active member of this game */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_a_member";
+                    };
+                };
+            };
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    list_memberships: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["MembershipPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    block_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
                 };
             };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
+            403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
+                    };
                 };
             };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
+            /** @description `game_state_conflict` — the game's state does not allow this action; `membership_ended` — the membership has ended before */
+            409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "membership_ended";
+                    };
                 };
             };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    remove_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
                 };
             };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
+            403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `membership_ended` — the membership has ended before */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "membership_ended";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     open_enrollment_lobby_game: {
@@ -7457,119 +11596,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "enrollment_closed" | "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     pause_lobby_game: {
@@ -7577,119 +11668,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     ready_to_start_lobby_game: {
@@ -7697,119 +11740,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "not_enough_players";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     resume_lobby_game: {
@@ -7817,119 +11812,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `game_state_conflict` — the game's state does not allow this action */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     retry_start_lobby_game: {
@@ -7937,119 +11884,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members; `runtime_busy` — another job on this runtime is under way */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict" | "not_enough_players" | "runtime_busy";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     start_lobby_game: {
@@ -8057,119 +11956,71 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 game_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A game. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
                 };
             };
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
                 };
             };
             /** @description `engine_version_disabled` — this engine version may not be used for new starts; `game_state_conflict` — the game's state does not allow this action; `not_enough_players` — the game has fewer than min_players members; `runtime_busy` — another job on this runtime is under way */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_version_disabled" | "game_state_conflict" | "not_enough_players" | "runtime_busy";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     redeem_invite_code: {
@@ -8179,136 +12030,96 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description A shareable code, and the name under which the caller wants to play. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RedeemCode"];
             };
         };
         responses: {
+            /** @description A redeemed invite, and the membership that it gave. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RedeemedInvite"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sanctioned";
+                    };
                 };
             };
-            /** @description `game_not_found` — no such game, or not visible to the caller; `invite_not_found` — no such invite, or not for the caller */
+            /** @description `invite_not_found` — no such invite, or not for the caller */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invite_not_found";
+                    };
                 };
             };
             /** @description `already_member` — the user is already a member of this game; `enrollment_closed` — the game takes nobody any more: not open, or past enrollment_ends_at; `game_full` — the game already has max_players members; `invite_closed` — the invite was redeemed, declined, revoked, or has expired; `limit_reached` — the account's plan allows no more of this; `race_name_taken` — somebody else holds this race name, or one that looks like it */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "already_member" | "enrollment_closed" | "game_full" | "invite_closed" | "limit_reached" | "race_name_taken";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `race_name_invalid` — the race name is empty, too long, mixes scripts, or has characters that cannot be used */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "race_name_invalid";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_my_applications: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -8317,94 +12128,36 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["ApplicationPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_my_games: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -8413,94 +12166,36 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["GamePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_my_invites: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -8509,94 +12204,36 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["InvitePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_my_race_names: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -8605,94 +12242,108 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RaceNamePage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    register_race_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The name under which somebody wants to play. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedRaceName"];
+            };
+        };
+        responses: {
+            /** @description An entry of the Race Name Directory. */
+            200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json; charset=utf-8": components["schemas"]["RaceName"];
                 };
             };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `race_name_not_found` — the caller has no such race name to register: not pending, or lapsed */
+            404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "race_name_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
+            /** @description `limit_reached` — the account's plan allows no more of this */
+            409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "limit_reached";
+                    };
                 };
             };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `race_name_invalid` — the race name is empty, too long, mixes scripts, or has characters that cannot be used */
+            422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "race_name_invalid";
+                    };
                 };
             };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     list_own_sessions: {
         parameters: {
             query?: {
-                /** @description `next_cursor` of the page before. */
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 */
                 cursor?: string;
-                /** @description Items a page holds at most, 1 to 200; 50 if absent. */
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
                 limit?: number;
             };
             header?: never;
@@ -8701,86 +12352,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description A page, newest first. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     revoke_own_session: {
@@ -8788,101 +12375,45 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The session.
+                 * @example 019cad9d-67a0-75c5-bb46-7075e0512424
+                 */
                 device_session_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description A device session. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Session"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `session_not_found` — no such session */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session_not_found";
+                    };
                 };
             };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
     revoke_all_own_sessions: {
@@ -8894,86 +12425,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What a bulk revocation did. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RevokedSessions"];
                 };
             };
-            /** @description `invalid_request` — a parameter or the body is malformed; `errors` names each field */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `credentials_required` — the gateway's bearer token is missing or wrong; `user_unknown` — X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `payload_too_large` — the body is over the limit */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unsupported_media_type` — the body must be application/json */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `internal` — an unexpected condition; the request id leads to the log */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description `timeout` — the request took longer than it may */
-            504: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
         };
     };
 }

@@ -10,9 +10,8 @@ pub mod queues;
 pub mod runtimes;
 pub mod users;
 
-/// The operations by which administrators look after the platform itself: their accounts, mail, notifications, queues, and the
-/// trail. A tuple holds sixteen at most; so these are one.
-pub fn administration() -> impl poem_openapi::OpenApi {
+/// The operations of this group.
+pub fn operations() -> impl poem_openapi::OpenApi {
     (
         (
             admin_accounts::list::Operation,
@@ -21,6 +20,22 @@ pub fn administration() -> impl poem_openapi::OpenApi {
             admin_accounts::enable::Operation,
             admin_accounts::disable::Operation,
             admin_accounts::reset_password::Operation,
+        ),
+        users::operations(),
+        games::operations(),
+        (
+            runtimes::list::Operation,
+            runtimes::get::Operation,
+            runtimes::restart::Operation,
+            runtimes::patch::Operation,
+            runtimes::force_next_turn::Operation,
+        ),
+        (
+            engine_versions::list::Operation,
+            engine_versions::create::Operation,
+            engine_versions::get::Operation,
+            engine_versions::patch::Operation,
+            engine_versions::disable::Operation,
         ),
         (
             mail::deliveries::list::Operation,

@@ -87,7 +87,9 @@ pub(super) fn show(document: &mut Value, examples: &Examples) {
             for (field, property) in properties.into_iter().flatten() {
                 annotate(examples, name, field, property);
                 let own = example.get(field).filter(|own| !own.is_null());
-                if let (Some(property), Some(example)) = (property.as_object_mut(), own.or_else(|| examples.fields.get(field))) {
+                if let (Some(property), Some(example)) =
+                    (property.as_object_mut(), own.or_else(|| examples.fields.get(field)))
+                {
                     property.insert("example".into(), example.clone());
                 }
             }
@@ -106,7 +108,9 @@ pub(super) fn show(document: &mut Value, examples: &Examples) {
         if let Some(body) = operation.get_mut("requestBody") {
             show_content(body, &objects, None);
         }
-        for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        for response in
+            operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
             show_content(response, &objects, examples.answers.get(&id));
         }
     });

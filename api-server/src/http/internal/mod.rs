@@ -3,3 +3,16 @@
 pub mod identities;
 pub mod sessions;
 pub mod users;
+
+/// The operations of this group.
+pub fn operations() -> impl poem_openapi::OpenApi {
+    (
+        sessions::get::Operation,
+        sessions::resolve::Operation,
+        sessions::revoke::Operation,
+        sessions::revoke_all::Operation,
+        sessions::open::Operation,
+        identities::provision::Operation,
+        users::get::Operation,
+    )
+}

@@ -57,7 +57,8 @@ pub fn outline(document: &Value) -> Value {
             Value::Object(object) => {
                 let kept = object.iter().filter(|(name, _)| names || !WORDS.contains(&name.as_str()));
                 Value::Object(
-                    kept.map(|(name, value)| (name.clone(), strip(value, !names && NAMES.contains(&name.as_str())))).collect(),
+                    kept.map(|(name, value)| (name.clone(), strip(value, !names && NAMES.contains(&name.as_str()))))
+                        .collect(),
                 )
             }
             Value::Array(items) => Value::Array(items.iter().map(|item| strip(item, false)).collect()),
@@ -187,8 +188,10 @@ impl Judge<'_> {
         let (was, is) = (merged(self.before, &was), merged(self.after, &is));
         let mut broken = |what: String| self.found.push(format!("{at}: {what}"));
         if was["type"] != is["type"] {
-            let widened = written == Written::ByClient && (is["type"].is_null() || is["type"] == "number" && was["type"] == "integer");
-            let narrowed = written == Written::ByServer && (was["type"].is_null() || is["type"] == "integer" && was["type"] == "number");
+            let widened = written == Written::ByClient
+                && (is["type"].is_null() || is["type"] == "number" && was["type"] == "integer");
+            let narrowed = written == Written::ByServer
+                && (was["type"].is_null() || is["type"] == "integer" && was["type"] == "number");
             if !widened && !narrowed {
                 return broken(format!("the type was {}, is {}", was["type"], is["type"]));
             }

@@ -79,7 +79,9 @@ pub async fn records(
     // Two statements, so that each has its index whatever plan is kept for it.
     match status {
         None => {
-            runtimes!("WHERE r.game_id < $1 ORDER BY r.game_id DESC LIMIT $2", below(before), limit).fetch_all(conn).await
+            runtimes!("WHERE r.game_id < $1 ORDER BY r.game_id DESC LIMIT $2", below(before), limit)
+                .fetch_all(conn)
+                .await
         }
         Some(status) => {
             runtimes!(

@@ -122,7 +122,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "a", spec: &SPEC, settings: settings(), timing: timing(), via: None, listen_via: None, loads_fail: 0 }
+        Self {
+            name: "a",
+            spec: &SPEC,
+            settings: settings(),
+            timing: timing(),
+            via: None,
+            listen_via: None,
+            loads_fail: 0,
+        }
     }
 }
 

@@ -16,3 +16,28 @@ pub mod ready_to_start;
 pub mod resume;
 pub mod retry_start;
 pub mod start;
+
+/// The operations on games.
+pub fn operations() -> impl poem_openapi::OpenApi {
+    (
+        (list::Operation, create::Operation, get::Operation, patch::Operation),
+        (
+            open_enrollment::Operation,
+            ready_to_start::Operation,
+            start::Operation,
+            retry_start::Operation,
+            pause::Operation,
+            resume::Operation,
+            cancel::Operation,
+            force_start::Operation,
+            force_stop::Operation,
+        ),
+        (applications::list::Operation, applications::approve::Operation, applications::reject::Operation),
+        (
+            memberships::list::Operation,
+            memberships::remove::Operation,
+            memberships::block::Operation,
+            members::ban::Operation,
+        ),
+    )
+}

@@ -8,3 +8,18 @@ pub mod limits;
 pub mod list;
 pub mod sanctions;
 pub mod sessions;
+
+/// The operations on accounts.
+pub fn operations() -> impl poem_openapi::OpenApi {
+    (
+        (list::Operation, get::Operation, delete::Operation, countries::list::Operation),
+        (sanctions::list::Operation, sanctions::create::Operation, sanctions::lift::Operation),
+        (
+            limits::get::Operation,
+            limits::set::Operation,
+            entitlements::list::Operation,
+            entitlements::create::Operation,
+        ),
+        (sessions::list::Operation, sessions::revoke_all::Operation),
+    )
+}
