@@ -21,11 +21,18 @@ fn trace(action: &'static str, target_type: &'static str, target_id: impl ToStri
 /// A request that succeeds: path and body.
 type Call = (String, Option<Value>);
 
+/// A race name that looks like no other game's.
+async fn race(api: &Api) -> String {
+    let games = api.count("games").await.to_string();
+    let letters = games.chars().map(|digit| b"bcdfghkmpr"[digit.to_digit(10).unwrap() as usize] as char);
+    format!("Zerg {}", letters.collect::<String>())
+}
+
 /// A public game put into a status by hand, with a member so that it can start.
 async fn game_in(api: &Api, status: &str) -> String {
     let id = api.open_public_game(json!({ "min_players": 1 })).await;
     let (_, player) = api.player(&format!("p{}", &id[24..])).await;
-    api.join(&id, &player, "Zerg").await;
+    api.join(&id, &player, &race(api).await).await;
     api.sql("UPDATE games SET status = 'draft' WHERE game_id = $1::uuid AND status <> 'draft'", &id).await;
     if status != "draft" {
         let set = format!("UPDATE games SET status = '{status}' WHERE game_id = $1::uuid");
@@ -46,8 +53,10 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
         let id = api.open_public_game(json!({})).await;
         let (_, player) = api.player(&format!("a{}", &id[24..])).await;
         let apply = player.post(format!("/api/v1/user/lobby/games/{id}/applications"));
-        let application =
-            text(&apply.json(&json!({ "race_name": "Zerg" })).send().await.expect(201).json(), "application_id");
+        let application = text(
+            &apply.json(&json!({ "race_name": race(api).await })).send().await.expect(201).json(),
+            "application_id",
+        );
         let path = admin(format!("games/{id}/applications/{application}/{verb}"));
         ((path, None), trace(action, "application", application))
     };
@@ -240,7 +249,7 @@ async fn the_trail_is_found_by_actor_action_target_and_time() {
     assert_eq!(found("target_id=ada").await, [disable, create]);
     assert_eq!(found("target_type=game").await, [Value::Null; 0]);
     let page = admin.get(TRAIL).send().await.expect(200).json();
-    let at = text(&page["items"][1], "at");
+    let at = text(&page["items"][1], "at").replace("+00:00", "Z");
     assert_eq!(found(&format!("at_after={at}")).await, [disable, resume]);
     assert_eq!(found(&format!("at_before={at}")).await, [pause, create]);
     let entry = &page["items"][1];

@@ -39,7 +39,7 @@ impl Operation {
     /// Send many mails again
     ///
     /// The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
-    /// Call it until `changed` is 0.
+    /// For dead letters, call it until `changed` is 0.
     #[oai(path = "/admin/mail/deliveries/resend", method = "post", operation_id = "admin_resend_mail_deliveries")]
     async fn call(
         &self,
