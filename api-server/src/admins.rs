@@ -16,24 +16,20 @@ pub const COST: u32 = 12;
 /// an account takes effect at once, since the cache's key contains the stored hash.
 const VERIFIED_FOR: Duration = Duration::from_secs(60);
 const VERIFIED_KEPT: usize = 1000;
+/// What unknown names are compared with, so that they take as long as known ones: a hash at [`COST`] of nothing that anybody knows.
+const DECOY: &str = "$2b$12$pLqBnRkGdHvXzWmTyUjSeOfAlKgQwErTyUiOpAsDfGhJkLzXcVbN.";
 
 /// Verifies and remembers.
 pub struct Admins {
     verified: Mutex<HashMap<[u8; 32], Instant>>,
     salt: [u8; 32],
-    /// What unknown names are compared with, so that they take as long as known ones.
-    decoy: String,
     failures: Failures,
 }
 
 impl Admins {
     /// `salt` is random per process: cache keys are worthless elsewhere.
-    ///
-    /// # Errors
-    /// When bcrypt cannot hash.
-    pub fn new(salt: [u8; 32]) -> anyhow::Result<Self> {
-        let decoy = bcrypt::hash(salt.get(..16).unwrap_or_default(), COST)?;
-        Ok(Self { verified: Mutex::default(), salt, decoy, failures: Failures::default() })
+    pub fn new(salt: [u8; 32]) -> Self {
+        Self { verified: Mutex::default(), salt, failures: Failures::default() }
     }
 
     /// How long this name or address must wait, if at all.
@@ -52,7 +48,7 @@ impl Admins {
     /// # Errors
     /// Internal, when the hashing task or the stored hash is broken.
     pub async fn verify(&self, name: &str, password: &str, stored: Option<&Credentials>) -> Result<bool, Problem> {
-        let hash = stored.map_or(&self.decoy, |s| &s.password_hash).clone();
+        let hash = stored.map_or(DECOY, |s| &s.password_hash).to_owned();
         let key = self.key(name, password, &hash);
         let usable = stored.is_some_and(|s| s.enabled);
         if usable && self.verified.lock().get(&key).is_some_and(|at| at.elapsed() < VERIFIED_FOR) {
@@ -89,4 +85,16 @@ impl Admins {
 /// When bcrypt refuses the password (longer than 72 bytes) or the task dies.
 pub async fn hash(password: String) -> anyhow::Result<String> {
     Ok(tokio::task::spawn_blocking(move || bcrypt::non_truncating_hash(password, COST)).await??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_decoy_is_a_hash_of_the_same_cost_that_no_password_fits() {
+        assert_eq!(DECOY.parse::<bcrypt::HashParts>().unwrap().get_cost(), COST);
+        let admins = Admins::new([7; 32]);
+        assert!(!admins.verify("nobody", "", None).await.unwrap());
+    }
 }

@@ -58,7 +58,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
 
     let app = Arc::new(App {
         limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate),
-        admins: admins::Admins::new(random.bytes())?,
+        admins: admins::Admins::new(random.bytes()),
         engines: EngineClient::new(config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?,
         config,
         db,

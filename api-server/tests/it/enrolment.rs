@@ -25,7 +25,7 @@ async fn approvals_never_exceed_max_players() {
     let mut applications = Vec::new();
     for n in 0..12 {
         let (_, player) = api.player(&format!("player{n}")).await;
-        let race = format!("Race{}", char::from(b'a' + n));
+        let race = format!("Race{}", char::from(b'm' + n));
         applications.push(text(&apply(&player, &game, &race).await.expect(201).json(), "application_id"));
     }
     let other = api.replica().await;
@@ -242,7 +242,7 @@ async fn a_code_is_used_so_often_and_no_more() {
     }
     let redeem = "/api/v1/user/lobby/invites/redeem";
     let bodies: Vec<Value> = (0..6)
-        .map(|n: u8| json!({ "code": invite["code"], "race_name": format!("Race{}", char::from(b'a' + n)) }))
+        .map(|n: u8| json!({ "code": invite["code"], "race_name": format!("Race{}", char::from(b'm' + n)) }))
         .collect();
     let answers = join_all(players.iter().zip(&bodies).map(|(p, body)| p.post(redeem).json(body).send())).await;
     assert_eq!(answers.iter().filter(|a| a.status == 200).count(), 3);

@@ -7,6 +7,10 @@ use testkit::{TestDb, eventually};
 
 const KEY: i64 = 4_711;
 
+/// Who waits at the barrier of this database: other tests have theirs on the same server.
+const WAITING: &str = "FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 pub struct Barrier {
     holder: PgConnection,
 }
@@ -34,7 +38,7 @@ impl Barrier {
         let holder = tokio::sync::Mutex::new(&mut self.holder);
         eventually(Duration::from_secs(30), "somebody at the barrier", || async {
             let mut holder = holder.lock().await;
-            let waiting: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+            let waiting: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) {WAITING}")))
                 .bind(KEY)
                 .fetch_one(&mut **holder)
                 .await
@@ -46,7 +50,7 @@ impl Barrier {
 
     /// Ends the backend that waits, as its client's death does in the end, and takes the barrier away.
     pub async fn lift(mut self, table: &str) {
-        sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid")
+        sqlx::query(sqlx::AssertSqlSafe(format!("SELECT pg_terminate_backend(pid) {WAITING}")))
             .bind(KEY)
             .execute(&mut self.holder)
             .await

@@ -1,6 +1,7 @@
 //! Controllers killed before, between and after the steps of a start: another finishes the job, with one engine, one token,
 //! one init, one announcement.
 
+use futures::future::join_all;
 use shared::ids::GameId;
 
 use crate::barrier::Barrier;
@@ -42,7 +43,8 @@ pub async fn started_once(world: &World, game_id: GameId) {
 
 #[tokio::test]
 async fn a_start_survives_a_kill_at_each_step() {
-    for (moment, condition) in MOMENTS {
+    // Each moment in a world of its own, all at once: each waits for the lease of a dead controller.
+    join_all(MOMENTS.map(async |(moment, condition)| {
         let world = World::with_processes().await;
         let mut barrier = Barrier::on_jobs(&world.db, condition).await;
         let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
@@ -65,7 +67,8 @@ async fn a_start_survives_a_kill_at_each_step() {
             assert_eq!(now, token, "{moment}: the token stays");
         }
         second.kill9();
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The docker driver on a real daemon, with the reference engine's image.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::runtime::JobKind;
 use testkit::eventually;
@@ -87,14 +88,16 @@ async fn a_game_runs_in_a_hardened_container_until_it_is_stopped() {
 
 #[tokio::test]
 async fn a_start_in_docker_survives_a_kill_at_each_step() {
-    for (moment, condition) in [
+    let moments = [
         ("pull", "new.step = 'pull'"),
         ("create", "new.step = 'create'"),
         ("start", "new.step = 'start'"),
         ("health", "new.step = 'health'"),
         ("init", "new.step = 'init'"),
         ("finish", "new.status = 'succeeded'"),
-    ] {
+    ];
+    // Each in a world of its own, all at once: each waits for the lease of a dead controller.
+    join_all(moments.map(async |(moment, condition)| {
         let docker = DockerWorld::new().await;
         let world = &docker.world;
         let mut barrier = Barrier::on_jobs(&world.db, condition).await;
@@ -112,7 +115,8 @@ async fn a_start_in_docker_survives_a_kill_at_each_step() {
             assert_eq!(after, before, "{moment}: the first attempt's container is adopted");
         }
         second.kill9();
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

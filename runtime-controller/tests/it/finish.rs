@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use testkit::eventually;
 
 use crate::barrier::Barrier;
@@ -69,11 +70,12 @@ async fn a_game_is_played_to_its_end() {
 
 #[tokio::test]
 async fn a_controller_killed_at_the_end_of_the_game_leaves_the_rest_to_another() {
-    for (moment, table, condition) in [
+    let moments = [
         ("before the end is recorded", "runtime_turns", "new.status = 'idle'"),
         ("before the container is removed", "runtime_jobs", "new.kind = 'stop' AND new.step = 'remove'"),
         ("after it was removed", "runtime_jobs", "new.kind = 'stop' AND new.status = 'succeeded'"),
-    ] {
+    ];
+    join_all(moments.map(async |(moment, table, condition)| {
         let world = World::with_processes().await;
         let mut barrier = Barrier::on(&world.db, table, condition).await;
         let game_id = world.game("@every 1s", &RACES).await;
@@ -85,7 +87,8 @@ async fn a_controller_killed_at_the_end_of_the_game_leaves_the_rest_to_another()
         let mut second = world.controller(&ENV);
         ended_well(&world, game_id).await;
         second.kill9();
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

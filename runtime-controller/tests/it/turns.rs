@@ -1,5 +1,6 @@
 //! Turns: once each, in order, whatever dies.
 
+use futures::future::join_all;
 use serde_json::json;
 use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
@@ -69,7 +70,7 @@ async fn two_controllers_share_the_turns_while_one_and_then_the_engine_are_kille
 
 #[tokio::test]
 async fn a_controller_killed_around_the_call_neither_repeats_nor_skips_the_turn() {
-    for (moment, table, condition) in [
+    let moments = [
         (
             "before the turn is written down",
             "runtime_turns",
@@ -77,7 +78,8 @@ async fn a_controller_killed_around_the_call_neither_repeats_nor_skips_the_turn(
         ),
         ("before it is shown", "runtime_records", "new.status = 'generation_in_progress'"),
         ("after the engine generated it", "runtime_turns", "new.status = 'pending' AND old.status = 'generating'"),
-    ] {
+    ];
+    join_all(moments.map(async |(moment, table, condition)| {
         let world = World::with_processes().await;
         let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
         let mut barrier = Barrier::on(&world.db, table, condition).await;
@@ -90,7 +92,8 @@ async fn a_controller_killed_around_the_call_neither_repeats_nor_skips_the_turn(
         world.reaches_turn(game_id, 3).await;
         second.kill9();
         each_turn_once(&world, game_id).await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use super::{
     engine::{Engine, Flags, RECONNECT_CAP, STATEMENT_LIMIT, bounded},
     metrics,
     sql::{Claimed, Statements},
-    work::{Bundle, Loaded, Report, Reported, Room},
+    work::{After, Bundle, Loaded, Report, Reported, Room},
     worker::Lease,
 };
 use crate::{
@@ -108,6 +108,8 @@ struct ClaimLoop<Q: Queue> {
     suspects_from: Instant,
     /// When the suspect was begun that is worked, or was last.
     alone_since: Option<Instant>,
+    /// No look before then: what was claimed last could not even be read, and was given back.
+    rest_until: Option<Instant>,
 }
 
 /// What the claim loop waits for, besides wake-ups.
@@ -141,6 +143,7 @@ impl<Q: Queue> ClaimLoop<Q> {
             failing: false,
             suspects_from: Instant::now(),
             alone_since: None,
+            rest_until: None,
             engine,
             finisher,
         }
@@ -160,7 +163,12 @@ impl<Q: Queue> ClaimLoop<Q> {
                 tokio::select! { _ = leases.changed() => {}, () = soft.cancelled() => break }
                 continue;
             };
-            let Some(wait) = self.step(&lease).await else { continue };
+            let waits = self.step(&lease).await;
+            if let Some(until) = self.rest_until.take() {
+                // Rows that were given back wake everybody: wake-ups must not cut this short.
+                tokio::select! { () = sleep_until(until) => {}, () = soft.cancelled() => break }
+            }
+            let Some(wait) = waits else { continue };
             self.wait(wait, &lease, &soft, &mut health).await;
         }
         // What is under way hears of the hard stop itself. The finisher ends when the last sender is gone.
@@ -215,7 +223,9 @@ impl<Q: Queue> ClaimLoop<Q> {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!(queue = self.engine.name(), "claiming again");
                 }
-                self.reconnect.reset();
+                if self.rest_until.is_none() {
+                    self.reconnect.reset();
+                }
                 let mut wait = wait?;
                 if self.engine.flags.suspects() {
                     wait.until = wait.until.map(|until| until.min(self.suspects_from));
@@ -332,7 +342,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         }
         let claims: Vec<Claim> = rows.into_iter().map(|row| row.claim).collect();
         let ids: Vec<(Uuid, i64)> = claims.iter().map(|claim| (claim.id, claim.token)).collect();
-        let (loaded, broken) = match timeout(STATEMENT_LIMIT, engine.load(&mut conn, claims)).await {
+        let (loaded, after) = match timeout(STATEMENT_LIMIT, engine.load(&mut conn, claims)).await {
             Ok(loaded) => loaded,
             Err(elapsed) => {
                 // Nobody knows of these rows any more: the next look gives them back.
@@ -371,10 +381,14 @@ impl<Q: Queue> ClaimLoop<Q> {
                 let _ = finisher.send(Bundle { reports, _room: room });
             });
         }
-        if broken {
-            conn.close_on_drop();
+        if after == After::Away {
+            self.rest_until = Some(Instant::now() + self.reconnect.pause());
         }
-        Ok((!broken).then_some(conn))
+        if after != After::Good {
+            conn.close_on_drop();
+            return Ok(None);
+        }
+        Ok(Some(conn))
     }
 
     fn scan_interval(&self) -> Duration {

@@ -123,11 +123,13 @@ impl Statements {
                  WHERE d.status = '{active}' AND d.worker_id = $1 AND NOT d.{key} = ANY ($2)"
             )
             .into(),
+            // In the indexes' order: without one the planner may take the first rows that it meets in the table itself, and what
+            // is due usually lies at its end.
             depth: format!(
                 "SELECT status, count(*) AS rows FROM (
-                   (SELECT status FROM {table} q WHERE {due} LIMIT {COUNT_LIMIT})
-                   UNION ALL (SELECT status FROM {table} q WHERE {suspect} LIMIT {COUNT_LIMIT})
-                   UNION ALL (SELECT status FROM {table} q WHERE q.status = '{active}' LIMIT {COUNT_LIMIT})) AS n
+                   (SELECT status FROM {table} q WHERE {due} ORDER BY q.priority, q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
+                   UNION ALL (SELECT status FROM {table} q WHERE {suspect} ORDER BY q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
+                   UNION ALL (SELECT status FROM {table} q WHERE q.status = '{active}' ORDER BY q.worker_id LIMIT {COUNT_LIMIT})) AS n
                  GROUP BY status"
             )
             .into(),

@@ -49,38 +49,48 @@ pub(super) struct Room {
 /// A claimed row with its payload, or with what is wrong with it.
 pub(super) type Loaded<W> = Vec<(Claim, Result<W, Outcome>)>;
 
+/// How loading left its connection, and the database as far as it could tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// All was read.
+    Good,
+    /// Something broke in the middle of a statement, perhaps: the connection should not be used again.
+    Spent,
+    /// The same, and rows were given back unread, since the database is away: claiming them again at once would only go round in circles.
+    Away,
+}
+
 fn decided<N>(outcome: Outcome) -> Reported<N> {
     Reported::Decided { outcome, note: None }
 }
 
 impl<Q: Queue> Engine<Q> {
-    /// Reads the payloads. A batch that cannot be read is read row by row, so that one bad row costs only itself. The
-    /// flag says that the connection should not be used again.
-    pub(super) async fn load(&self, conn: &mut PgConnection, claims: Vec<Claim>) -> (Loaded<Q::Work>, bool) {
+    /// Reads the payloads. A batch that cannot be read is read row by row, so that one bad row costs only itself.
+    pub(super) async fn load(&self, conn: &mut PgConnection, claims: Vec<Claim>) -> (Loaded<Q::Work>, After) {
         match self.load_once(conn, &claims).await {
-            Ok(works) => (claims.into_iter().zip(works).collect(), false),
-            Err(Trouble::Away) => (claims.into_iter().map(|c| (c, Err(Outcome::Release))).collect(), true),
+            Ok(works) => (claims.into_iter().zip(works).collect(), After::Good),
+            Err(Trouble::Away) => (claims.into_iter().map(|c| (c, Err(Outcome::Release))).collect(), After::Away),
             Err(Trouble::Broken(outcome)) if claims.len() <= 1 => {
-                (claims.into_iter().map(|c| (c, Err(outcome.clone()))).collect(), true)
+                (claims.into_iter().map(|c| (c, Err(outcome.clone()))).collect(), After::Spent)
             }
             Err(Trouble::Broken(_)) => {
-                let (mut loaded, mut away) = (Vec::with_capacity(claims.len()), false);
+                let (mut loaded, mut after) = (Vec::with_capacity(claims.len()), After::Spent);
                 for claim in claims {
-                    if away {
+                    if after == After::Away {
                         loaded.push((claim, Err(Outcome::Release)));
                         continue;
                     }
                     let work = match self.load_once(conn, std::slice::from_ref(&claim)).await {
                         Ok(mut works) => works.pop().unwrap_or(Err(Outcome::Release)),
                         Err(Trouble::Away) => {
-                            away = true;
+                            after = After::Away;
                             Err(Outcome::Release)
                         }
                         Err(Trouble::Broken(outcome)) => Err(outcome),
                     };
                     loaded.push((claim, work));
                 }
-                (loaded, true)
+                (loaded, after)
             }
         }
     }

@@ -202,3 +202,19 @@ async fn a_claim_whose_answer_was_lost_is_given_back() {
     assert_eq!((row.failures, row.crashes, effects(&pool, id).await), (0, 0, 1));
     process.stop().await;
 }
+
+/// The rows go back as they came, which wakes everybody, this worker too: that must not make it ask again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_cannot_read_its_rows_pauses_longer_each_time() {
+    let db = database().await;
+    let pool = db.pool();
+    let id = add(&pool, "ok").await;
+    let began = std::time::Instant::now();
+    let process = Process::start(&db, Options { loads_fail: 5, ..Options::default() });
+    let row = becomes(&pool, id, "done").await;
+    // Half of 50, 100, 200, 400 and 800 ms at least.
+    assert!(began.elapsed() >= Duration::from_millis(775), "{:?}", began.elapsed());
+    // Five claims that were given back, and the one that counts: no attempt was burned.
+    assert_eq!((row.token, row.attempt_no, row.failures), (12, 1, 0));
+    process.stop().await;
+}

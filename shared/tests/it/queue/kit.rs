@@ -1,6 +1,13 @@
 //! A queue of the tests' own, whose rows say in their payload what is to become of them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -109,11 +116,13 @@ pub struct Options {
     pub via: Option<PgConnectOptions>,
     /// Where the listener connects to.
     pub listen_via: Option<PgConnectOptions>,
+    /// So many loads at first find the database away.
+    pub loads_fail: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { name: "a", spec: &SPEC, settings: settings(), timing: timing(), via: None, listen_via: None }
+        Self { name: "a", spec: &SPEC, settings: settings(), timing: timing(), via: None, listen_via: None, loads_fail: 0 }
     }
 }
 
@@ -145,6 +154,7 @@ impl Process {
             spec: options.spec,
             effects: sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_lazy_with(direct),
             called_back: Mutex::default(),
+            loads_fail: AtomicU32::new(options.loads_fail),
         });
         let deps = WorkerDeps {
             db: pool,
@@ -173,6 +183,8 @@ pub struct Probe {
     spec: &'static QueueSpec,
     effects: PgPool,
     pub called_back: Mutex<Vec<Uuid>>,
+    /// So many loads more find the database away.
+    pub loads_fail: AtomicU32,
 }
 
 #[async_trait]
@@ -189,6 +201,10 @@ impl Queue for Probe {
         conn: &mut PgConnection,
         claims: &[Claim],
     ) -> Result<Vec<Result<String, String>>, sqlx::Error> {
+        let fails = self.loads_fail.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        if fails.is_ok() {
+            return Err(sqlx::Error::PoolTimedOut);
+        }
         let ids: Vec<Uuid> = claims.iter().map(|c| c.id).collect();
         let rows: Vec<(Uuid, String)> =
             sqlx::query_as("SELECT job_id, payload FROM probe_jobs WHERE job_id = ANY ($1)")
