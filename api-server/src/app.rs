@@ -10,6 +10,7 @@ use shared::service::health::Health;
 
 use crate::admins::Admins;
 use crate::config::Config;
+use crate::geo::Geo;
 use crate::limits::Limits;
 
 /// One replica's state. Nothing in it is needed by another replica.
@@ -30,4 +31,6 @@ pub struct App {
     pub admins: Admins,
     /// Calls engines.
     pub engines: EngineClient,
+    /// Tells and counts countries.
+    pub geo: Geo,
 }

@@ -31,6 +31,8 @@ pub struct Config {
     pub lobby: LobbyConfig,
     /// Limits of calls to engines.
     pub engine: Timeouts,
+    /// Countries of addresses; `None`: off.
+    pub geo: Option<GeoConfig>,
     /// Apply pending migrations before serving.
     pub migrate_on_start: bool,
 }
@@ -117,6 +119,17 @@ pub struct LobbyConfig {
     pub min_turn_interval: Duration,
     /// Each game keeps a stable offset within it.
     pub turn_spread: Duration,
+}
+
+/// Countries of addresses.
+#[derive(Debug)]
+pub struct GeoConfig {
+    /// The database.
+    pub db_path: PathBuf,
+    /// How often its file is looked at.
+    pub reload_interval: Duration,
+    /// How often counts are written.
+    pub flush_interval: Duration,
 }
 
 fn rate(text: &str) -> Result<NonZeroU32, String> {
@@ -210,6 +223,30 @@ impl Group for LobbyConfig {
             ),
         }
     }
+}
+
+fn geo(r: &mut Reader) -> Option<GeoConfig> {
+    r.section("Geo");
+    let db_path = r.maybe(
+        "BACKEND_GEOIP_DB_PATH",
+        "Database of countries by address, in MaxMind's format; replace the file and it is read anew. Absent: countries \
+         are neither declared nor counted.",
+        "/var/lib/galaxy/GeoLite2-Country.mmdb",
+        parse::path,
+    );
+    let reload_interval = r.optional(
+        "BACKEND_GEOIP_RELOAD_INTERVAL",
+        "10s",
+        "How often it is looked whether the geo database's file has changed.",
+        parse::positive_duration,
+    );
+    let flush_interval = r.optional(
+        "BACKEND_GEOIP_FLUSH_INTERVAL",
+        "5s",
+        "How often requests counted by country are written; what was counted since is lost with a process that is killed.",
+        parse::positive_duration,
+    );
+    db_path.map(|db_path| GeoConfig { db_path, reload_interval, flush_interval })
 }
 
 impl Group for Config {
@@ -316,6 +353,7 @@ impl Group for Config {
                 parse::positive_duration,
             ),
         };
+        let geo = geo(r);
         r.section("Process");
         let migrate_on_start = r.optional(
             "BACKEND_MIGRATE_ON_START",
@@ -323,6 +361,6 @@ impl Group for Config {
             "Apply pending migrations before serving, under a lock; for one-machine installs.",
             parse::bool,
         );
-        Self { http, push, tls, gateway_token, worker_token, auth, bootstrap, lobby, engine, migrate_on_start }
+        Self { http, push, tls, gateway_token, worker_token, auth, bootstrap, lobby, engine, geo, migrate_on_start }
     }
 }

@@ -3,6 +3,7 @@
 pub mod admins;
 pub mod app;
 pub mod config;
+pub mod geo;
 pub mod http;
 pub mod limits;
 pub mod push;
@@ -56,6 +57,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let hub = push::PushHub::start(db.clone(), waker.clone(), listener, &lifecycle, &health, gate.clone(), hub_config);
     hub.serve(grpc, grpc_tls);
 
+    let geo = geo::Geo::start(config.geo.as_ref(), &db, &lifecycle, &health).await;
     let app = Arc::new(App {
         limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate),
         admins: admins::Admins::new(random.bytes()),
@@ -65,6 +67,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         waker,
         random,
         health: health.clone(),
+        geo,
     });
     let routes = http::routes(app.clone())?;
     let limits = http::server::ConnectionLimits {

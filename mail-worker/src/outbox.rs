@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use opentelemetry::metrics::{Counter, Gauge};
 use opentelemetry::{KeyValue, global};
 use shared::db::mail::{AttemptOutcome, Letter, Record, letters, lost_attempts, record};
-use shared::mail::Priority;
 use shared::queue::metrics::Snapshot;
 use shared::queue::wake::Waker;
 use shared::queue::{Claim, Fate, Finished, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, WorkContext};
@@ -13,18 +12,7 @@ use uuid::Uuid;
 
 use crate::deliver::{Mailer, Note};
 
-/// The outbox's table and words.
-pub static SPEC: QueueSpec = QueueSpec {
-    name: "mail",
-    table: "mail_deliveries",
-    key: "delivery_id",
-    active: "sending",
-    dead: "dead_lettered",
-    priorities: Priority::COUNT,
-    filter: "",
-    removable: "",
-    topic: Topic::Mail,
-};
+pub use shared::db::queues::MAIL as SPEC;
 
 /// The outbox.
 pub struct Outbox {

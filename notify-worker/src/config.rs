@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use shared::secret::Secret;
 use shared::service::config::{Group, Reader, parse};
 
@@ -29,7 +31,23 @@ pub struct HubConfig {
     pub url: String,
     /// The worker credential; `None` on a trusted network alone.
     pub token: Option<Secret<String>>,
+    /// Of an `https` URL.
+    pub tls: HubTls,
 }
+
+/// Whom we trust to be the hub, and who we say we are.
+#[derive(Clone, Debug, Default)]
+pub struct HubTls {
+    /// The roots, PEM, that its certificate is checked against; `None`: the system's.
+    pub roots: Option<Pem>,
+    /// Our own certificate chain, for a hub that wants one.
+    pub cert: Option<Pem>,
+    /// The private key of it; it comes with the certificate.
+    pub key: Option<Secret<Pem>>,
+}
+
+/// What a PEM file holds, checked.
+pub type Pem = Vec<u8>;
 
 impl Group for NotifyConfig {
     fn read(r: &mut Reader) -> Self {
@@ -98,8 +116,50 @@ impl Group for HubConfig {
         if token.as_ref().is_some_and(|t| !t.expose().bytes().all(|b| b.is_ascii_graphic())) {
             r.fault("BACKEND_WORKER_TOKEN", "must be visible ASCII: it travels in a header");
         }
-        Self { url, token }
+        let tls = tls(r, &url);
+        Self { url, token, tls }
     }
+}
+
+fn tls(r: &mut Reader, url: &str) -> HubTls {
+    let roots = r.maybe(
+        "BACKEND_PUSH_HUB_TLS_CA_FILE",
+        "PEM file with the roots that the push hub's certificate is checked against, instead of the system's: for a \
+         private authority. With an `https` URL.",
+        "/etc/galaxy/ca.pem",
+        certificates,
+    );
+    let cert = r.maybe(
+        "BACKEND_TLS_CERT",
+        "PEM certificate chain that is shown to a push hub which wants one (mutual TLS). With an `https` URL.",
+        "/etc/galaxy/tls.crt",
+        certificates,
+    );
+    let key = r.maybe("BACKEND_TLS_KEY", "PEM private key of the certificate.", "/etc/galaxy/tls.key", private_key);
+    match (&cert, &key) {
+        (Some(_), None) => r.fault("BACKEND_TLS_KEY", "is required with BACKEND_TLS_CERT"),
+        (None, Some(_)) => r.fault("BACKEND_TLS_CERT", "is required with BACKEND_TLS_KEY"),
+        _ => {}
+    }
+    if roots.is_some() && !url.starts_with("https:") {
+        r.warn("BACKEND_PUSH_HUB_TLS_CA_FILE has no effect: BACKEND_PUSH_HUB_URL is not https");
+    }
+    HubTls { roots, cert, key: key.map(Secret::new) }
+}
+
+fn certificates(value: &str) -> Result<Pem, String> {
+    let pem = std::fs::read(value).map_err(|e| format!("{value:?} cannot be read: {e}"))?;
+    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    match found.map_err(|e| format!("{value:?} is not a PEM file: {e}"))?.is_empty() {
+        true => Err(format!("{value:?} holds no certificate")),
+        false => Ok(pem),
+    }
+}
+
+fn private_key(value: &str) -> Result<Pem, String> {
+    let pem = std::fs::read(value).map_err(|e| format!("{value:?} cannot be read: {e}"))?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|e| format!("{value:?} holds no private key: {e}"))?;
+    Ok(pem)
 }
 
 /// An address that SMTP could take; whether anybody reads it, the first mail shows.
@@ -151,7 +211,9 @@ mod tests {
             ("BACKEND_NOTIFICATION_ADMIN_EMAIL", "nobody"),
             ("BACKEND_NOTIFICATION_CONCURRENCY", "0"),
             ("BACKEND_PUSH_HUB_URL", "hub:8081"),
+            ("BACKEND_PUSH_HUB_TLS_CA_FILE", "/nowhere/ca.pem"),
+            ("BACKEND_TLS_CERT", "/nowhere/tls.crt"),
         ]);
-        assert_eq!(faults.unwrap_err().len(), 4);
+        assert_eq!(faults.unwrap_err().len(), 6);
     }
 }

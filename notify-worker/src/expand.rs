@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use shared::db::Db;
 use shared::db::notifications::{self, Chunk, Expansion};
-use shared::domain::notification::{BROADCAST_PRIORITY, Kind};
+use shared::domain::notification::Kind;
 use shared::error::is_unavailable;
 use shared::queue::{
     Claim, Fate, Finished, Lost, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
@@ -17,23 +17,7 @@ use shared::queue::{
 
 use crate::metrics::Metrics;
 
-/// Only the head of each game's order is claimed: numbers follow the producers' commits, so whoever sees a number sees
-/// all smaller ones. Routes go first when both are old enough to be removed; their notification follows once it has none.
-pub static SPEC: QueueSpec = QueueSpec {
-    name: "notifications",
-    table: "notifications",
-    key: "notification_id",
-    active: "expanding",
-    dead: "dead_lettered",
-    priorities: BROADCAST_PRIORITY + 1,
-    // Not NOT EXISTS: the planner makes an anti-join of that, which reads the whole backlog. In a CASE, since it takes that
-    // for likely to be true and so goes on reading the due rows in their order until it has enough.
-    filter: "CASE WHEN q.game_seq IS NULL THEN true ELSE q.game_seq = (
-               SELECT min(e.game_seq) FROM notifications e WHERE e.game_id = q.game_id
-               AND e.status IN ('pending', 'retrying', 'expanding') AND e.game_seq IS NOT NULL) END",
-    removable: "NOT EXISTS (SELECT FROM notification_routes r WHERE r.notification_id = q.notification_id)",
-    topic: Topic::Notifications,
-};
+pub use shared::db::queues::NOTIFICATIONS as SPEC;
 
 /// Most recipients in one transaction.
 pub const CHUNK: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -19,7 +19,7 @@ use shared::queue::{Topic, Waker};
 use shared::random::Random;
 use shared::service::health::PartHandle;
 
-use crate::config::HubConfig;
+use crate::config::{HubConfig, HubTls};
 
 /// The hub takes 1 000 events and 4 MiB at once, and 64 KiB of payload each (SPEC §12).
 pub const MAX_EVENTS: usize = 1_000;
@@ -79,7 +79,11 @@ impl Hub {
     /// # Errors
     /// When the URL or the token cannot be used as such.
     pub fn new(config: &HubConfig, random: Random, health: PartHandle) -> anyhow::Result<Self> {
-        let channel = Endpoint::from_shared(config.url.clone())?
+        let mut endpoint = Endpoint::from_shared(config.url.clone())?;
+        if config.url.starts_with("https:") {
+            endpoint = endpoint.tls_config(client_tls(&config.tls))?;
+        }
+        let channel = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE)
@@ -225,6 +229,18 @@ impl Hub {
         drop(state);
         self.health.set_failed(told(&status));
         false
+    }
+}
+
+fn client_tls(files: &HubTls) -> ClientTlsConfig {
+    let mut tls = ClientTlsConfig::new();
+    tls = match &files.roots {
+        Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
+        None => tls.with_native_roots(),
+    };
+    match (&files.cert, &files.key) {
+        (Some(cert), Some(key)) => tls.identity(Identity::from_pem(cert, key.expose())),
+        _ => tls,
     }
 }
 

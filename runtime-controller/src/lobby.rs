@@ -32,16 +32,55 @@ pub struct Lobby {
 /// When a banishment that did not get through is tried again, where nothing else happens to its game before.
 pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
 
+/// What an engine is, as far as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its version label.
+    pub version: String,
+    /// Its image.
+    pub image: String,
+    /// The image's content digest, where the driver knows one.
+    pub digest: Option<String>,
+}
+
+/// What a replacement that failed leaves of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    /// The former one again.
+    Former(Release),
+    /// None; `cleared`: its container is gone too.
+    Nothing {
+        /// Whether that is certain.
+        cleared: bool,
+    },
+    /// What the record says: the former one, untouched, unless it was held already. Then nobody knows.
+    AsRecorded,
+}
+
 /// What came of a job.
 #[derive(Debug, Clone)]
 pub enum JobResult {
-    /// The engine is up and has the game, at this turn.
+    /// The engine is up and has the game.
     Started {
-        /// The engine's turn: 0 for a new game.
-        turn: i32,
+        /// It has generated a turn, or reached the end, that is not recorded yet.
+        ahead: bool,
     },
     /// The start is given up.
-    StartFailed(StartFailure),
+    StartFailed {
+        /// Why.
+        failure: StartFailure,
+        /// Whether its container is certainly gone.
+        cleared: bool,
+    },
+    /// Another engine took the place of the one that ran.
+    Replaced(Release),
+    /// A restart or a patch is given up.
+    ReplaceFailed {
+        /// Why.
+        failure: StartFailure,
+        /// What is left.
+        left: Left,
+    },
     /// The container is gone.
     Stopped,
     /// The engine has no such race any more.
@@ -79,10 +118,17 @@ impl Lobby {
     ) -> Result<(), sqlx::Error> {
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
         match result {
-            JobResult::Started { turn } => self.started(conn, claim, game_id, &game, *turn).await,
-            JobResult::StartFailed(failure) => self.start_failed(conn, claim, game_id, failure).await,
+            JobResult::Started { ahead } => self.started(conn, claim, game_id, &game, *ahead).await,
+            JobResult::StartFailed { failure, cleared } => {
+                self.start_failed(conn, claim, game_id, failure, *cleared).await
+            }
+            JobResult::Replaced(release) => self.replaced(conn, game_id, release).await,
+            JobResult::ReplaceFailed { failure, left } => {
+                self.replace_failed(conn, claim, game_id, &game, failure, left).await
+            }
             JobResult::Stopped => {
-                let status = if game.status == "paused" { RuntimeStatus::Stopped } else { RuntimeStatus::Removed };
+                let by_hand = game.status == "paused" && game.pause_reason.as_deref() == Some("stopped");
+                let status = if by_hand { RuntimeStatus::Stopped } else { RuntimeStatus::Removed };
                 runtime::record_containerless(conn, game_id, status).await?;
                 runtime::park_turn(conn, game_id).await
             }
@@ -105,10 +151,11 @@ impl Lobby {
         let (game_id, request_id, traceparent) =
             (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
-        if job.kind == JobKind::Banish.as_str() {
-            // What was banished is settled by now: this finds only what did not get through.
-            banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
-        } else if well {
+        let banish = job.kind == JobKind::Banish.as_str();
+        // What was banished is settled by now: this finds only what did not get through.
+        let put_off = banish && banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
+        if well && !put_off {
+            // The engine answers, so the others need not wait for their time.
             banishments::bring_forward(conn, game_id).await?;
         }
         let over = matches!(game.status.as_str(), "finished" | "cancelled");
@@ -128,18 +175,20 @@ impl Lobby {
         claim: &Claim,
         game_id: GameId,
         game: &LockedGame,
-        turn: i32,
+        ahead: bool,
     ) -> Result<(), sqlx::Error> {
-        runtime::turn_advanced(conn, game_id, turn, RuntimeStatus::Running).await?;
-        if !game_runtime::game_started(conn, game_id, turn).await? {
+        runtime::turn_advanced(conn, game_id, game.current_turn, RuntimeStatus::Running).await?;
+        if !game_runtime::game_started(conn, game_id).await? {
             // Cancelled while it started: the container has to go again.
-            runtime::enqueue_stop(conn, game_id, claim.request_id.as_deref(), claim.traceparent.as_deref()).await?;
-            return Ok(());
+            return enqueue_stop(conn, claim, game_id).await;
         }
-        let at = self.first_turn(game_id, game).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        // A turn that the engine is ahead by is recorded by the timer, as every turn is, and at once.
+        let at = if ahead { Ok(game.now) } else { self.first_turn(game_id, game) };
+        let at = at.map_err(|error| sqlx::Error::Decode(error.into()))?;
         runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+        let turn = game.current_turn.unsigned_abs();
         let (payload, key) = if game.started {
-            (Payload::GameResumed { game_id, turn: turn.unsigned_abs() }, format!("resumed:{game_id}:{}", claim.id))
+            (Payload::GameResumed { game_id, turn }, format!("resumed:{game_id}:{}", claim.id))
         } else {
             (Payload::GameStarted { game_id }, format!("started:{game_id}"))
         };
@@ -152,11 +201,71 @@ impl Lobby {
         claim: &Claim,
         game_id: GameId,
         failure: &StartFailure,
+        cleared: bool,
     ) -> Result<(), sqlx::Error> {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
+        if !cleared {
+            enqueue_stop(conn, claim, game_id).await?;
+        }
         if !game_runtime::game_start_failed(conn, game_id).await? {
             return Ok(());
         }
+        self.tell_failure(conn, claim, game_id, failure).await
+    }
+
+    async fn replaced(&self, conn: &mut PgConnection, game_id: GameId, release: &Release) -> Result<(), sqlx::Error> {
+        let Release { version, image, digest } = release;
+        runtime::engine_replaced(conn, game_id, version, image, digest.as_deref()).await?;
+        game_runtime::game_patched(conn, game_id, version).await
+    }
+
+    /// The administrators hear of it in any case; the members where their game has no engine any more.
+    async fn replace_failed(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        game_id: GameId,
+        game: &LockedGame,
+        failure: &StartFailure,
+        left: &Left,
+    ) -> Result<(), sqlx::Error> {
+        match left {
+            Left::Former(release) => self.replaced(conn, game_id, release).await?,
+            Left::Nothing { cleared } => self.lost(conn, claim, game_id, game, *cleared).await?,
+            Left::AsRecorded => {
+                let record = runtime::record(conn, game_id).await?;
+                if record.is_some_and(|record| record.status == RuntimeStatus::Starting.as_str()) {
+                    self.lost(conn, claim, game_id, game, false).await?;
+                }
+            }
+        }
+        self.tell_failure(conn, claim, game_id, failure).await
+    }
+
+    /// The game has no engine any more: paused, until a start brings one back.
+    async fn lost(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        game_id: GameId,
+        game: &LockedGame,
+        cleared: bool,
+    ) -> Result<(), sqlx::Error> {
+        runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
+        runtime::park_turn(conn, game_id).await?;
+        if !cleared {
+            enqueue_stop(conn, claim, game_id).await?;
+        }
+        self.pause(conn, Some(claim), game_id, game, RuntimeStatus::EngineUnreachable).await.map(drop)
+    }
+
+    async fn tell_failure(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        game_id: GameId,
+        failure: &StartFailure,
+    ) -> Result<(), sqlx::Error> {
         let payload = match failure {
             StartFailure::ImagePull { image, .. } => {
                 Payload::RuntimeImagePullFailed { game_id, image_ref: image.clone() }
@@ -246,13 +355,29 @@ impl Lobby {
     ) -> Result<(), sqlx::Error> {
         runtime::set_record_status(conn, game_id, status).await?;
         runtime::record_operation(conn, game_id, None, "turn", status.as_str(), Some(reason)).await?;
-        let Some(pause) = game_runtime::game_paused(conn, game_id, status.as_str()).await? else { return Ok(()) };
+        let Some(key) = self.pause(conn, None, game_id, game, status).await? else { return Ok(()) };
         let turn = game.current_turn.unsigned_abs();
-        let key = pause_key(game_id, turn, pause);
-        let payload = Payload::GamePaused { game_id, turn, reason: status.as_str().to_owned() };
-        self.tell(conn, None, game_id, payload, key.clone()).await?;
         let payload = Payload::GameGenerationFailed { game_id, turn, reason: reason.to_owned() };
         self.tell(conn, None, game_id, payload, key).await
+    }
+
+    /// Pauses a running game because of its engine, and tells its members. Answers the key of that pause; `None` where the
+    /// game did not run.
+    async fn pause(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        game: &LockedGame,
+        reason: RuntimeStatus,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let reason = reason.as_str();
+        let Some(pause) = game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(None) };
+        let turn = game.current_turn.unsigned_abs();
+        let key = pause_key(game_id, turn, pause);
+        let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
+        self.tell(conn, claim, game_id, payload, key.clone()).await?;
+        Ok(Some(key))
     }
 
     /// A timer that came to rest while its game went on (resumed just then) is set again.
@@ -311,6 +436,11 @@ impl Lobby {
     ) -> Result<(), sqlx::Error> {
         runtime::record_operation(conn, game_id, Some(job_id), kind, outcome, detail).await
     }
+}
+
+async fn enqueue_stop(conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), sqlx::Error> {
+    let (request_id, traceparent) = (claim.request_id.as_deref(), claim.traceparent.as_deref());
+    runtime::enqueue_stop(conn, game_id, request_id, traceparent).await.map(drop)
 }
 
 /// `paused:<game_id>:<turn>`, later pauses of that turn with `:<n>` (SPEC §13).

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -10,6 +11,13 @@ use uuid::Uuid;
 #[allow(clippy::disallowed_methods, reason = "the one place that makes ids; everything else calls X::new()")]
 fn fresh() -> Uuid {
     Uuid::now_v7()
+}
+
+/// An id below every one that was made at this time or later, and above all that were made in an earlier millisecond.
+#[must_use]
+pub fn lowest_at(at: DateTime<Utc>) -> Uuid {
+    let millis = u128::try_from(at.timestamp_millis().clamp(0, (1 << 48) - 1)).unwrap_or(0);
+    Uuid::from_u128(millis << 80)
 }
 
 macro_rules! ids {

@@ -64,7 +64,26 @@ pub(super) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
         problem.errors.push(FieldError { pointer: String::new(), code: "json".into(), detail: e.to_string() });
         problem
     })?;
+    if let Some(pointer) = nul(&value) {
+        return Err(Problem::field(pointer, "value", "must not contain U+0000"));
+    }
     T::parse_from_json(Some(value.clone())).map_err(|error| explain::<T>(&value, error.into_message()))
+}
+
+/// Where a text contains U+0000, which the database has no text for.
+fn nul(value: &Value) -> Option<String> {
+    let below = |name: &str, value: &Value| nul(value).map(|pointer| format!("/{}{pointer}", escaped(name)));
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| below(&i.to_string(), item)),
+        Value::Object(members) => members.iter().find_map(|(name, member)| below(name, member)),
+        _ => None,
+    }
+}
+
+/// A member's name as a step of a JSON Pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
@@ -150,7 +169,7 @@ fn compile(document: &Value, name: &str) -> Option<jsonschema::Validator> {
 fn field_errors(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
     use jsonschema::error::ValidationErrorKind as Kind;
     let at = error.instance_path().to_string();
-    let below = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+    let below = |name: &str| format!("{at}/{}", escaped(name));
     let one = |pointer: String, code: &str| vec![FieldError { pointer, code: code.into(), detail: error.to_string() }];
     match error.kind() {
         Kind::Required { property } => one(below(property.as_str().unwrap_or_default()), "required"),

@@ -13,6 +13,9 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
+            /// Every code, in the order of their definition.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
             /// The word on the wire.
             pub const fn word(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
@@ -56,6 +59,7 @@ error_codes! {
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
     EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
     EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";
+    EngineVersionIncompatible "engine_version_incompatible" CONFLICT "only a higher patch of the same major.minor may take a running engine's place; anything else needs force-stop and force-start";
     GameNotFound "game_not_found" NOT_FOUND "no such game, or not visible to the caller";
     GameStateConflict "game_state_conflict" CONFLICT "the game's state does not allow this action";
     NotGameOwner "not_game_owner" FORBIDDEN "only who runs the game may do this";
@@ -74,6 +78,7 @@ error_codes! {
     MembershipEnded "membership_ended" CONFLICT "the membership has ended before";
     NotAMember "not_a_member" FORBIDDEN "the caller is no active member of this game";
     RaceNameTaken "race_name_taken" CONFLICT "somebody else holds this race name, or one that looks like it";
+    RaceNameNotFound "race_name_not_found" NOT_FOUND "the caller has no such race name to register: not pending, or lapsed";
     RaceNameInvalid "race_name_invalid" UNPROCESSABLE_ENTITY "the race name is empty, too long, mixes scripts, or has characters that cannot be used";
     RuntimeNotFound "runtime_not_found" NOT_FOUND "the game has no runtime";
     RuntimeBusy "runtime_busy" CONFLICT "another job on this runtime is under way";
@@ -82,5 +87,15 @@ error_codes! {
     GameNotRunning "game_not_running" CONFLICT "the game is not running";
     EngineRejected "engine_rejected" UNPROCESSABLE_ENTITY "the engine refused the content; `errors` carries its own words";
     EngineUnreachable "engine_unreachable" SERVICE_UNAVAILABLE "the game's engine does not answer; try again";
+    AdminAccountNotFound "admin_account_not_found" NOT_FOUND "no administrator has this name";
+    AdminAccountExists "admin_account_exists" CONFLICT "an administrator has this name already";
+    LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an administrator any more";
+    DeliveryNotFound "delivery_not_found" NOT_FOUND "no such mail delivery";
+    DeliveryStateConflict "delivery_state_conflict" CONFLICT "a delivery that is sent, being sent or expired is not sent again";
+    DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for";
+    NotificationNotFound "notification_not_found" NOT_FOUND "no such notification";
+    DeadLetterNotFound "dead_letter_not_found" NOT_FOUND "no such route or notification";
+    NotDeadLettered "not_dead_lettered" CONFLICT "only what is dead-lettered or quarantined is re-driven; this is not, or not any more";
+    QueueNotFound "queue_not_found" NOT_FOUND "no such queue";
     ReportNotFound "report_not_found" NOT_FOUND "there is no report for this turn";
 }

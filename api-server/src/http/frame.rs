@@ -259,6 +259,10 @@ where
         }
         let answer = async {
             guard::admit(&self.app, &mut request, context).await?;
+            // The database has no text for it, in whichever parameter it stands.
+            if request.uri().path_and_query().is_some_and(|given| given.as_str().contains("%00")) {
+                return Err(Problem::field("", "value", "path and query must not contain U+0000").into());
+            }
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
         match tokio::time::timeout(time_limit(&self.app, path), AssertUnwindSafe(answer).catch_unwind()).await {

@@ -107,6 +107,7 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
         Group::User => {
             gateway(app, request.headers())?;
             let user = user(app, request.headers()).await?;
+            app.geo.count(user.id, context.ip);
             request.extensions_mut().insert(user);
             Ok(())
         }

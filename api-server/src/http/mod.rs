@@ -1,17 +1,21 @@
 //! REST: the routes, their frame, and the document that describes them.
 
 pub mod admin;
+pub mod administration;
 pub mod body;
 pub mod codes;
 pub mod context;
 pub mod created;
 pub mod deleted;
 pub mod document;
+pub mod filters;
 pub mod frame;
 pub mod guard;
 pub mod idempotency;
 pub mod internal;
 pub mod lobby;
+pub mod mail;
+pub mod notifications;
 pub mod objects;
 pub mod opaque;
 pub mod page;
@@ -137,6 +141,7 @@ fn operations() -> impl poem_openapi::OpenApi {
                 admin::games::memberships::remove::Operation,
                 admin::games::memberships::block::Operation,
                 admin::games::members::ban::Operation,
+                user::lobby::race_names::register::Operation,
             ),
             (
                 internal::identities::provision::Operation,
@@ -159,7 +164,16 @@ fn operations() -> impl poem_openapi::OpenApi {
                 admin::users::entitlements::create::Operation,
                 admin::users::sessions::list::Operation,
                 admin::users::sessions::revoke_all::Operation,
+                admin::users::countries::list::Operation,
             ),
+        ),
+        admin::administration(),
+        (
+            admin::games::force_start::Operation,
+            admin::games::force_stop::Operation,
+            admin::runtimes::restart::Operation,
+            admin::runtimes::patch::Operation,
+            admin::runtimes::force_next_turn::Operation,
         ),
     )
 }

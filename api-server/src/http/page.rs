@@ -83,6 +83,42 @@ impl WordPage {
     }
 }
 
+/// A wanted page of a list that is numbered, highest first.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberPage {
+    /// Items below this number; `None` starts at the highest.
+    pub before: Option<i32>,
+    page: Page,
+}
+
+impl NumberPage {
+    /// Reads `?limit=` and `?cursor=`.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the parameter.
+    pub fn read(limit: Option<u16>, cursor: Option<&str>) -> Result<Self, Problem> {
+        let number = |cursor: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+            bytes.map(i32::from_be_bytes).ok_or_else(bad_cursor)
+        };
+        Ok(Self { before: cursor.map(number).transpose()?, page: Page::read(limit, None)? })
+    }
+
+    /// As [`Page::fetch`].
+    pub fn fetch(&self) -> i64 {
+        self.page.fetch()
+    }
+
+    /// As [`Page::cut`].
+    pub fn cut<T>(&self, mut rows: Vec<T>, number: impl Fn(&T) -> i32) -> (Vec<T>, Option<String>) {
+        let limit = usize::from(self.page.limit);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(number(last).to_be_bytes()));
+        (rows, next)
+    }
+}
+
 fn encode(id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(id.as_bytes())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use poem::http::{HeaderName, HeaderValue, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
@@ -161,6 +161,10 @@ impl From<sqlx::Error> for Problem {
             return Self::new(ErrorCode::Unavailable, "The change ran into another one; try again.")
                 .retry_after(Duration::from_secs(1));
         }
+        // Class 22021: a NUL character, which a query or a path can hold and no text of Postgres can.
+        if error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "22021") {
+            return Self::new(ErrorCode::InvalidRequest, "A text has a NUL character, which none may have.");
+        }
         Self::internal(&error)
     }
 }
@@ -171,7 +175,7 @@ pub trait Codes: Send + Sync + 'static {
     const CODES: &'static [ErrorCode];
 }
 
-/// What any operation can answer.
+/// What the frame can answer at any operation; which of them an operation really has, the document tells from what it takes.
 pub const COMMON: &[ErrorCode] = &[
     ErrorCode::InvalidRequest,
     ErrorCode::PayloadTooLarge,
@@ -216,27 +220,27 @@ impl<C: Codes> IntoResponse for Fail<C> {
 }
 
 impl<C: Codes> ApiResponse for Fail<C> {
+    /// Only the words, status by status: what the document says of each, and what the frame answers at every operation, is
+    /// added in one place ([`super::document`]).
     fn meta() -> MetaResponses {
-        let mut codes: Vec<ErrorCode> = COMMON.iter().chain(C::CODES).copied().collect();
+        let mut codes: Vec<ErrorCode> = C::CODES.to_vec();
         codes.sort_by_key(|c| (c.status().as_u16(), c.word()));
-        codes.dedup();
-        let mut responses: Vec<MetaResponse> = Vec::new();
-        for group in codes.chunk_by(|a, b| a.status() == b.status()) {
-            let Some(first) = group.first() else { continue };
-            let words: Vec<String> = group.iter().map(|c| format!("`{}` — {}", c.word(), c.meaning())).collect();
-            responses.push(MetaResponse {
-                // The registry wants 'static text; there is one such string an operation and status, made once at start.
-                description: Box::leak(words.join("; ").into_boxed_str()),
-                status: Some(first.status().as_u16()),
+        let responses = codes.chunk_by(|a, b| a.status() == b.status()).filter_map(|group| {
+            let words = group.iter().map(|c| c.word().into()).collect();
+            let words = MetaSchemaRef::Inline(Box::new(MetaSchema { enum_items: words, ..MetaSchema::new("string") }));
+            let schema = MetaSchema { all_of: vec![ProblemBody::schema_ref(), words], ..MetaSchema::ANY };
+            Some(MetaResponse {
+                description: "",
+                status: Some(group.first()?.status().as_u16()),
                 status_range: None,
                 content: vec![MetaMediaType {
                     content_type: "application/problem+json",
-                    schema: ProblemBody::schema_ref(),
+                    schema: MetaSchemaRef::Inline(Box::new(schema)),
                 }],
                 headers: vec![],
-            });
-        }
-        MetaResponses { responses }
+            })
+        });
+        MetaResponses { responses: responses.collect() }
     }
 
     fn register(registry: &mut Registry) {

@@ -6,6 +6,7 @@ use shared::db;
 use uuid::Uuid;
 
 use crate::page_of;
+use crate::use_cases::runtimes::Shown;
 
 page_of!(EngineVersionPage, EngineVersion);
 page_of!(RuntimePage, Runtime);
@@ -52,9 +53,9 @@ pub struct Runtime {
     pub next_turn_at: Option<DateTime<Utc>>,
     /// `unknown`, `healthy` or `unhealthy`, as last seen.
     pub health: String,
-    /// The newest entries of the operations log, newest first. Empty in lists.
+    /// The newest entries of the operations log, newest first: a hundred, in lists three.
     pub operations: Vec<RuntimeOperation>,
-    /// The newest job. Null in lists.
+    /// The newest job: the active one, if any is.
     pub job: Option<RuntimeJob>,
     /// When the runtime was first made.
     pub created_at: DateTime<Utc>,
@@ -128,28 +129,33 @@ impl From<db::runtime::Operation> for RuntimeOperation {
     }
 }
 
-impl Runtime {
-    /// The record with its log and its newest job.
-    pub fn new(
-        row: db::runtime::RuntimeRecord,
-        operations: Vec<db::runtime::Operation>,
-        job: Option<db::runtime::Job>,
-    ) -> Self {
+impl From<Shown> for Runtime {
+    fn from(shown: Shown) -> Self {
+        let Shown { record, operations, job } = shown;
         Self {
-            game_id: row.game_id.uuid(),
-            status: row.status,
-            engine_version: row.engine_version,
-            image: row.image,
-            image_digest: row.image_digest,
-            container_id: row.container_id,
-            endpoint: row.endpoint,
-            current_turn: row.current_turn,
-            next_turn_at: row.next_turn_at,
-            health: row.health,
+            game_id: record.game_id.uuid(),
+            status: record.status,
+            engine_version: record.engine_version,
+            image: record.image,
+            image_digest: record.image_digest,
+            container_id: record.container_id,
+            endpoint: record.endpoint,
+            current_turn: record.current_turn,
+            next_turn_at: record.next_turn_at,
+            health: record.health,
             operations: operations.into_iter().map(Into::into).collect(),
             job: job.map(Into::into),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
         }
     }
+}
+
+/// Which release takes a running engine's place.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct PatchRuntime {
+    /// A registered and enabled version: a higher patch of the same major.minor.
+    #[oai(validator(min_length = 1, max_length = 128))]
+    pub version: String,
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
-use shared::domain::game::{GameAction, GameStatus, Refusal, Visibility, act};
+use shared::domain::game::{GameAction, GamePart, GameStatus, Refusal, Visibility, act, may_change};
 use shared::domain::schedule::{Schedule, ScheduleError};
 use shared::ids::{GameId, UserId};
 use sqlx::PgConnection;
@@ -197,19 +197,9 @@ pub async fn create(
 pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
     let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
     let mut tx = app.db.begin().await?;
-    let (game, _) = lock_for(&mut tx, caller, game_id, GameAction::Edit).await?.granted(GameAction::Edit)?;
-    if status(&game)? == GameStatus::Paused {
-        let settled =
-            wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
-        // After a force-stop an administrator may choose another engine for the kept state (SPEC §7).
-        let may_choose = caller.user_id().is_none() && game.pause_reason.as_deref() == Some("stopped");
-        if settled || (wanted.target_engine_version.is_some() && !may_choose) {
-            return Err(Problem::new(
-                ErrorCode::GameStateConflict,
-                "Players, enrolment and engine version are settled once a game runs.",
-            ));
-        }
-    }
+    let action = if chooses_engine(caller, wanted) { GameAction::ChooseEngine } else { GameAction::Edit };
+    let (game, _) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
+    check_parts(&game, caller, wanted)?;
     check_players(wanted.min_players.unwrap_or(game.min_players), wanted.max_players.unwrap_or(game.max_players))?;
     if wanted.turn_schedule.is_some() || wanted.time_zone.is_some() {
         let text = wanted.turn_schedule.as_deref().unwrap_or(&game.turn_schedule);
@@ -236,6 +226,36 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
     let game = present(&mut tx, game_id).await?;
     tx.commit().await?;
     Ok(game)
+}
+
+/// Whether what is to be changed is not settled yet.
+fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Result<(), Problem> {
+    let status = status(game)?;
+    let stopped = game.pause_reason.as_deref() == Some("stopped");
+    let parts = [
+        (GamePart::Texts, wanted.name.is_some() || wanted.description.is_some()),
+        (GamePart::Schedule, wanted.turn_schedule.is_some() || wanted.time_zone.is_some()),
+        (GamePart::Players, wanted.min_players.is_some() || wanted.max_players.is_some()),
+        (GamePart::EnrollmentEnd, wanted.enrollment_ends_at.is_some()),
+        (GamePart::EngineVersion, wanted.target_engine_version.is_some()),
+    ];
+    for (part, changed) in parts {
+        if changed && !may_change(status, game.started, stopped, part, caller.actor(game)) {
+            return Err(Problem::new(
+                ErrorCode::GameStateConflict,
+                format!("The game is {status}: its {part} cannot be changed now."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an administrator changes the engine and nothing else: that is his to do for private games too, once they ran.
+fn chooses_engine(caller: &Caller<'_>, wanted: &PatchGame) -> bool {
+    let texts = wanted.name.is_some() || wanted.description.is_some();
+    let players = wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
+    let turns = wanted.turn_schedule.is_some() || wanted.time_zone.is_some();
+    caller.user_id().is_none() && wanted.target_engine_version.is_some() && !(texts || players || turns)
 }
 
 fn unknown_user() -> Problem {

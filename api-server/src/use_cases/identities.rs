@@ -20,7 +20,7 @@ pub async fn provision(
     external_id: &str,
     display_name: Option<&str>,
 ) -> Result<(UserId, bool), Problem> {
-    let newcomer = Newcomer { kind, external_id, display_name, language: "en", time_zone: "UTC" };
+    let newcomer = Newcomer { kind, external_id, display_name, language: "en", time_zone: "UTC", ip: None };
     let mut tx = app.db.begin().await?;
     let Owner { user_id, created, .. } = sign_in::owner(app, &mut tx, &newcomer).await?;
     tx.commit().await?;

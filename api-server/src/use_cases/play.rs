@@ -36,8 +36,11 @@ fn open_turn(seat: &Seat, turn: Option<i32>) -> Result<(), Problem> {
         "paused" => return Err(Problem::new(ErrorCode::GamePaused, "The game is paused.")),
         other => return Err(Problem::new(ErrorCode::GameNotRunning, format!("The game is {other}."))),
     }
-    if seat.runtime_status.as_deref() == Some("generation_in_progress") {
-        return Err(turn_closed());
+    match seat.runtime_status.as_deref() {
+        Some("generation_in_progress") => return Err(turn_closed()),
+        // It is being replaced, and may answer already: what it took now could be lost with it.
+        Some("starting") => return Err(away()),
+        _ => {}
     }
     if turn.is_some_and(|turn| turn != seat.current_turn) {
         return Err(Problem::new(ErrorCode::TurnAlreadyClosed, format!("The current turn is {}.", seat.current_turn)));
@@ -199,6 +202,7 @@ mod tests {
             code(open_turn(&seat("running", Some("generation_in_progress")), None)),
             Some(ErrorCode::TurnAlreadyClosed)
         );
+        assert_eq!(code(open_turn(&seat("running", Some("starting")), Some(3))), Some(ErrorCode::EngineUnreachable));
         assert_eq!(code(open_turn(&seat("paused", Some("running")), Some(3))), Some(ErrorCode::GamePaused));
         assert_eq!(code(open_turn(&seat("starting", None), None)), Some(ErrorCode::GameNotRunning));
     }

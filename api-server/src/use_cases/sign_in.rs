@@ -1,5 +1,6 @@
 //! Sign-in by mailed code (SPEC §6): the challenge, its tries, and the account and session that a right code makes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
@@ -8,6 +9,7 @@ use shared::db;
 use shared::db::accounts::ProfileChange;
 use shared::db::auth::NewChallenge;
 use shared::db::mail::NewMail;
+use shared::domain::country::CountryCode;
 use shared::domain::email::Address;
 use shared::ids::{ChallengeId, DeviceSessionId, UserId};
 use shared::mail::{LoginCode, Priority, Template};
@@ -86,6 +88,8 @@ pub struct Confirmation<'a> {
     pub client_public_key: Option<[u8; 32]>,
     /// IANA zone for a new account, checked.
     pub time_zone: Option<&'a str>,
+    /// The client's address, which tells the country of a new account.
+    pub ip: IpAddr,
 }
 
 /// What a right code gives.
@@ -130,6 +134,7 @@ pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<
         display_name: None,
         language: challenge.preferred_language.as_deref().unwrap_or("en"),
         time_zone: confirmation.time_zone.unwrap_or("UTC"),
+        ip: Some(confirmation.ip),
     };
     let Owner { user_id, created, sanctions } = owner(app, &mut tx, &newcomer).await?;
     if bars_sign_in(&sanctions) {
@@ -185,6 +190,8 @@ pub(super) struct Newcomer<'a> {
     pub language: &'a str,
     /// IANA, checked.
     pub time_zone: &'a str,
+    /// The client's address, where there is one: it declares the account's country.
+    pub ip: Option<IpAddr>,
 }
 
 /// Who owns an identity; held, so that neither deletion nor sanction comes before the transaction's end.
@@ -225,16 +232,18 @@ async fn find_or_create(
     newcomer: &Newcomer<'_>,
 ) -> Result<Option<(UserId, bool)>, Problem> {
     use sqlx::Connection as _;
-    let Newcomer { kind, external_id, display_name, language, time_zone } = *newcomer;
+    let Newcomer { kind, external_id, display_name, language, time_zone, ip } = *newcomer;
     if let Some(user_id) = db::accounts::by_identity(conn, kind, external_id).await? {
         return Ok(Some((user_id, false)));
     }
     let mut savepoint = conn.begin().await?;
     let user_id = UserId::new();
+    let country = ip.and_then(|ip| app.geo.country(ip));
+    let country = country.as_ref().map(CountryCode::as_str);
     let mut named = false;
     for _ in 0..app.config.auth.user_name_retries {
         let placeholder = format!("player-{:08x}", app.random.below(1 << 32));
-        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, None).await? {
+        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, country).await? {
             named = true;
             break;
         }

@@ -3,7 +3,6 @@
 use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, LockedGame};
-use shared::db::runtime::NewJob;
 use shared::domain::game::{GameAction, GameStatus};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
@@ -14,26 +13,39 @@ use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::games::{lock_for, present, schedule, status};
+use super::runtimes;
 use crate::app::App;
 use crate::http::problem::{ErrorCode, Problem};
+
+/// Why a game is paused whose container was stopped by hand (SPEC §7): then an administrator may choose another engine.
+const STOPPED: &str = "stopped";
 
 /// Does `action` to a game, with all its effects, in one transaction.
 ///
 /// # Errors
 /// `game_not_found`, `not_game_owner`, `sanctioned`, `game_state_conflict`; for `open-enrollment` `enrollment_closed`, for
-/// `ready-to-start`, `start` and `retry-start` `not_enough_players`, for the last two also `engine_version_disabled` and
-/// `runtime_busy`.
+/// `ready-to-start`, `start` and `retry-start` `not_enough_players`, for the last two and `force-start` also
+/// `engine_version_disabled` and `runtime_busy`, which `force-stop` may answer too.
 pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action: GameAction) -> Result<Game, Problem> {
     let mut tx = app.db.begin().await?;
     let (game, next) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
     let wake: &[Topic] = match action {
         GameAction::OpenEnrollment => open_enrollment(&mut tx, &game, next).await?,
         GameAction::ReadyToStart => ready_to_start(&mut tx, &game, next).await?,
-        GameAction::Start | GameAction::RetryStart => start(&mut tx, caller, &game, next).await?,
-        GameAction::Pause => pause(&mut tx, caller, &game).await?,
+        GameAction::Start | GameAction::RetryStart => {
+            // A game that has run goes on with those who are left.
+            if !game.started {
+                enough_players(&game)?;
+            }
+            start(&mut tx, caller, &game, next).await?
+        }
+        // By force also with members that left since, and on the kept state of a game that ran.
+        GameAction::ForceStart => start(&mut tx, caller, &game, next).await?,
+        GameAction::ForceStop => force_stop(&mut tx, caller, &game).await?,
+        GameAction::Pause => pause(&mut tx, caller, &game, "manual").await?,
         GameAction::Resume => resume(&mut tx, app, caller, &game, next).await?,
         GameAction::Cancel => cancel(&mut tx, caller, &game, next).await?,
-        GameAction::ForceStart | GameAction::ForceStop | GameAction::Edit | GameAction::Enroll => {
+        GameAction::Edit | GameAction::ChooseEngine | GameAction::Enroll => {
             return Err(Problem::internal(&format!("{action} is no transition of this use case")));
         }
     };
@@ -76,10 +88,6 @@ async fn start(
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    // A game that has run goes on with those who are left.
-    if !game.started {
-        enough_players(game)?;
-    }
     if db::engine_versions::hold_enabled(conn, &game.target_engine_version).await? != Some(true) {
         return Err(Problem::new(
             ErrorCode::EngineVersionDisabled,
@@ -87,25 +95,17 @@ async fn start(
         ));
     }
     db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
-    let job = NewJob {
-        game_id: game.game_id,
-        kind: JobKind::Start,
-        payload: json!({}),
-        request_id: Some(caller.context.request_id.clone()),
-        traceparent: caller.context.traceparent.clone(),
-    };
-    db::runtime::enqueue_job(conn, job).await.map_err(|error| match shared::error::constraint(&error) {
-        Some("runtime_jobs_one_active_key") => {
-            Problem::new(ErrorCode::RuntimeBusy, "Another job on this game's runtime is under way.")
-        }
-        _ => error.into(),
-    })?;
+    runtimes::enqueue(conn, caller, game.game_id, JobKind::Start, json!({})).await?;
     Ok(&[Topic::RuntimeJobs])
 }
 
 /// Stops the turns. A generation that is under way ends, and its timer then rests by itself.
-async fn pause(conn: &mut PgConnection, caller: &Caller<'_>, game: &LockedGame) -> Result<&'static [Topic], Problem> {
-    let reason = "manual";
+async fn pause(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+    reason: &str,
+) -> Result<&'static [Topic], Problem> {
     let pauses = db::game_runtime::game_paused(conn, game.game_id, reason).await?.unwrap_or(1);
     db::runtime::park_turn(conn, game.game_id).await?;
     let turn = turn(game);
@@ -118,6 +118,22 @@ async fn pause(conn: &mut PgConnection, caller: &Caller<'_>, game: &LockedGame) 
     Ok(&[Topic::Notifications])
 }
 
+/// Stops the container; the game is paused, if it was not, and only a start brings it back. Members of a game that was paused
+/// before were told so then.
+async fn force_stop(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+) -> Result<&'static [Topic], Problem> {
+    if status(game)? == GameStatus::Running {
+        pause(conn, caller, game, STOPPED).await?;
+    } else {
+        db::game_runtime::set_pause_reason(conn, game.game_id, STOPPED).await?;
+    }
+    runtimes::enqueue(conn, caller, game.game_id, JobKind::Stop, json!({})).await?;
+    Ok(&[Topic::Notifications, Topic::RuntimeJobs])
+}
+
 /// Lets the turns go on: the next one is due by the schedule from now. A runtime that failed is given another chance with it.
 async fn resume(
     conn: &mut PgConnection,
@@ -127,10 +143,13 @@ async fn resume(
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
     let record = db::runtime::record(conn, game.game_id).await?;
-    let Some(record) = record.filter(|r| r.endpoint.is_some()) else {
+    // The container may be there for a moment longer, or back already while it is being replaced.
+    let stopped = game.pause_reason.as_deref() == Some(STOPPED);
+    let up = |r: &db::runtime::RuntimeRecord| r.endpoint.is_some() && r.status != RuntimeStatus::Starting.as_str();
+    let Some(record) = record.filter(|r| up(r) && !stopped) else {
         return Err(Problem::new(
             ErrorCode::GameStateConflict,
-            "The game's container is stopped: only a start can bring it back.",
+            "The game's container is stopped, and only a start can bring it back, or it is being replaced.",
         ));
     };
     if record.status == RuntimeStatus::EngineUnreachable.as_str()

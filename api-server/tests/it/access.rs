@@ -4,19 +4,40 @@ use testkit::openapi::{ContractClient, Operation};
 
 use crate::harness::{ADMIN, Api, PASSWORD};
 
-/// The path with something in each parameter.
-fn path(operation: &Operation) -> String {
-    let segments = operation.path.split('/').map(|segment| match segment {
-        "{version}" => "1.0.0",
-        "{turn}" => "0",
-        parameter if parameter.starts_with('{') => "00000000-0000-7000-8000-000000000001",
-        literal => literal,
-    });
-    segments.collect::<Vec<_>>().join("/")
+/// Something that fits, for each path parameter.
+pub fn some_value(parameter: &str) -> String {
+    match parameter {
+        "version" => "1.0.0".to_owned(),
+        "turn" => "0".to_owned(),
+        name if name.ends_with("_id") => "00000000-0000-7000-8000-000000000001".to_owned(),
+        name => format!("no-such-{}", name.replace('_', "-")),
+    }
+}
+
+/// Accounts of administrators whose passwords are checked in no time, so that each operation can have failures of its own:
+/// of the first ones the password is not the one sent, the others are disabled.
+async fn failing_administrators(api: &Api, count: usize) -> Vec<ContractClient> {
+    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+    sqlx::query(
+        "INSERT INTO admin_accounts (user_name, password_hash, enabled)
+         SELECT kind || '-' || n, $1, kind = 'wrong' FROM generate_series(1, $2) n, unnest(ARRAY['wrong', 'disabled']) kind",
+    )
+    .bind(&hash)
+    .bind(i32::try_from(count).unwrap())
+    .execute(&api.pool())
+    .await
+    .unwrap();
+    (1..=count)
+        .flat_map(|n| {
+            // Failures are counted by address too.
+            let from = api.client.with_header("X-Forwarded-For", format!("198.51.{}.{}", n / 250, n % 250));
+            [from.with_basic(&format!("wrong-{n}"), "another"), from.with_basic(&format!("disabled-{n}"), PASSWORD)]
+        })
+        .collect()
 }
 
 async fn call(client: &ContractClient, operation: &Operation) -> (u16, String, String) {
-    let request = client.request(operation.method.parse().unwrap(), path(operation)).bad();
+    let request = client.request(operation.method.parse().unwrap(), operation.path_with(some_value)).bad();
     let request = if operation.method == "GET" { request } else { request.body("application/json", "{}") };
     let answer = request.send().await;
     let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
@@ -28,10 +49,18 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
     let api = Api::start().await;
     let (blocked, _) = api.player("blocked").await;
     api.sanction(&blocked, "permanent_block").await;
+    let (deleted, _) = api.player("deleted").await;
+    sqlx::query("UPDATE accounts SET deleted_at = now() WHERE user_id = $1::uuid")
+        .bind(&deleted)
+        .execute(&api.pool())
+        .await
+        .unwrap();
+    let contract = crate::harness::contract();
+    let mut failing = failing_administrators(&api, contract.operations().len()).await.into_iter();
     let nobody = "00000000-0000-7000-8000-00000000dead";
     let wrong_token = api.client.with_bearer("another");
     let worker = api.client.with_bearer(crate::harness::WORKER_TOKEN);
-    for operation in crate::harness::contract().operations() {
+    for operation in contract.operations() {
         let group = operation.path.split('/').nth(3).unwrap();
         let name = format!("{} {}", operation.method, operation.path);
         let expected = |code: &str, challenge: &str| (401, code.to_owned(), challenge.to_owned());
@@ -53,13 +82,19 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
                 for caller in [&api.client, &wrong_token, &worker, &api.client.with_header("X-User-ID", nobody)] {
                     assert_eq!(call(caller, operation).await, gateway, "{name}");
                 }
-                for caller in [api.gateway(), api.user(nobody), api.user("nonsense"), api.user(&blocked)] {
+                for user in [nobody, "nonsense", &blocked, &deleted] {
+                    assert_eq!(call(&api.user(user), operation).await, unknown, "{name} for {user}");
+                }
+                for caller in [api.gateway(), api.user("")] {
                     assert_eq!(call(&caller, operation).await, unknown, "{name}");
                 }
             }
             "admin" => {
-                for caller in [&api.client, &api.gateway()] {
+                for caller in [&api.client, &api.gateway(), &worker, &api.user(&blocked)] {
                     assert_eq!(call(caller, operation).await, admin, "{name}");
+                }
+                for caller in failing.by_ref().take(2) {
+                    assert_eq!(call(&caller, operation).await, admin, "{name}");
                 }
             }
             other => panic!("{name} is in the unknown group {other}"),
@@ -92,8 +127,23 @@ async fn failed_administrators_are_slowed_down() {
     for _ in 0..6 {
         wrong.get("/api/v1/admin/games").send().await.expect_problem(401, "admin_credentials_required");
     }
-    let answer = wrong.get("/api/v1/admin/games").send().await.expect_problem(429, "rate_limited");
-    assert!(!answer.header("retry-after").is_empty());
+    // Whatever they ask next, nothing is looked at.
+    for operation in crate::harness::contract().operations().iter().filter(|o| o.path.starts_with("/api/v1/admin/")) {
+        let request = wrong.request(operation.method.parse().unwrap(), operation.path_with(some_value)).bad();
+        let answer = request.send().await.expect_problem(429, "rate_limited");
+        assert!(!answer.header("retry-after").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn addresses_that_ask_too_much_are_slowed_down() {
+    let api = Api::start_with(&[("BACKEND_HTTP_PUBLIC_RATE", "1")]).await;
+    api.client.post("/api/v1/public/auth/send-email-code").bad().send().await.expect(415);
+    for operation in crate::harness::contract().operations().iter().filter(|o| o.path.starts_with("/api/v1/public/")) {
+        let request = api.client.request(operation.method.parse().unwrap(), operation.path_with(some_value)).bad();
+        let answer = request.send().await.expect_problem(429, "rate_limited");
+        assert!(!answer.header("retry-after").is_empty());
+    }
 }
 
 #[tokio::test]

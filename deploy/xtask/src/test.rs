@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, r#gen, layers, prerequisites, run, up};
+use crate::{build, r#gen, layers, prerequisites, run, tools, up};
 
 /// The version that is installed where there is none.
 const NEXTEST: &str = "0.9";
@@ -23,11 +23,13 @@ pub fn test(fast: bool) -> Result<()> {
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     )?;
-    r#gen::r#gen(true)?;
+    r#gen::r#gen(true, false)?;
+    r#gen::typescript::check(&crate::root())?;
+    tools::tools()?;
     let nextest = nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
-        return run::step(
+        run::step(
             "Unit and contract tests",
             nextest_run(&nextest).args([
                 "--workspace",
@@ -40,7 +42,8 @@ pub fn test(fast: bool) -> Result<()> {
                 "--test",
                 "it",
             ]),
-        );
+        )?;
+        return coverage(&nextest);
     }
     build::binaries()?;
     let engine = build::static_engine()?;
@@ -56,7 +59,17 @@ pub fn test(fast: bool) -> Result<()> {
             .env("GALAXY_ENGINE_STATIC", engine),
     );
     docker.clean("tests");
-    result
+    result?;
+    coverage(&nextest)
+}
+
+/// Judges what all tests together saw of the contract, when they have all ended. The whole workspace is named so that cargo
+/// chooses the features that it has built.
+fn coverage(nextest: &PathBuf) -> Result<()> {
+    run::step(
+        "Contract: every documented answer was seen, and no other",
+        nextest_run(nextest).args(["--workspace", "--test", "coverage"]),
+    )
 }
 
 fn nextest_run(nextest: &PathBuf) -> Command {

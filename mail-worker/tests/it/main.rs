@@ -15,4 +15,5 @@ mod many;
 mod process;
 mod recipients;
 mod relay;
+mod resend;
 mod stage;

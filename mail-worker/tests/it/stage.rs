@@ -132,6 +132,11 @@ impl Stage {
         id
     }
 
+    /// Wakes whoever waits for the topic, as after a commit.
+    pub fn wake(&self, topic: Topic) {
+        self.waker.wake(topic);
+    }
+
     pub async fn delivery(&self, id: DeliveryId) -> Delivery {
         sqlx::query_as("SELECT * FROM mail_deliveries WHERE delivery_id = $1")
             .bind(id.uuid())

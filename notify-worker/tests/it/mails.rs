@@ -2,23 +2,21 @@
 
 use chrono::DateTime;
 use shared::domain::notification::{Audience, Channel, Kind, Payload};
-use shared::ids::{ApplicationId, DeliveryId};
+use shared::ids::{ApplicationId, DeliveryId, GameId, UserId};
 use sqlx::Connection as _;
 use testkit::eventually;
 
 use crate::subscriber::{Subscriber, payload};
 use crate::world::{SOON, WorkerLike, World};
 
-#[tokio::test]
-async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
-    let world = World::new().await;
-    let (_hub, address) = world.hub().await;
-    let subscriber = Subscriber::start(address).await;
-    let user = world.accounts(1, true).await[0];
-    let game_id = world.game(&[user]).await;
-    let _worker = world.worker(address, &WorkerLike::default());
+/// A payload of each kind, in the catalogue's order.
+pub fn one_of_each() -> Vec<Payload> {
+    one_of(GameId::new(), UserId::new())
+}
+
+fn one_of(game_id: GameId, user: UserId) -> Vec<Payload> {
     let text = || "Зоря <b>&".to_owned();
-    let all = [
+    vec![
         Payload::LobbyInviteReceived { game_id, inviter_user_id: user },
         Payload::LobbyInviteRevoked { game_id },
         Payload::LobbyApplicationSubmitted { game_id, application_id: ApplicationId::new() },
@@ -42,7 +40,18 @@ async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
         Payload::GameGenerationFailed { game_id, turn: 1, reason: text() },
         Payload::GameFinished { game_id, turn: 2, winners: vec![text()] },
         Payload::MailDeadLettered { delivery_id: DeliveryId::new(), template_id: "game.started".to_owned() },
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let subscriber = Subscriber::start(address).await;
+    let user = world.accounts(1, true).await[0];
+    let game_id = world.game(&[user]).await;
+    let _worker = world.worker(address, &WorkerLike::default());
+    let all = one_of(game_id, user);
     assert_eq!(all.iter().map(Payload::kind).collect::<Vec<_>>(), Kind::ALL);
     for payload in &all {
         let id = world.produce(payload.clone(), Audience::Users(vec![user]), Some(game_id)).await;

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 //! notify-worker with a real Postgres and the real push hub.
 
+mod broadcast;
+mod catalogue;
 mod expansion;
 mod failures;
 mod hub_away;
@@ -8,5 +10,7 @@ mod latency;
 mod mails;
 mod order;
 mod plans;
+mod redrive;
 mod subscriber;
+mod tls;
 mod world;

@@ -1,5 +1,6 @@
 //! A gateway: follows the push stream, resumes by cursor, keeps what it got.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,9 @@ use crate::world::{GATEWAY, SOON};
 /// What came in, in order.
 #[derive(Clone, Default)]
 pub struct Subscriber {
-    events: Arc<Mutex<Vec<(Instant, ClientEvent)>>>,
+    events: Arc<Mutex<Vec<ClientEvent>>>,
+    /// When the first event of each notification came.
+    first: Arc<Mutex<HashMap<String, Instant>>>,
     ready: Arc<Mutex<bool>>,
 }
 
@@ -48,7 +51,10 @@ impl Subscriber {
         let mut stream = client.subscribe_push(request).await?.into_inner();
         while let Some(frame) = stream.message().await? {
             match frame.kind {
-                Some(Kind::ClientEvent(event)) => self.events.lock().push((Instant::now(), event)),
+                Some(Kind::ClientEvent(event)) => {
+                    self.first.lock().entry(event.request_id.clone()).or_insert_with(Instant::now);
+                    self.events.lock().push(event);
+                }
                 Some(Kind::Hello(_)) => *self.ready.lock() = true,
                 _ => {}
             }
@@ -62,12 +68,12 @@ impl Subscriber {
     }
 
     pub fn events(&self) -> Vec<ClientEvent> {
-        self.events.lock().iter().map(|(_, e)| e.clone()).collect()
+        self.events.lock().clone()
     }
 
     /// When the event of a notification came, by its key.
     pub fn arrived(&self, request_id: &str) -> Option<Instant> {
-        self.events.lock().iter().find(|(_, e)| e.request_id == request_id).map(|(at, _)| *at)
+        self.first.lock().get(request_id).copied()
     }
 
     /// What a user got, decoded.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use api_server::push::{PushConfig, PushHub};
 use notify_worker::Tuning;
-use notify_worker::config::{HubConfig, NotifyConfig};
+use notify_worker::config::{HubConfig, HubTls, NotifyConfig};
 use shared::db::Db;
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
@@ -21,6 +21,7 @@ use shared::service::lifecycle::Lifecycle;
 use sqlx::PgPool;
 use testkit::{TestDb, eventually};
 use tokio::net::TcpListener;
+use tonic::transport::ServerTlsConfig;
 use uuid::Uuid;
 
 pub const SOON: Duration = Duration::from_secs(20);
@@ -113,6 +114,11 @@ impl World {
 
     /// A replica's push hub on a port of its own.
     pub async fn hub(&self) -> (Node, SocketAddr) {
+        self.hub_with(None).await
+    }
+
+    /// A replica's push hub that speaks TLS.
+    pub async fn hub_with(&self, tls: Option<ServerTlsConfig>) -> (Node, SocketAddr) {
         let node = Node::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port").into_std().expect("std");
         let address = listener.local_addr().expect("bound");
@@ -127,7 +133,7 @@ impl World {
                 ..PushConfig::default()
             };
             let gate = SchemaGate::always_open();
-            PushHub::start(db, waker, ears, &node.lifecycle, &node.health, gate, config).serve(listener, None);
+            PushHub::start(db, waker, ears, &node.lifecycle, &node.health, gate, config).serve(listener, tls);
         }
         eventually(SOON, "the hub is ready", || async { node.health.report().http_status() == 200 }).await;
         (node, address)
@@ -135,15 +141,20 @@ impl World {
 
     /// A notify-worker that publishes to `hub`.
     pub fn worker(&self, hub: SocketAddr, like: &WorkerLike) -> Node {
-        self.start_worker(hub, like, WORKER)
+        self.start_worker(plain(hub, WORKER), like)
     }
 
     /// A notify-worker with a credential of one's own.
     pub fn worker_with_token(&self, hub: SocketAddr, token: &str) -> Node {
-        self.start_worker(hub, &WorkerLike::default(), token)
+        self.start_worker(plain(hub, token), &WorkerLike::default())
     }
 
-    fn start_worker(&self, hub: SocketAddr, like: &WorkerLike, token: &str) -> Node {
+    /// A notify-worker with a way of its own to the hub.
+    pub fn worker_by(&self, hub: HubConfig) -> Node {
+        self.start_worker(hub, &WorkerLike::default())
+    }
+
+    fn start_worker(&self, hub: HubConfig, like: &WorkerLike) -> Node {
         let node = Node::new();
         let entered = node.enter();
         let (db, waker, listener) = self.parts(&node.lifecycle);
@@ -171,7 +182,7 @@ impl World {
             max_attempts: like.max_attempts,
             concurrency: 4,
             retention: like.retention,
-            hub: HubConfig { url: format!("http://{hub}"), token: Some(Secret::new(token.to_owned())) },
+            hub,
         };
         notify_worker::start(&config, like.tuning, &deps, &node.health).expect("the worker starts");
         drop(entered);
@@ -309,6 +320,11 @@ impl World {
     pub async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.pool()).await.expect("a number")
     }
+}
+
+fn plain(hub: SocketAddr, token: &str) -> HubConfig {
+    let token = Some(Secret::new(token.to_owned()));
+    HubConfig { url: format!("http://{hub}"), token, tls: HubTls::default() }
 }
 
 fn postgres(db: &TestDb) -> PostgresConfig {

@@ -1,7 +1,9 @@
 //! Bringing back an engine whose game runs: on the kept state directory, with the same token. The engine's own turn is
 //! the truth about where it stands, so nothing is initialised here.
 
-use shared::db::{game_runtime, runtime};
+use shared::db::game_runtime;
+use shared::db::runtime::{self, EngineFacts};
+use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::EngineTarget;
 use shared::ids::GameId;
 
@@ -33,7 +35,10 @@ impl Engines {
     /// [`ReviveError`].
     pub async fn revive(&self, game_id: GameId) -> Result<EngineTarget, ReviveError> {
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
-        let facts = facts.filter(|facts| facts.game_status == "running").ok_or(ReviveError::NotWanted)?;
+        // An engine that is being replaced is the job's to bring back.
+        let wanted =
+            |facts: &EngineFacts| facts.game_status == "running" && facts.status != RuntimeStatus::Starting.as_str();
+        let facts = facts.filter(wanted).ok_or(ReviveError::NotWanted)?;
         let spec = EngineSpec { game_id, image: facts.image, token: facts.engine_token };
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
         let was_running = observed.as_ref().is_some_and(|observed| observed.running);

@@ -9,16 +9,24 @@ use shared::queue::{Lost, Outcome, Verdict};
 use super::Note;
 use crate::driver::DriverError;
 use crate::engines::{ReviveError, Unhealthy};
-use crate::lobby::JobResult;
+use crate::lobby::{JobResult, Left};
 
 /// While the daemon or the database is away: looked for again after this.
 const AWAY: Duration = Duration::from_secs(2);
+/// While a turn is being generated: looked for again after this.
+const BUSY: Duration = Duration::from_millis(300);
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum JobError {
     /// A start that failed; `passing` says whether another attempt may help.
     #[error("{}: {}", failure.word(), failure.reason())]
     Start { failure: StartFailure, passing: bool },
+    /// A replacement that is given up, with what is left of the engine.
+    #[error("{}: {}", failure.word(), failure.reason())]
+    Replace { failure: StartFailure, left: Left },
+    /// A turn is being generated: it is let end. No attempt burned.
+    #[error("a turn is being generated")]
+    Busy,
     /// Something else failed; tried again within the budget.
     #[error("{0}")]
     Passing(String),
@@ -73,7 +81,7 @@ impl JobError {
     }
 
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Self::Start { passing: false, .. } | Self::Refused(_))
+        matches!(self, Self::Start { passing: false, .. } | Self::Replace { .. } | Self::Refused(_))
     }
 
     pub(super) fn start_failure(&self) -> Option<&StartFailure> {
@@ -83,12 +91,20 @@ impl JobError {
         }
     }
 
-    pub(super) fn verdict(self) -> Verdict<Note> {
+    /// `cleared`: what a start that failed had made of a container is gone.
+    pub(super) fn verdict(self, cleared: bool) -> Verdict<Note> {
         let error = self.to_string();
-        let result = self.start_failure().cloned().map(JobResult::StartFailed);
+        let result = match &self {
+            Self::Start { failure, .. } => Some(JobResult::StartFailed { failure: failure.clone(), cleared }),
+            Self::Replace { failure, left } => {
+                Some(JobResult::ReplaceFailed { failure: failure.clone(), left: left.clone() })
+            }
+            _ => None,
+        };
         let outcome = match self {
-            Self::Start { passing: false, .. } | Self::Refused(_) => Outcome::Dead { error },
+            Self::Start { passing: false, .. } | Self::Replace { .. } | Self::Refused(_) => Outcome::Dead { error },
             Self::Start { .. } | Self::Passing(_) => Outcome::Retry { error, after: None, counts: true },
+            Self::Busy => Outcome::Retry { error, after: Some(BUSY), counts: false },
             Self::Away(_) | Self::Lost(_) => Outcome::Retry { error, after: Some(AWAY), counts: false },
         };
         Verdict { outcome, note: Note { result, detail: None } }

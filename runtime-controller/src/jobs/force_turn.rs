@@ -25,7 +25,7 @@ impl Jobs {
         cx.hold(&mut tx, claim).await?;
         match runtime::force_turn(&mut tx, game_id).await? {
             Forced::Due => {}
-            Forced::Busy => return Err(JobError::Away("a turn is being generated".to_owned())),
+            Forced::Busy => return Err(JobError::Busy),
             Forced::Resting => return Err(JobError::Refused("the game's timer rests: it does not run".to_owned())),
         }
         runtime::job_step(&mut tx, claim.id, JobStep::Forced, &self.engines.daemon_id).await?;

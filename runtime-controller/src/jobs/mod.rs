@@ -1,10 +1,12 @@
-//! The queue of runtime jobs (SPEC §8): start, stop, banish, force-next-turn. Each step is written down before its effect,
+//! The queue of runtime jobs (SPEC §8): start, stop, restart, patch, banish, force-next-turn. Each step is written down before its effect,
 //! and each effect looks at the world first, so that a job left by a dead controller is finished by another.
 
 mod banish;
 mod error;
 mod force_turn;
 mod progress;
+mod raise;
+mod replace;
 mod start;
 mod step;
 mod stop;
@@ -23,20 +25,9 @@ use sqlx::PgConnection;
 
 use self::error::JobError;
 use crate::engines::Engines;
-use crate::lobby::{JobResult, Lobby};
+use crate::lobby::{JobResult, Left, Lobby};
 
-/// `runtime_jobs` as a queue. A controller takes its own daemon's jobs, and those that no daemon has yet.
-pub static SPEC: QueueSpec = QueueSpec {
-    name: "runtime_jobs",
-    table: "runtime_jobs",
-    key: "job_id",
-    active: "running",
-    dead: "failed",
-    priorities: 1,
-    filter: "(q.daemon_id IS NULL OR q.daemon_id = {arg})",
-    removable: "",
-    topic: Topic::RuntimeJobs,
-};
+pub use shared::db::queues::RUNTIME_JOBS as SPEC;
 
 /// Works runtime jobs.
 pub struct Jobs {
@@ -82,10 +73,8 @@ impl Queue for Jobs {
         let mut jobs = jobs_by_id(conn, claims.iter().map(|claim| claim.id)).await?;
         let work = |claim: &Claim| {
             let job = jobs.remove(&claim.id).ok_or("the job is gone")?;
-            match job.kind.parse::<JobKind>().map_err(|error| error.to_string())? {
-                JobKind::Restart | JobKind::Patch => Err(format!("{} is not worked by this version", job.kind)),
-                kind => Ok(Work { game_id: job.game_id, kind, payload: job.payload, step: job.step }),
-            }
+            let kind = job.kind.parse::<JobKind>().map_err(|error| error.to_string())?;
+            Ok(Work { game_id: job.game_id, kind, payload: job.payload, step: job.step })
         };
         Ok(claims.iter().map(work).collect())
     }
@@ -138,8 +127,10 @@ impl Queue for Jobs {
 
     fn after_rescue(&self, rows: &[Rescued]) {
         if rows.iter().any(|row| row.fate != Fate::Due) {
-            self.waker.wake(Topic::Notifications);
-            self.waker.wake(Topic::RuntimeJobs);
+            // A container that is left goes by a job.
+            for topic in [Topic::Notifications, Topic::RuntimeJobs] {
+                self.waker.wake(topic);
+            }
         }
     }
 }
@@ -151,26 +142,32 @@ impl Jobs {
             JobKind::Stop => self.stop(cx, claim, work.game_id).await,
             JobKind::Banish => self.banish(cx, claim, work.game_id, &work.payload).await,
             JobKind::ForceNextTurn => self.force_turn(cx, claim, work.game_id, work.step.as_deref()).await,
-            JobKind::Restart | JobKind::Patch => Err(JobError::Refused("not worked by this version".to_owned())),
+            JobKind::Restart | JobKind::Patch => self.replace(cx, claim, work).await,
         };
         match done {
             Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
             Err(error) => {
                 tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, %error, "a job's attempt ended");
-                let last = error.is_final() || claim.failures.unsigned_abs() + 1 >= self.max_attempts;
-                if last && work.kind == JobKind::Start && error.start_failure().is_some() {
-                    self.clear_away(work.game_id).await;
-                }
-                error.verdict()
+                let given_up = work.kind == JobKind::Start && self.is_last(claim, &error);
+                let cleared = given_up && error.start_failure().is_some() && self.clear_away(work.game_id).await;
+                error.verdict(cleared)
             }
         }
     }
 
-    /// A start that is given up leaves no container behind; its state directory stays.
-    async fn clear_away(&self, game_id: GameId) {
-        if let Err(error) = self.engines.op("remove", self.engines.driver.remove(game_id)).await {
+    /// Whether no further attempt follows this error.
+    fn is_last(&self, claim: &Claim, error: &JobError) -> bool {
+        let counts = matches!(error, JobError::Start { .. } | JobError::Passing(_));
+        error.is_final() || (counts && claim.failures.unsigned_abs() + 1 >= self.max_attempts)
+    }
+
+    /// A start that is given up leaves no container behind; its state directory stays. Answers whether that is so.
+    async fn clear_away(&self, game_id: GameId) -> bool {
+        let removed = self.engines.op("remove", self.engines.driver.remove(game_id)).await;
+        if let Err(error) = &removed {
             tracing::warn!(%game_id, %error, "the container of a failed start could not be removed");
         }
+        removed.is_ok()
     }
 
     async fn dead(
@@ -181,15 +178,30 @@ impl Jobs {
         note: Option<&Note>,
         error: &str,
     ) -> Result<(), sqlx::Error> {
+        let result = note.and_then(|note| note.result.as_ref());
+        // Where the engine gave it up by itself, there is no result: a crash loop, a hang, an unreadable row.
+        let failure = match result {
+            Some(JobResult::StartFailed { failure, .. } | JobResult::ReplaceFailed { failure, .. }) => failure.clone(),
+            _ => StartFailure::ContainerStart { reason: error.to_owned() },
+        };
+        let told = match job.kind.parse() {
+            Ok(JobKind::Start) => {
+                let cleared = matches!(result, Some(JobResult::StartFailed { cleared: true, .. }));
+                Some(JobResult::StartFailed { failure: failure.clone(), cleared })
+            }
+            Ok(JobKind::Restart | JobKind::Patch) => {
+                let left = match result {
+                    Some(JobResult::ReplaceFailed { left, .. }) => left.clone(),
+                    _ => Left::AsRecorded,
+                };
+                Some(JobResult::ReplaceFailed { failure: failure.clone(), left })
+            }
+            _ => None,
+        };
         let mut outcome = "failed";
-        if job.kind == JobKind::Start.as_str() {
-            let failure = match note.and_then(|note| note.result.as_ref()) {
-                Some(JobResult::StartFailed(failure)) => failure.clone(),
-                // The engine gave it up by itself: a crash loop, a hang, an unreadable row.
-                _ => StartFailure::ContainerStart { reason: error.to_owned() },
-            };
+        if let Some(told) = told {
             outcome = failure.word();
-            self.lobby.on_job_result(conn, claim, job.game_id, &JobResult::StartFailed(failure)).await?;
+            self.lobby.on_job_result(conn, claim, job.game_id, &told).await?;
         }
         self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await?;
         self.lobby.runtime_is_free(conn, claim, job, false).await

@@ -9,15 +9,19 @@ use shared::queue::{Claim, WorkContext};
 use shared::secret::Secret;
 
 use super::error::JobError;
-use super::progress::PullProgress;
 use super::{Jobs, Note};
 use crate::driver::EngineSpec;
 use crate::lobby::JobResult;
+
+/// The status of a game whose engine is being started: in any other it is not wanted.
+const WANTED: [&str; 1] = ["starting"];
 
 /// What `prepare` found.
 struct Plan {
     spec: EngineSpec,
     races: Vec<String>,
+    /// The turn last recorded: above 0 only on a kept state directory.
+    turn: i32,
 }
 
 impl Jobs {
@@ -26,41 +30,27 @@ impl Jobs {
             return self.given_up(cx, claim, game_id).await;
         };
         let spec = &plan.spec;
-        let failed = |error| JobError::driver(&spec.image, error);
         let engines = &self.engines;
 
         if self.step(cx, claim, game_id, JobStep::Pull).await? != "starting" {
             return self.given_up(cx, claim, game_id).await;
         }
-        let progress = PullProgress::new(&engines.db, cx, claim);
-        let digest = engines.op("pull", engines.driver.fetch(&spec.image, &progress)).await.map_err(failed)?;
-
-        if self.step(cx, claim, game_id, JobStep::Create).await? != "starting" {
-            return self.given_up(cx, claim, game_id).await;
-        }
-        let container_id = self.create(spec).await?;
+        let digest = self.pull(cx, claim, &spec.image).await?;
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::set_record_image(&mut tx, game_id, digest.as_deref()).await?;
-        runtime::record_container(&mut tx, game_id, &container_id).await?;
         tx.commit().await?;
 
-        if self.step(cx, claim, game_id, JobStep::Start).await? != "starting" {
+        let Some(target) = self.raise(cx, claim, spec, &WANTED).await? else {
             return self.given_up(cx, claim, game_id).await;
-        }
-        engines.op("start", engines.driver.start(spec)).await.map_err(failed)?;
-        let target = self.reached(cx, claim, spec).await?;
-
-        self.step(cx, claim, game_id, JobStep::Health).await?;
-        let healthy = engines.wait_healthy(game_id, &target).await;
-        healthy.map_err(|error| JobError::unhealthy(&spec.image, error))?;
-
+        };
         if self.step(cx, claim, game_id, JobStep::Init).await? != "starting" {
             return self.given_up(cx, claim, game_id).await;
         }
-        let status = self.init(game_id, &target, &plan.races).await?;
+        let status = self.init(game_id, &target, &plan).await?;
         let detail = format!("{} at turn {}", spec.image, status.turn);
-        Ok(Note { result: Some(JobResult::Started { turn: status.turn }), detail: Some(detail) })
+        let ahead = status.finished || status.turn > plan.turn;
+        Ok(Note { result: Some(JobResult::Started { ahead }), detail: Some(detail) })
     }
 
     /// Reads what is wanted and makes the record, with the token that every later attempt uses too. `None` where the game
@@ -77,6 +67,10 @@ impl Jobs {
         if facts.status != "starting" {
             return Ok(None);
         }
+        // Forced while a turn of the paused game was still under way: it is let end, and counts.
+        if runtime::is_generating(&mut tx, game_id).await? {
+            return Err(JobError::Busy);
+        }
         let prepared = runtime::prepare_record(
             &mut tx,
             game_id,
@@ -91,62 +85,48 @@ impl Jobs {
         })?;
         tx.commit().await?;
         let spec = EngineSpec { game_id, image: facts.image, token: prepared.engine_token };
-        Ok(Some(Plan { spec, races: facts.races }))
+        Ok(Some(Plan { spec, races: facts.races, turn: facts.current_turn }))
     }
 
-    /// The game was cancelled meanwhile: nothing of it is to run.
-    async fn given_up(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
+    /// The game went elsewhere meanwhile (cancelled, over): nothing of it is to run.
+    pub(super) async fn given_up(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
         self.stop(cx, claim, game_id)
             .await
-            .map(|note| Note { detail: Some("the game was cancelled".to_owned()), ..note })
-    }
-
-    /// One container, made from this specification: another one is replaced, the right one is kept.
-    async fn create(&self, spec: &EngineSpec) -> Result<String, JobError> {
-        let engines = &self.engines;
-        let failed = |error| JobError::driver(&spec.image, error);
-        let observed = engines.op("inspect", engines.driver.inspect(spec.game_id)).await.map_err(failed)?;
-        if let Some(observed) = observed {
-            if observed.fingerprint == engines.driver.fingerprint(spec) {
-                return Ok(observed.container_id);
-            }
-            engines.op("remove", engines.driver.remove(spec.game_id)).await.map_err(failed)?;
-        }
-        engines.op("create", engines.driver.create(spec)).await.map_err(failed)
-    }
-
-    /// Where the engine that was just started is reached; written down for everybody.
-    async fn reached(&self, cx: &WorkContext, claim: &Claim, spec: &EngineSpec) -> Result<EngineTarget, JobError> {
-        let engines = &self.engines;
-        let observed = engines.op("inspect", engines.driver.inspect(spec.game_id)).await;
-        let observed = observed.map_err(|error| JobError::driver(&spec.image, error))?;
-        let observed = observed.ok_or_else(|| JobError::container("its container is gone"))?;
-        let Some(endpoint) = observed.endpoint else {
-            let words = engines.driver.last_words(spec.game_id).await.map(|words| format!("; it said: {words}"));
-            let ended = observed.ended.unwrap_or_else(|| "it has no address".to_owned());
-            return Err(JobError::container(format!("the engine ended: {ended}{}", words.unwrap_or_default())));
-        };
-        let mut tx = engines.db.begin().await?;
-        cx.hold(&mut tx, claim).await?;
-        runtime::record_endpoint(&mut tx, spec.game_id, &observed.container_id, &endpoint).await?;
-        tx.commit().await?;
-        Ok(EngineTarget { endpoint, token: spec.token.clone() })
+            .map(|note| Note { detail: Some("the game is not to run any more".to_owned()), ..note })
     }
 
     /// Gives the engine its game, unless it has it already: from an attempt before a crash, or from an earlier run of a
-    /// game whose container is made anew (SPEC §7, force-start).
-    async fn init(&self, game_id: GameId, target: &EngineTarget, races: &[String]) -> Result<EngineStatus, JobError> {
+    /// game whose container is made anew (SPEC §7, force-start). A game that was played is never begun anew.
+    async fn init(&self, game_id: GameId, target: &EngineTarget, plan: &Plan) -> Result<EngineStatus, JobError> {
         let client = &self.engines.client;
         let status = match client.status(target).await {
-            Ok(status) => status,
-            Err(EngineError::Problem { status: 404 | 409, .. }) => {
-                client.init(target, game_id, races).await.map_err(|error| JobError::init(&error))?
+            Err(EngineError::Problem { status: 404 | 409, .. }) if plan.turn == 0 => {
+                client.init(target, game_id, &plan.races).await.map_err(|error| JobError::init(&error))?
             }
-            Err(error) => return Err(JobError::init(&error)),
+            status => known(status)?,
         };
-        if status.game_id != game_id {
-            return Err(JobError::config(format!("its state directory holds another game, {}", status.game_id)));
-        }
-        Ok(status)
+        stands(game_id, plan.turn, status)
     }
+}
+
+/// The status of an engine that must have its game already.
+pub(super) fn known(status: Result<EngineStatus, EngineError>) -> Result<EngineStatus, JobError> {
+    status.map_err(|error| match error {
+        EngineError::Problem { status: 404 | 409, .. } => {
+            JobError::config("its state directory holds no game any more")
+        }
+        error => JobError::init(&error),
+    })
+}
+
+/// The engine's status, if it has this game and stands at `turn`, or past it by the one that it generated and that was not
+/// recorded yet.
+pub(super) fn stands(game_id: GameId, turn: i32, status: EngineStatus) -> Result<EngineStatus, JobError> {
+    if status.game_id != game_id {
+        return Err(JobError::config(format!("its state directory holds another game, {}", status.game_id)));
+    }
+    if status.turn != turn && status.turn != turn.saturating_add(1) {
+        return Err(JobError::config(format!("its state stands at turn {}, the game at {turn}", status.turn)));
+    }
+    Ok(status)
 }

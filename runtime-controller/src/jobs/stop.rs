@@ -1,5 +1,6 @@
 //! Stop: the container goes, its state directory stays.
 
+use shared::db::runtime;
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -16,6 +17,10 @@ impl Jobs {
             return Err(JobError::Refused(format!("the game is {status}: its engine is needed")));
         }
         let engines = &self.engines;
+        // No other turn begins once the game does not run: the one under way is let end, and counts.
+        if runtime::is_generating(&mut *engines.db.acquire().await?, game_id).await? {
+            return Err(JobError::Busy);
+        }
         match engines.op("remove", engines.driver.remove(game_id)).await {
             Ok(()) => Ok(Note { result: Some(JobResult::Stopped), detail: None }),
             Err(error @ DriverError::Unavailable(_)) => Err(JobError::Away(error.to_string())),

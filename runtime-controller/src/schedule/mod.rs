@@ -24,18 +24,7 @@ use self::tick::TickError;
 use crate::engines::Engines;
 use crate::lobby::{Lobby, Snapshot};
 
-/// `runtime_turns` as a queue. A controller generates the turns of its own daemon's games.
-pub static SPEC: QueueSpec = QueueSpec {
-    name: "runtime_turns",
-    table: "runtime_turns",
-    key: "game_id",
-    active: "generating",
-    dead: "failed",
-    priorities: 1,
-    filter: "q.daemon_id = {arg}",
-    removable: "",
-    topic: Topic::Turns,
-};
+pub use shared::db::queues::RUNTIME_TURNS as SPEC;
 
 /// Generates turns that are due.
 pub struct Turns {

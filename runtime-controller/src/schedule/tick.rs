@@ -1,7 +1,8 @@
 //! One due turn: written down, generated, its next time found.
 
 use chrono::{DateTime, Utc};
-use shared::db::{game_runtime, runtime};
+use shared::db::game_runtime;
+use shared::db::runtime::{self, Begun};
 use shared::domain::runtime::{RuntimeStatus, TickPlan};
 use shared::domain::schedule::{self, Schedule, ScheduleError};
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
@@ -16,7 +17,7 @@ use crate::engines::{ReviveError, probe_outcome};
 /// Why a turn was not generated.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TickError {
-    /// Daemon or database are away, or the row is not ours any more: no attempt is burned.
+    /// Daemon or database are away, a job has the engine, or the row is not ours any more: no attempt is burned.
     #[error("{0}")]
     Away(String),
     /// The engine is not there.
@@ -100,8 +101,16 @@ impl Turns {
         if work.row.game_status != "running" {
             return Ok(None);
         }
-        let Some(expected) = self.begin(cx, claim, game_id).await? else {
-            return self.not_begun(game_id).await;
+        let expected = match self.begin(cx, claim, game_id).await? {
+            Begun::Turn(expected) => expected,
+            Begun::Resting => return Ok(None),
+            // A job has the engine, and gives it back or pauses the game: the turn waits, and burns no attempt.
+            Begun::Held(status) if status == RuntimeStatus::Starting.as_str() => {
+                return Err(TickError::Away("the engine is being replaced".to_owned()));
+            }
+            Begun::Held(status) => {
+                return Err(TickError::Final(format!("the game runs but its runtime is {status}")));
+            }
         };
         if work.row.expected_turn.is_none() && !work.row.forced {
             self.engines.metrics.late((work.now() - work.row.scheduled_at).to_std().unwrap_or_default());
@@ -145,26 +154,14 @@ impl Turns {
     }
 
     /// Writes down which turn is being closed, and shows it: from here on orders are refused.
-    async fn begin(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Option<i32>, TickError> {
+    async fn begin(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Begun, TickError> {
         let mut tx = self.engines.db.begin().await?;
         // The game's lock before the timer's: the order that everybody takes.
         game_runtime::lock_game(&mut tx, game_id).await?;
         cx.hold(&mut tx, claim).await?;
-        let expected = runtime::begin_generation(&mut tx, game_id).await?;
+        let begun = runtime::begin_generation(&mut tx, game_id).await?;
         tx.commit().await?;
-        Ok(expected)
-    }
-
-    /// Paused meanwhile, which is fine; or a running game without a runtime, which is not.
-    async fn not_begun(&self, game_id: GameId) -> Result<Option<EngineStatus>, TickError> {
-        let mut conn = self.engines.db.acquire().await?;
-        let status = game_runtime::game_status(&mut conn, game_id).await?;
-        if status.as_deref() != Some("running") {
-            return Ok(None);
-        }
-        let record = runtime::record(&mut conn, game_id).await?;
-        let shown = record.map_or_else(|| "missing".to_owned(), |record| record.status);
-        Err(TickError::Final(format!("the game runs but its runtime is {shown}")))
+        Ok(begun)
     }
 
     /// Asks for the turn, unless the engine has generated it already: a late answer, or a crash after the call.

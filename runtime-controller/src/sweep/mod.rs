@@ -1,12 +1,14 @@
 //! The sweeper: what time alone brings about. Each pass is bounded, and safe with many controllers: rows that another has
 //! locked are skipped.
 //!
-//! So far it closes enrolments that ended with enough players, and removes old entries of the operations log. Lapsed race
-//! names follow with the rest of the Race Name Directory.
+//! It closes enrolments that ended with enough players, releases race names that were not registered in time, marks invites
+//! that expired, has members banished whom nothing else has banished, and removes old entries of the operations log.
 
 use std::time::Duration;
 
-use shared::db::{Db, applications, banishments, game_runtime, games, invites, runtime};
+use shared::db::notifications::{NewNotification, produce};
+use shared::db::{Db, applications, banishments, game_runtime, games, invites, race_names, runtime};
+use shared::domain::notification::{Audience, Payload};
 use shared::queue::{Topic, Waker};
 use shared::random::Random;
 use shared::service::health::SchemaGate;
@@ -17,6 +19,10 @@ use crate::lobby::BANISH_AGAIN;
 
 /// Games in one transaction.
 const GAMES: i64 = 50;
+/// Race names in one transaction.
+const NAMES: i64 = 100;
+/// Invites in one statement.
+const INVITES: i64 = 500;
 /// Entries of the operations log in one statement.
 const ENTRIES: i64 = 1_000;
 
@@ -58,6 +64,8 @@ impl Sweeper {
 
     async fn pass(&self, stop: &CancellationToken) -> Result<(), sqlx::Error> {
         while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
+        while !stop.is_cancelled() && self.release_names().await? == NAMES {}
+        while !stop.is_cancelled() && self.expire_invites().await? == INVITES.unsigned_abs() {}
         while !stop.is_cancelled() && self.banish().await? == GAMES {}
         if !self.retention.is_zero() {
             while !stop.is_cancelled() && self.remove_operations().await? == ENTRIES.unsigned_abs() {}
@@ -78,6 +86,34 @@ impl Sweeper {
         }
         tx.commit().await?;
         Ok(i64::try_from(full.len()).unwrap_or(i64::MAX))
+    }
+
+    /// Pending names lapse: they are anybody's again, and their holders are told.
+    async fn release_names(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let lapsed = race_names::release_lapsed(&mut tx, NAMES).await?;
+        for name in &lapsed {
+            let new = NewNotification {
+                idempotency_key: name.race_name_id.to_string(),
+                payload: Payload::LobbyRaceNameExpired { race_name: name.race_name.clone() },
+                audience: Audience::Users(vec![name.user_id]),
+                game_id: None,
+                request_id: None,
+                traceparent: None,
+            };
+            produce(&mut tx, new).await?;
+        }
+        tx.commit().await?;
+        if !lapsed.is_empty() {
+            tracing::info!(names = lapsed.len(), "race names lapsed unregistered");
+            self.waker.wake(Topic::Notifications);
+        }
+        Ok(i64::try_from(lapsed.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn expire_invites(&self) -> Result<u64, sqlx::Error> {
+        let mut conn = self.db.acquire().await?;
+        invites::expire(&mut conn, INVITES).await
     }
 
     /// Banishments that nothing else has enqueued: the daemon, the engine or the job failed when they were due. Those that

@@ -73,12 +73,7 @@ async fn a_game_runs_in_a_hardened_container_until_it_is_stopped() {
     eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
     assert!(state_dir.read_dir().unwrap().next().is_some(), "its state is kept");
     let turn = world.turn(game_id).await;
-    sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
-        .bind(game_id.uuid())
-        .execute(&world.pool())
-        .await
-        .unwrap();
-    world.enqueue(game_id, JobKind::Start, json!({})).await;
+    world.force_start(game_id).await;
     world.reaches_turn(game_id, turn + 1).await;
     assert_eq!(docker.containers().len(), 1);
     assert_ne!(docker.containers(), before);
@@ -168,4 +163,56 @@ async fn a_daemon_that_is_away_is_waited_for() {
     std::os::unix::fs::symlink(real.strip_prefix("unix://").unwrap(), &link).unwrap();
     world.reaches(game_id, "running").await;
     controller.kill9();
+}
+
+#[tokio::test]
+async fn an_engine_in_docker_is_restarted_and_patched_on_its_state() {
+    let docker = DockerWorld::new().await;
+    let world = &docker.world;
+    let patched = format!("{}-{}", world.image, docker.instance);
+    docker.docker(&["tag", &world.image, &patched]);
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    world.version("1.0.1", &patched).await;
+    let long = [("GALAXY_TURN_LIMIT", "1000")];
+    let mut controller = world.controller(&long);
+    world.reaches_turn(game_id, 1).await;
+    let first = docker.containers();
+    world.enqueue(game_id, JobKind::Restart, json!({})).await;
+    world.job_ends(game_id, "restart", "succeeded").await;
+    let second = docker.containers();
+    assert_eq!(second.len(), 1);
+    assert_ne!(first, second);
+    controller.kill9();
+
+    // The patch by many controllers: each is killed at a step, and the next goes on.
+    let mut container = second;
+    for (moment, replaced) in [("remove", false), ("create", true), ("health", true)] {
+        let condition = format!("new.kind = 'patch' AND new.step = '{moment}'");
+        let mut barrier = Barrier::on_jobs(&world.db, &condition).await;
+        if moment == "remove" {
+            world.enqueue(game_id, JobKind::Patch, json!({ "version": "1.0.1" })).await;
+        }
+        let mut controller = world.controller(&long);
+        barrier.reached().await;
+        let now = docker.containers();
+        assert!(now.len() <= 1, "{moment}: {now:?}");
+        assert_eq!(now == container, !replaced, "{moment}");
+        container = now;
+        controller.kill9();
+        barrier.lift("runtime_jobs").await;
+    }
+    let mut controller = world.controller(&long);
+    world.job_ends(game_id, "patch", "succeeded").await;
+    assert_eq!(docker.containers(), container, "the container that was made before the last kill is kept");
+    let runtime = world.runtime(game_id).await;
+    assert_eq!((runtime.engine_version.as_str(), runtime.image.as_str()), ("1.0.1", patched.as_str()));
+    assert!(runtime.image_digest.is_some());
+    assert_eq!(runtime.container_id.as_deref(), Some(container[0].as_str()));
+    let turn = world.turn(game_id).await;
+    world.reaches_turn(game_id, turn + 2).await;
+    controller.kill9();
+    each_turn_once(world, game_id).await;
+    assert!(world.told(game_id, "game.paused").await.is_empty());
+    docker.docker(&["rm", "--force", &container[0]]);
+    docker.docker(&["rmi", &patched]);
 }

@@ -2,6 +2,7 @@
 //! controller's own binary, killed where it hurts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod banish;
 mod barrier;
 mod crash;
 mod docker;
@@ -10,6 +11,11 @@ mod failures;
 mod finish;
 mod idle;
 mod late;
+mod leftovers;
+mod replace;
+mod replace_crash;
+mod stopped;
 mod sweep;
+mod sweep_names;
 mod turns;
 mod world;

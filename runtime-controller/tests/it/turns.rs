@@ -4,7 +4,6 @@ use futures::future::join_all;
 use serde_json::json;
 use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
-use shared::queue::Topic;
 
 use crate::barrier::Barrier;
 use crate::world::World;
@@ -187,13 +186,7 @@ async fn a_paused_game_rests_and_a_banished_race_is_extinct() {
     let turn = world.turn(game_id).await;
 
     // Force-start: on the kept state, without another init; its race is still banished.
-    sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
-        .bind(game_id.uuid())
-        .execute(&world.pool())
-        .await
-        .unwrap();
-    world.enqueue(game_id, JobKind::Start, json!({})).await;
-    world.wake(Topic::RuntimeJobs).await;
+    world.force_start(game_id).await;
     world.reaches(game_id, "running").await;
     world.reaches_turn(game_id, turn + 1).await;
     assert_eq!(world.told(game_id, "game.resumed").await.len(), 1);

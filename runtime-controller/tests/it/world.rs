@@ -136,7 +136,9 @@ impl World {
     /// What the API does for cancel and force-stop: the game's new status and the stop, in one transaction.
     pub async fn end_game(&self, game_id: GameId, status: &str) {
         let mut tx = self.pool().begin().await.unwrap();
-        sqlx::query("UPDATE games SET status = $2 WHERE game_id = $1")
+        sqlx::query(
+            "UPDATE games SET status = $2, pause_reason = CASE WHEN $2 = 'paused' THEN 'stopped' END WHERE game_id = $1",
+        )
             .bind(game_id.uuid())
             .bind(status)
             .execute(&mut *tx)
@@ -145,6 +147,43 @@ impl World {
         enqueue_stop(&mut tx, game_id, None, None).await.unwrap();
         tx.commit().await.unwrap();
         self.wake(Topic::RuntimeJobs).await;
+    }
+
+    /// What the API does for force-start.
+    pub async fn force_start(&self, game_id: GameId) {
+        sqlx::query("UPDATE games SET status = 'starting', pause_reason = NULL WHERE game_id = $1")
+            .bind(game_id.uuid())
+            .execute(&self.pool())
+            .await
+            .unwrap();
+        self.enqueue(game_id, JobKind::Start, json!({})).await;
+    }
+
+    /// Registers another version.
+    pub async fn version(&self, version: &str, image: &str) {
+        sqlx::query("INSERT INTO engine_versions (version, image) VALUES ($1, $2)")
+            .bind(version)
+            .bind(image)
+            .execute(&self.pool())
+            .await
+            .unwrap();
+    }
+
+    /// The newest job ends so; answers its last error.
+    pub async fn job_ends(&self, game_id: GameId, kind: &str, status: &str) -> String {
+        let sql =
+            "SELECT concat_ws(' ', kind, status) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1";
+        let wanted = format!("{kind} {status}");
+        eventually(SOON, &wanted, || async {
+            let seen = self.text(sql, game_id).await;
+            if seen == wanted { Ok(()) } else { Err((seen, self.last_error(game_id).await)) }
+        })
+        .await;
+        self.last_error(game_id).await
+    }
+
+    pub async fn last_error(&self, game_id: GameId) -> String {
+        self.text("SELECT last_error FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1", game_id).await
     }
 
     pub async fn wake(&self, topic: Topic) {

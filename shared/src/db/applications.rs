@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::domain::race_name::RaceName;
 use crate::ids::{ApplicationId, GameId, UserId};
 
@@ -114,9 +115,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Application>, sqlx::Error> {
     applications!(
-        "WHERE game_id = $1 AND ($2::uuid IS NULL OR application_id < $2) ORDER BY application_id DESC LIMIT $3",
+        "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
         game_id as GameId,
-        before as Option<ApplicationId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -134,9 +135,9 @@ pub async fn list_of_user(
     limit: i64,
 ) -> Result<Vec<Application>, sqlx::Error> {
     applications!(
-        "WHERE user_id = $1 AND ($2::uuid IS NULL OR application_id < $2) ORDER BY application_id DESC LIMIT $3",
+        "WHERE user_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
         user_id as UserId,
-        before as Option<ApplicationId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -64,7 +64,8 @@ pub async fn settled(conn: &mut PgConnection, game_id: GameId, race_name: &str) 
     Ok(())
 }
 
-/// A job did not get through to the engine: the race it names, if that is still owed, is tried again after `seconds`.
+/// A job ended that may not have got through to the engine: the race it names, if that is still owed, is tried again after
+/// `seconds`. Answers whether it is.
 ///
 /// # Errors
 /// Those of the database.
@@ -73,8 +74,8 @@ pub async fn postpone(
     game_id: GameId,
     payload: &Value,
     seconds: f64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
         "UPDATE memberships SET banish_due_at = clock_timestamp() + make_interval(secs => $3)
           WHERE game_id = $1 AND race_name = $2::jsonb ->> 'race_name' AND banish_due_at IS NOT NULL",
         game_id.uuid(),
@@ -83,7 +84,7 @@ pub async fn postpone(
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 /// Whatever stood in the way of the game's banishments is over: all are due now.

@@ -11,6 +11,8 @@ use crate::ids::{GameId, UserId};
 pub struct LockedGame {
     /// A word of `games.status`.
     pub status: String,
+    /// Why it is paused.
+    pub pause_reason: Option<String>,
     /// The turn now open.
     pub current_turn: i32,
     /// Its schedule.
@@ -30,7 +32,7 @@ pub struct LockedGame {
 pub async fn lock_game(conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
     sqlx::query_as!(
         LockedGame,
-        r#"SELECT status, current_turn, turn_schedule, time_zone, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
+        r#"SELECT status, pause_reason, current_turn, turn_schedule, time_zone, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
              FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
         game_id.uuid()
     )
@@ -47,6 +49,8 @@ pub struct StartFacts {
     pub engine_version: String,
     /// Its image.
     pub image: String,
+    /// The turn last recorded: above 0 only where the game ran before.
+    pub current_turn: i32,
     /// Races of the active members, and of those who left since the start was asked for, oldest membership first: the same
     /// list in every attempt, as the engine takes one set of races only. Who left is banished after the start.
     pub races: Vec<String>,
@@ -59,7 +63,7 @@ pub struct StartFacts {
 pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Option<StartFacts>, sqlx::Error> {
     sqlx::query_as!(
         StartFacts,
-        r#"SELECT g.status, v.version AS engine_version, v.image,
+        r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn,
                   ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
                          ORDER BY m.membership_id) AS "races!"
              FROM games g JOIN engine_versions v ON v.version = g.target_engine_version
@@ -78,17 +82,16 @@ pub async fn game_status(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
     sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await
 }
 
-/// `starting → running`; answers whether it did.
+/// `starting → running`; answers whether it did. The turn stays: one that the engine is ahead by is recorded as every turn is.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_started(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<bool, sqlx::Error> {
+pub async fn game_started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE games SET status = 'running', current_turn = greatest(current_turn, $2), pause_reason = NULL,
-                started_at = coalesce(started_at, clock_timestamp()), updated_at = clock_timestamp()
+        "UPDATE games SET status = 'running', pause_reason = NULL, started_at = coalesce(started_at, clock_timestamp()),
+                updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'starting'",
-        game_id.uuid(),
-        turn
+        game_id.uuid()
     )
     .execute(conn)
     .await?;
@@ -138,6 +141,36 @@ pub async fn game_paused(conn: &mut PgConnection, game_id: GameId, reason: &str)
     )
     .fetch_optional(conn)
     .await
+}
+
+/// Another engine version has taken the place of the one that the game was started with: a later start takes it too.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_patched(conn: &mut PgConnection, game_id: GameId, version: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE games SET target_engine_version = $2, updated_at = clock_timestamp() WHERE game_id = $1",
+        game_id.uuid(),
+        version
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The reason why a paused game is paused changes: stopped by hand, whatever it was.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_pause_reason(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<(), sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE games SET pause_reason = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'paused'",
+        game_id.uuid(),
+        reason
+    )
+    .execute(conn)
+    .await?;
+    crate::error::ensure_affected_rows("games", &done, 1)
 }
 
 /// The engine says that the game is over: `running` or `paused → finished`; answers whether it did.

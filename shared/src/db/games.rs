@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::ids::{GameId, UserId};
 
 /// A game with what every reader wants beside it.
@@ -100,7 +101,8 @@ pub async fn get_visible(
     .await
 }
 
-/// The games that `user` may see, newest first, from below `before`.
+/// The games that `user` may see, newest first, from below `before`. Each way to see a game has an index in the list's order:
+/// a page of each is looked up, and of these the newest page is read.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -111,14 +113,19 @@ pub async fn list_visible(
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
     games!(
-        "WHERE ($2::uuid IS NULL OR g.game_id < $2)
-            AND ((g.visibility = 'public' AND g.status <> 'draft') OR g.owner_user_id = $1
-                 OR EXISTS (SELECT FROM memberships m WHERE m.game_id = g.game_id AND m.user_id = $1 AND m.status = 'active')
-                 OR EXISTS (SELECT FROM invites i WHERE i.game_id = g.game_id AND i.invited_user_id = $1 AND i.status = 'open'
-                                AND i.expires_at > clock_timestamp()))
-          ORDER BY g.game_id DESC LIMIT $3",
+        "WHERE g.game_id = ANY (ARRAY(
+            SELECT game_id FROM (
+              (SELECT game_id FROM games WHERE visibility = 'public' AND status <> 'draft' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              UNION
+              (SELECT game_id FROM games WHERE owner_user_id = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              UNION
+              (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              UNION
+              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open' AND expires_at > statement_timestamp() AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+            ) visible ORDER BY game_id DESC LIMIT $3))
+          ORDER BY g.game_id DESC",
         user_id as UserId,
-        before as Option<GameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -136,12 +143,15 @@ pub async fn list_own(
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
     games!(
-        "WHERE ($2::uuid IS NULL OR g.game_id < $2)
-            AND (g.owner_user_id = $1
-                 OR EXISTS (SELECT FROM memberships m WHERE m.game_id = g.game_id AND m.user_id = $1 AND m.status = 'active'))
-          ORDER BY g.game_id DESC LIMIT $3",
+        "WHERE g.game_id = ANY (ARRAY(
+            SELECT game_id FROM (
+              (SELECT game_id FROM games WHERE owner_user_id = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              UNION
+              (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+            ) own ORDER BY game_id DESC LIMIT $3))
+          ORDER BY g.game_id DESC",
         user_id as UserId,
-        before as Option<GameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -159,9 +169,13 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
     games!(
-        "WHERE ($1::text IS NULL OR g.status = $1) AND ($2::uuid IS NULL OR g.game_id < $2) ORDER BY g.game_id DESC LIMIT $3",
+        "WHERE g.game_id = ANY (ARRAY(
+            (SELECT game_id FROM games WHERE $1::text IS NULL AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+            UNION ALL
+            (SELECT game_id FROM games WHERE status = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)))
+          ORDER BY g.game_id DESC",
         status,
-        before as Option<GameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::ids::{GameId, InviteId, UserId};
 
 /// An invite.
@@ -140,9 +141,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Invite>, sqlx::Error> {
     invites!(
-        "WHERE game_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        "WHERE game_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         game_id as GameId,
-        before as Option<InviteId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -160,9 +161,9 @@ pub async fn list_for_user(
     limit: i64,
 ) -> Result<Vec<Invite>, sqlx::Error> {
     invites!(
-        "WHERE invited_user_id = $1 AND ($2::uuid IS NULL OR invite_id < $2) ORDER BY invite_id DESC LIMIT $3",
+        "WHERE invited_user_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         user_id as UserId,
-        before as Option<InviteId>,
+        below(before),
         limit
     )
     .fetch_all(conn)
@@ -224,6 +225,24 @@ pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64,
         sqlx::query!("UPDATE invites SET status = 'closed' WHERE game_id = $1 AND status = 'open'", game_id as GameId)
             .execute(conn)
             .await?;
+    Ok(done.rows_affected())
+}
+
+/// Marks invites whose time is over as such, at most `limit`; answers how many. Those that somebody else has locked are left
+/// to him. They count as expired before that, too: this only says so in the table.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE invites SET status = 'expired'
+          WHERE invite_id IN (SELECT invite_id FROM invites
+                               WHERE status = 'open' AND expires_at <= statement_timestamp()
+                               ORDER BY expires_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)",
+        limit
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected())
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::keyset::below;
 use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, MembershipId, UserId};
@@ -66,10 +67,10 @@ pub async fn list(
         Membership,
         r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
                   status, joined_at
-             FROM memberships WHERE game_id = $1 AND ($2::uuid IS NULL OR membership_id < $2)
+             FROM memberships WHERE game_id = $1 AND membership_id < $2
             ORDER BY membership_id DESC LIMIT $3"#,
         game_id as GameId,
-        before as Option<MembershipId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::keyset::below;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
 
@@ -96,7 +97,100 @@ pub async fn release_reserved(conn: &mut PgConnection, game_id: GameId) -> Resul
     Ok(())
 }
 
-/// A user's entries but the released ones, newest first, from below `before`.
+/// A user's names of one key that are pending, and not lapsed, or registered: a registered one before the newest pending one.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn registrable(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    canonical_key: &str,
+) -> Result<Option<Entry>, sqlx::Error> {
+    sqlx::query_as!(
+        Entry,
+        r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
+             FROM race_names
+            WHERE user_id = $1 AND canonical_key = $2
+              AND (status = 'registered' OR (status = 'pending_registration' AND expires_at > clock_timestamp()))
+            ORDER BY status DESC, race_name_id DESC LIMIT 1"#,
+        user_id as UserId,
+        canonical_key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// How many names a user has registered: what his plan limits.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn count_registered(conn: &mut PgConnection, user_id: UserId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT count(*) AS "n!" FROM race_names WHERE user_id = $1 AND status = 'registered'"#,
+        user_id as UserId
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Registers a pending name for good. What its holder has pending of the same key from other games is released: there is
+/// nothing left to register. `None` where it is pending no more, or lapsed. The caller holds the account's lock.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<Entry>, sqlx::Error> {
+    let registered = sqlx::query_as!(
+        Entry,
+        r#"UPDATE race_names SET status = 'registered', expires_at = NULL, updated_at = clock_timestamp()
+            WHERE race_name_id = $1 AND status = 'pending_registration' AND expires_at > clock_timestamp()
+           RETURNING race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at"#,
+        id as RaceNameId
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    if registered.is_some() {
+        sqlx::query!(
+            "UPDATE race_names n SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
+               FROM race_names r
+              WHERE r.race_name_id = $1 AND n.user_id = r.user_id AND n.canonical_key = r.canonical_key AND n.status = 'pending_registration'",
+            id as RaceNameId
+        )
+        .execute(conn)
+        .await?;
+    }
+    Ok(registered)
+}
+
+/// A pending name that lapsed.
+#[derive(Debug, Clone)]
+pub struct Lapsed {
+    /// Its id.
+    pub race_name_id: RaceNameId,
+    /// Whose it was.
+    pub user_id: UserId,
+    /// As shown.
+    pub race_name: String,
+}
+
+/// Releases pending names whose time is over, at most `limit`. Those that somebody else has locked are left to him.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn release_lapsed(conn: &mut PgConnection, limit: i64) -> Result<Vec<Lapsed>, sqlx::Error> {
+    sqlx::query_as!(
+        Lapsed,
+        r#"UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
+            WHERE race_name_id IN (SELECT race_name_id FROM race_names
+                                    WHERE status = 'pending_registration' AND expires_at <= statement_timestamp()
+                                    ORDER BY expires_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
+           RETURNING race_name_id AS "race_name_id: RaceNameId", user_id AS "user_id: UserId", race_name"#,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A user's entries but the released ones and those that have lapsed, newest first, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -109,10 +203,11 @@ pub async fn list_of_user(
     sqlx::query_as!(
         Entry,
         r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
-             FROM race_names WHERE user_id = $1 AND status <> 'released' AND ($2::uuid IS NULL OR race_name_id < $2)
+             FROM race_names
+            WHERE user_id = $1 AND status <> 'released' AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND race_name_id < $2
             ORDER BY race_name_id DESC LIMIT $3"#,
         user_id as UserId,
-        before as Option<RaceNameId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -9,15 +9,18 @@ mod records;
 mod reports;
 mod turns;
 
-pub use jobs::{Job, JobWork, NewJob, enqueue_job, enqueue_stop, job_progress, job_step, job_work, latest_job};
+pub use jobs::{
+    Job, JobWork, NewJob, enqueue_if_idle, enqueue_job, enqueue_stop, job_note, job_progress, job_step, job_work,
+    latest_jobs,
+};
 pub use operations::{Operation, delete_old_operations, operations, record_operation};
 pub use records::{
-    EngineFacts, Prepared, RuntimeRecord, engine_facts, games_to_watch, prepare_record, record, record_container,
-    record_containerless, record_endpoint, record_health, records, records_by_status, set_record_image,
-    set_record_status, target, turn_advanced,
+    EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, games_to_watch, hold_engine, is_generating,
+    prepare_record, record, record_container, record_containerless, record_endpoint, record_health, records,
+    records_by_status, set_record_image, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_turns};
 pub use turns::{
-    Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
+    Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
     turn_settled, turn_work,
 };

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::keyset::below;
 use crate::ids::{DeviceSessionId, UserId};
 
 /// A device session.
@@ -93,10 +94,10 @@ pub async fn list(
         Session,
         r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
                   created_at, revoked_at, revoke_reason
-             FROM device_sessions WHERE user_id = $1 AND ($2::uuid IS NULL OR device_session_id < $2)
+             FROM device_sessions WHERE user_id = $1 AND device_session_id < $2
             ORDER BY device_session_id DESC LIMIT $3"#,
         user_id as UserId,
-        before as Option<DeviceSessionId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

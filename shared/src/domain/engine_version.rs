@@ -32,6 +32,16 @@ pub fn image(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// Whether `to` may take the place of a running `from` (SPEC §8, patch): the same major and minor, and a higher patch. A
+/// pre-release of a higher patch counts as that patch. What is no semantic version may take nobody's place.
+#[must_use]
+pub fn patches(from: &str, to: &str) -> bool {
+    match (semver::Version::parse(from), semver::Version::parse(to)) {
+        (Ok(from), Ok(to)) => (from.major, from.minor) == (to.major, to.minor) && from.patch < to.patch,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,6 +53,25 @@ mod tests {
         }
         for bad in ["", "1", "1.0", "v1.0.0", "1.0.0 ", "01.0.0", &format!("1.0.0-{}", "x".repeat(130))] {
             assert!(label(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_higher_patch_takes_the_place_of_a_running_engine() {
+        for (from, to) in [("1.0.0", "1.0.1"), ("1.4.2", "1.4.10"), ("1.0.0-rc.1", "1.0.1"), ("1.0.0", "1.0.1-rc.1")] {
+            assert!(patches(from, to), "{from} {to}");
+        }
+        for (from, to) in [
+            ("1.0.0", "1.0.0"),
+            ("1.0.1", "1.0.0"),
+            ("1.0.0-rc.1", "1.0.0"),
+            ("1.0.0", "1.0.0+build2"),
+            ("1.0.0", "1.1.1"),
+            ("1.0.0", "2.0.1"),
+            ("x", "1.0.1"),
+            ("1.0.0", ""),
+        ] {
+            assert!(!patches(from, to), "{from} {to}");
         }
     }
 

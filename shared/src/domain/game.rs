@@ -84,6 +84,8 @@ words! {
         ForceStop = "force-stop",
         /// Change its description, limits, schedule.
         Edit = "edit",
+        /// Administrators: choose the engine that the next start uses, and nothing else.
+        ChooseEngine = "choose-engine",
         /// Take a member in: approve an application, redeem an invite.
         Enroll = "enroll",
     }
@@ -100,6 +102,22 @@ words! {
         Block = "block",
         /// Administrators: the same, in any game.
         Ban = "ban",
+    }
+}
+
+words! {
+    /// A part of a game's description that is settled at some point.
+    GamePart {
+        /// Name and description.
+        Texts = "name and description",
+        /// When turns are due.
+        Schedule = "turn schedule",
+        /// Fewest and most players.
+        Players = "players",
+        /// When enrolment closes.
+        EnrollmentEnd = "end of enrolment",
+        /// The engine that the next start uses.
+        EngineVersion = "engine version",
     }
 }
 
@@ -163,8 +181,10 @@ pub fn act(
         Actor::Administrator => {
             visibility == Visibility::Public
                 || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume)
+                // What belongs to a force-start.
+                || (action == A::ChooseEngine && matches!(status, S::StartFailed | S::Paused))
         }
-        Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop),
+        Actor::Owner => !matches!(action, A::ForceStart | A::ForceStop | A::ChooseEngine),
         Actor::Other => false,
     };
     if !allowed {
@@ -182,9 +202,31 @@ pub fn act(
         (S::Paused, A::ForceStop) => Ok(S::Paused),
         (S::Paused, A::Resume) => Ok(S::Running),
         (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::Starting | S::StartFailed, A::Cancel) => Ok(S::Cancelled),
-        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit) => Ok(status),
+        (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit | A::ChooseEngine) => {
+            Ok(status)
+        }
         (S::EnrollmentOpen, A::Enroll) => Ok(S::EnrollmentOpen),
         _ => Err(Refusal::State),
+    }
+}
+
+/// Whether an [`GameAction::Edit`] that is allowed as such may change this part. `started` says that the game ran before:
+/// its players are then settled, and its engine is an administrator's to choose, while it has none running.
+#[must_use]
+pub fn may_change(status: GameStatus, started: bool, stopped: bool, part: GamePart, actor: Actor) -> bool {
+    use GameStatus as S;
+    let administrator = actor == Actor::Administrator;
+    match (part, status) {
+        (
+            GamePart::Texts | GamePart::Schedule,
+            S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused,
+        ) => true,
+        (GamePart::Players | GamePart::EngineVersion, S::Draft | S::EnrollmentOpen | S::ReadyToStart) => true,
+        (GamePart::EnrollmentEnd, S::Draft | S::EnrollmentOpen) => true,
+        (GamePart::Players, S::StartFailed) => !started,
+        (GamePart::EngineVersion, S::StartFailed) => !started || administrator,
+        (GamePart::EngineVersion, S::Paused) => stopped && administrator,
+        _ => false,
     }
 }
 
@@ -279,13 +321,21 @@ mod tests {
         for visibility in [Visibility::Public, Visibility::Private] {
             for &status in S::ALL {
                 for &action in A::ALL {
-                    let edge =
-                        |table: &[(S, A, S)]| table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2);
+                    let find = |action: A, table: &[(S, A, S)]| {
+                        table.iter().find(|(s, a, _)| (*s, *a) == (status, action)).map(|e| e.2)
+                    };
+                    let edge = |table: &[(S, A, S)]| find(action, table);
                     let forced = matches!(action, A::ForceStart | A::ForceStop);
-                    let owner = if forced { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
+                    let chooses = action == A::ChooseEngine;
+                    let owner =
+                        if forced || chooses { Err(Refusal::Forbidden) } else { edge(OWNER).ok_or(Refusal::State) };
                     assert_eq!(act(status, visibility, action, Actor::Owner), owner, "{status} {action}");
                     assert_eq!(act(status, visibility, action, Actor::Other), Err(Refusal::Forbidden));
-                    let steers = forced || matches!(action, A::Cancel | A::Pause | A::Resume);
+                    let steers = forced
+                        || matches!(action, A::Cancel | A::Pause | A::Resume)
+                        || (chooses && matches!(status, S::StartFailed | S::Paused));
+                    // Whoever may edit may choose the engine with it.
+                    let edge = |table: &[(S, A, S)]| if chooses { find(A::Edit, table) } else { edge(table) };
                     let administrator = if visibility == Visibility::Private && !steers {
                         Err(Refusal::Forbidden)
                     } else {
@@ -296,6 +346,36 @@ mod tests {
                         administrator,
                         "{status} {action}"
                     );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_game_is_settled_in_its_time() {
+        use GamePart as P;
+        // The states in which each may be changed, before the first start; whoever asks.
+        let before: [(P, &[S]); 5] = [
+            (P::Texts, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
+            (P::Schedule, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
+            (P::Players, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
+            (P::EnrollmentEnd, &[S::Draft, S::EnrollmentOpen]),
+            (P::EngineVersion, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
+        ];
+        for (part, states) in before {
+            for &status in S::ALL {
+                for actor in [Actor::Owner, Actor::Administrator] {
+                    for (started, stopped) in [(false, false), (false, true), (true, false), (true, true)] {
+                        // What ran is settled; its engine is an administrator's to change, while it has none running.
+                        let expected = match (part, status) {
+                            (P::Players, S::StartFailed) => !started,
+                            (P::EngineVersion, S::StartFailed) => !started || actor == Actor::Administrator,
+                            (P::EngineVersion, S::Paused) => stopped && actor == Actor::Administrator,
+                            _ => states.contains(&status),
+                        };
+                        let verdict = may_change(status, started, stopped, part, actor);
+                        assert_eq!(verdict, expected, "{status} {part} {actor:?} {started} {stopped}");
+                    }
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! Pure types and rules: no SQL, no I/O.
 
 pub mod account;
+pub mod administrator;
+pub mod country;
 pub mod email;
 pub mod engine_version;
 pub mod game;

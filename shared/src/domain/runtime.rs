@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A word that the database holds and this build does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is no {what}")]
@@ -78,9 +80,9 @@ words! {
         Start = "start",
         /// Container gone, state kept.
         Stop = "stop",
-        /// Stop and start in one (next milestone).
+        /// The container replaced by another one from the same specification, on the same state.
         Restart = "restart",
-        /// Replace the engine by a newer patch release (next milestone).
+        /// The engine replaced by a higher patch release, on the same state.
         Patch = "patch",
         /// Remove a race in the running engine.
         Banish = "banish",
@@ -104,8 +106,14 @@ words! {
         Health = "health",
         /// Asks `/admin/status` and, where the game is unknown, calls `/admin/init`.
         Init = "init",
+        /// Takes the engine from turns and orders: from here on it is being replaced.
+        Hold = "hold",
         /// Removes the container.
         Remove = "remove",
+        /// Asks the replaced engine for its game: it must stand where the former one stood.
+        Verify = "verify",
+        /// Puts the former engine back, since the new one was given up.
+        Back = "back",
         /// Banishes a race in the engine.
         Banish = "banish",
         /// Sets the turn timer to now.
@@ -148,8 +156,10 @@ impl RuntimeStatus {
     }
 }
 
-/// Why a start failed for good; each has its own notification to the administrators (SPEC §8).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a start failed for good; each has its own notification to the administrators (SPEC §8). A job that goes back to the
+/// former engine keeps it in its payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StartFailure {
     /// The image is not to be had: `runtime.image_pull_failed`.
     ImagePull {

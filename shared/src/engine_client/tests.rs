@@ -74,6 +74,32 @@ async fn health_carries_no_token() {
 }
 
 #[tokio::test]
+async fn a_call_carries_the_trace_that_it_is_part_of() {
+    use opentelemetry::trace::TracerProvider as _;
+    use tracing::Instrument as _;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let (target, asked) = engine(Some(answer("204 No Content", ""))).await;
+    client().health(&target).await.unwrap();
+    assert!(!asked.await.unwrap().contains("traceparent"), "outside any trace there is none to carry");
+
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
+    let subscriber =
+        tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let (target, asked) = engine(Some(answer("204 No Content", ""))).await;
+    let span = tracing::info_span!("request");
+    let trace = span.in_scope(|| crate::service::telemetry::trace_id_hex().unwrap());
+    client().health(&target).instrument(span.clone()).await.unwrap();
+    let asked = asked.await.unwrap();
+    let sent = asked.lines().find_map(|line| line.strip_prefix("traceparent: ")).unwrap_or_else(|| panic!("{asked}"));
+    let sent = crate::service::telemetry::parse_traceparent(sent).unwrap();
+    assert_eq!(sent.trace_id().to_string(), trace);
+    let outer = span.in_scope(|| crate::service::telemetry::current_traceparent().unwrap());
+    assert!(!outer.contains(&sent.span_id().to_string()), "the call has a span of its own");
+}
+
+#[tokio::test]
 async fn orders_and_reports_pass_unchanged() {
     let (target, asked) = engine(Some(answer("200 OK", r#"{ "z" : 1.0, "a":1e2, "z":2}"#))).await;
     let orders = serde_json::value::RawValue::from_string(r#"[ {"n":1.00, "n":2} ]"#.to_owned()).unwrap();

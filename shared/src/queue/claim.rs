@@ -31,15 +31,40 @@ pub(super) struct Claimer {
     backlog: bool,
 }
 
+/// What one look may take.
+#[derive(Clone, Copy)]
+pub(super) struct Free {
+    /// Slots that are free. Each takes a batch of one priority.
+    pub(super) slots: usize,
+    /// Rows of a batch.
+    pub(super) batch: usize,
+    /// How many of these slots are for priority 0 alone: whatever else there is a lot of, the next such row finds one.
+    pub(super) kept: usize,
+}
+
 /// What one look at the table gave.
 pub(super) struct Pass {
+    /// By priority, then by due time.
     pub(super) rows: Vec<Claimed>,
-    /// As many as asked for: there may be more.
+    /// Every free slot is taken: there may be more.
     pub(super) full: bool,
+    /// There may be more, but for none of the slots that are free.
+    pub(super) held: bool,
     /// A later statement failed, and may have claimed rows that we know nothing of.
     pub(super) doubtful: bool,
     /// Only what lies above the watermark was looked at; when a sweep may follow.
     pub(super) sweep_in: Option<Duration>,
+}
+
+/// What the statements of one look gave.
+struct Look {
+    rows: Vec<Claimed>,
+    /// Slots that are still free.
+    left: usize,
+    /// As in [`Pass`].
+    held: bool,
+    /// As in [`Pass`].
+    doubtful: bool,
 }
 
 impl Claimer {
@@ -53,27 +78,29 @@ impl Claimer {
         conn: &mut PgConnection,
         sql: &Statements,
         worker: Uuid,
-        limit: usize,
+        free: Free,
         deadline: Duration,
         force_sweep: bool,
     ) -> Result<Pass, sqlx::Error> {
         let mut swept = force_sweep || self.sweep_is_due();
-        let (mut rows, mut doubtful) = self.look(conn, sql, worker, limit, deadline, swept).await?;
-        if rows.len() < limit && !swept && !doubtful && self.sweep_allowed_in().is_zero() {
+        let Look { mut rows, mut left, mut held, mut doubtful } =
+            self.look(conn, sql, worker, free, deadline, swept).await?;
+        if left > 0 && !held && !swept && !doubtful && self.sweep_allowed_in().is_zero() {
             swept = true;
-            let more = self.look(conn, sql, worker, limit - rows.len(), deadline, true).await;
-            match more {
-                Ok((more, unsure)) => {
-                    rows.extend(more);
-                    doubtful = unsure;
+            match self.look(conn, sql, worker, Free { slots: left, ..free }, deadline, true).await {
+                Ok(more) => {
+                    rows.extend(more.rows);
+                    rows.sort_by_key(|row| row.claim.priority);
+                    (left, held, doubtful) = (more.left, more.held, more.doubtful);
                 }
                 Err(error) if rows.is_empty() => return Err(error),
                 // What was claimed is ours: it must not be lost for an error of the second statement.
                 Err(_) => (swept, doubtful) = (false, true),
             }
         }
-        self.backlog = rows.len() >= limit;
-        Ok(Pass { full: self.backlog, doubtful, sweep_in: (!swept).then(|| self.sweep_allowed_in()), rows })
+        let full = left == 0;
+        self.backlog = full || held;
+        Ok(Pass { full, held, doubtful, sweep_in: (!swept).then(|| self.sweep_allowed_in()), rows })
     }
 
     async fn look(
@@ -81,36 +108,42 @@ impl Claimer {
         conn: &mut PgConnection,
         sql: &Statements,
         worker: Uuid,
-        limit: usize,
+        free: Free,
         deadline: Duration,
         sweep: bool,
-    ) -> Result<(Vec<Claimed>, bool), sqlx::Error> {
+    ) -> Result<Look, sqlx::Error> {
         let began = Instant::now();
-        let (mut rows, mut doubtful): (Vec<Claimed>, bool) = (Vec::new(), false);
+        let mut look = Look { rows: Vec::new(), left: free.slots, held: false, doubtful: false };
+        let mut passed_over = false;
         for (priority, mark) in self.marks.iter_mut().enumerate() {
-            let free = limit - rows.len();
-            if free == 0 {
+            let slots = if priority == 0 { look.left } else { look.left.saturating_sub(free.kept) };
+            if slots == 0 {
+                (look.held, passed_over) = (look.left > 0, look.left > 0);
                 break;
             }
             let from = mark.filter(|_| !sweep).and_then(|mark| mark.checked_sub_signed(MARGIN));
-            let found = match sql.claim(conn, priority, worker, from, free, deadline).await {
+            let limit = slots * free.batch;
+            let found = match sql.claim(conn, priority, worker, from, limit, deadline).await {
                 Ok(found) => found,
-                Err(error) if rows.is_empty() => return Err(error),
+                Err(error) if look.rows.is_empty() => return Err(error),
                 // As above: the rows of the higher priorities are ours already.
                 Err(_) => {
-                    doubtful = true;
+                    look.doubtful = true;
                     break;
                 }
             };
             if let Some(first) = found.first() {
                 *mark = Some(first.claim.due_at);
             }
-            rows.extend(found);
+            look.left = look.left.saturating_sub(found.len().div_ceil(free.batch));
+            look.held = found.len() >= limit && look.left > 0;
+            look.rows.extend(found);
         }
-        if sweep {
+        // Without a slot for it a priority was not swept: the sweep stays due.
+        if sweep && !passed_over {
             (self.swept_at, self.sweep_took) = (Some(Instant::now()), began.elapsed());
         }
-        Ok((rows, doubtful))
+        Ok(look)
     }
 
     /// Without a backlog every look that is allowed to be a sweep is one: that is a single statement, and misses nothing.

@@ -15,6 +15,7 @@ mod context;
 mod engine;
 mod finish;
 pub mod metrics;
+mod redrive;
 mod rescue;
 mod retention;
 mod run;
@@ -27,6 +28,7 @@ mod worker;
 
 pub use self::{
     context::{Lost, WorkContext},
+    redrive::redrive,
     run::{WorkerDeps, run},
     spec::{Cause, Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Verdict},
     sql::explain_claim,

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     Claim, Listener, NotifyHealth, Queue, Settings, Signal, Topic, Waker, Worker,
     backoff::{Reconnect, jittered},
-    claim::{Claimer, Pass},
+    claim::{Claimer, Free, Pass},
     engine::{Engine, Flags, RECONNECT_CAP, STATEMENT_LIMIT, bounded},
     metrics,
     sql::{Claimed, Statements},
@@ -218,7 +218,10 @@ impl<Q: Queue> ClaimLoop<Q> {
         if free == 0 {
             return Some(Wait::slot());
         }
-        match self.claim(lease, free * self.engine.settings.batch.max(1)).await {
+        // One slot stays free of whatever is not urgent: a row of priority 0 need not wait for a batch of a broadcast to end.
+        let kept = usize::from(slots > 1 && self.engine.sql.priorities() > 1);
+        let free = Free { slots: free, batch: self.engine.settings.batch.max(1), kept };
+        match self.claim(lease, free).await {
             Ok(wait) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!(queue = self.engine.name(), "claiming again");
@@ -284,7 +287,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         Wait::for_(self.reconnect.pause())
     }
 
-    async fn claim(&mut self, lease: &Arc<Lease>, limit: usize) -> Result<Option<Wait>, sqlx::Error> {
+    async fn claim(&mut self, lease: &Arc<Lease>, free: Free) -> Result<Option<Wait>, sqlx::Error> {
         let engine = Arc::clone(&self.engine);
         let Some(mut conn) = engine.connection().await? else { return Ok(Some(Wait::slot())) };
         // A hint from before this look is answered by it.
@@ -295,9 +298,9 @@ impl<Q: Queue> ClaimLoop<Q> {
                 let held = engine.flags.held();
                 engine.sql.reclaim.query().bind(lease.id.uuid()).bind(held).execute(&mut *conn).await?;
             }
-            self.claimer.pass(&mut conn, &engine.sql, lease.id.uuid(), limit, deadline, sweep).await
+            self.claimer.pass(&mut conn, &engine.sql, lease.id.uuid(), free, deadline, sweep).await
         };
-        let Pass { rows, full, doubtful, sweep_in } = match timeout(STATEMENT_LIMIT, looking).await {
+        let Pass { rows, full, held, doubtful, sweep_in } = match timeout(STATEMENT_LIMIT, looking).await {
             Ok(pass) => pass?,
             Err(elapsed) => return bounded(Err(elapsed), conn),
         };
@@ -311,6 +314,10 @@ impl<Q: Queue> ClaimLoop<Q> {
         if none && engine.flags.suspects() {
             // Nothing else to do: suspects need not wait their turn.
             self.suspects_from = self.suspects_from.min(Instant::now() + SOLO_RETRY);
+        }
+        if held {
+            // The next slot that is freed, or a wake-up, is the time to look again; the scan is for urgent rows that come due.
+            return Ok(Some(Wait { until: Some(Instant::now() + self.scan_interval()), slot: true }));
         }
         let mut conn = match conn {
             Some(conn) => conn,
@@ -354,11 +361,14 @@ impl<Q: Queue> ClaimLoop<Q> {
             Some(_) => u32::try_from(engine.settings.slots.max(1)).unwrap_or(u32::MAX),
             None => 1,
         };
-        let (mut loaded, mut solo) = (loaded.into_iter(), solo);
-        loop {
-            let chunk: Loaded<Q::Work> = loaded.by_ref().take(engine.settings.batch.max(1)).collect();
-            if chunk.is_empty() {
-                break;
+        let (mut loaded, mut solo) = (loaded.into_iter().peekable(), solo);
+        while let Some(priority) = loaded.peek().map(|(claim, _)| claim.priority) {
+            // Of one priority: an urgent row is not worked at the pace of a broadcast.
+            let mut chunk = Loaded::<Q::Work>::new();
+            while chunk.len() < engine.settings.batch.max(1)
+                && let Some(next) = loaded.next_if(|(claim, _)| claim.priority == priority)
+            {
+                chunk.push(next);
             }
             // There are as many free slots as were claimed for; nobody closes the semaphore.
             let Ok(slots) = Arc::clone(&self.slots).acquire_many_owned(permits).await else { break };

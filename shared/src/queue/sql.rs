@@ -46,7 +46,7 @@ pub(super) struct Statements {
     pub(super) spec: &'static QueueSpec,
     arg: Arg,
     claims: Vec<Text>,
-    claim_suspect: Text,
+    claim_suspects: Vec<Text>,
     next_due: Text,
     hold: Text,
     pub(super) finish: Text,
@@ -66,25 +66,21 @@ pub(super) struct Claimed {
 
 impl Statements {
     pub(super) fn new(spec: &'static QueueSpec, arg: Arg) -> Self {
-        let QueueSpec { name, table, key, active, dead, .. } = *spec;
-        let due = "q.status IN ('pending', 'retrying') AND NOT q.suspect";
-        let suspect = "q.status IN ('pending', 'retrying') AND q.suspect";
+        let QueueSpec { table, key, active, dead, .. } = *spec;
+        let (due, suspect) = (DUE, SUSPECT);
         let first = format!("ORDER BY q.next_attempt_at, q.{key} LIMIT 1");
         let since = format!("AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) {first}");
         let priorities = 0..spec.priorities.max(1);
-        let union = |each: &dyn Fn(i16) -> String| {
-            priorities.clone().map(each).map(|s| format!("({s})")).collect::<Vec<_>>().join(" UNION ALL ")
-        };
         Self {
             spec,
             arg,
             claims: priorities.clone().map(|p| claim(spec, &format!("{due} AND q.priority = {p}")).into()).collect(),
-            claim_suspect: claim(spec, suspect).into(),
+            claim_suspects: priorities.clone().map(|p| claim(spec, &format!("{suspect} AND q.priority = {p}")).into()).collect(),
             // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
             // before then was either claimed or is held back, and must not turn the wait into a spin.
             next_due: format!(
                 "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {since})) AS n (at)",
-                union(&|p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {since}")),
+                each_priority(spec, |p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {since}")),
             )
             .into(),
             hold: format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE").into(),
@@ -123,23 +119,8 @@ impl Statements {
                  WHERE d.status = '{active}' AND d.worker_id = $1 AND NOT d.{key} = ANY ($2)"
             )
             .into(),
-            // In the indexes' order: without one the planner may take the first rows that it meets in the table itself, and what
-            // is due usually lies at its end.
-            depth: format!(
-                "SELECT status, count(*) AS rows FROM (
-                   (SELECT status FROM {table} q WHERE {due} ORDER BY q.priority, q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
-                   UNION ALL (SELECT status FROM {table} q WHERE {suspect} ORDER BY q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
-                   UNION ALL (SELECT status FROM {table} q WHERE q.status = '{active}' ORDER BY q.worker_id LIMIT {COUNT_LIMIT})) AS n
-                 GROUP BY status"
-            )
-            .into(),
-            oldest: format!(
-                "SELECT greatest(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS seconds,
-                        (SELECT paused FROM queues WHERE name = '{name}') AS paused
-                 FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {first})) AS n (at)",
-                union(&|p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {first}")),
-            )
-            .into(),
+            depth: depth(spec).into(),
+            oldest: oldest(spec).into(),
             remove: format!(
                 "WITH c AS MATERIALIZED (
                    SELECT q.{key} AS id FROM {table} q
@@ -170,14 +151,19 @@ impl Statements {
         self.fetch_claims(text, conn, worker, from, limit, deadline).await
     }
 
-    /// Claims one due suspect.
+    /// Claims one due suspect, of the highest priority that has one: of a broadcast there may be thousands.
     pub(super) async fn claim_suspect(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
         deadline: Duration,
     ) -> Result<Option<Claimed>, sqlx::Error> {
-        Ok(self.fetch_claims(&self.claim_suspect, conn, worker, None, 1, deadline).await?.pop())
+        for text in &self.claim_suspects {
+            if let Some(claimed) = self.fetch_claims(text, conn, worker, None, 1, deadline).await?.pop() {
+                return Ok(Some(claimed));
+            }
+        }
+        Ok(None)
     }
 
     async fn fetch_claims(
@@ -245,6 +231,63 @@ impl Statements {
     pub(super) fn arg(&self) -> Option<String> {
         (self.arg)()
     }
+}
+
+/// Rows that wait to be worked beside others.
+const DUE: &str = "q.status IN ('pending', 'retrying') AND NOT q.suspect";
+
+/// Rows that wait to be worked alone.
+const SUSPECT: &str = "q.status IN ('pending', 'retrying') AND q.suspect";
+
+/// One subselect for each priority.
+fn each_priority(spec: &QueueSpec, select: impl Fn(i16) -> String) -> String {
+    (0..spec.priorities.max(1)).map(select).map(|s| format!("({s})")).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Rows by status, each counted up to [`COUNT_LIMIT`]; those that are over are not counted.
+fn depth(spec: &QueueSpec) -> String {
+    let QueueSpec { table, key, active, .. } = *spec;
+    // In the indexes' order: without one the planner may take the first rows that it meets in the table itself, and what is due
+    // usually lies at its end.
+    format!(
+        "SELECT status, count(*) AS rows FROM (
+           (SELECT status FROM {table} q WHERE {DUE} ORDER BY q.priority, q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
+           UNION ALL (SELECT status FROM {table} q WHERE {SUSPECT} ORDER BY q.next_attempt_at, q.{key} LIMIT {COUNT_LIMIT})
+           UNION ALL (SELECT status FROM {table} q WHERE q.status = '{active}' ORDER BY q.worker_id LIMIT {COUNT_LIMIT})) AS n
+         GROUP BY status"
+    )
+}
+
+/// For how long the row has been due that has been due longest; and the switch.
+fn oldest(spec: &QueueSpec) -> String {
+    let QueueSpec { name, table, key, .. } = *spec;
+    let first = format!("ORDER BY q.next_attempt_at, q.{key} LIMIT 1");
+    format!(
+        "SELECT greatest(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 AS seconds,
+                (SELECT paused FROM queues WHERE name = '{name}') AS paused
+         FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {SUSPECT} {first})) AS n (at)",
+        each_priority(spec, |p| format!(
+            "SELECT next_attempt_at FROM {table} q WHERE {DUE} AND q.priority = {p} {first}"
+        )),
+    )
+}
+
+/// Several queues at once, in their order, dead letters counted too.
+pub(super) fn overview(specs: &[&'static QueueSpec]) -> Text {
+    let each = specs.iter().enumerate().map(|(at, spec)| {
+        let QueueSpec { table, dead, .. } = **spec;
+        format!(
+            "SELECT {at} AS at, o.seconds, o.paused,
+                    (SELECT coalesce(jsonb_object_agg(s.status, s.rows), '{{}}') FROM (
+                       {depth} UNION ALL
+                       SELECT status, count(*) FROM (SELECT status FROM {table} q WHERE q.status IN ('{dead}', 'quarantined') LIMIT {COUNT_LIMIT}) AS n
+                       GROUP BY status) AS s) AS depth
+               FROM ({oldest}) AS o",
+            depth = depth(spec),
+            oldest = oldest(spec),
+        )
+    });
+    format!("{} ORDER BY at", each.collect::<Vec<_>>().join(" UNION ALL ")).into()
 }
 
 /// ` AND (predicate)`, or nothing.

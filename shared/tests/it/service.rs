@@ -18,7 +18,7 @@ fn frame() -> ProcConfig {
     ProcConfig::new(path).env("BACKEND_OTEL_TRACES_EXPORTER", "none").env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
 }
 
-fn frame_on(dsn: &str) -> (ProcConfig, SocketAddr) {
+pub fn frame_on(dsn: &str) -> (ProcConfig, SocketAddr) {
     let ops = free_addr();
     (frame().env("BACKEND_POSTGRES_DSN", dsn).env("BACKEND_OPS_LISTEN_ADDR", ops), ops)
 }

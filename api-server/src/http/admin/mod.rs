@@ -1,6 +1,42 @@
 //! What administrators do: HTTP Basic against `admin_accounts`, and every write leaves a line in the trail.
 
+pub mod admin_accounts;
+pub mod audit_log;
 pub mod engine_versions;
 pub mod games;
+pub mod mail;
+pub mod notifications;
+pub mod queues;
 pub mod runtimes;
 pub mod users;
+
+/// The operations by which administrators look after the platform itself: their accounts, mail, notifications, queues, and the
+/// trail. A tuple holds sixteen at most; so these are one.
+pub fn administration() -> impl poem_openapi::OpenApi {
+    (
+        (
+            admin_accounts::list::Operation,
+            admin_accounts::create::Operation,
+            admin_accounts::get::Operation,
+            admin_accounts::enable::Operation,
+            admin_accounts::disable::Operation,
+            admin_accounts::reset_password::Operation,
+        ),
+        (
+            mail::deliveries::list::Operation,
+            mail::deliveries::get::Operation,
+            mail::deliveries::attempts::Operation,
+            mail::deliveries::resend::Operation,
+            mail::deliveries::resend_many::Operation,
+            mail::dead_letters::list::Operation,
+        ),
+        (
+            notifications::list::Operation,
+            notifications::get::Operation,
+            notifications::dead_letters::list::Operation,
+            notifications::dead_letters::redrive::Operation,
+            notifications::dead_letters::redrive_many::Operation,
+        ),
+        (queues::list::Operation, queues::pause::Operation, queues::resume::Operation, audit_log::list::Operation),
+    )
+}

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 
 use super::contract::Contract;
 
-/// Which operation answered which status, one JSON object `{operation, id, status}` a line, appended by all tests.
+/// Which operation answered which status with which `code`, one JSON object `{operation, id, status, code}` a line (`code` is
+/// null but for problems), appended by all tests. `cargo xtask test` begins with an empty one, and ends by judging it
+/// ([`super::coverage`]).
 pub fn seen_file() -> PathBuf {
     crate::state_dir().join("contract-seen.jsonl")
 }
@@ -204,20 +206,25 @@ impl ContractRequest {
         if let Some(body) = self.body {
             request = request.body(body);
         }
+        let started = Instant::now();
         let response = request.send().await.unwrap_or_else(|error| panic!("{what}: no answer: {error:?}"));
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap_or_else(|error| panic!("{what}: half an answer: {error:?}"));
+        let took = started.elapsed();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         // An answer to HEAD describes a body that is not sent.
         if self.method != Method::HEAD {
             contract
-                .check_response(operation, status.as_u16(), content_type, &body, self.bad)
+                .check_response(operation, status.as_u16(), content_type, &body)
                 .unwrap_or_else(|fault| panic!("{what}: {fault:#}"));
         }
         if let Some(operation) = operation {
-            record(&operation.name(), &operation.id, status.as_u16());
+            let problem = status.is_client_error() || status.is_server_error();
+            let body: Option<Value> = serde_json::from_slice(&body).ok().filter(|_| problem);
+            let code = body.as_ref().and_then(|body| body["code"].as_str());
+            record(&operation.name(), &operation.id, status.as_u16(), code);
         }
-        ContractResponse { what, status, headers, body: body.to_vec() }
+        ContractResponse { what, status, headers, body: body.to_vec(), took }
     }
 }
 
@@ -231,6 +238,8 @@ pub struct ContractResponse {
     pub headers: HeaderMap,
     /// Its body, as it came.
     pub body: Vec<u8>,
+    /// From the request to the last byte of the body; judging it is not in it.
+    pub took: Duration,
 }
 
 impl ContractResponse {
@@ -286,12 +295,12 @@ impl ContractResponse {
     }
 }
 
-fn record(operation: &str, id: &str, status: u16) {
-    static WRITTEN: LazyLock<Mutex<HashSet<(String, u16)>>> = LazyLock::new(Mutex::default);
-    if !WRITTEN.lock().insert((operation.to_owned(), status)) {
+fn record(operation: &str, id: &str, status: u16, code: Option<&str>) {
+    static WRITTEN: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+    let line = format!("{}\n", json!({ "operation": operation, "id": id, "status": status, "code": code }));
+    if !WRITTEN.lock().insert(line.clone()) {
         return;
     }
-    let line = format!("{}\n", json!({ "operation": operation, "id": id, "status": status }));
     // One write to a file opened for appending: lines of tests that run at once do not mix.
     let written = File::options()
         .create(true)

@@ -42,6 +42,22 @@ pub struct Operation {
     shared_parameters: Value,
 }
 
+/// A status, and for an error the `code` that tells it from others of the same status.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The problem's code.
+    pub code: Option<String>,
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.status)?;
+        self.code.as_ref().map_or(Ok(()), |code| write!(f, " {code}"))
+    }
+}
+
 impl Contract {
     /// The committed document, `api-server/openapi.json`.
     ///
@@ -78,11 +94,10 @@ impl Contract {
         let mut prefixes: Vec<String> = prefixes.filter(|prefix| !prefix.is_empty()).collect();
         prefixes.push(String::new());
         let operations = operations(&document);
-        let problem = operations.iter().find_map(|operation| {
-            operation.spec["responses"].as_object()?.values().find_map(|response| {
-                response.pointer(&format!("/content/{}/schema", PROBLEM.replace('/', "~1"))).cloned()
-            })
-        });
+        let problem = document
+            .pointer("/components/schemas/Problem")
+            .is_some()
+            .then(|| json!({ "$ref": "#/components/schemas/Problem" }));
         Ok(Arc::new(Contract {
             components: json!({ "schemas": schemas }),
             operations,
@@ -91,6 +106,13 @@ impl Contract {
             document,
             validators: Mutex::default(),
         }))
+    }
+
+    /// The document's own example of an operation's JSON body, if it takes one.
+    pub fn example_body(&self, operation: &Operation) -> Option<Value> {
+        let media = self.resolve(&operation.spec["requestBody"])["content"].get("application/json")?;
+        let example = media["examples"].as_object().and_then(|all| all.values().next()).map(|e| self.resolve(e));
+        Some(example.map_or_else(|| media["example"].clone(), |example| example["value"].clone()))
     }
 
     /// All operations, in the document's order.
@@ -116,6 +138,20 @@ impl Contract {
             .collect();
         matching.sort_by_key(|(parameters, _)| *parameters);
         matching.first().map(|(_, operation)| *operation)
+    }
+
+    /// The query parameters of an operation, each with its schema.
+    pub fn query_parameters<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let lists = [&operation.spec["parameters"], &operation.shared_parameters];
+        let parameters = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
+        let queries =
+            parameters.map(|parameter| self.resolve(parameter)).filter(|parameter| parameter["in"] == "query");
+        queries.map(|parameter| {
+            let schema = &parameter["schema"];
+            // A schema that is named and described at once stands in an `allOf` of one.
+            let schema = if schema["allOf"].is_array() { &schema["allOf"][0] } else { schema };
+            (parameter["name"].as_str().unwrap_or_default(), self.resolve(schema))
+        })
     }
 
     /// Judges a request's query and body.
@@ -175,7 +211,8 @@ impl Contract {
         Ok(())
     }
 
-    /// Judges an answer. With `lenient`, an error status that the operation does not list passes as a problem.
+    /// Judges an answer: its status, its content type, its body, and so its `code` too. Of a path that is no operation, it must
+    /// be a problem.
     ///
     /// # Errors
     /// Names each fault.
@@ -185,7 +222,6 @@ impl Contract {
         status: u16,
         content_type: Option<&str>,
         body: &[u8],
-        lenient: bool,
     ) -> Result<()> {
         let given = essence(content_type.unwrap_or(""));
         let listed = operation.and_then(|operation| {
@@ -196,12 +232,10 @@ impl Contract {
         let name = operation.map_or_else(|| "an unknown operation".to_owned(), Operation::name);
         let what = format!("the {status} answer of {name}");
         let Some(response) = listed else {
-            // What the frame answers before an operation is reached, at any of them.
-            let by_the_frame = matches!(status, 408 | 413 | 415 | 503);
-            if status >= 400 && (operation.is_none() || lenient || by_the_frame) {
+            if status >= 400 && operation.is_none() {
                 return self.check_problem(&what, given, body);
             }
-            bail!("{name} has no {status} in the document");
+            bail!("{name} has no {status} in the document: {}", shorten(body));
         };
         let response = self.resolve(response);
         match response["content"].as_object().filter(|content| !content.is_empty()) {
@@ -248,6 +282,14 @@ impl Contract {
         bail!("{what} does not fit the document:\n{}\nin {}", faults.join("\n"), shorten(body))
     }
 
+    /// Judges any JSON by a schema of the document.
+    ///
+    /// # Errors
+    /// Names each fault.
+    pub fn check_value(&self, what: &str, schema: &Value, value: &Value) -> Result<()> {
+        self.check_body(what, "application/json", schema, value.to_string().as_bytes())
+    }
+
     fn validator(&self, schema: &Value) -> Result<Arc<Validator>> {
         let key = schema.to_string();
         if let Some(validator) = self.validators.lock().get(&key) {
@@ -265,6 +307,26 @@ impl Contract {
         Ok(validator)
     }
 
+    /// What an operation may answer: each status, and with each error status each of its codes. A status whose codes the
+    /// document does not list stands alone.
+    pub fn answers(&self, operation: &Operation) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        for (status, response) in operation.spec["responses"].as_object().into_iter().flatten() {
+            let Ok(status) = status.parse() else { continue };
+            let schema = &self.resolve(response)["content"][PROBLEM]["schema"];
+            let words = schema["allOf"].as_array().into_iter().flatten().filter_map(|part| {
+                part.pointer("/properties/code/enum")?.as_array().cloned()
+            });
+            let codes: Vec<String> =
+                words.flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+            if codes.is_empty() {
+                answers.push(Answer { status, code: None });
+            }
+            answers.extend(codes.into_iter().map(|code| Answer { status, code: Some(code) }));
+        }
+        answers
+    }
+
     /// Follows a `$ref` within the document, of which a parameter, a body or a response may be one.
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|target| self.document.pointer(target.strip_prefix('#')?));
@@ -276,6 +338,20 @@ impl Operation {
     /// `GET /api/v1/user/account`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
+    }
+
+    /// Its path with a value in the place of each parameter.
+    pub fn path_with(&self, value: impl Fn(&str) -> String) -> String {
+        let segment = |segment: &str| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
+            Some(parameter) => value(parameter),
+            None => segment.to_owned(),
+        };
+        self.path.split('/').map(segment).collect::<Vec<_>>().join("/")
+    }
+
+    /// What the document says of it.
+    pub fn spec(&self) -> &Value {
+        &self.spec
     }
 
     /// The status codes that the document lists.

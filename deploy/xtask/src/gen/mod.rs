@@ -2,7 +2,9 @@
 
 pub mod flatbuffers;
 pub mod proto;
+pub mod typescript;
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -15,15 +17,18 @@ const GENERATED: &[&str] = &[
     "shared/src/proto",
     "shared/src/schema",
     "api-server/openapi.json",
+    "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
+    "deploy/typescript/src/contract.ts",
     "docs/configuration.md",
 ];
 
-/// Runs it; with `check`, fails where a committed file is not what is generated.
+/// Runs it; with `check`, fails where a committed file is not what is generated. The baseline of the REST contract gives up what
+/// it has promised only with `accept_breaking`.
 ///
 /// # Errors
-/// When a generator fails, or the tree is not clean with `check`.
-pub fn r#gen(check: bool) -> Result<()> {
+/// When a generator fails, the contract breaks its clients, or the tree is not clean with `check`.
+pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     prerequisites::generators()?;
     let root = crate::root();
     println!("\n── Protobuf, FlatBuffers");
@@ -36,6 +41,8 @@ pub fn r#gen(check: bool) -> Result<()> {
         "OpenAPI documents, configuration reference",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
+    typescript::generate(&root)?;
+    baseline(&root, accept_breaking)?;
     if check {
         let status =
             run::output(Command::new("git").current_dir(&root).args(["status", "--porcelain", "--"]).args(GENERATED))?;
@@ -45,6 +52,21 @@ pub fn r#gen(check: bool) -> Result<()> {
             bail!("generated files are not what is committed; run `cargo xtask gen` and commit:\n{status}{diff}");
         }
         println!("   generated files are fresh");
+    }
+    Ok(())
+}
+
+/// What clients were promised: grows with the document, and does not shrink unless somebody says that it may.
+fn baseline(root: &Path, accept_breaking: bool) -> Result<()> {
+    let (document, baseline) = (root.join("api-server/openapi.json"), root.join("api-server/openapi.baseline.json"));
+    let broken = testkit::openapi::compatibility::keep_baseline(&document, &baseline, accept_breaking)?;
+    match broken.is_empty() {
+        true => {}
+        false if accept_breaking => println!("   accepted, and no longer promised:\n  {}", broken.join("\n  ")),
+        false => bail!(
+            "the REST contract breaks its clients (docs/contract.md says what to do):\n  {}",
+            broken.join("\n  ")
+        ),
     }
     Ok(())
 }

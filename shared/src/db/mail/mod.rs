@@ -1,9 +1,13 @@
 //! The mail outbox (SPEC §11): `mail_deliveries` and what hangs on it. The states and rows are drawn in `docs/mail.md`.
 
+mod browse;
 mod enqueue;
 mod finish;
 mod letter;
+mod resend;
 
+pub use browse::{Delivery, DeliveryFilter, DeliveryRecipient, PastAttempt, deliveries, delivery, past_attempts};
 pub use enqueue::{NewMail, enqueue};
 pub use finish::{Attempt, AttemptOutcome, Decision, Record, lost_attempts, record};
 pub use letter::{Letter, Recipient, RecipientStatus, data_begins, letters};
+pub use resend::{HeldDelivery, MATCHED_LIMIT, Picked, hold, pick, resend};

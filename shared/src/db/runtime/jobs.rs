@@ -1,7 +1,7 @@
 //! `runtime_jobs`: the intents, at most one active per game.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -13,10 +13,10 @@ use crate::ids::{GameId, JobId};
 pub struct NewJob {
     /// The game.
     pub game_id: GameId,
-    /// What to do. `restart` and `patch` are not worked yet: nobody may enqueue them.
+    /// What to do.
     pub kind: JobKind,
-    /// What it needs beyond the game: `banish` → `{"race_name": …}`; the others `{}`. The versions and races of a start
-    /// are read from the database when it is worked.
+    /// What it needs beyond the game: `banish` → `{"race_name": …}`, `patch` → `{"version": …}`; the others `{}`. The
+    /// versions and races of a start are read from the database when it is worked.
     pub payload: Value,
     /// The request that caused it.
     pub request_id: Option<String>,
@@ -45,8 +45,33 @@ pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, 
     Ok(job_id)
 }
 
-/// Asks for the game's container to go. `None` where an active job will see to it: a start looks at the game when it
-/// ends, and enqueues the stop itself if the game was cancelled meanwhile. The caller holds the game's row lock.
+/// As [`enqueue_job`], but `None` while another job of the game is active. The caller holds the game's row lock: two callers
+/// cannot race, and the constraint behind it is never met.
+///
+/// # Errors
+/// Those of the database.
+pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Option<JobId>, sqlx::Error> {
+    let job_id = JobId::new();
+    // NOT EXISTS rather than running into the constraint: that would wait for a job that is just ending, which waits for
+    // the game's row lock that the caller holds.
+    let done = sqlx::query!(
+        "INSERT INTO runtime_jobs (job_id, game_id, kind, payload, daemon_id, request_id, traceparent)
+         SELECT $1, $2, $3, $4, (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $5, $6
+          WHERE NOT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $2 AND status IN ('pending', 'running', 'retrying'))",
+        job_id.uuid(),
+        new.game_id.uuid(),
+        new.kind.as_str(),
+        new.payload,
+        new.request_id,
+        new.traceparent
+    )
+    .execute(conn)
+    .await?;
+    Ok((done.rows_affected() == 1).then_some(job_id))
+}
+
+/// Asks for the game's container to go. `None` where an active job will see to it: every job looks at the game when it
+/// ends, and enqueues the stop itself where the container is not needed any more. The caller holds the game's row lock.
 ///
 /// # Errors
 /// Those of the database.
@@ -56,26 +81,21 @@ pub async fn enqueue_stop(
     request_id: Option<&str>,
     traceparent: Option<&str>,
 ) -> Result<Option<JobId>, sqlx::Error> {
-    let job_id = JobId::new();
-    // NOT EXISTS rather than ON CONFLICT: the latter would wait for a job that is just ending, which waits for the game's
-    // row lock that the caller holds. Two enqueuers cannot race here: both hold that lock.
-    let done = sqlx::query!(
-        "INSERT INTO runtime_jobs (job_id, game_id, kind, daemon_id, request_id, traceparent)
-         SELECT $1, $2, 'stop', (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $3, $4
-          WHERE NOT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $2 AND status IN ('pending', 'running', 'retrying'))",
-        job_id.uuid(),
-        game_id.uuid(),
-        request_id,
-        traceparent
-    )
-    .execute(conn)
-    .await?;
-    Ok((done.rows_affected() == 1).then_some(job_id))
+    let new = NewJob {
+        game_id,
+        kind: JobKind::Stop,
+        payload: json!({}),
+        request_id: request_id.map(str::to_owned),
+        traceparent: traceparent.map(str::to_owned),
+    };
+    enqueue_if_idle(conn, new).await
 }
 
 /// A job, for people.
 #[derive(Debug, Clone)]
 pub struct Job {
+    /// Its game.
+    pub game_id: GameId,
     /// Its id.
     pub job_id: JobId,
     /// A word of [`JobKind`].
@@ -94,18 +114,20 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// The newest job of a game: the active one, if any is.
+/// The newest job of each of these games that ever had one: the active one, if any is. In no order.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn latest_job(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Job>, sqlx::Error> {
+pub async fn latest_jobs(conn: &mut PgConnection, games: &[Uuid]) -> Result<Vec<Job>, sqlx::Error> {
     sqlx::query_as!(
         Job,
-        r#"SELECT job_id AS "job_id: JobId", kind, step, status, failures, last_error, created_at, finished_at
-             FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1"#,
-        game_id.uuid()
+        r#"SELECT j.game_id AS "game_id: GameId", j.job_id AS "job_id: JobId", j.kind, j.step, j.status, j.failures, j.last_error,
+                  j.created_at, j.finished_at
+             FROM unnest($1::uuid[]) AS g (game_id)
+            CROSS JOIN LATERAL (SELECT * FROM runtime_jobs WHERE game_id = g.game_id ORDER BY job_id DESC LIMIT 1) j"#,
+        games
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
 }
 
@@ -120,7 +142,7 @@ pub struct JobWork {
     pub kind: String,
     /// As enqueued.
     pub payload: Value,
-    /// The step that an earlier attempt had reached: for the log only.
+    /// The step that an earlier attempt had reached.
     pub step: Option<String>,
 }
 
@@ -172,5 +194,16 @@ pub async fn job_progress(conn: &mut PgConnection, job_id: Uuid, step: JobStep, 
     )
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Adds to a job's payload what a later attempt must know. The caller has proven that the job is still its own.
+///
+/// # Errors
+/// Those of the database.
+pub async fn job_note(conn: &mut PgConnection, job_id: Uuid, note: &Value) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE runtime_jobs SET payload = payload || $2 WHERE job_id = $1", job_id, note)
+        .execute(conn)
+        .await?;
     Ok(())
 }

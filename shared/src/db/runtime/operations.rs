@@ -9,11 +9,13 @@ use crate::ids::{GameId, OperationId};
 /// An entry of the operations log.
 #[derive(Debug, Clone)]
 pub struct Operation {
+    /// The game.
+    pub game_id: GameId,
     /// Its id; newer ones are greater.
     pub operation_id: OperationId,
     /// The job that did it; null for the timer.
     pub job_id: Option<Uuid>,
-    /// What was done: a job kind, `turn`, `pull`, `restart_container`, ….
+    /// What was done: a job kind, `turn`, `revive`, `create`.
     pub op: String,
     /// `ok`, or a word for what went wrong.
     pub outcome: String,
@@ -49,16 +51,18 @@ pub async fn record_operation(
     Ok(())
 }
 
-/// The newest entries of a game first.
+/// The newest entries of each of these games, at most `limit` of each; of one game the newest first.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn operations(conn: &mut PgConnection, game_id: GameId, limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
+pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
     sqlx::query_as!(
         Operation,
-        r#"SELECT operation_id AS "operation_id: OperationId", job_id, op, outcome, detail, at
-             FROM runtime_operations WHERE game_id = $1 ORDER BY operation_id DESC LIMIT $2"#,
-        game_id.uuid(),
+        r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op, o.outcome, o.detail, o.at
+             FROM unnest($1::uuid[]) AS g (game_id)
+            CROSS JOIN LATERAL (SELECT * FROM runtime_operations WHERE game_id = g.game_id ORDER BY operation_id DESC LIMIT $2) o
+            ORDER BY o.game_id, o.operation_id DESC"#,
+        games,
         limit
     )
     .fetch_all(conn)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::db::keyset::below;
 use crate::domain::runtime::RuntimeStatus;
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;
@@ -43,22 +44,26 @@ pub struct RuntimeRecord {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The one list of columns of a [`RuntimeRecord`]; the rest of the statement follows as a literal.
+macro_rules! runtimes {
+    ($tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            RuntimeRecord,
+            r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
+                      r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
+                      CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
+                 FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id) "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
 /// The runtime of a game, if it was ever started.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn record(conn: &mut PgConnection, game_id: GameId) -> Result<Option<RuntimeRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        RuntimeRecord,
-        r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
-                  r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
-                  CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
-             FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id)
-            WHERE r.game_id = $1"#,
-        game_id.uuid()
-    )
-    .fetch_optional(conn)
-    .await
+    runtimes!("WHERE r.game_id = $1", game_id.uuid()).fetch_optional(conn).await
 }
 
 /// Runtimes by descending game id, from below `before`: one page of the administrators' list, perhaps of one status only.
@@ -71,20 +76,22 @@ pub async fn records(
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
-    sqlx::query_as!(
-        RuntimeRecord,
-        r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
-                  r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
-                  CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
-             FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id)
-            WHERE ($1::text IS NULL OR r.status = $1) AND ($2::uuid IS NULL OR r.game_id < $2)
-            ORDER BY r.game_id DESC LIMIT $3"#,
-        status,
-        before.map(GameId::uuid),
-        limit
-    )
-    .fetch_all(conn)
-    .await
+    // Two statements, so that each has its index whatever plan is kept for it.
+    match status {
+        None => {
+            runtimes!("WHERE r.game_id < $1 ORDER BY r.game_id DESC LIMIT $2", below(before), limit).fetch_all(conn).await
+        }
+        Some(status) => {
+            runtimes!(
+                "WHERE r.status = $1 AND r.game_id < $2 ORDER BY r.game_id DESC LIMIT $3",
+                status,
+                below(before),
+                limit
+            )
+            .fetch_all(conn)
+            .await
+        }
+    }
 }
 
 /// How many records of a daemon stand in each status: for the metrics.
@@ -300,13 +307,21 @@ pub async fn turn_advanced(
     Ok(())
 }
 
-/// What is needed to bring a game's engine back.
+/// What is needed to bring a game's engine back, or to replace it.
 #[derive(Debug, Clone)]
 pub struct EngineFacts {
     /// A word of `games.status`.
     pub game_status: String,
+    /// A word of [`RuntimeStatus`].
+    pub status: String,
+    /// Version label that was started.
+    pub engine_version: String,
     /// Image that was started.
     pub image: String,
+    /// Its content digest, where the driver knows one.
+    pub image_digest: Option<String>,
+    /// The turn last recorded.
+    pub current_turn: i32,
     /// The engine's token.
     pub engine_token: Secret,
     /// Where it was reached last.
@@ -323,16 +338,20 @@ pub async fn engine_facts(
     daemon_id: &str,
 ) -> Result<Option<EngineFacts>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT g.status, r.image, r.engine_token, r.endpoint FROM runtime_records r JOIN games g USING (game_id)
-          WHERE r.game_id = $1 AND r.daemon_id = $2",
+        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_digest, r.current_turn, r.engine_token, r.endpoint
+           FROM runtime_records r JOIN games g USING (game_id) WHERE r.game_id = $1 AND r.daemon_id = $2",
         game_id.uuid(),
         daemon_id
     )
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| EngineFacts {
-        game_status: row.status,
+        game_status: row.game_status,
+        status: row.status,
+        engine_version: row.engine_version,
         image: row.image,
+        image_digest: row.image_digest,
+        current_turn: row.current_turn,
         engine_token: Secret::new(row.engine_token),
         endpoint: row.endpoint,
     }))
@@ -351,4 +370,60 @@ pub async fn games_to_watch(conn: &mut PgConnection, daemon_id: &str) -> Result<
     )
     .fetch_all(conn)
     .await
+}
+
+/// Whether a turn of the game is being generated at this moment, as opposed to waiting for its next try.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_generating(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM runtime_records r JOIN runtime_turns t USING (game_id)
+                           WHERE r.game_id = $1 AND r.status = 'generation_in_progress' AND t.status = 'generating') AS "is!""#,
+        game_id.uuid()
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Takes the engine from turns and orders, until [`engine_replaced`] or [`record_containerless`]. Answers whether there was
+/// one to take. The caller holds the game's row lock, and no turn [`is_generating`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', updated_at = clock_timestamp()
+          WHERE game_id = $1
+            AND status IN ('starting', 'running', 'generation_in_progress', 'engine_unreachable', 'generation_failed')",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives an engine that was held back to turns and orders: this one, which answers.
+///
+/// # Errors
+/// Those of the database.
+pub async fn engine_replaced(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    engine_version: &str,
+    image: &str,
+    image_digest: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records
+            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, updated_at = clock_timestamp()
+          WHERE game_id = $1 AND status = 'starting'",
+        game_id.uuid(),
+        engine_version,
+        image,
+        image_digest
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -189,22 +189,34 @@ pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Turn
     .await
 }
 
+/// What became of [`begin_generation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// This turn is being closed.
+    Turn(i32),
+    /// The game does not run any more.
+    Resting,
+    /// The game runs, but its runtime is in this status, from which no turn is generated.
+    Held(String),
+}
+
 /// Begins a generation: writes the turn being closed (the first attempt's value stays) and shows the runtime as
-/// generating. `None` where the game does not run any more. The caller has proven that the timer is still its own.
+/// generating. The caller holds the game's row lock, and has proven that the timer is still its own.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Option<i32>, sqlx::Error> {
-    let running = sqlx::query_scalar!(
-        r#"SELECT g.status = 'running' AND r.status = ANY ($2) AS "running!"
+pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Begun, sqlx::Error> {
+    let found = sqlx::query!(
+        r#"SELECT g.status AS game, r.status AS runtime, r.status = ANY ($2) AS "may!"
              FROM games g JOIN runtime_records r USING (game_id) WHERE g.game_id = $1 FOR NO KEY UPDATE OF g"#,
         game_id.uuid(),
         &RuntimeStatus::sources_of(RuntimeStatus::GenerationInProgress)
     )
     .fetch_optional(&mut *conn)
     .await?;
-    if running != Some(true) {
-        return Ok(None);
+    let Some(found) = found.filter(|found| found.game == "running") else { return Ok(Begun::Resting) };
+    if !found.may {
+        return Ok(Begun::Held(found.runtime));
     }
     let expected = sqlx::query_scalar!(
         r#"UPDATE runtime_turns t SET expected_turn = coalesce(t.expected_turn, r.current_turn)
@@ -219,5 +231,5 @@ pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Resul
     )
     .execute(conn)
     .await?;
-    Ok(expected)
+    Ok(expected.map_or(Begun::Resting, Begun::Turn))
 }

@@ -3,11 +3,17 @@
 use std::{
     fmt::Debug,
     future::{Future, poll_fn},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use anyhow::Context as _;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_otlp::{
     MetricExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
     WithTonicConfig as _,
@@ -18,7 +24,9 @@ use opentelemetry_sdk::{
     metrics::{Temporality, data::ResourceMetrics, exporter::PushMetricExporter},
     trace::SpanData,
 };
+use rustls::RootCertStore;
 use tokio::runtime::Handle;
+use tonic::transport::ClientTlsConfig;
 
 use crate::service::config::{OtlpProtocol, TelemetryConfig};
 
@@ -31,15 +39,20 @@ pub(super) fn spans(config: &TelemetryConfig) -> anyhow::Result<Steady<SpanExpor
     let inner = match (config.protocol, &config.endpoint) {
         (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
         (OtlpProtocol::Grpc, Some(url)) => {
-            builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url).build()
+            let builder = builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url);
+            if is_https(url) { builder.with_tls_config(system_roots()).build() } else { builder.build() }
         }
-        (OtlpProtocol::HttpProtobuf, url) => builder
-            .with_http()
-            .with_retry_policy(retry())
-            .with_protocol(Protocol::HttpBinary)
-            .with_timeout(TIMEOUT)
-            .with_endpoint(signal_url(url.as_deref(), "traces"))
-            .build(),
+        (OtlpProtocol::HttpProtobuf, url) => {
+            let url = signal_url(url.as_deref(), "traces");
+            builder
+                .with_http()
+                .with_http_client(http_client(&url)?)
+                .with_retry_policy(retry())
+                .with_protocol(Protocol::HttpBinary)
+                .with_timeout(TIMEOUT)
+                .with_endpoint(url)
+                .build()
+        }
     };
     Ok(Steady::new("traces", inner.context("exporter of traces")?))
 }
@@ -50,17 +63,49 @@ pub(super) fn metrics(config: &TelemetryConfig) -> anyhow::Result<Steady<MetricE
     let inner = match (config.protocol, &config.endpoint) {
         (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
         (OtlpProtocol::Grpc, Some(url)) => {
-            builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url).build()
+            let builder = builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url);
+            if is_https(url) { builder.with_tls_config(system_roots()).build() } else { builder.build() }
         }
-        (OtlpProtocol::HttpProtobuf, url) => builder
-            .with_http()
-            .with_retry_policy(retry())
-            .with_protocol(Protocol::HttpBinary)
-            .with_timeout(TIMEOUT)
-            .with_endpoint(signal_url(url.as_deref(), "metrics"))
-            .build(),
+        (OtlpProtocol::HttpProtobuf, url) => {
+            let url = signal_url(url.as_deref(), "metrics");
+            builder
+                .with_http()
+                .with_http_client(http_client(&url)?)
+                .with_retry_policy(retry())
+                .with_protocol(Protocol::HttpBinary)
+                .with_timeout(TIMEOUT)
+                .with_endpoint(url)
+                .build()
+        }
     };
     Ok(Steady::new("metrics", inner.context("exporter of metrics")?))
+}
+
+fn is_https(url: &str) -> bool {
+    url.starts_with("https:")
+}
+
+/// gRPC to a collector whose certificate the system's roots vouch for.
+fn system_roots() -> ClientTlsConfig {
+    ClientTlsConfig::new().with_native_roots()
+}
+
+/// HTTP to a collector, over TLS where its URL says so. Not reqwest: with TLS, its clients everywhere in the process would want a
+/// crypto provider that is installed process-wide.
+fn http_client(url: &str) -> anyhow::Result<HyperClient<HttpsConnector<HttpConnector>>> {
+    let mut roots = RootCertStore::empty();
+    if is_https(url) {
+        let found = rustls_native_certs::load_native_certs();
+        anyhow::ensure!(!found.certs.is_empty(), "no roots on this system to check {url} against: {:?}", found.errors);
+        roots.add_parsable_certificates(found.certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    Ok(HyperClient::new(connector, TIMEOUT, None))
 }
 
 /// One more try, soon: a process that ends must not wait for a collector that is away.

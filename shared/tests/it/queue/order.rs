@@ -71,6 +71,23 @@ async fn the_lower_priority_number_goes_first_then_the_earlier_due_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_is_kept_for_the_highest_priority_while_the_others_have_a_backlog() {
+    let db = database().await;
+    let pool = db.pool();
+    add_many(&pool, "slow 1500", 3).await;
+    sqlx::query("UPDATE probe_jobs SET priority = 1").execute(&pool).await.unwrap();
+    let two = Settings { slots: 2, scan_interval: Duration::from_secs(120), ..settings() };
+    let process = Process::start(&db, Options { settings: two, ..Options::default() });
+    eventually(SOON, "one of them is worked", || async { count(&pool, "working").await == 1 }).await;
+    let urgent = add(&pool, "ok").await;
+    process.waker.wake(Topic::Mail);
+    becomes(&pool, urgent, "done").await;
+    assert_eq!((count(&pool, "working").await, count(&pool, "done").await), (1, 1), "it waited for nobody");
+    all_become(&pool, "done", 4).await;
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_queue_claims_nothing_and_goes_on_when_resumed() {
     let db = database().await;
     let pool = db.pool();

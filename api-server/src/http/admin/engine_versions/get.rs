@@ -21,6 +21,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Get an engine version
+    ///
+    /// Disabled ones too: games that run on them go on.
     #[oai(path = "/admin/engine-versions/:version", method = "get", operation_id = "admin_get_engine_version")]
     async fn call(
         &self,

@@ -17,7 +17,7 @@ use crate::http::problem::Fail;
 use crate::use_cases::caller::Caller;
 use crate::use_cases::transitions::transition;
 
-codes!(AdminCancelGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict);
+codes!(AdminCancelGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
 
 /// The operation.
 pub struct Operation;

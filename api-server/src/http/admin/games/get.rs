@@ -22,6 +22,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Get a game
+    ///
+    /// Any game, private ones too.
     #[oai(path = "/admin/games/:game_id", method = "get", operation_id = "admin_get_game")]
     async fn call(&self, app: Data<&Arc<App>>, game_id: Path<Uuid>) -> Result<Json<Game>, Fail<AdminGetGameCodes>> {
         let mut conn = app.db.acquire().await?;

@@ -3,6 +3,8 @@
 pub mod applications;
 pub mod cancel;
 pub mod create;
+pub mod force_start;
+pub mod force_stop;
 pub mod get;
 pub mod list;
 pub mod members;

@@ -17,7 +17,7 @@ use crate::http::problem::Fail;
 use crate::use_cases::caller::Caller;
 use crate::use_cases::transitions::transition;
 
-codes!(AdminResumeGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict);
+codes!(AdminResumeGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
 
 /// The operation.
 pub struct Operation;

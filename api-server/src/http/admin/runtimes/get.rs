@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, payload::Json};
-use shared::db;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::problem::Fail;
 use crate::http::runtimes::Runtime;
-
-/// Entries of the operations log that are shown.
-const OPERATIONS: i64 = 100;
+use crate::use_cases::runtimes;
 
 codes!(AdminGetRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound);
 
@@ -32,12 +29,7 @@ impl Operation {
         app: Data<&Arc<App>>,
         game_id: Path<Uuid>,
     ) -> Result<Json<Runtime>, Fail<AdminGetRuntimeCodes>> {
-        let game_id = game_id.0.into();
         let mut conn = app.db.acquire().await?;
-        let record = db::runtime::record(&mut conn, game_id).await?;
-        let record = record.ok_or_else(|| Problem::new(ErrorCode::RuntimeNotFound, "This game has no runtime."))?;
-        let operations = db::runtime::operations(&mut conn, game_id, OPERATIONS).await?;
-        let job = db::runtime::latest_job(&mut conn, game_id).await?;
-        Ok(Json(Runtime::new(record, operations, job)))
+        Ok(Json(runtimes::present(&mut conn, game_id.0.into()).await?.into()))
     }
 }

@@ -12,7 +12,11 @@ use crate::codes;
 use crate::http::Tags;
 use crate::http::page::Page;
 use crate::http::problem::{Fail, Problem};
-use crate::http::runtimes::{Runtime, RuntimePage};
+use crate::http::runtimes::RuntimePage;
+use crate::use_cases::runtimes;
+
+/// Entries of the operations log that each runtime is shown with.
+const OPERATIONS: i64 = 3;
 
 codes!(AdminListRuntimesCodes: AdminCredentialsRequired);
 
@@ -23,7 +27,7 @@ pub struct Operation;
 impl Operation {
     /// List runtimes
     ///
-    /// Newest games first, without their operations logs.
+    /// Newest games first, each with its newest job and the newest three entries of its operations log.
     #[oai(path = "/admin/runtimes", method = "get", operation_id = "admin_list_runtimes")]
     async fn call(
         &self,
@@ -43,7 +47,7 @@ impl Operation {
         let rows =
             db::runtime::records(&mut conn, status.0.as_deref(), page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |r| r.game_id.uuid());
-        let items = rows.into_iter().map(|row| Runtime::new(row, Vec::new(), None)).collect();
-        Ok(Json(RuntimePage { items, next_cursor }))
+        let items = runtimes::shown(&mut conn, rows, OPERATIONS).await?;
+        Ok(Json(RuntimePage { items: items.into_iter().map(Into::into).collect(), next_cursor }))
     }
 }

@@ -1,5 +1,6 @@
 //! Accounts, as administrators look after them.
 
+pub mod countries;
 pub mod delete;
 pub mod entitlements;
 pub mod get;

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
 use crate::http::body::Body;
+use crate::http::context::Context;
 use crate::http::problem::{Fail, Problem};
 use crate::use_cases::sign_in::{self, Confirmation};
 
@@ -59,6 +60,7 @@ impl Operation {
     async fn call(
         &self,
         app: Data<&Arc<App>>,
+        context: Context,
         body: Body<ConfirmEmailCode>,
     ) -> Result<Json<SignedIn>, Fail<ConfirmEmailCodeCodes>> {
         let key = body.client_public_key.as_deref().map(account::client_public_key).transpose();
@@ -70,6 +72,7 @@ impl Operation {
             code: &body.code,
             client_public_key: key,
             time_zone: time_zone.as_deref(),
+            ip: context.ip,
         };
         let signed_in = sign_in::confirm_code(&app, &confirmation).await?;
         Ok(Json(SignedIn {

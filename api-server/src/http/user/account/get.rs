@@ -21,6 +21,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Get the own account
+    ///
+    /// With the plan and the sanctions that are in force now.
     #[oai(path = "/user/account", method = "get", operation_id = "get_account")]
     async fn call(&self, app: Data<&Arc<App>>, user: User) -> Result<Json<Account>, Fail<GetAccountCodes>> {
         let mut conn = app.db.acquire().await?;

@@ -40,6 +40,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Change the own profile or settings
+    ///
+    /// Absent fields stay as they are.
     #[oai(path = "/user/account", method = "patch", operation_id = "patch_account")]
     async fn call(
         &self,

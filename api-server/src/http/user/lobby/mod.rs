@@ -3,3 +3,4 @@
 pub mod games;
 pub mod invites;
 pub mod my;
+pub mod race_names;

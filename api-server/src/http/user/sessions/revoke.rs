@@ -22,6 +22,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Revoke an own session
+    ///
+    /// The device is signed out at once: every gateway is told by the push stream.
     #[oai(path = "/user/sessions/:device_session_id/revoke", method = "post", operation_id = "revoke_own_session")]
     async fn call(
         &self,

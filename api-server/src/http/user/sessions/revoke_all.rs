@@ -21,6 +21,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Revoke all own sessions
+    ///
+    /// The devices are signed out at once: every gateway is told by the push stream.
     #[oai(path = "/user/sessions/revoke-all", method = "post", operation_id = "revoke_all_own_sessions")]
     async fn call(
         &self,

@@ -24,6 +24,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Reject an application
+    ///
+    /// The applicant is told, and may apply anew.
     #[oai(
         path = "/admin/games/:game_id/applications/:application_id/reject",
         method = "post",

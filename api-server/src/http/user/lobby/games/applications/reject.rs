@@ -24,6 +24,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Reject an application
+    ///
+    /// The applicant is told, and may apply anew.
     #[oai(
         path = "/user/lobby/games/:game_id/applications/:application_id/reject",
         method = "post",

@@ -22,6 +22,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Decline an invite
+    ///
+    /// The caller must be the one who was invited.
     #[oai(
         path = "/user/lobby/games/:game_id/invites/:invite_id/decline",
         method = "post",

@@ -24,6 +24,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Take an invite back
+    ///
+    /// Nobody can redeem it any more; an invited user is told.
     #[oai(
         path = "/user/lobby/games/:game_id/invites/:invite_id/revoke",
         method = "post",

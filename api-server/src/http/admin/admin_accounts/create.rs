@@ -1,0 +1,70 @@
+//! `POST /admin/admin-accounts`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, param::Header};
+use shared::domain::administrator;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::AdminAccount;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::created::Created;
+use crate::http::guard::Admin;
+use crate::http::idempotency;
+use crate::http::problem::{Fail, Problem};
+use crate::use_cases::admin_accounts;
+use crate::use_cases::caller::Caller;
+
+/// An administrator to be made.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewAdminAccount {
+    /// The name to log in with: 1 to 64 ASCII letters, digits and `. _ - @ +`.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    pub user_name: String,
+    /// At least 8 characters, at most 72 octets in UTF-8, no control characters.
+    #[oai(validator(min_length = 8, max_length = 72))]
+    pub password: String,
+}
+
+codes!(AdminCreateAdminAccountCodes: AdminCredentialsRequired, AdminAccountExists, IdempotencyKeyReused);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Make an administrator
+    ///
+    /// Enabled from the start. The password is not shown again, nor can it be asked for.
+    #[oai(path = "/admin/admin-accounts", method = "post", operation_id = "admin_create_admin_account")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<NewAdminAccount>,
+    ) -> Result<Created<AdminAccount>, Fail<AdminCreateAdminAccountCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let name = administrator::name(&body.user_name).map_err(|why| Problem::field("/user_name", "format", why))?;
+        administrator::password(&body.password).map_err(|why| Problem::field("/password", "format", why))?;
+        let asked =
+            NewAdminAccount { user_name: name.clone(), password: admin_accounts::stand_in(&app, &body.password)? };
+        let key = idempotency::read(
+            idempotency_key.0.as_deref(),
+            caller.idempotency_owner(),
+            "admin_create_admin_account",
+            &asked,
+        )?;
+        let row: AdminAccount =
+            admin_accounts::create(&app, &caller, &name, &body.password, key.as_ref()).await?.into();
+        Ok(Created::at(&format!("/admin/admin-accounts/{}", row.user_name), row))
+    }
+}

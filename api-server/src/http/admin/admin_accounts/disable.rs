@@ -1,0 +1,44 @@
+//! `POST /admin/admin-accounts/{user_name}/disable`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::AdminAccount;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::problem::Fail;
+use crate::use_cases::admin_accounts;
+use crate::use_cases::caller::Caller;
+
+codes!(AdminDisableAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound, LastAdministrator);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Disable an administrator
+    ///
+    /// He is refused from the next request on. The last enabled administrator cannot be disabled.
+    #[oai(
+        path = "/admin/admin-accounts/:user_name/disable",
+        method = "post",
+        operation_id = "admin_disable_admin_account"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// The name to log in with.
+        user_name: Path<String>,
+    ) -> Result<Json<AdminAccount>, Fail<AdminDisableAdminAccountCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(admin_accounts::disable(&app, &caller, &user_name).await?.into()))
+    }
+}

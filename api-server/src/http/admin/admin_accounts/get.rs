@@ -1,0 +1,35 @@
+//! `GET /admin/admin-accounts/{user_name}`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use shared::db;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::AdminAccount;
+use crate::http::problem::Fail;
+use crate::use_cases::admin_accounts;
+
+codes!(AdminGetAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Get an administrator
+    #[oai(path = "/admin/admin-accounts/:user_name", method = "get", operation_id = "admin_get_admin_account")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The name to log in with.
+        user_name: Path<String>,
+    ) -> Result<Json<AdminAccount>, Fail<AdminGetAdminAccountCodes>> {
+        let mut conn = app.db.acquire().await?;
+        let row = db::admin_accounts::get(&mut conn, &user_name).await?;
+        Ok(Json(row.ok_or_else(admin_accounts::not_found)?.into()))
+    }
+}

@@ -1,0 +1,3 @@
+//! The trail of what administrators do.
+
+pub mod list;

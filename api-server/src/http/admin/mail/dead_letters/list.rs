@@ -1,0 +1,64 @@
+//! `GET /admin/mail/dead-letters`
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+use shared::db::mail::DeliveryFilter;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::filters::{span, word};
+use crate::http::mail::{DEAD, DeliveryPage};
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+
+codes!(AdminListMailDeadLettersCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List mails that died
+    ///
+    /// Those that were given up, and those in quarantine: newest first by when they were enqueued.
+    #[oai(path = "/admin/mail/dead-letters", method = "get", operation_id = "admin_list_mail_dead_letters")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// `dead_lettered` or `quarantined`; both if absent.
+        status: Query<Option<String>>,
+        /// Only mails that this template wrote.
+        template_id: Query<Option<String>>,
+        /// Only mails to this address, in whatever case.
+        recipient: Query<Option<String>>,
+        /// Dead at this time or later.
+        failed_after: Query<Option<DateTime<Utc>>>,
+        /// Dead before this time.
+        failed_before: Query<Option<DateTime<Utc>>>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeadLettersCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let status = word("/query/status", status.0.as_deref(), DEAD)?;
+        let filter = DeliveryFilter {
+            statuses: Some(status.map_or_else(|| DEAD.iter().map(|s| (*s).to_owned()).collect(), |s| vec![s])),
+            template_id: template_id.0,
+            recipient: recipient.0,
+            failed: span("/query/failed", failed_after.0, failed_before.0)?,
+            ..DeliveryFilter::default()
+        };
+        let mut tx = app.db.begin().await?;
+        let rows = db::mail::deliveries(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
+        tx.commit().await?;
+        let (rows, next_cursor) = page.cut(rows, |d| d.delivery_id.uuid());
+        Ok(Json(DeliveryPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}

@@ -1,0 +1,3 @@
+//! Mails that died.
+
+pub mod list;

@@ -1,0 +1,63 @@
+//! `GET /admin/mail/deliveries`
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+use shared::db::mail::DeliveryFilter;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::filters::{span, word};
+use crate::http::mail::{DeliveryPage, STATES};
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+
+codes!(AdminListMailDeliveriesCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List mails
+    ///
+    /// Newest first.
+    #[oai(path = "/admin/mail/deliveries", method = "get", operation_id = "admin_list_mail_deliveries")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// Only mails in this status.
+        status: Query<Option<String>>,
+        /// Only mails that this template wrote.
+        template_id: Query<Option<String>>,
+        /// Only mails to this address, in whatever case.
+        recipient: Query<Option<String>>,
+        /// Enqueued at this time or later.
+        created_after: Query<Option<DateTime<Utc>>>,
+        /// Enqueued before this time.
+        created_before: Query<Option<DateTime<Utc>>>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeliveriesCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let filter = DeliveryFilter {
+            statuses: word("/query/status", status.0.as_deref(), STATES)?.map(|status| vec![status]),
+            template_id: template_id.0,
+            recipient: recipient.0,
+            created: span("/query/created", created_after.0, created_before.0)?,
+            ..DeliveryFilter::default()
+        };
+        let mut tx = app.db.begin().await?;
+        let rows = db::mail::deliveries(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
+        tx.commit().await?;
+        let (rows, next_cursor) = page.cut(rows, |d| d.delivery_id.uuid());
+        Ok(Json(DeliveryPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}

@@ -1,0 +1,7 @@
+//! Deliveries.
+
+pub mod attempts;
+pub mod get;
+pub mod list;
+pub mod resend;
+pub mod resend_many;

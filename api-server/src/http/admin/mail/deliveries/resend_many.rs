@@ -1,0 +1,54 @@
+//! `POST /admin/mail/deliveries/resend`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::BulkResult;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::filters::BULK_DEFAULT;
+use crate::http::guard::Admin;
+use crate::http::mail::DeliveryChoice;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::mail;
+
+/// Which mails to send again, and how many of them.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct ResendDeliveries {
+    /// Which; `{}` is every dead letter.
+    pub filter: DeliveryChoice,
+    /// At most so many, 1 to 1 000; 200 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub limit: Option<u16>,
+}
+
+codes!(AdminResendMailDeliveriesCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Send many mails again
+    ///
+    /// The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
+    /// Call it until `changed` is 0.
+    #[oai(path = "/admin/mail/deliveries/resend", method = "post", operation_id = "admin_resend_mail_deliveries")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        body: Body<ResendDeliveries>,
+    ) -> Result<Json<BulkResult>, Fail<AdminResendMailDeliveriesCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(mail::resend_many(&app, &caller, &body.filter, body.limit.unwrap_or(BULK_DEFAULT)).await?))
+    }
+}

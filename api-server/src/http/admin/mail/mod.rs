@@ -1,0 +1,4 @@
+//! The outbox.
+
+pub mod dead_letters;
+pub mod deliveries;

@@ -1,0 +1,68 @@
+//! `GET /admin/notifications`
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+use shared::db::notifications::NotificationFilter;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::filters::{span, word};
+use crate::http::notifications::{Notification, NotificationPage, STATES};
+use crate::http::page::Page;
+use crate::http::problem::Fail;
+
+/// Routes that are shown of each notification.
+const ROUTES: u16 = 20;
+
+codes!(AdminListNotificationsCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List notifications
+    ///
+    /// Newest first, each with its first 20 routes.
+    #[oai(path = "/admin/notifications", method = "get", operation_id = "admin_list_notifications")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        /// Only notifications whose expansion into routes is in this status.
+        status: Query<Option<String>>,
+        /// Only notifications of this kind.
+        kind: Query<Option<String>>,
+        /// Only notifications about this game.
+        game_id: Query<Option<Uuid>>,
+        /// Produced at this time or later.
+        created_after: Query<Option<DateTime<Utc>>>,
+        /// Produced before this time.
+        created_before: Query<Option<DateTime<Utc>>>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<NotificationPage>, Fail<AdminListNotificationsCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let filter = NotificationFilter {
+            kind: kind.0,
+            status: word("/query/status", status.0.as_deref(), STATES)?,
+            game_id: game_id.0.map(Into::into),
+            created: span("/query/created", created_after.0, created_before.0)?,
+        };
+        let mut tx = app.db.begin().await?;
+        let (before, routes) = (page.before.map(Into::into), i64::from(ROUTES) + 1);
+        let rows = db::notifications::notifications(&mut tx, &filter, before, page.fetch(), routes).await?;
+        tx.commit().await?;
+        let (rows, next_cursor) = page.cut(rows, |n| n.notification_id.uuid());
+        let items = rows.into_iter().map(|row| Notification::new(row, usize::from(ROUTES))).collect();
+        Ok(Json(NotificationPage { items, next_cursor }))
+    }
+}

@@ -1,0 +1,5 @@
+//! Notifications.
+
+pub mod dead_letters;
+pub mod get;
+pub mod list;

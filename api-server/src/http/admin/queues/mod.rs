@@ -1,0 +1,5 @@
+//! Queues.
+
+pub mod list;
+pub mod pause;
+pub mod resume;

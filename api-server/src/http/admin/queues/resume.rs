@@ -1,0 +1,40 @@
+//! `POST /admin/queues/{name}/resume`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::Queue;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::queues;
+
+codes!(AdminResumeQueueCodes: AdminCredentialsRequired, QueueNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Let a paused queue go on
+    ///
+    /// Its workers are woken.
+    #[oai(path = "/admin/queues/:name/resume", method = "post", operation_id = "admin_resume_queue")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// The queue's name.
+        name: Path<String>,
+    ) -> Result<Json<Queue>, Fail<AdminResumeQueueCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(queues::pause(&app, &caller, &name, false).await?))
+    }
+}

@@ -1,0 +1,3 @@
+//! From which countries a user calls.
+
+pub mod list;

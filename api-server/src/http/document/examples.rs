@@ -1,0 +1,170 @@
+//! Examples and the words that the generator has no place for, from one table (`examples.json`).
+//!
+//! The table gives one example a field; those of objects, pages, requests and answers are put together from them, so that
+//! they agree with each other. A test names each field that has none.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{each_operation, insert_component};
+use crate::http::page::{DEFAULT_LIMIT, MAX_LIMIT};
+
+/// The table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Examples {
+    /// By `field`, or by `Object.field` where that object's differs.
+    fields: BTreeMap<String, Value>,
+    /// What a parameter is, where the operation itself does not say.
+    parameters: BTreeMap<String, String>,
+    /// The kind of text that a field or parameter takes, for those who generate or check requests.
+    formats: BTreeMap<String, String>,
+    /// Answers in the engine's own JSON, by operation.
+    answers: BTreeMap<String, Value>,
+}
+
+impl Examples {
+    /// Reads the table.
+    ///
+    /// # Errors
+    /// When it is no JSON of this shape: a bug.
+    pub(super) fn read() -> anyhow::Result<Self> {
+        serde_json::from_str(include_str!("examples.json")).context("examples.json")
+    }
+
+    /// The example of a field.
+    pub(super) fn field(&self, object: &str, field: &str) -> Option<&Value> {
+        self.fields.get(&format!("{object}.{field}")).or_else(|| self.fields.get(field))
+    }
+
+    /// The example of a component, put together.
+    fn object(&self, schemas: &Value, name: &str) -> Option<Value> {
+        let schema = schemas.get(name)?;
+        if let Some(word) = schema.get("enum").and_then(|words| words.get(0)) {
+            return Some(word.clone());
+        }
+        let properties = schema.get("properties")?.as_object()?;
+        let members = properties.iter().filter_map(|(field, property)| {
+            // Where something was not at fault or not filled in, the member is left out.
+            Some((field.clone(), self.member(schemas, name, field, property)?))
+        });
+        Some(Value::Object(members.collect()))
+    }
+
+    /// The example of a property as it stands in its object.
+    fn member(&self, schemas: &Value, object: &str, field: &str, property: &Value) -> Option<Value> {
+        if let Some(own) = self.fields.get(&format!("{object}.{field}")) {
+            return Some(own.clone());
+        }
+        if let Some(name) = referenced(property) {
+            return self.object(schemas, name);
+        }
+        if let Some(name) = property.get("items").and_then(referenced) {
+            return Some(json!([self.object(schemas, name)?]));
+        }
+        self.fields.get(field).cloned()
+    }
+}
+
+/// The component that a property refers to.
+fn referenced(property: &Value) -> Option<&str> {
+    let parts = property.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    let target = std::iter::once(property).chain(parts).find_map(|part| part.get("$ref")?.as_str())?;
+    target.strip_prefix("#/components/schemas/")
+}
+
+/// Puts the examples where readers and tools look for them.
+pub(super) fn show(document: &mut Value, examples: &Examples) {
+    let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();
+    let mut objects = Map::new();
+    if let Some(all) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        for (name, schema) in all {
+            let Some(example) = examples.object(&schemas, name) else { continue };
+            let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+            for (field, property) in properties.into_iter().flatten() {
+                annotate(examples, name, field, property);
+                let own = example.get(field).filter(|own| !own.is_null());
+                if let (Some(property), Some(example)) = (property.as_object_mut(), own.or_else(|| examples.fields.get(field))) {
+                    property.insert("example".into(), example.clone());
+                }
+            }
+            if let Some(object) = schema.as_object_mut() {
+                let summary = object.get("description").cloned().unwrap_or_default();
+                objects.insert(name.clone(), json!({ "summary": summary, "value": example }));
+                object.insert("example".into(), example);
+            }
+        }
+    }
+    each_operation(document, |_, _, operation| {
+        let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+            describe_parameter(examples, &id, parameter);
+        }
+        if let Some(body) = operation.get_mut("requestBody") {
+            show_content(body, &objects, None);
+        }
+        for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+            show_content(response, &objects, examples.answers.get(&id));
+        }
+    });
+    insert_component(document, "examples", objects);
+}
+
+/// Adds an example to a request or to a success, and words to the latter where it has none.
+fn show_content(holder: &mut Value, objects: &Map<String, Value>, answer: Option<&Value>) {
+    let mut words = None;
+    for media in holder.get_mut("content").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        let name = media.get("schema").and_then(referenced).map(str::to_owned);
+        let Some(media) = media.as_object_mut().filter(|media| !media.contains_key("examples")) else { continue };
+        match name {
+            Some(name) => {
+                words = objects.get(&name).and_then(|object| object.get("summary").cloned());
+                let example = json!({ "$ref": format!("#/components/examples/{name}") });
+                media.insert("examples".into(), json!({ name: example }));
+            }
+            None => {
+                if let Some(answer) = answer {
+                    media.insert("example".into(), answer.clone());
+                }
+            }
+        }
+    }
+    if let (Some(words), Some(holder)) = (words, holder.as_object_mut()) {
+        let empty = holder.get("description").and_then(Value::as_str).is_none_or(str::is_empty);
+        if empty {
+            holder.insert("description".into(), words);
+        }
+    }
+}
+
+fn describe_parameter(examples: &Examples, operation: &str, parameter: &mut Value) {
+    let Some(parameter) = parameter.as_object_mut() else { return };
+    let Some(name) = parameter.get("name").and_then(Value::as_str).map(str::to_owned) else { return };
+    if let Some(words) = examples.parameters.get(&name) {
+        parameter.entry("description").or_insert_with(|| words.clone().into());
+    }
+    if let Some(example) = examples.field(operation, &name) {
+        parameter.insert("example".into(), example.clone());
+    }
+    let Some(schema) = parameter.get_mut("schema") else { return };
+    annotate(examples, operation, &name, schema);
+    // The parameter is read by hand ([`crate::http::page`]), so that its fault is explained like any other.
+    if let Some(schema) = schema.as_object_mut().filter(|_| name == "limit") {
+        schema.insert("minimum".into(), json!(1));
+        schema.insert("maximum".into(), json!(MAX_LIMIT));
+        schema.insert("default".into(), json!(DEFAULT_LIMIT));
+    }
+}
+
+/// Names the kind of text.
+fn annotate(examples: &Examples, object: &str, field: &str, schema: &mut Value) {
+    let format = examples.formats.get(&format!("{object}.{field}")).or_else(|| examples.formats.get(field));
+    if let (Some(format), Some(schema)) = (format, schema.as_object_mut())
+        && schema.get("type").and_then(Value::as_str) == Some("string")
+    {
+        schema.entry("format").or_insert_with(|| format.clone().into());
+    }
+}

@@ -1,0 +1,3 @@
+//! Race names as their holders use them.
+
+pub mod register;

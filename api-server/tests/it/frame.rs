@@ -1,0 +1,64 @@
+//! What the frame answers around any operation: a fault of our own, too long, too much at once.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::eventually;
+
+use crate::harness::Api;
+
+#[tokio::test]
+async fn a_fault_of_our_own_reveals_nothing() {
+    let api = Api::start().await;
+    let (_, ada) = api.player("ada").await;
+    sqlx::query("ALTER TABLE games RENAME TO games_of_yesterday").execute(&api.pool()).await.unwrap();
+    let answer = ada.get("/api/v1/user/lobby/games").send().await.expect_problem(500, "internal");
+    assert!(!String::from_utf8_lossy(&answer.body).contains("games"), "{}", answer.json());
+    assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_cut_off() {
+    let api = Api::start_with(&[("BACKEND_HTTP_WRITE_TIMEOUT", "500ms")]).await;
+    let (_, ada) = api.player("ada").await;
+    let game = api.open_private_game(&ada, json!({})).await;
+    let mut elsewhere = api.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM games WHERE game_id = $1::uuid FOR UPDATE")
+        .bind(&game)
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
+    let cancel = format!("/api/v1/user/lobby/games/{game}/cancel");
+    ada.post(&cancel).send().await.expect_problem(504, "timeout");
+    elsewhere.rollback().await.unwrap();
+    // Whatever became of it, the connection that it held is whole, and the game can be cancelled once.
+    eventually(Duration::from_secs(10), "the game is free again", || async {
+        ada.post(&cancel).send().await.status != 504
+    })
+    .await;
+    assert_eq!(api.game(&game).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn more_at_once_than_may_be_under_way_is_turned_away() {
+    let api = Api::start_with(&[("BACKEND_HTTP_MAX_IN_FLIGHT", "1")]).await;
+    let (_, ada) = api.player("ada").await;
+    let game = api.open_private_game(&ada, json!({})).await;
+    let mut elsewhere = api.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM games WHERE game_id = $1::uuid FOR UPDATE")
+        .bind(&game)
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
+    eventually(Duration::from_secs(10), "the one place is taken", || async {
+        let answer = ada.get("/api/v1/user/account").send().await;
+        answer.status == 503 && answer.json()["code"] == "unavailable" && answer.header("retry-after") == "1"
+    })
+    .await;
+    // Probes are answered however busy the replica is.
+    assert_eq!(reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap().status(), 200);
+    elsewhere.rollback().await.unwrap();
+    waiting.await.unwrap().expect(200);
+    ada.get("/api/v1/user/account").send().await.expect(200);
+}

@@ -1,0 +1,397 @@
+//! Countries (SPEC §14): declared at registration, counted on each request, and never in anybody's way.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::Connection as _;
+use tempfile::TempDir;
+use testkit::process::{Proc, ProcConfig, free_addr};
+use testkit::{TestDb, eventually, mmdb};
+
+use crate::harness::{Api, GATEWAY_TOKEN, WORKER_TOKEN, text};
+use crate::sign_in::sign_in_from;
+
+const SOON: Duration = Duration::from_secs(10);
+/// Where addresses of these tests are at home. Loopback, the tests' own address, is nowhere.
+const WORLD: &[(&str, &str)] =
+    &[("192.0.2.0/24", "DE"), ("198.51.100.0/24", "FR"), ("2001:db8:1::/48", "JP"), ("203.0.113.0/24", "de")];
+const QUICK: &str = "20ms";
+
+/// A database file of its own.
+struct File {
+    dir: TempDir,
+}
+
+impl File {
+    fn new(entries: &[(&str, &str)]) -> Self {
+        let file = Self { dir: tempfile::tempdir().unwrap() };
+        file.rewrite(&mmdb::countries(entries));
+        file
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("country.mmdb")
+    }
+
+    /// As careful updaters do it: beside it, then in its place.
+    fn replace(&self, bytes: &[u8]) {
+        let beside = self.dir.path().join("new");
+        std::fs::write(&beside, bytes).unwrap();
+        std::fs::rename(beside, self.path()).unwrap();
+    }
+
+    fn rewrite(&self, bytes: &[u8]) {
+        std::fs::write(self.path(), bytes).unwrap();
+    }
+
+    async fn api(&self) -> Api {
+        Api::start_with(&self.settings().each_ref().map(|(name, value)| (*name, value.as_str()))).await
+    }
+
+    fn settings(&self) -> [(&'static str, String); 3] {
+        [
+            ("BACKEND_GEOIP_DB_PATH", self.path().display().to_string()),
+            ("BACKEND_GEOIP_FLUSH_INTERVAL", QUICK.to_owned()),
+            ("BACKEND_GEOIP_RELOAD_INTERVAL", QUICK.to_owned()),
+        ]
+    }
+}
+
+/// One request of a user from an address.
+async fn call_from(api: &Api, user: &str, address: &str) {
+    api.user(user).get("/api/v1/user/account").header("X-Forwarded-For", address).send().await.expect(200);
+}
+
+async fn countries(api: &Api, user: &str) -> Value {
+    let path = format!("/api/v1/admin/users/{user}/countries");
+    api.admin().get(path).send().await.expect(200).json()["items"].clone()
+}
+
+async fn counted(api: &Api, user: &str, expected: Value) {
+    eventually(SOON, "the counts are written", || async {
+        let seen = countries(api, user).await;
+        if seen == expected { Ok(()) } else { Err(seen) }
+    })
+    .await;
+}
+
+/// A user who signed in from an address.
+async fn sign_up_from(api: &Api, email: &str, ip: &str) -> String {
+    text(&sign_in_from(api, email, ip).await, "user_id")
+}
+
+async fn declared(api: &Api, user: &str) -> Value {
+    api.user(user).get("/api/v1/user/account").send().await.expect(200).json()["declared_country"].clone()
+}
+
+#[tokio::test]
+async fn a_country_is_declared_once_at_registration_from_the_clients_address() {
+    let file = File::new(WORLD);
+    let api = file.api().await;
+    for (email, address, country) in [
+        ("a@example.org", "192.0.2.7", json!("DE")),
+        ("b@example.org", "2001:db8:1::7", json!("JP")),
+        ("c@example.org", "::ffff:198.51.100.7", json!("FR")),
+        ("d@example.org", "192.0.2.7, 198.51.100.9", json!("FR")),
+        ("e@example.org", "2001:db8:2::7", Value::Null),
+        ("f@example.org", "203.0.113.7", Value::Null),
+    ] {
+        let user = sign_up_from(&api, email, address).await;
+        assert_eq!(declared(&api, &user).await, country, "{address}");
+    }
+    let user = sign_up_from(&api, "a@example.org", "198.51.100.7").await;
+    assert_eq!(declared(&api, &user).await, "DE", "declared at registration, and never again");
+}
+
+#[tokio::test]
+async fn an_untrusted_peer_forwards_no_address() {
+    let file = File::new(&[("127.0.0.0/8", "XK"), ("192.0.2.0/24", "DE")]);
+    let mut settings: Vec<(&str, String)> = file.settings().to_vec();
+    settings.push(("BACKEND_TRUSTED_PROXIES", "10.0.0.0/8".to_owned()));
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let api = Api::start_with(&settings).await;
+    let user = sign_up_from(&api, "a@example.org", "192.0.2.7").await;
+    assert_eq!(declared(&api, &user).await, "XK");
+    counted(&api, &user, json!([{ "country": "XK", "count": 1 }])).await;
+}
+
+#[tokio::test]
+async fn each_request_of_a_user_counts_whatever_its_answer() {
+    let file = File::new(WORLD);
+    let api = file.api().await;
+    let user = api.account("ada").await;
+    for _ in 0..3 {
+        call_from(&api, &user, "192.0.2.7").await;
+    }
+    call_from(&api, &user, "2001:db8:1::7").await;
+    call_from(&api, &user, "10.1.2.3").await;
+    let missing = "/api/v1/user/lobby/games/00000000-0000-7000-8000-000000000000";
+    api.user(&user).get(missing).header("X-Forwarded-For", "2001:db8:1::7").send().await.expect(404);
+    let stranger = "00000000-0000-7000-8000-000000000000";
+    api.user(stranger).get("/api/v1/user/account").header("X-Forwarded-For", "192.0.2.7").send().await.expect(401);
+    counted(&api, &user, json!([{ "country": "DE", "count": 3 }, { "country": "JP", "count": 2 }])).await;
+    assert_eq!(api.count("user_countries").await, 2);
+    api.admin()
+        .get(format!("/api/v1/admin/users/{stranger}/countries"))
+        .send()
+        .await
+        .expect_problem(404, "account_not_found");
+    assert_eq!(countries(&api, &api.account("eve").await).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_changed_file_is_read_anew_and_a_broken_one_changes_nothing() {
+    let file = File::new(WORLD);
+    let api = file.api().await;
+    let country = async |n: u32| {
+        let user = sign_up_from(&api, &format!("{n}@example.org"), "192.0.2.7").await;
+        declared(&api, &user).await
+    };
+    let becomes = async |first: u32, expected: &str| {
+        let mut n = first;
+        loop {
+            let seen = country(n).await;
+            if seen == expected {
+                return;
+            }
+            n += 1;
+            assert!(n < first + 500, "it stays {seen}");
+        }
+    };
+    assert_eq!(country(0).await, "DE");
+    file.replace(&mmdb::countries(&[("192.0.2.0/24", "AT")]));
+    becomes(1_000, "AT").await;
+    file.rewrite(&mmdb::countries(&[("192.0.2.0/24", "CH")]));
+    becomes(2_000, "CH").await;
+
+    let good = mmdb::countries(&[("192.0.2.0/24", "PL")]);
+    let mut crooked = good.clone();
+    // In the middle of the data section: the tree and the metadata are well.
+    let at = good.windows(8).position(|w| w == b"iso_code").unwrap();
+    crooked[at - 1] = 0xff;
+    for bad in [b"no database".as_slice(), &good[..good.len() / 2], &crooked, b""] {
+        file.replace(bad);
+        eventually(SOON, "the replica says so", || async { degraded(&api).await }).await;
+        assert_eq!(country(u32::try_from(3_000 + bad.len()).unwrap()).await, "CH", "the one before stays in use");
+        file.replace(&mmdb::countries(&[("192.0.2.0/24", "CH")]));
+        eventually(SOON, "it is well again", || async { !degraded(&api).await }).await;
+    }
+    std::fs::remove_file(file.path()).unwrap();
+    assert_eq!(country(4_000).await, "CH");
+    file.replace(&good);
+    becomes(5_000, "PL").await;
+    assert!(!degraded(&api).await);
+}
+
+/// Whether readiness names the geo database, while the replica is ready.
+async fn degraded(api: &Api) -> bool {
+    let answer = reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let report: Value = answer.json().await.unwrap();
+    let part = report["parts"].as_array().unwrap().iter().find(|p| p["name"] == "geoip").unwrap().clone();
+    part["status"] == "degraded"
+}
+
+#[tokio::test]
+async fn without_a_file_requests_are_served_and_countries_come_with_it() {
+    let file = File::new(WORLD);
+    std::fs::remove_file(file.path()).unwrap();
+    let api = file.api().await;
+    assert!(degraded(&api).await);
+    let user = sign_up_from(&api, "a@example.org", "192.0.2.7").await;
+    assert_eq!(declared(&api, &user).await, Value::Null);
+    file.replace(&mmdb::countries(WORLD));
+    eventually(SOON, "the file is found", || async { !degraded(&api).await }).await;
+    let user = sign_up_from(&api, "b@example.org", "192.0.2.7").await;
+    assert_eq!(declared(&api, &user).await, "DE");
+}
+
+#[tokio::test]
+async fn switched_off_it_does_nothing() {
+    let api = Api::start_with(&[("BACKEND_GEOIP_DB_PATH", "")]).await;
+    let user = sign_up_from(&api, "a@example.org", "192.0.2.7").await;
+    assert_eq!(declared(&api, &user).await, Value::Null);
+    assert_eq!(countries(&api, &user).await, json!([]));
+    let answer: Value = reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap().json().await.unwrap();
+    assert!(answer["parts"].as_array().unwrap().iter().all(|p| p["name"] != "geoip"));
+}
+
+#[tokio::test]
+async fn two_replicas_that_count_the_same_users_at_once_lose_nothing() {
+    const USERS: usize = 12;
+    const ROUNDS: usize = 8;
+    let file = File::new(WORLD);
+    let first = file.api().await;
+    let settings = file.settings();
+    let second = first.replica_with(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let names: Vec<String> = (0..USERS).map(|n| format!("user-{n}")).collect();
+    let users = join_all(names.iter().map(|name| first.account(name))).await;
+    for round in 0..ROUNDS {
+        // In opposite orders, from two countries: rows of both replicas' batches cross.
+        let forward = users.iter().map(|u| call_from(&first, u, ["192.0.2.7", "198.51.100.7"][round % 2]));
+        let backward = users.iter().rev().map(|u| call_from(&second, u, ["198.51.100.7", "192.0.2.7"][round % 2]));
+        tokio::join!(join_all(forward), join_all(backward));
+    }
+    for user in &users {
+        counted(&first, user, json!([{ "country": "DE", "count": ROUNDS }, { "country": "FR", "count": ROUNDS }]))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn counts_that_cannot_be_written_wait_and_requests_do_not() {
+    let file = File::new(WORLD);
+    let mut settings: Vec<(&str, String)> = file.settings().to_vec();
+    settings.push(("BACKEND_POSTGRES_OPERATION_TIMEOUT", "1s".to_owned()));
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let api = Api::start_with(&settings).await;
+    let user = api.account("ada").await;
+    let mut conn = api.db().connect().await;
+    let mut shut = conn.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE user_countries IN ACCESS EXCLUSIVE MODE").execute(&mut *shut).await.unwrap();
+    call_from(&api, &user, "192.0.2.7").await;
+    let waits = "pg_locks WHERE relation = 'user_countries'::regclass AND NOT granted";
+    eventually(SOON, "a batch waits at the door", || async { api.count(waits).await == 1 }).await;
+    eventually(SOON, "the batch is given up", || async { api.count(waits).await == 0 }).await;
+    for _ in 0..9 {
+        call_from(&api, &user, "192.0.2.7").await;
+    }
+    shut.rollback().await.unwrap();
+    counted(&api, &user, json!([{ "country": "DE", "count": 10 }])).await;
+}
+
+#[tokio::test]
+async fn a_deleted_account_is_counted_no_more() {
+    let file = File::new(WORLD);
+    let api = file.api().await;
+    let (gone, here) = (api.account("ada").await, api.account("eve").await);
+    let mut conn = api.db().connect().await;
+    let mut shut = conn.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE user_countries IN ACCESS EXCLUSIVE MODE").execute(&mut *shut).await.unwrap();
+    for user in [&gone, &here] {
+        call_from(&api, user, "192.0.2.7").await;
+    }
+    shut.rollback().await.unwrap();
+    counted(&api, &gone, json!([{ "country": "DE", "count": 1 }])).await;
+    // The request came before, its count comes after: whichever way the batches fell above.
+    let mut tx = api.pool().begin().await.unwrap();
+    shared::db::countries::erase(&mut tx, gone.parse().unwrap()).await.unwrap();
+    sqlx::query("UPDATE accounts SET deleted_at = now() WHERE user_id = $1::uuid")
+        .bind(&gone)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let late = [&gone, &here].map(|user| shared::db::countries::Requests {
+        user_id: user.parse().unwrap(),
+        country: "FR".parse().unwrap(),
+        count: 2,
+    });
+    shared::db::countries::add(&mut conn, &late).await.unwrap();
+    assert_eq!(countries(&api, &gone).await, json!([]));
+    assert_eq!(countries(&api, &here).await, json!([{ "country": "FR", "count": 2 }, { "country": "DE", "count": 1 }]));
+}
+
+/// The real binary.
+struct Replica {
+    process: Proc,
+    rest: SocketAddr,
+    ops: SocketAddr,
+}
+
+impl Replica {
+    async fn start(db: &TestDb, file: &File, flush: &str) -> Self {
+        let (rest, ops) = (free_addr(), free_addr());
+        let process = ProcConfig::new(env!("CARGO_BIN_EXE_api-server"))
+            .env("BACKEND_POSTGRES_DSN", db.dsn())
+            .env("BACKEND_HTTP_LISTEN_ADDR", rest)
+            .env("BACKEND_GRPC_PUSH_LISTEN_ADDR", "127.0.0.1:0")
+            .env("BACKEND_OPS_LISTEN_ADDR", ops)
+            .env("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN)
+            .env("BACKEND_WORKER_TOKEN", WORKER_TOKEN)
+            .env("BACKEND_AUTH_CODE_PEPPER", "pepper")
+            .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
+            .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
+            .env("BACKEND_GEOIP_DB_PATH", file.path().display())
+            .env("BACKEND_GEOIP_FLUSH_INTERVAL", flush);
+        let process = Proc::start(process).unwrap();
+        let replica = Self { process, rest, ops };
+        eventually(Duration::from_secs(30), "the process is ready", || async {
+            match reqwest::get(format!("http://{rest}/readyz")).await {
+                Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
+                Ok(answer) => Err(answer.status().to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await;
+        replica
+    }
+
+    async fn metrics(&self) -> String {
+        reqwest::get(format!("http://{}/metrics", self.ops)).await.unwrap().text().await.unwrap()
+    }
+
+    async fn call(&self, user: &str) {
+        let request = reqwest::Client::new()
+            .get(format!("http://{}/api/v1/user/account", self.rest))
+            .bearer_auth(GATEWAY_TOKEN)
+            .header("X-User-ID", user)
+            .header("X-Forwarded-For", "192.0.2.7");
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_writes_leaves_whole_batches_and_one_that_ends_well_leaves_nothing_out() {
+    let file = File::new(WORLD);
+    let api = Api::start().await;
+    let users = join_all(["ada", "bob", "eve", "joe"].map(|name| api.account(name))).await;
+    let mut killed = Replica::start(api.db(), &file, QUICK).await;
+    let mut conn = api.db().connect().await;
+    let mut shut = conn.begin().await.unwrap();
+    // Its rows are written, and it cannot commit them: it stands before the last one.
+    sqlx::query("INSERT INTO user_countries SELECT max(user_id::text)::uuid, 'DE', 100 FROM accounts")
+        .execute(&mut *shut)
+        .await
+        .unwrap();
+    join_all(users.iter().map(|user| killed.call(user))).await;
+    eventually(SOON, "a batch waits at the door", || async {
+        api.count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await == 1
+    })
+    .await;
+    killed.process.kill9();
+    shut.rollback().await.unwrap();
+    eventually(SOON, "the server notices", || async {
+        api.count("pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO user_countries%' AND state = 'active'").await == 0
+    })
+    .await;
+    let whole = api.count("user_countries").await;
+    let requests: i64 = sqlx::query_scalar("SELECT coalesce(sum(count), 0)::int8 FROM user_countries")
+        .fetch_one(&api.pool())
+        .await
+        .unwrap();
+    // Flushes before the wait may have taken some of the four; no request counts twice, and no batch is torn.
+    assert!(whole <= 4 && requests == whole, "{requests} requests in {whole} rows");
+
+    sqlx::query("DELETE FROM user_countries").execute(&api.pool()).await.unwrap();
+    let mut ended = Replica::start(api.db(), &file, "1h").await;
+    for _ in 0..5 {
+        join_all(users.iter().map(|user| ended.call(user))).await;
+    }
+    assert_eq!(api.count("user_countries").await, 0, "nothing is due yet");
+    let metrics = ended.metrics().await;
+    let looked_up = metrics.lines().find(|line| line.starts_with("geo_lookups_total{") && line.contains("\"found\""));
+    assert!(looked_up.is_some_and(|line| line.ends_with(" 20")), "{looked_up:?} in {metrics}");
+    ended.process.terminate();
+    let status = ended.process.wait_exit(Duration::from_secs(20)).await.unwrap();
+    assert!(status.success(), "{}", ended.process.tail(20));
+    for user in &users {
+        assert_eq!(countries(&api, user).await, json!([{ "country": "DE", "count": 5 }]));
+    }
+    let log = ended.process.lines().join("\n");
+    assert!(!log.contains("192.0.2.7"), "no address stands in the log");
+}

@@ -1,0 +1,43 @@
+//! `galaxy-bench`: measurements that decisions rest on. Each prints its figures and the ratio that matters; run them built with
+//! `--release`, on a machine that does nothing else.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a tool for the terminal, which wants the real clock"
+)]
+
+mod caches;
+mod replica;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measurements of the Galaxy backend
+#[derive(Debug, Parser)]
+#[command(name = "galaxy-bench", version)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
+    Caches(caches::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().bench {
+        Bench::Caches(args) => caches::run(&args).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("galaxy-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Whether a document keeps what an earlier one promised to its clients.
+//!
+//! The earlier one is the **baseline**, `api-server/openapi.baseline.json`: the document without its words and examples.
+//! `cargo xtask gen` adds to it whatever is new, and refuses to take anything away (docs/contract.md says how a deliberate
+//! break is accepted).
+//!
+//! | breaks a client that sends | breaks a client that reads |
+//! | --- | --- |
+//! | an operation, parameter, field or media type is gone | a success status, media type, header or field is gone |
+//! | something is required that was not | a field may be absent or null that might not |
+//! | a type, format or pattern is another, a bound is tighter, a word of an enum is gone | a type or format is another |
+//! | other credentials are wanted, or an `operationId` is another: generated clients name their calls by it | |
+//!
+//! New operations, optional parameters, fields in answers, statuses of errors and words of enums in answers break nobody:
+//! clients ignore fields and words that they do not know.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Map, Value};
+
+/// Which side writes what a schema describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Written {
+    /// The client does: it must not be refused what it may send today.
+    ByClient,
+    /// The server does: a client must find what it finds today.
+    ByServer,
+}
+
+/// Judges `document` by `baseline`, and where it keeps every promise, or `accept` says that it need not, makes it the new
+/// baseline. Answers the breaks.
+///
+/// # Errors
+/// A file that cannot be read or written. A missing baseline is no fault: everything is new.
+pub fn keep_baseline(document: &Path, baseline: &Path, accept: bool) -> Result<Vec<String>> {
+    let read = |path: &Path| -> Result<Value> {
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    };
+    let after = outline(&read(document)?);
+    let found = if baseline.exists() { breaks(&read(baseline)?, &after) } else { Vec::new() };
+    if found.is_empty() || accept {
+        std::fs::write(baseline, format!("{after:#}\n")).with_context(|| baseline.display().to_string())?;
+    }
+    Ok(found)
+}
+
+/// The document without what promises nothing: words, examples, links.
+pub fn outline(document: &Value) -> Value {
+    const WORDS: [&str; 8] = ["description", "summary", "example", "examples", "links", "tags", "info", "deprecated"];
+    /// Below these, members are names that somebody chose.
+    const NAMES: [&str; 5] = ["properties", "schemas", "responses", "headers", "paths"];
+    fn strip(value: &Value, names: bool) -> Value {
+        match value {
+            Value::Object(object) => {
+                let kept = object.iter().filter(|(name, _)| names || !WORDS.contains(&name.as_str()));
+                Value::Object(
+                    kept.map(|(name, value)| (name.clone(), strip(value, !names && NAMES.contains(&name.as_str())))).collect(),
+                )
+            }
+            Value::Array(items) => Value::Array(items.iter().map(|item| strip(item, false)).collect()),
+            other => other.clone(),
+        }
+    }
+    strip(document, false)
+}
+
+/// What a client of `before` could not rely on any more with `after`.
+pub fn breaks(before: &Value, after: &Value) -> Vec<String> {
+    let mut judge = Judge { before, after, compared: HashSet::new(), found: Vec::new() };
+    let theirs = operations(after);
+    for (name, was) in operations(before) {
+        match theirs.get(&name) {
+            Some(is) => judge.operation(&name, was, is),
+            None => judge.found.push(format!("{name}: the operation is gone")),
+        }
+    }
+    judge.found
+}
+
+/// By `METHOD path`.
+fn operations(document: &Value) -> BTreeMap<String, &Value> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().into_iter().flatten();
+            methods.map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
+        })
+        .collect()
+}
+
+struct Judge<'a> {
+    before: &'a Value,
+    after: &'a Value,
+    /// Pairs of components that were compared or are being compared: schemas may contain themselves.
+    compared: HashSet<(String, String, Written)>,
+    found: Vec<String>,
+}
+
+impl Judge<'_> {
+    fn operation(&mut self, name: &str, was: &Value, is: &Value) {
+        if was["operationId"] != is["operationId"] {
+            self.found.push(format!("{name}: operationId was {}, is {}", was["operationId"], is["operationId"]));
+        }
+        let open = |security: &Value| security.as_array().is_none_or(Vec::is_empty);
+        if was["security"] != is["security"] && !open(&is["security"]) {
+            self.found.push(format!("{name}: wants {}, wanted {}", is["security"], was["security"]));
+        }
+        self.parameters(name, was, is);
+        self.request(name, &was["requestBody"], &is["requestBody"]);
+        self.responses(name, was, is);
+    }
+
+    fn parameters(&mut self, name: &str, was: &Value, is: &Value) {
+        let by_place = |operation: &Value| -> BTreeMap<String, Value> {
+            let all = operation["parameters"].as_array().into_iter().flatten();
+            all.map(|p| (format!("{} parameter {}", text(&p["in"]), text(&p["name"])), p.clone())).collect()
+        };
+        let (was, is) = (by_place(was), by_place(is));
+        for (place, parameter) in &was {
+            let Some(now) = is.get(place) else {
+                self.found.push(format!("{name}: {place} is gone"));
+                continue;
+            };
+            if now["required"] == Value::Bool(true) && parameter["required"] != Value::Bool(true) {
+                self.found.push(format!("{name}: {place} is required now"));
+            }
+            self.schema(&format!("{name}: {place}"), &parameter["schema"], &now["schema"], Written::ByClient);
+        }
+        for (place, parameter) in is.iter().filter(|(place, _)| !was.contains_key(*place)) {
+            if parameter["required"] == Value::Bool(true) {
+                self.found.push(format!("{name}: {place} is new and required"));
+            }
+        }
+    }
+
+    fn request(&mut self, name: &str, was: &Value, is: &Value) {
+        if was.is_null() && is["required"] == Value::Bool(true) {
+            self.found.push(format!("{name}: a body is required now"));
+        }
+        if !was.is_null() && is.is_null() {
+            self.found.push(format!("{name}: takes no body any more"));
+            return;
+        }
+        self.contents(&format!("{name}: request"), was, is, Written::ByClient);
+    }
+
+    fn responses(&mut self, name: &str, was: &Value, is: &Value) {
+        for (status, response) in was["responses"].as_object().into_iter().flatten() {
+            let (response, now) = (resolve(self.before, response).1, resolve(self.after, &is["responses"][status]).1);
+            let at = format!("{name}: {status}");
+            if now.is_null() {
+                // An error that cannot happen any more breaks nobody.
+                if status.as_str() < "400" {
+                    self.found.push(format!("{at} is gone"));
+                }
+                continue;
+            }
+            for header in response["headers"].as_object().into_iter().flat_map(Map::keys) {
+                if now["headers"].get(header).is_none() {
+                    self.found.push(format!("{at}: the header {header} is gone"));
+                }
+            }
+            self.contents(&at, &response, &now, Written::ByServer);
+        }
+    }
+
+    fn contents(&mut self, at: &str, was: &Value, is: &Value, written: Written) {
+        for (kind, media) in was["content"].as_object().into_iter().flatten() {
+            match is["content"].get(kind) {
+                Some(now) => self.schema(at, &media["schema"], &now["schema"], written),
+                None => self.found.push(format!("{at}: {kind} is gone")),
+            }
+        }
+    }
+
+    fn schema(&mut self, at: &str, was: &Value, is: &Value, written: Written) {
+        let (was_name, was) = resolve(self.before, was);
+        let (is_name, is) = resolve(self.after, is);
+        if let (Some(was_name), Some(is_name)) = (was_name, is_name)
+            && !self.compared.insert((was_name, is_name, written))
+        {
+            return;
+        }
+        let (was, is) = (merged(self.before, &was), merged(self.after, &is));
+        let mut broken = |what: String| self.found.push(format!("{at}: {what}"));
+        if was["type"] != is["type"] {
+            let widened = written == Written::ByClient && (is["type"].is_null() || is["type"] == "number" && was["type"] == "integer");
+            let narrowed = written == Written::ByServer && (was["type"].is_null() || is["type"] == "integer" && was["type"] == "number");
+            if !widened && !narrowed {
+                return broken(format!("the type was {}, is {}", was["type"], is["type"]));
+            }
+        }
+        if !was["format"].is_null() && was["format"] != is["format"] {
+            broken(format!("the format was {}, is {}", was["format"], is["format"]));
+        }
+        let null = |schema: &Value| schema["nullable"] == Value::Bool(true);
+        match written {
+            Written::ByClient if null(&was) && !null(&is) => broken("may not be null any more".into()),
+            Written::ByServer if !null(&was) && null(&is) => broken("may be null now".into()),
+            _ => {}
+        }
+        if written == Written::ByClient {
+            tighter(&was, &is).into_iter().for_each(&mut broken);
+        }
+        self.properties(at, &was, &is, written);
+        for part in ["items", "additionalProperties"] {
+            if was[part].is_object() && is[part].is_object() {
+                self.schema(&format!("{at}/{part}"), &was[part], &is[part], written);
+            }
+        }
+    }
+
+    fn properties(&mut self, at: &str, was: &Value, is: &Value, written: Written) {
+        let required = |schema: &Value| -> BTreeSet<String> {
+            schema["required"].as_array().into_iter().flatten().map(text).collect()
+        };
+        let (required_before, required_now) = (required(was), required(is));
+        for (field, property) in was["properties"].as_object().into_iter().flatten() {
+            match is["properties"].get(field) {
+                Some(now) => self.schema(&format!("{at}/{field}"), property, now, written),
+                None => self.found.push(format!("{at}/{field} is gone")),
+            }
+        }
+        match written {
+            Written::ByClient => {
+                for field in required_now.difference(&required_before) {
+                    self.found.push(format!("{at}/{field} is required now"));
+                }
+            }
+            Written::ByServer => {
+                for field in required_before.difference(&required_now) {
+                    if is["properties"].get(field).is_some() {
+                        self.found.push(format!("{at}/{field} may be absent now"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a client may not send any more.
+fn tighter(was: &Value, is: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let upper = ["maximum", "maxLength", "maxItems", "maxProperties"].map(|word| (word, 1.0));
+    let lower = ["minimum", "minLength", "minItems", "minProperties"].map(|word| (word, -1.0));
+    for (word, sign) in upper.into_iter().chain(lower) {
+        if let Some(now) = is[word].as_f64()
+            && was[word].as_f64().is_none_or(|before| sign * now < sign * before)
+        {
+            found.push(format!("{word} was {}, is {now}", was[word]));
+        }
+    }
+    if !is["pattern"].is_null() && was["pattern"] != is["pattern"] {
+        found.push(format!("the pattern was {}, is {}", was["pattern"], is["pattern"]));
+    }
+    if let Some(words) = is["enum"].as_array() {
+        match was["enum"].as_array() {
+            None => found.push("takes only some words now".into()),
+            Some(before) => {
+                found.extend(before.iter().filter(|word| !words.contains(word)).map(|word| format!("{word} is gone")));
+            }
+        }
+    }
+    found
+}
+
+/// Follows references, and tells the last one's target.
+fn resolve(document: &Value, value: &Value) -> (Option<String>, Value) {
+    let (mut name, mut value) = (None, value);
+    while let Some(target) = value["$ref"].as_str() {
+        name = Some(target.to_owned());
+        value = target.strip_prefix('#').and_then(|pointer| document.pointer(pointer)).unwrap_or(&Value::Null);
+    }
+    (name, value.clone())
+}
+
+/// The schema with the parts of `allOf` in it.
+fn merged(document: &Value, schema: &Value) -> Value {
+    let mut whole = schema.as_object().cloned().unwrap_or_default();
+    for part in whole.remove("allOf").iter().flat_map(|parts| parts.as_array().cloned().unwrap_or_default()) {
+        let part = merged(document, &resolve(document, &part).1);
+        for (word, value) in part.as_object().into_iter().flatten() {
+            match (whole.get_mut(word), value) {
+                (Some(Value::Object(there)), Value::Object(more)) => there.extend(more.clone()),
+                (Some(Value::Array(there)), Value::Array(more)) if word == "required" => there.extend(more.clone()),
+                (Some(_), _) => {}
+                (None, _) => drop(whole.insert(word.clone(), value.clone())),
+            }
+        }
+    }
+    Value::Object(whole)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

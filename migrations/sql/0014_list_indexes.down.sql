@@ -1,0 +1,12 @@
+DROP INDEX race_names_canonical_key_idx;
+CREATE INDEX race_names_user_id_idx ON race_names (user_id, race_name_id DESC);
+DROP INDEX race_names_held_idx;
+ALTER TABLE race_names DROP CONSTRAINT race_names_one_holder_excl;
+ALTER TABLE race_names ADD CONSTRAINT race_names_one_holder_excl EXCLUDE USING gist (canonical_key WITH =, user_id WITH <>) WHERE (status <> 'released');
+DROP INDEX invites_open_idx;
+DROP INDEX memberships_active_idx;
+DROP INDEX runtime_records_status_idx;
+DROP INDEX games_status_idx;
+CREATE INDEX games_visibility_idx ON games (visibility, game_id DESC);
+DROP INDEX games_listed_idx;
+DELETE FROM schema_versions WHERE version = 14;

@@ -1,0 +1,212 @@
+//! Restart and patch: another container takes the place of a running engine's, on the same state (SPEC §8): pull, hold,
+//! remove, create, start, health, verify. From `hold` on no turn begins and no order is passed on. The record keeps the
+//! former engine until the new one answers: that is what a patch goes back to. `docs/runtime.md` has the table.
+
+use serde_json::json;
+use shared::db::{engine_versions, game_runtime, runtime};
+use shared::domain::runtime::{JobKind, JobStep, RuntimeStatus, StartFailure};
+use shared::ids::GameId;
+use shared::queue::{Claim, WorkContext};
+use shared::secret::Secret;
+
+use super::error::JobError;
+use super::start::{known, stands};
+use super::{Jobs, Note, Work};
+use crate::driver::EngineSpec;
+use crate::lobby::{JobResult, Left, Release};
+
+/// The statuses of a game whose engine may be replaced: in any other it is not wanted.
+const WANTED: [&str; 2] = ["running", "paused"];
+
+/// The steps in their order: an attempt goes on from the one that the last had reached.
+const ORDER: [JobStep; 7] =
+    [JobStep::Pull, JobStep::Hold, JobStep::Remove, JobStep::Create, JobStep::Start, JobStep::Health, JobStep::Verify];
+
+/// What is replaced by what.
+struct Plan {
+    game_id: GameId,
+    token: Secret,
+    former: Release,
+    next: Release,
+    /// The turn last recorded.
+    turn: i32,
+}
+
+impl Plan {
+    fn spec(&self, release: &Release) -> EngineSpec {
+        EngineSpec { game_id: self.game_id, image: release.image.clone(), token: self.token.clone() }
+    }
+}
+
+impl Jobs {
+    pub(super) async fn replace(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Result<Note, JobError> {
+        let plan = self.plan(work).await?;
+        // An earlier attempt gave the new engine up: only the way back is left.
+        if let Some(failure) = work.payload.get("given_up") {
+            let failure = serde_json::from_value(failure.clone())
+                .map_err(|error| JobError::Refused(format!("the payload's failure: {error}")))?;
+            return self.back(cx, claim, &plan, failure).await;
+        }
+        let error = match self.put_in_place(cx, claim, work, &plan).await {
+            Ok(note) => return Ok(note),
+            Err(error) => error,
+        };
+        match error.start_failure() {
+            Some(failure) if self.is_last(claim, &error) => self.back(cx, claim, &plan, failure.clone()).await,
+            _ => Err(error),
+        }
+    }
+
+    async fn plan(&self, work: &Work) -> Result<Plan, JobError> {
+        let mut conn = self.engines.db.acquire().await?;
+        let facts = runtime::engine_facts(&mut conn, work.game_id, &self.engines.daemon_id).await?;
+        let facts = facts.ok_or_else(|| JobError::Refused("the game has no engine here".to_owned()))?;
+        let former = Release { version: facts.engine_version, image: facts.image, digest: facts.image_digest };
+        let next = if work.kind == JobKind::Patch {
+            let version = work.payload.get("version").and_then(|version| version.as_str());
+            let version = version.ok_or_else(|| JobError::Refused("the payload names no version".to_owned()))?;
+            let found = engine_versions::get(&mut conn, version).await?;
+            let found = found.ok_or_else(|| JobError::Refused(format!("there is no version {version}")))?;
+            Release { version: found.version, image: found.image, digest: None }
+        } else {
+            former.clone()
+        };
+        Ok(Plan { game_id: work.game_id, token: facts.engine_token, former, next, turn: facts.current_turn })
+    }
+
+    async fn put_in_place(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<Note, JobError> {
+        let game_id = plan.game_id;
+        let spec = plan.spec(&plan.next);
+        let digest = if reached(work, JobStep::Hold) {
+            work.payload.get("digest").and_then(|digest| digest.as_str()).map(str::to_owned)
+        } else {
+            // The image first: the game goes on while it is pulled.
+            if !WANTED.contains(&self.step(cx, claim, game_id, JobStep::Pull).await?.as_str()) {
+                return self.given_up(cx, claim, game_id).await;
+            }
+            let digest = self.pull(cx, claim, &spec.image).await?;
+            if !self.hold(cx, claim, game_id, digest.as_deref()).await? {
+                return self.given_up(cx, claim, game_id).await;
+            }
+            digest
+        };
+        if !reached(work, JobStep::Create) {
+            self.step(cx, claim, game_id, JobStep::Remove).await?;
+            let removed = self.engines.op("remove", self.engines.driver.remove(game_id)).await;
+            removed.map_err(|error| JobError::driver(&spec.image, error))?;
+        }
+        let Some(target) = self.raise(cx, claim, &spec, &WANTED).await? else {
+            return self.given_up(cx, claim, game_id).await;
+        };
+        self.step(cx, claim, game_id, JobStep::Verify).await?;
+        let status = stands(game_id, plan.turn, known(self.engines.client.status(&target).await)?)?;
+        let detail = format!("{} to {} at turn {}", plan.former.version, plan.next.version, status.turn);
+        let next = Release { digest, ..plan.next.clone() };
+        Ok(Note { result: Some(JobResult::Replaced(next)), detail: Some(detail) })
+    }
+
+    /// Takes the engine from turns and orders, between two turns. `false` where the game is not to run any more.
+    async fn hold(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        game_id: GameId,
+        digest: Option<&str>,
+    ) -> Result<bool, JobError> {
+        let mut tx = self.engines.db.begin().await?;
+        // The game's lock before the job's: the order that everybody takes.
+        let game = game_runtime::lock_game(&mut tx, game_id).await?;
+        cx.hold(&mut tx, claim).await?;
+        if !game.is_some_and(|game| WANTED.contains(&game.status.as_str())) {
+            return Ok(false);
+        }
+        if runtime::is_generating(&mut tx, game_id).await? {
+            return Err(JobError::Busy);
+        }
+        if !runtime::hold_engine(&mut tx, game_id).await? {
+            return Err(JobError::Refused("the game's engine is stopped: only a start can bring it back".to_owned()));
+        }
+        runtime::job_step(&mut tx, claim.id, JobStep::Hold, &self.engines.daemon_id).await?;
+        runtime::job_note(&mut tx, claim.id, &json!({ "digest": digest })).await?;
+        tx.commit().await?;
+        tracing::info!(%game_id, job_id = %claim.id, step = %JobStep::Hold, "step");
+        Ok(true)
+    }
+
+    /// The new engine is given up. Where the former one was not touched yet, it goes on. Where it was, it is put back; a
+    /// restart has no other to put back, and leaves the game without an engine.
+    async fn back(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        plan: &Plan,
+        failure: StartFailure,
+    ) -> Result<Note, JobError> {
+        let mut tx = self.engines.db.begin().await?;
+        cx.hold(&mut tx, claim).await?;
+        let record = runtime::record(&mut tx, plan.game_id).await?;
+        if record.is_none_or(|record| record.status != RuntimeStatus::Starting.as_str()) {
+            return Err(JobError::Replace { failure, left: Left::AsRecorded });
+        }
+        if plan.next.image == plan.former.image {
+            tx.rollback().await?;
+            let cleared = self.clear_away(plan.game_id).await;
+            return Err(JobError::Replace { failure, left: Left::Nothing { cleared } });
+        }
+        runtime::job_step(&mut tx, claim.id, JobStep::Back, &self.engines.daemon_id).await?;
+        runtime::job_note(&mut tx, claim.id, &json!({ "given_up": failure })).await?;
+        tx.commit().await?;
+        tracing::warn!(game_id = %plan.game_id, job_id = %claim.id, reason = failure.reason(), to = plan.former.version, "going back to the former engine");
+        match self.put_back(cx, claim, plan).await {
+            Ok(()) => Err(JobError::Replace { failure, left: Left::Former(plan.former.clone()) }),
+            Err(error) if error.start_failure().is_some() && self.is_last(claim, &error) => {
+                tracing::error!(game_id = %plan.game_id, %error, "the former engine could not be put back");
+                let cleared = self.clear_away(plan.game_id).await;
+                Err(JobError::Replace { failure, left: Left::Nothing { cleared } })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put_back(&self, cx: &WorkContext, claim: &Claim, plan: &Plan) -> Result<(), JobError> {
+        let spec = plan.spec(&plan.former);
+        self.pull(cx, claim, &spec.image).await?;
+        let target = self.raise(cx, claim, &spec, &WANTED).await?;
+        let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
+        stands(plan.game_id, plan.turn, known(self.engines.client.status(&target).await)?)?;
+        Ok(())
+    }
+}
+
+/// Whether an earlier attempt had reached this step.
+fn reached(work: &Work, step: JobStep) -> bool {
+    let position = |word: &str| ORDER.iter().position(|step| step.as_str() == word);
+    // A pull's step goes on with its progress, behind a colon.
+    let at = work.step.as_deref().and_then(|text| text.split(':').next()).and_then(position);
+    at.is_some() && at >= position(step.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_goes_on_from_the_step_that_the_last_had_reached() {
+        let work = |step: Option<&str>| Work {
+            game_id: GameId::new(),
+            kind: JobKind::Restart,
+            payload: json!({}),
+            step: step.map(str::to_owned),
+        };
+        let at = |step| (reached(&work(step), JobStep::Hold), reached(&work(step), JobStep::Create));
+        for early in [None, Some("pull"), Some("pull: a1b2: Downloading"), Some("nonsense")] {
+            assert_eq!(at(early), (false, false), "{early:?}");
+        }
+        for held in [Some("hold"), Some("remove")] {
+            assert_eq!(at(held), (true, false), "{held:?}");
+        }
+        for removed in [Some("create"), Some("start"), Some("health"), Some("verify")] {
+            assert_eq!(at(removed), (true, true), "{removed:?}");
+        }
+    }
+}

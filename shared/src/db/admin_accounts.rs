@@ -1,0 +1,143 @@
+//! `admin_accounts`: administrators and their administration. What a log-in asks stands in [`super::admin`].
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::idempotency::{Idempotency, Replayed};
+
+/// An administrator.
+#[derive(Debug, Clone)]
+pub struct AdminAccount {
+    /// The name to log in with.
+    pub user_name: String,
+    /// Whether he may log in.
+    pub enabled: bool,
+    /// When he was made.
+    pub created_at: DateTime<Utc>,
+    /// When he was last seen, to the minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+/// Makes an administrator, enabled; false when the idempotency key made one before. A known name is the constraint
+/// `admin_accounts_pkey`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(
+    conn: &mut PgConnection,
+    user_name: &str,
+    password_hash: &str,
+    idempotency: Option<&Idempotency>,
+) -> Result<bool, sqlx::Error> {
+    let (owner, key, hash) = Idempotency::columns(idempotency);
+    let done = sqlx::query!(
+        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT ON CONSTRAINT admin_accounts_idempotency_key DO NOTHING",
+        user_name,
+        password_hash,
+        owner,
+        key,
+        hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The administrator who was made under this key.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn replayed(
+    conn: &mut PgConnection,
+    idempotency: &Idempotency,
+) -> Result<Option<Replayed<String>>, sqlx::Error> {
+    sqlx::query_as!(
+        Replayed,
+        r#"SELECT user_name AS id, idempotency_hash AS "hash!" FROM admin_accounts WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        idempotency.owner,
+        idempotency.key
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// One administrator.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn get(conn: &mut PgConnection, user_name: &str) -> Result<Option<AdminAccount>, sqlx::Error> {
+    sqlx::query_as!(
+        AdminAccount,
+        "SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts WHERE user_name = $1",
+        user_name
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Administrators in descending order of their names' bytes, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list(conn: &mut PgConnection, before: Option<&str>, limit: i64) -> Result<Vec<AdminAccount>, sqlx::Error> {
+    sqlx::query_as!(
+        AdminAccount,
+        r#"SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts
+            WHERE $1::text IS NULL OR user_name COLLATE "C" < $1
+            ORDER BY user_name COLLATE "C" DESC LIMIT $2"#,
+        before,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
+/// else disables one of them. Who waited sees what the one before him left.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn lock_enabled(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT user_name FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
+        .fetch_all(conn)
+        .await
+}
+
+/// Enables or disables an administrator; `None` where there is none of this name.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn set_enabled(
+    conn: &mut PgConnection,
+    user_name: &str,
+    enabled: bool,
+) -> Result<Option<AdminAccount>, sqlx::Error> {
+    sqlx::query_as!(
+        AdminAccount,
+        "UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
+        user_name,
+        enabled
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Gives an administrator another password; `None` where there is none of this name.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn set_password(
+    conn: &mut PgConnection,
+    user_name: &str,
+    password_hash: &str,
+) -> Result<Option<AdminAccount>, sqlx::Error> {
+    sqlx::query_as!(
+        AdminAccount,
+        "UPDATE admin_accounts SET password_hash = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
+        user_name,
+        password_hash
+    )
+    .fetch_optional(conn)
+    .await
+}

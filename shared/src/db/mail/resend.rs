@@ -1,0 +1,99 @@
+//! Sending again what died, or waits, at an administrator's word.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::browse::{DeliveryFilter, chosen};
+use crate::db::browse::plan_for_values;
+use crate::db::queues;
+use crate::ids::DeliveryId;
+use crate::queue::redrive;
+
+/// Of more that match no more are counted.
+pub const MATCHED_LIMIT: i64 = 10_000;
+
+/// A delivery, locked until the transaction ends.
+#[derive(Debug, Clone)]
+pub struct HeldDelivery {
+    /// Its state, which stays as it is.
+    pub status: String,
+    /// Its contents are gone.
+    pub wiped: bool,
+}
+
+/// Locks a delivery. One that a worker is just claiming or finishing is waited for.
+///
+/// # Errors
+/// The database's.
+pub async fn hold(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<HeldDelivery>, sqlx::Error> {
+    let held =
+        sqlx::query_scalar!("SELECT status FROM mail_deliveries WHERE delivery_id = $1 FOR NO KEY UPDATE", id.uuid())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let Some(status) = held else { return Ok(None) };
+    // Only now: who had the row before may have wiped it as he ended it.
+    let wiped = with_contents(conn, &[id.uuid()]).await?.is_empty();
+    Ok(Some(HeldDelivery { status, wiped }))
+}
+
+/// What a choice found.
+#[derive(Debug, Clone)]
+pub struct Picked {
+    /// How many deliveries match, counted up to [`MATCHED_LIMIT`].
+    pub matched: i64,
+    /// The oldest of them, locked: those that nobody else has just now.
+    pub ids: Vec<Uuid>,
+}
+
+/// Locks the oldest `limit` deliveries that match and still have contents. Those that a worker or another administrator has
+/// locked are passed over and not waited for; they are decided already. To be called in a transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn pick(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    macro_rules! picked {
+        ($chosen:tt $(, $argument:expr)*) => {
+            sqlx::query!(
+                "WITH picked AS MATERIALIZED (
+                   SELECT d.delivery_id FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
+                    WHERE p.wiped_at IS NULL AND " + $chosen + r#"
+                    ORDER BY d.delivery_id LIMIT $10 FOR NO KEY UPDATE OF d SKIP LOCKED)
+                 SELECT (SELECT coalesce(array_agg(delivery_id), '{}') FROM picked) AS "ids!",
+                        (SELECT count(*) FROM (SELECT FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
+                                                WHERE p.wiped_at IS NULL AND "# + $chosen + r#" LIMIT $11) AS m) AS "matched!""#
+                $(, $argument)*
+            )
+        };
+    }
+    plan_for_values(conn).await?;
+    let row = chosen!(picked, filter, None, limit, MATCHED_LIMIT).fetch_one(&mut *conn).await?;
+    // As above: a row that was wiped as it died, between the statement's start and its lock.
+    let ids = with_contents(conn, &row.ids).await?;
+    Ok(Picked { matched: row.matched, ids })
+}
+
+/// Those of these deliveries whose contents are there.
+async fn with_contents(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!("SELECT delivery_id FROM mail_payloads WHERE delivery_id = ANY ($1) AND wiped_at IS NULL", ids)
+        .fetch_all(conn)
+        .await
+}
+
+/// Makes locked deliveries due now, with a clean slate: whoever refused is asked again, whoever accepted never is. Their
+/// dead letters are gone; their attempts stay, and count on. Answers how many it were. Wake
+/// [`Topic::Mail`](crate::queue::Topic::Mail) after the commit.
+///
+/// # Errors
+/// The database's.
+pub async fn resend(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+    let changed = redrive(conn, &queues::MAIL, ids).await?;
+    sqlx::query!(
+        "UPDATE mail_recipients SET status = 'undecided', smtp_code = NULL, detail = NULL
+          WHERE delivery_id = ANY ($1) AND status = 'refused'",
+        ids
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!("DELETE FROM mail_dead_letters WHERE delivery_id = ANY ($1)", ids).execute(conn).await?;
+    Ok(changed)
+}
