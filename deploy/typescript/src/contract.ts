@@ -696,7 +696,7 @@ export interface paths {
         /**
          * Send many mails again
          * @description The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
-         *     Call it until `changed` is 0.
+         *     For dead letters, call it until `changed` is 0.
          */
         post: operations["admin_resend_mail_deliveries"];
         delete?: never;

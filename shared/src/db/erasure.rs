@@ -26,6 +26,7 @@ pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sql
     }
     scrub_notifications(&mut *conn, user_id).await?;
     scrub_own_rows(&mut *conn, user_id).await?;
+    super::countries::erase(&mut *conn, user_id).await?;
     scrub_trail(&mut *conn, user_id).await?;
     let done = sqlx::query!(
         "UPDATE accounts
