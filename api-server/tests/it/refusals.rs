@@ -7,8 +7,7 @@ use crate::harness::{Api, VERSION, game, text};
 
 const USER: &str = "/api/v1/user/lobby/games";
 const ADMIN: &str = "/api/v1/admin/games";
-const ACTIONS: [&str; 7] =
-    ["open-enrollment", "ready-to-start", "start", "retry-start", "pause", "resume", "cancel"];
+const ACTIONS: [&str; 7] = ["open-enrollment", "ready-to-start", "start", "retry-start", "pause", "resume", "cancel"];
 
 /// A public game of Ada's: she manages it under `/user`, administrators under `/admin`.
 struct Scene {
@@ -68,6 +67,7 @@ async fn a_game_is_managed_by_those_who_run_it() {
             stranger.post(decide).send().await.expect_problem(403, "not_game_owner");
         }
     }
+    scene.ada.get(format!("{USER}/{private}/invites")).send().await.expect(200);
     let path = format!("{USER}/{}", scene.game);
     eve.get(format!("{path}/invites")).send().await.expect_problem(403, "not_game_owner");
     post(&eve, &format!("{path}/invites"), json!({ "max_uses": 1 })).await.expect_problem(403, "not_game_owner");
@@ -100,7 +100,7 @@ async fn what_does_not_fit_the_state_is_a_conflict_for_owner_and_administrator()
         let refused = async |action: &str, code: &str| {
             manager.post(format!("{path}/{action}")).send().await.expect_problem(409, code);
         };
-        scene.set("status = 'finished'").await;
+        scene.set("status = 'finished', approved_count = 0").await;
         for action in ACTIONS {
             refused(action, "game_state_conflict").await;
         }
@@ -199,14 +199,18 @@ async fn an_application_is_refused_for_what_the_applicant_or_the_game_is() {
         // Somebody else has the name by now.
         let (_, late, own) = newcomer().await;
         let application = scene.apply(&late, own).await;
-        let taken = format!("UPDATE applications SET race_name = '{name}', canonical_key = (SELECT canonical_key FROM race_names WHERE race_name = '{name}') WHERE application_id = $1::uuid");
+        let taken = format!(
+            "UPDATE applications SET race_name = '{name}', canonical_key = (SELECT canonical_key FROM race_names WHERE race_name = '{name}') WHERE application_id = $1::uuid"
+        );
         api.sql(&taken, &application).await;
         decide(&application, "approve").await.expect_problem(409, "race_name_taken");
         // Too late, and full.
         scene.set("enrollment_ends_at = now() - interval '1 second'").await;
         decide(&application, "approve").await.expect_problem(409, "enrollment_closed");
         scene.set("enrollment_ends_at = now() + interval '1 day', max_players = approved_count, min_players = 1").await;
-        let free = format!("UPDATE applications SET race_name = '{own}', canonical_key = lower('{own}') WHERE application_id = $1::uuid");
+        let free = format!(
+            "UPDATE applications SET race_name = '{own}', canonical_key = lower('{own}') WHERE application_id = $1::uuid"
+        );
         api.sql(&free, &application).await;
         decide(&application, "approve").await.expect_problem(409, "game_full");
         scene.set("max_players = 9").await;
@@ -316,7 +320,12 @@ async fn an_invite_is_refused_for_what_the_guest_or_the_game_is() {
     let invite = format!("{invites}/{}", text(&invite, "invite_id"));
     guest.post(format!("{invite}/decline")).send().await.expect(200);
     guest.post(format!("{invite}/decline")).send().await.expect_problem(409, "invite_closed");
-    guest.post(format!("{invite}/redeem")).json(&json!({ "race_name": "Kk" })).send().await.expect_problem(409, "invite_closed");
+    guest
+        .post(format!("{invite}/redeem"))
+        .json(&json!({ "race_name": "Kk" }))
+        .send()
+        .await
+        .expect_problem(409, "invite_closed");
     let revoke = format!("{invite}/revoke");
     ada.post(&revoke).send().await.expect_problem(409, "invite_closed");
     let revoke = format!("{invites}/00000000-0000-7000-8000-000000000001/revoke");

@@ -1,7 +1,12 @@
 //! The last word of `cargo xtask test`: what all tests together saw of the contract (docs/contract.md). Not part of
 //! `cargo test`, since it judges what the others have written; by hand, after them:
 //! `cargo nextest run --workspace --test coverage`.
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "a failed expectation must end the test with its message")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
+)]
 
 use testkit::openapi::{Contract, coverage, seen_file};
 

@@ -24,8 +24,7 @@ const OF_THE_FRAME: &[ErrorCode] = &[
 /// What stands around an operation can answer before, instead of, or in the middle of it: told from its group, and from whether
 /// it takes anything that can be malformed.
 fn by_the_frame(group: Group, takes_body: bool, takes_parameters: bool) -> Vec<ErrorCode> {
-    let mut codes =
-        vec![ErrorCode::PayloadTooLarge, ErrorCode::Internal, ErrorCode::Unavailable, ErrorCode::Timeout];
+    let mut codes = vec![ErrorCode::PayloadTooLarge, ErrorCode::Internal, ErrorCode::Unavailable, ErrorCode::Timeout];
     if takes_body || takes_parameters {
         codes.push(ErrorCode::InvalidRequest);
     }
@@ -69,12 +68,20 @@ pub(super) fn describe(document: &mut Value, examples: &Examples) {
         document,
         "headers",
         [
-            ("X-Request-ID", "The request's id: as sent, or made. The log lines of the request carry it.", json!("0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10")),
+            (
+                "X-Request-ID",
+                "The request's id: as sent, or made. The log lines of the request carry it.",
+                json!("0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10"),
+            ),
             ("Retry-After", "Whole seconds after which trying again makes sense.", json!(1)),
             ("WWW-Authenticate", "The credentials that the path wants.", json!("Basic realm=\"galaxy-admin\"")),
         ]
         .map(|(name, words, example)| {
-            let kind = if example.is_number() { json!({ "type": "integer", "minimum": 1 }) } else { json!({ "type": "string" }) };
+            let kind = if example.is_number() {
+                json!({ "type": "integer", "minimum": 1 })
+            } else {
+                json!({ "type": "string" })
+            };
             (name.to_owned(), json!({ "description": words, "schema": kind, "example": example }))
         })
         .into_iter()

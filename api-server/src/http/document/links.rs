@@ -24,7 +24,12 @@ pub(super) fn join(document: &mut Value) {
             .collect();
         let text = |name: &str| operation.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if !wants.is_empty() {
-            followers.push(Follower { id: text("operationId"), group: Group::of(path), wants, summary: text("summary") });
+            followers.push(Follower {
+                id: text("operationId"),
+                group: Group::of(path),
+                wants,
+                summary: text("summary"),
+            });
         }
     });
     let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();

@@ -136,7 +136,8 @@ fn strict_requests(document: &mut Value) {
 /// Every answer carries the request's id; the errors' own are described with them.
 fn request_ids(document: &mut Value) {
     each_operation(document, |_, _, operation| {
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        let responses =
+            operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
         for response in responses.filter_map(Value::as_object_mut).filter(|r| !r.contains_key("$ref")) {
             let headers = response.entry("headers").or_insert_with(|| json!({}));
             if let Some(headers) = headers.as_object_mut() {
@@ -170,7 +171,8 @@ fn insert_component(document: &mut Value, kind: &str, more: Map<String, Value>) 
 /// The generator shouts header names.
 fn header_names(document: &mut Value) {
     each_operation(document, |_, _, operation| {
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        let responses =
+            operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
         for headers in responses.filter_map(|r| r.get_mut("headers")?.as_object_mut()) {
             if let Some(header) = headers.remove("LOCATION") {
                 headers.insert("Location".into(), header);

@@ -314,11 +314,12 @@ impl Contract {
         for (status, response) in operation.spec["responses"].as_object().into_iter().flatten() {
             let Ok(status) = status.parse() else { continue };
             let schema = &self.resolve(response)["content"][PROBLEM]["schema"];
-            let words = schema["allOf"].as_array().into_iter().flatten().filter_map(|part| {
-                part.pointer("/properties/code/enum")?.as_array().cloned()
-            });
-            let codes: Vec<String> =
-                words.flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect();
+            let words = schema["allOf"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|part| part.pointer("/properties/code/enum")?.as_array().cloned());
+            let codes: Vec<String> = words.flatten().filter_map(|word| Some(word.as_str()?.to_owned())).collect();
             if codes.is_empty() {
                 answers.push(Answer { status, code: None });
             }

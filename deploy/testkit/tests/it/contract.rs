@@ -64,7 +64,11 @@ fn a_document_that_only_grows_breaks_nobody() {
     set(&mut after, "/components/schemas/NewThing/properties/more", json!({ "type": "string" }));
     set(&mut after, "/components/schemas/NewThing/properties/description/maxLength", json!(20));
     set(&mut after, "/components/schemas/NewThing/properties/kind/enum", json!(["a", "b", "c"]));
-    set(&mut after, "/components/responses/busy/content/application~1problem+json/schema/allOf/1/properties/code/enum", json!(["new"]));
+    set(
+        &mut after,
+        "/components/responses/busy/content/application~1problem+json/schema/allOf/1/properties/code/enum",
+        json!(["new"]),
+    );
     assert_eq!(compatibility::breaks(&before, &compatibility::outline(&after)), Vec::<String>::new());
 }
 
@@ -77,8 +81,16 @@ fn every_kind_of_break_is_found() {
         ("/paths/~1things/get/operationId", json!("things"), "GET /things: operationId was"),
         ("/paths/~1things/get/security", json!([{ "admin": [] }]), "GET /things: wants"),
         ("/paths/~1things/get/parameters", json!([]), "GET /things: query parameter limit is gone"),
-        ("/paths/~1things/get/parameters/0/required", json!(true), "GET /things: query parameter limit is required now"),
-        ("/paths/~1things/get/parameters/0/schema/maximum", json!(100), "GET /things: query parameter limit: maximum was 200"),
+        (
+            "/paths/~1things/get/parameters/0/required",
+            json!(true),
+            "GET /things: query parameter limit is required now",
+        ),
+        (
+            "/paths/~1things/get/parameters/0/schema/maximum",
+            json!(100),
+            "GET /things: query parameter limit: maximum was 200",
+        ),
         ("/paths/~1things/post/requestBody", Value::Null, "POST /things: takes no body any more"),
         ("/paths/~1things/post/responses/201", Value::Null, "POST /things: 201 is gone"),
         ("/paths/~1things/post/responses/201/headers", json!({}), "POST /things: 201: the header Location is gone"),
@@ -88,17 +100,37 @@ fn every_kind_of_break_is_found() {
         (&format!("{schema}/Thing/properties/id/format"), Value::Null, "GET /things: 200/id: the format was"),
         (&format!("{schema}/Thing/properties/id/nullable"), json!(true), "GET /things: 200/id: may be null now"),
         (&format!("{schema}/Thing/required"), json!(["id"]), "GET /things: 200/description may be absent now"),
-        (&format!("{schema}/NewThing/required"), json!(["description", "kind"]), "POST /things: request/kind is required now"),
+        (
+            &format!("{schema}/NewThing/required"),
+            json!(["description", "kind"]),
+            "POST /things: request/kind is required now",
+        ),
         (&format!("{schema}/NewThing/properties/kind"), Value::Null, "POST /things: request/kind is gone"),
         (&format!("{schema}/NewThing/properties/kind/enum"), json!(["b"]), "POST /things: request/kind: \"a\" is gone"),
-        (&format!("{schema}/NewThing/properties/kind/nullable"), json!(false), "POST /things: request/kind: may not be null any more"),
-        (&format!("{schema}/NewThing/properties/description/maxLength"), json!(9), "POST /things: request/description: maxLength was 10"),
-        (&format!("{schema}/NewThing/properties/description/pattern"), json!("x"), "POST /things: request/description: the pattern was"),
+        (
+            &format!("{schema}/NewThing/properties/kind/nullable"),
+            json!(false),
+            "POST /things: request/kind: may not be null any more",
+        ),
+        (
+            &format!("{schema}/NewThing/properties/description/maxLength"),
+            json!(9),
+            "POST /things: request/description: maxLength was 10",
+        ),
+        (
+            &format!("{schema}/NewThing/properties/description/pattern"),
+            json!("x"),
+            "POST /things: request/description: the pattern was",
+        ),
     ] {
         let mut after = document();
         let (parent, name) = at.rsplit_once('/').unwrap();
         let parent = after.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-        if now.is_null() { drop(parent.remove(name)) } else { drop(parent.insert(name.to_owned(), now)) }
+        if now.is_null() {
+            drop(parent.remove(name))
+        } else {
+            drop(parent.insert(name.to_owned(), now))
+        }
         let breaks = compatibility::breaks(&before, &compatibility::outline(&after));
         assert!(breaks.iter().any(|b| b.starts_with(found)), "{at}: {breaks:?}");
     }
@@ -141,6 +173,10 @@ fn coverage_names_what_was_not_seen_and_what_should_not_have_been() {
     std::fs::write(&file, seen.join("\n")).unwrap();
     let found = coverage::judge(&contract, &coverage::read(&file).unwrap());
     assert_eq!(found.undocumented, ["GET /things: 404 gone"]);
-    assert_eq!(found.unseen, ["POST /things: 201", "POST /things: 409 taken"], "internal was seen elsewhere: that is enough");
+    assert_eq!(
+        found.unseen,
+        ["POST /things: 201", "POST /things: 409 taken"],
+        "internal was seen elsewhere: that is enough"
+    );
     assert_eq!(found.documented, 5);
 }

@@ -140,7 +140,10 @@ async fn fails_a_request_that_does_not_fit_unless_it_is_meant() {
         assert!(message.contains(word), "{word}: {message}");
     }
     client.get("/api/v1/nowhere").bad().send().await.expect_problem(404, "nope");
-    assert!(fault(client.get("/api/v1/things/teapot").bad()).await.contains("has no 418"), "the answer is held to it still");
+    assert!(
+        fault(client.get("/api/v1/things/teapot").bad()).await.contains("has no 418"),
+        "the answer is held to it still"
+    );
     assert!(fault(client.get("/api/v1/things/busy")).await.contains("has no 503"));
     assert!(fault(client.get("/api/v1/things/wrong").bad()).await.contains("not of type"));
 }

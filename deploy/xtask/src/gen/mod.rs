@@ -63,10 +63,9 @@ fn baseline(root: &Path, accept_breaking: bool) -> Result<()> {
     match broken.is_empty() {
         true => {}
         false if accept_breaking => println!("   accepted, and no longer promised:\n  {}", broken.join("\n  ")),
-        false => bail!(
-            "the REST contract breaks its clients (docs/contract.md says what to do):\n  {}",
-            broken.join("\n  ")
-        ),
+        false => {
+            bail!("the REST contract breaks its clients (docs/contract.md says what to do):\n  {}", broken.join("\n  "))
+        }
     }
     Ok(())
 }

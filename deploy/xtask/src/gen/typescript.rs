@@ -30,7 +30,10 @@ fn installed(root: &Path) -> Result<PathBuf> {
     // Written last: a copy beside the packages says that they are all there, and of which lock file they are.
     let stamp = dir.join("node_modules/.installed-lock.json");
     if std::fs::read(&stamp).ok().as_ref() != Some(&lock) {
-        run::step("Install the TypeScript packages", npm(&dir).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
+        run::step(
+            "Install the TypeScript packages",
+            npm(&dir).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
+        )?;
         std::fs::write(&stamp, &lock).with_context(|| stamp.display().to_string())?;
     }
     Ok(dir)
