@@ -20,8 +20,8 @@ pub const MAX_BODY: usize = 1024 * 1024;
 
 /// A JSON request body of type `T`.
 ///
-/// Where parsing fails, the body is validated against the published schema of `T`, so that the answer names every fault by
-/// JSON Pointer instead of only the first in words.
+/// It is validated by the published schema of `T`, so that what is documented is what is taken, and so that the answer to a faulty
+/// one names every fault by JSON Pointer instead of only the first in words.
 pub struct Body<T>(pub T);
 
 impl<T> Deref for Body<T> {
@@ -57,7 +57,8 @@ impl<T: ParseFromJSON> ParsePayload for Body<T> {
     }
 }
 
-/// Reads a body; a faulty one is explained by the schema of `T`.
+/// Reads a body that fits the schema of `T`. The generator's own parsers are more lenient than what is published: they take a
+/// number or `false` for a text.
 pub(super) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
     let value: Value = serde_json::from_slice(bytes).map_err(|e| {
         let mut problem = Problem::new(ErrorCode::InvalidRequest, format!("The body is not JSON: {e}."));
@@ -67,7 +68,11 @@ pub(super) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
     if let Some(pointer) = nul(&value) {
         return Err(Problem::field(pointer, "value", "must not contain U+0000"));
     }
-    T::parse_from_json(Some(value.clone())).map_err(|error| explain::<T>(&value, error.into_message()))
+    let faults = faults::<T>(&value);
+    if !faults.is_empty() {
+        return Err(Problem::fields(faults));
+    }
+    T::parse_from_json(Some(value)).map_err(|error| Problem::field("", "value", error.into_message()))
 }
 
 /// Where a text contains U+0000, which the database has no text for.
@@ -131,13 +136,13 @@ impl<T: Type> Body<T> {
 /// The published document, set once when the routes are built.
 static DOCUMENT: OnceLock<Arc<Value>> = OnceLock::new();
 
-/// Remembers the document that bodies are explained by.
-pub fn explain_by(document: Arc<Value>) {
+/// Remembers the document that bodies are judged by.
+pub fn judge_by(document: Arc<Value>) {
     let _ = DOCUMENT.set(document);
 }
 
-/// Every fault of `value` against the schema of `T`; the parser's own words where the schema finds none.
-fn explain<T: Type>(value: &Value, words: String) -> Problem {
+/// Every fault of `value` against the schema of `T`.
+fn faults<T: Type>(value: &Value) -> Vec<FieldError> {
     static COMPILED: OnceLock<Mutex<HashMap<String, Option<Arc<jsonschema::Validator>>>>> = OnceLock::new();
     let name = T::name().into_owned();
     let validator = COMPILED
@@ -146,12 +151,7 @@ fn explain<T: Type>(value: &Value, words: String) -> Problem {
         .entry(name.clone())
         .or_insert_with(|| DOCUMENT.get().and_then(|d| compile(d, &name)).map(Arc::new))
         .clone();
-    let mut errors: Vec<FieldError> =
-        validator.map_or_else(Vec::new, |v| v.iter_errors(value).take(20).flat_map(|e| field_errors(&e)).collect());
-    if errors.is_empty() {
-        errors.push(FieldError { pointer: String::new(), code: "value".into(), detail: words });
-    }
-    Problem::fields(errors)
+    validator.map_or_else(Vec::new, |v| v.iter_errors(value).take(20).flat_map(|e| field_errors(&e)).collect())
 }
 
 fn compile(document: &Value, name: &str) -> Option<jsonschema::Validator> {

@@ -53,18 +53,22 @@ impl<E> Frame<E> {
         }
     }
 
-    /// The templates that a path fits.
-    fn templates(&self, path: &str) -> impl Iterator<Item = &(Vec<String>, Vec<Method>)> {
-        let segments: Vec<String> = path.split('/').map(str::to_owned).collect();
-        self.methods.iter().filter(move |(template, _)| {
+    /// The templates that a path fits: of several those with the fewest parameters, as the router chooses.
+    fn templates(&self, path: &str) -> Vec<&(Vec<String>, Vec<Method>)> {
+        let segments: Vec<&str> = path.split('/').collect();
+        let fitting = self.methods.iter().filter(|(template, _)| {
             template.len() == segments.len()
                 && template.iter().zip(&segments).all(|(t, s)| t.starts_with('{') || t == s)
-        })
+        });
+        let parameters =
+            |(template, _): &&(Vec<String>, Vec<Method>)| template.iter().filter(|t| t.starts_with('{')).count();
+        let fewest = fitting.clone().map(|t| parameters(&t)).min();
+        fitting.filter(|t| Some(parameters(t)) == fewest).collect()
     }
 
     fn allow(&self, path: &str) -> String {
         let mut methods: Vec<&str> =
-            self.templates(path).flat_map(|(_, methods)| methods.iter().map(Method::as_str)).collect();
+            self.templates(path).into_iter().flat_map(|(_, methods)| methods.iter().map(Method::as_str)).collect();
         methods.sort_unstable();
         methods.dedup();
         methods.join(", ")
@@ -74,7 +78,7 @@ impl<E> Frame<E> {
     fn parameter(&self, path: &str, name: &str) -> String {
         let number: Option<usize> = name.strip_prefix("param").and_then(|n| n.parse().ok());
         let own = number.and_then(|n| {
-            let (template, _) = self.templates(path).next()?;
+            let (template, _) = self.templates(path).into_iter().next()?;
             template.iter().filter_map(|t| t.strip_prefix('{')?.strip_suffix('}')).nth(n)
         });
         own.unwrap_or(name).to_owned()

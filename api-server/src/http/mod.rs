@@ -103,7 +103,7 @@ fn docs(page: poem::web::Data<&Docs>) -> Response {
 pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     let service = service();
     let document = document::refine(&service.spec())?;
-    body::explain_by(document.clone());
+    body::judge_by(document.clone());
     // poem-openapi's page holds what it generated; ours shows what is served and committed.
     let page = Docs(service.swagger_ui_html().replace(&service.spec(), &document.to_string()).into());
     let routes = Route::new()

@@ -10,7 +10,11 @@ fn the_committed_document_is_fresh() {
     let path = testkit::workspace_root().join("api-server/openapi.json");
     let committed = std::fs::read_to_string(&path).unwrap();
     let fresh = api_server::http::openapi_text().unwrap();
-    assert!(committed == fresh, "api-server/openapi.json is stale: `cargo xtask gen` writes it anew");
+    if committed != fresh {
+        let kept = testkit::state_dir().join("openapi.json");
+        std::fs::write(&kept, &fresh).unwrap();
+        panic!("api-server/openapi.json is stale: `cargo xtask gen` writes it anew, as {}", kept.display());
+    }
 }
 
 #[test]

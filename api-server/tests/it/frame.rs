@@ -19,9 +19,11 @@ async fn a_fault_of_our_own_reveals_nothing() {
 
 #[tokio::test]
 async fn an_answer_that_takes_too_long_is_cut_off() {
-    let api = Api::start_with(&[("BACKEND_HTTP_WRITE_TIMEOUT", "500ms")]).await;
-    let (_, ada) = api.player("ada").await;
-    let game = api.open_private_game(&ada, json!({})).await;
+    let quick = Api::start().await;
+    let (ada_id, ada) = quick.player("ada").await;
+    let game = quick.open_private_game(&ada, json!({})).await;
+    let api = quick.replica_with(&[("BACKEND_HTTP_WRITE_TIMEOUT", "500ms")]).await;
+    let ada = api.user(&ada_id);
     let mut elsewhere = api.pool().begin().await.unwrap();
     sqlx::query("SELECT FROM games WHERE game_id = $1::uuid FOR UPDATE")
         .bind(&game)
@@ -36,7 +38,7 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
         ada.post(&cancel).send().await.status != 504
     })
     .await;
-    assert_eq!(api.game(&game).await["status"], "cancelled");
+    assert_eq!(quick.game(&game).await["status"], "cancelled");
 }
 
 #[tokio::test]
@@ -51,11 +53,14 @@ async fn more_at_once_than_may_be_under_way_is_turned_away() {
         .await
         .unwrap();
     let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
-    eventually(Duration::from_secs(10), "the one place is taken", || async {
-        let answer = ada.get("/api/v1/user/account").send().await;
-        answer.status == 503 && answer.json()["code"] == "unavailable" && answer.header("retry-after") == "1"
+    eventually(Duration::from_secs(10), "the one place is taken, by who waits for the game", || async {
+        api.count("pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+            .await
+            > 0
     })
     .await;
+    let answer = ada.get("/api/v1/user/account").send().await.expect_problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "1");
     // Probes are answered however busy the replica is.
     assert_eq!(reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap().status(), 200);
     elsewhere.rollback().await.unwrap();

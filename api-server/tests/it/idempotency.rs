@@ -79,6 +79,11 @@ async fn applications_invites_and_versions_too() {
         api.count("notifications WHERE kind IN ('lobby.application.submitted', 'lobby.invite.received')").await,
         2
     );
+    let versions = api.admin().post("/api/v1/admin/engine-versions").header("Idempotency-Key", "k33");
+    let another = versions.json(&json!({ "version": "3.0.0", "image": "e:3" })).send().await;
+    another.expect_problem(422, "idempotency_key_reused");
+    let found = api.admin().get("/api/v1/admin/engine-versions/2.0.0").send().await.expect(200).json();
+    assert_eq!(found["image"], "e:2");
     // The same key for another game is another request.
     let other = api.open_public_game(json!({})).await;
     let path = format!("/api/v1/user/lobby/games/{other}/applications");

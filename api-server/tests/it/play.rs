@@ -173,3 +173,38 @@ async fn what_is_opaque_passes_unchanged() {
         assert_eq!(String::from_utf8(answer.body).unwrap(), expected);
     }
 }
+
+#[tokio::test]
+async fn commands_orders_and_reports_are_refused_alike() {
+    let table = table().await;
+    let (_, eve) = table.api.player("eve").await;
+    let (commands, orders) = (json!({ "commands": [] }), json!({ "turn": 0, "orders": [] }));
+    let sent = [("commands", &commands), ("orders", &orders)];
+    for (what, body) in sent {
+        eve.post(table.path(what)).json(body).send().await.expect_problem(403, "not_a_member");
+    }
+    let dance = json!({ "commands": [{ "kind": "dance" }] });
+    table.ada.post(table.path("commands")).json(&dance).send().await.expect_problem(422, "engine_rejected");
+    // A race that the engine does not know.
+    let name = async |from: &str, to: &str| {
+        let rename =
+            format!("UPDATE memberships SET race_name = '{to}' WHERE race_name = '{from}' AND game_id = $1::uuid");
+        table.api.sql(&rename, &table.game).await;
+    };
+    name("Zerg", "Nobody").await;
+    table.ada.get(table.path("reports/0")).send().await.expect_problem(422, "engine_rejected");
+    name("Nobody", "Zerg").await;
+    for (status, code) in [("paused', pause_reason = 'manual", "game_paused"), ("finished", "game_not_running")] {
+        table.api.sql(&format!("UPDATE games SET status = '{status}' WHERE game_id = $1::uuid"), &table.game).await;
+        for (what, body) in sent {
+            table.ada.post(table.path(what)).json(body).send().await.expect_problem(409, code);
+        }
+    }
+    table.api.sql("UPDATE games SET status = 'running' WHERE game_id = $1::uuid", &table.game).await;
+    table.network.cut().await;
+    for (what, body) in sent {
+        table.ada.post(table.path(what)).json(body).send().await.expect_problem(503, "engine_unreachable");
+    }
+    table.api.sql("DELETE FROM runtime_records WHERE game_id = $1::uuid", &table.game).await;
+    table.ada.get(table.path("reports/0")).send().await.expect_problem(409, "game_not_running");
+}

@@ -67,6 +67,7 @@ async fn a_game_is_managed_by_those_who_run_it() {
             stranger.post(decide).send().await.expect_problem(403, "not_game_owner");
         }
     }
+    scene.ada.get(format!("{USER}/{private}/invites")).send().await.expect(200);
     let path = format!("{USER}/{}", scene.game);
     eve.get(format!("{path}/invites")).send().await.expect_problem(403, "not_game_owner");
     post(&eve, &format!("{path}/invites"), json!({ "max_uses": 1 })).await.expect_problem(403, "not_game_owner");
@@ -99,7 +100,7 @@ async fn what_does_not_fit_the_state_is_a_conflict_for_owner_and_administrator()
         let refused = async |action: &str, code: &str| {
             manager.post(format!("{path}/{action}")).send().await.expect_problem(409, code);
         };
-        scene.set("status = 'finished'").await;
+        scene.set("status = 'finished', approved_count = 0").await;
         for action in ACTIONS {
             refused(action, "game_state_conflict").await;
         }

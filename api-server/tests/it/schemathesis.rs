@@ -25,9 +25,15 @@ async fn the_replica_answers_whatever_is_asked_as_documented() {
     .await;
     let (user, ada) = api.player("ada").await;
     api.plan(&user, "permanent").await;
-    // Something to find for those who do not make it themselves.
-    api.open_public_game(json!({})).await;
-    api.open_private_game(&ada, json!({})).await;
+    // Something to find for requests that did not make it themselves.
+    let game = api.open_private_game(&ada, json!({})).await;
+    let session = shared::ids::DeviceSessionId::new().to_string();
+    sqlx::query("INSERT INTO device_sessions (device_session_id, user_id) VALUES ($1::uuid, $2::uuid)")
+        .bind(&session)
+        .bind(&user)
+        .execute(&api.pool())
+        .await
+        .unwrap();
 
     let config = testkit::workspace_root().join("api-server/tests/schemathesis");
     let report = testkit::state_dir().join("schemathesis");
@@ -42,6 +48,8 @@ async fn the_replica_answers_whatever_is_asked_as_documented() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GALAXY_GATEWAY_TOKEN", GATEWAY_TOKEN)
         .env("GALAXY_USER_ID", &user)
+        .env("GALAXY_GAME_ID", &game)
+        .env("GALAXY_SESSION_ID", &session)
         .env("GALAXY_ADMIN_USER", ADMIN)
         .env("GALAXY_ADMIN_PASSWORD", PASSWORD);
     let done = tokio::task::spawn_blocking(move || run.output()).await.unwrap().unwrap();

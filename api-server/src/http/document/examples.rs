@@ -22,8 +22,19 @@ pub(super) struct Examples {
     parameters: BTreeMap<String, String>,
     /// The kind of text that a field or parameter takes, for those who generate or check requests.
     formats: BTreeMap<String, String>,
+    /// Sets of words, and which fields and parameters have one of them.
+    words: Vec<Words>,
     /// Answers in the engine's own JSON, by operation.
     answers: BTreeMap<String, Value>,
+}
+
+/// A set of words that a text is one of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    are: Vec<String>,
+    /// `Object.field` or `operation.parameter`.
+    of: Vec<String>,
 }
 
 impl Examples {
@@ -112,6 +123,11 @@ pub(super) fn show(document: &mut Value, examples: &Examples) {
             operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
         {
             show_content(response, &objects, examples.answers.get(&id));
+            for (name, header) in response.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten() {
+                if let (Some(header), Some(example)) = (header.as_object_mut(), examples.field(&id, name)) {
+                    header.entry("example").or_insert_with(|| example.clone());
+                }
+            }
         }
     });
     insert_component(document, "examples", objects);
@@ -163,12 +179,19 @@ fn describe_parameter(examples: &Examples, operation: &str, parameter: &mut Valu
     }
 }
 
-/// Names the kind of text.
+/// Names the kind of text, or lists its words.
 fn annotate(examples: &Examples, object: &str, field: &str, schema: &mut Value) {
     let format = examples.formats.get(&format!("{object}.{field}")).or_else(|| examples.formats.get(field));
     if let (Some(format), Some(schema)) = (format, schema.as_object_mut())
         && schema.get("type").and_then(Value::as_str) == Some("string")
     {
         schema.entry("format").or_insert_with(|| format.clone().into());
+    }
+    let place = format!("{object}.{field}");
+    if let (Some(words), Some(schema)) = (examples.words.iter().find(|w| w.of.contains(&place)), schema.as_object_mut())
+    {
+        let null = schema.get("nullable").is_some_and(|nullable| *nullable == Value::Bool(true)).then_some(Value::Null);
+        let words: Vec<Value> = words.are.iter().map(|word| word.clone().into()).chain(null).collect();
+        schema.entry("enum").or_insert(words.into());
     }
 }

@@ -20,6 +20,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
+/// Formats that stand for a type in clients' languages. The others only name a kind of text.
+const FORMATS: [&str; 12] =
+    ["uuid", "date-time", "date", "byte", "binary", "float", "double", "int32", "int64", "uint16", "uint32", "uint64"];
+
 /// Which side writes what a schema describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Written {
@@ -150,7 +154,7 @@ impl Judge<'_> {
 
     fn responses(&mut self, name: &str, was: &Value, is: &Value) {
         for (status, response) in was["responses"].as_object().into_iter().flatten() {
-            let (response, now) = (resolve(self.before, response).1, resolve(self.after, &is["responses"][status]).1);
+            let (response, now) = (resolve(self.before, response), resolve(self.after, &is["responses"][status]));
             let at = format!("{name}: {status}");
             if now.is_null() {
                 // An error that cannot happen any more breaks nobody.
@@ -178,13 +182,15 @@ impl Judge<'_> {
     }
 
     fn schema(&mut self, at: &str, was: &Value, is: &Value, written: Written) {
-        let (was_name, was) = resolve(self.before, was);
-        let (is_name, is) = resolve(self.after, is);
-        if let (Some(was_name), Some(is_name)) = (was_name, is_name)
-            && !self.compared.insert((was_name, is_name, written))
-        {
-            return;
+        let referenced_twice = referenced(was).zip(referenced(is));
+        if let Some((was, is)) = referenced_twice {
+            // What stands beside the reference is compared each time, the component once.
+            self.nullable(at, written, was.1, is.1);
+            if !self.compared.insert((was.0.to_owned(), is.0.to_owned(), written)) {
+                return;
+            }
         }
+        let (was, is) = (resolve(self.before, was), resolve(self.after, is));
         let (was, is) = (merged(self.before, &was), merged(self.after, &is));
         let mut broken = |what: String| self.found.push(format!("{at}: {what}"));
         if was["type"] != is["type"] {
@@ -196,23 +202,29 @@ impl Judge<'_> {
                 return broken(format!("the type was {}, is {}", was["type"], is["type"]));
             }
         }
-        if !was["format"].is_null() && was["format"] != is["format"] {
+        let format = was["format"].as_str().unwrap_or_default();
+        if FORMATS.contains(&format) && was["format"] != is["format"] {
             broken(format!("the format was {}, is {}", was["format"], is["format"]));
-        }
-        let null = |schema: &Value| schema["nullable"] == Value::Bool(true);
-        match written {
-            Written::ByClient if null(&was) && !null(&is) => broken("may not be null any more".into()),
-            Written::ByServer if !null(&was) && null(&is) => broken("may be null now".into()),
-            _ => {}
         }
         if written == Written::ByClient {
             tighter(&was, &is).into_iter().for_each(&mut broken);
+        }
+        if referenced_twice.is_none() {
+            self.nullable(at, written, null(&was), null(&is));
         }
         self.properties(at, &was, &is, written);
         for part in ["items", "additionalProperties"] {
             if was[part].is_object() && is[part].is_object() {
                 self.schema(&format!("{at}/{part}"), &was[part], &is[part], written);
             }
+        }
+    }
+
+    fn nullable(&mut self, at: &str, written: Written, was: bool, is: bool) {
+        match written {
+            Written::ByClient if was && !is => self.found.push(format!("{at}: may not be null any more")),
+            Written::ByServer if !was && is => self.found.push(format!("{at}: may be null now")),
+            _ => {}
         }
     }
 
@@ -270,21 +282,35 @@ fn tighter(was: &Value, is: &Value) -> Vec<String> {
     found
 }
 
-/// Follows references, and tells the last one's target.
-fn resolve(document: &Value, value: &Value) -> (Option<String>, Value) {
-    let (mut name, mut value) = (None, value);
+fn null(schema: &Value) -> bool {
+    schema["nullable"] == Value::Bool(true)
+}
+
+/// The component that a schema refers to, by itself or as the one part of `allOf`, and whether null may stand in its place.
+fn referenced(schema: &Value) -> Option<(&str, bool)> {
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    let mut targets = std::iter::once(schema).chain(parts).filter_map(|part| part["$ref"].as_str());
+    let target = targets.next()?;
+    // The schema of a problem is a component narrowed by another part, and is compared as a whole.
+    let narrowed =
+        schema["allOf"].as_array().is_some_and(|parts| parts.iter().any(|part| part["properties"].is_object()));
+    (!narrowed).then_some((target, null(schema)))
+}
+
+/// Follows references.
+fn resolve(document: &Value, value: &Value) -> Value {
+    let mut value = value;
     while let Some(target) = value["$ref"].as_str() {
-        name = Some(target.to_owned());
         value = target.strip_prefix('#').and_then(|pointer| document.pointer(pointer)).unwrap_or(&Value::Null);
     }
-    (name, value.clone())
+    value.clone()
 }
 
 /// The schema with the parts of `allOf` in it.
 fn merged(document: &Value, schema: &Value) -> Value {
     let mut whole = schema.as_object().cloned().unwrap_or_default();
     for part in whole.remove("allOf").iter().flat_map(|parts| parts.as_array().cloned().unwrap_or_default()) {
-        let part = merged(document, &resolve(document, &part).1);
+        let part = merged(document, &resolve(document, &part));
         for (word, value) in part.as_object().into_iter().flatten() {
             match (whole.get_mut(word), value) {
                 (Some(Value::Object(there)), Value::Object(more)) => there.extend(more.clone()),
