@@ -187,6 +187,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
         &ada,
     )
     .await;
+    api.sql("INSERT INTO user_countries (user_id, country, count) VALUES ($1::uuid, 'GB', 7)", &ada).await;
     let out = sign_in::send(&api, "ada.lovelace@example.org").await;
     let code = sign_in::code(&api, &out).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -205,6 +206,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     client.delete(ACCOUNT).send().await.expect_problem(401, "user_unknown");
     assert_departed(&api, &ada).await;
     assert_eq!(api.count("memberships WHERE status = 'left'").await, 1);
+    assert_eq!(api.count("user_countries").await, 0);
     assert_eq!(api.count("device_sessions WHERE revoke_reason = 'account_deleted'").await, 3);
     assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is his");
     assert_eq!(api.count("notifications WHERE payload ->> 'reason' = '' AND user_ids = '{}'").await, 1);

@@ -49,7 +49,7 @@ async fn a_sanction_set_on_one_replica_holds_at_the_next_call_on_the_other() {
         ("game_join_block", &on_other, "POST", &apply, json!({ "race_name": "Zerg" }), 403, "sanctioned"),
     ];
     for (kind, client, method, path, body, status, code) in calls {
-        let call = || client.request(method.parse().unwrap(), path.to_owned()).json(&body).send();
+        let call = || client.request(method.parse().unwrap(), path).json(&body).send();
         let set = sanction(&api, &id, kind).await;
         assert_eq!((&set["kind"], &set["actor"], &set["lifted_at"]), (&json!(kind), &json!("root"), &Value::Null));
         call().await.expect_problem(status, code);
@@ -217,7 +217,7 @@ async fn one_key_makes_one_sanction_and_one_grant_on_any_replica() {
         let key = format!("k-{noun}-{before}");
         let path = format!("{USERS}/{id}/{noun}");
         let post = |replica: &Api, path: &str, body: &Value| {
-            replica.admin().post(path.to_owned()).header("Idempotency-Key", &key).json(body).send()
+            replica.admin().post(path).header("Idempotency-Key", &key).json(body).send()
         };
         let calls = (0..12).map(|n| post(if n % 2 == 0 { &api } else { &other }, &path, &body));
         let answers: Vec<Value> = join_all(calls).await.into_iter().map(|a| a.expect(201).json()).collect();

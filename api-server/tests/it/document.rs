@@ -72,10 +72,8 @@ impl Reader<'_> {
     /// Whatever looks like an id in an example is one that this API could give out.
     fn ids(&mut self, at: &str, example: &Value) {
         match example {
-            Value::String(text) => {
-                if uuid::Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() != 7) {
-                    self.faults.push(format!("the example of {at} holds a UUID that is none of version 7: {text}"));
-                }
+            Value::String(text) if uuid::Uuid::parse_str(text).is_ok_and(|id| id.get_version_num() != 7) => {
+                self.faults.push(format!("the example of {at} holds a UUID that is none of version 7: {text}"));
             }
             Value::Array(items) => items.iter().for_each(|item| self.ids(at, item)),
             Value::Object(members) => members.values().for_each(|member| self.ids(at, member)),

@@ -24,6 +24,7 @@ async fn the_replica_answers_whatever_is_asked_as_documented() {
     ])
     .await;
     let (user, ada) = api.player("ada").await;
+    let (other, _) = api.player("eve").await;
     api.plan(&user, "permanent").await;
     // Something to find for requests that did not make it themselves.
     let game = api.open_private_game(&ada, json!({})).await;
@@ -48,6 +49,7 @@ async fn the_replica_answers_whatever_is_asked_as_documented() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("GALAXY_GATEWAY_TOKEN", GATEWAY_TOKEN)
         .env("GALAXY_USER_ID", &user)
+        .env("GALAXY_OTHER_USER_ID", &other)
         .env("GALAXY_GAME_ID", &game)
         .env("GALAXY_SESSION_ID", &session)
         .env("GALAXY_ADMIN_USER", ADMIN)

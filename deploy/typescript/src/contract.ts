@@ -35,7 +35,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get an administrator */
+        /**
+         * Get an administrator
+         * @description Whether he may log in, and when he last did.
+         */
         get: operations["admin_get_admin_account"];
         put?: never;
         post?: never;
@@ -633,7 +636,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a mail */
+        /**
+         * Get a mail
+         * @description With its recipients and where each stands; what it says is not shown.
+         */
         get: operations["admin_get_mail_delivery"];
         put?: never;
         post?: never;
@@ -2107,7 +2113,7 @@ export interface components {
              */
             display_name?: string | null;
             /**
-             * Format: email
+             * Format: email-address
              * @description The address of the e-mail identity, if there is one.
              * @example ada@example.org
              */
@@ -2166,22 +2172,29 @@ export interface components {
         /**
          * AccountLimits
          * @description What one account may have instead of what its plan allows.
-         * @example {}
+         * @example {
+         *       "memberships": 50,
+         *       "private_games": 10,
+         *       "race_names": null
+         *     }
          */
         AccountLimits: {
             /**
              * Format: int32
              * @description Active memberships at once; null: the plan's.
+             * @example 50
              */
             memberships?: number | null;
             /**
              * Format: int32
              * @description Own private games at once; null: the plan's.
+             * @example 10
              */
             private_games?: number | null;
             /**
              * Format: int32
              * @description Registered race names; null: the plan's.
+             * @example 5
              */
             race_names?: number | null;
         };
@@ -2220,7 +2233,7 @@ export interface components {
          *           "user_name": "ada"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         AccountPage: {
@@ -2262,7 +2275,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -2270,16 +2283,17 @@ export interface components {
          * AdminAccount
          * @description An administrator.
          * @example {
-         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "created_at": "2026-01-10T09:00:00Z",
          *       "enabled": true,
-         *       "user_name": "ada"
+         *       "last_used_at": "2026-03-17T20:14:00Z",
+         *       "user_name": "grace"
          *     }
          */
         AdminAccount: {
             /**
              * Format: date-time
              * @description When the account was made.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-01-10T09:00:00Z
              */
             created_at: string;
             /**
@@ -2290,12 +2304,13 @@ export interface components {
             /**
              * Format: date-time
              * @description When it was last used, to the minute.
+             * @example 2026-03-17T20:14:00Z
              */
             last_used_at?: string | null;
             /**
              * Format: user-name
              * @description The name to log in with.
-             * @example ada
+             * @example grace
              */
             user_name: string;
         };
@@ -2305,12 +2320,13 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "created_at": "2026-01-10T09:00:00Z",
          *           "enabled": true,
-         *           "user_name": "ada"
+         *           "last_used_at": "2026-03-17T20:14:00Z",
+         *           "user_name": "grace"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         AdminAccountPage: {
@@ -2318,9 +2334,10 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "created_at": "2026-01-10T09:00:00Z",
              *         "enabled": true,
-             *         "user_name": "ada"
+             *         "last_used_at": "2026-03-17T20:14:00Z",
+             *         "user_name": "grace"
              *       }
              *     ]
              */
@@ -2328,7 +2345,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -2336,16 +2353,18 @@ export interface components {
          * AdminAccountPassword
          * @description An administrator and the password that he was just given.
          * @example {
-         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "created_at": "2026-01-10T09:00:00Z",
          *       "enabled": true,
-         *       "user_name": "ada"
+         *       "last_used_at": "2026-03-17T20:14:00Z",
+         *       "password": "correct horse battery staple",
+         *       "user_name": "grace"
          *     }
          */
         AdminAccountPassword: {
             /**
              * Format: date-time
              * @description When the account was made.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-01-10T09:00:00Z
              */
             created_at: string;
             /**
@@ -2356,14 +2375,18 @@ export interface components {
             /**
              * Format: date-time
              * @description When it was last used, to the minute.
+             * @example 2026-03-17T20:14:00Z
              */
             last_used_at?: string | null;
-            /** @description The new password. It is shown this once. */
+            /**
+             * @description The new password. It is shown this once.
+             * @example correct horse battery staple
+             */
             password: string;
             /**
              * Format: user-name
              * @description The name to log in with.
-             * @example ada
+             * @example grace
              */
             user_name: string;
         };
@@ -2414,8 +2437,9 @@ export interface components {
             /**
              * @description `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
              * @example approved
+             * @enum {string}
              */
-            status: string;
+            status: "submitted" | "approved" | "rejected" | "withdrawn" | "closed";
             /**
              * Format: uuid
              * @description Who applies.
@@ -2438,7 +2462,7 @@ export interface components {
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         ApplicationPage: {
@@ -2460,7 +2484,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -2468,43 +2492,48 @@ export interface components {
          * Attempt
          * @description A try to send a mail.
          * @example {
-         *       "detail": "must be 1 to 1000 and not below min_players",
-         *       "finished_at": "2026-06-21T06:00:12Z",
-         *       "outcome": "ok",
-         *       "started_at": "2026-03-10T18:00:05Z"
+         *       "attempt_no": 1,
+         *       "detail": "250 2.0.0 queued",
+         *       "finished_at": "2026-03-10T18:00:07Z",
+         *       "outcome": "sent",
+         *       "smtp_code": 250,
+         *       "started_at": "2026-03-10T18:00:06Z"
          *     }
          */
         Attempt: {
             /**
              * Format: int32
              * @description Its number in the mail's life.
+             * @example 1
              */
             attempt_no: number;
             /**
              * @description What happened, addresses masked.
-             * @example must be 1 to 1000 and not below min_players
+             * @example 250 2.0.0 queued
              */
             detail?: string | null;
             /**
              * Format: date-time
              * @description When it ended; null where its worker died.
-             * @example 2026-06-21T06:00:12Z
+             * @example 2026-03-10T18:00:07Z
              */
             finished_at?: string | null;
             /**
              * @description `sent`, `retry` (somebody is undecided), `permanent` (all refused) or `unknown` (the relay may have taken it).
-             * @example ok
+             * @example sent
+             * @enum {string}
              */
-            outcome: string;
+            outcome: "sent" | "retry" | "permanent" | "unknown";
             /**
              * Format: int16
              * @description The relay's last code.
+             * @example 250
              */
             smtp_code?: number | null;
             /**
              * Format: date-time
              * @description When it began.
-             * @example 2026-03-10T18:00:05Z
+             * @example 2026-03-10T18:00:06Z
              */
             started_at: string;
         };
@@ -2514,13 +2543,15 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "detail": "must be 1 to 1000 and not below min_players",
-         *           "finished_at": "2026-06-21T06:00:12Z",
-         *           "outcome": "ok",
-         *           "started_at": "2026-03-10T18:00:05Z"
+         *           "attempt_no": 1,
+         *           "detail": "250 2.0.0 queued",
+         *           "finished_at": "2026-03-10T18:00:07Z",
+         *           "outcome": "sent",
+         *           "smtp_code": 250,
+         *           "started_at": "2026-03-10T18:00:06Z"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         AttemptPage: {
@@ -2528,10 +2559,12 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "detail": "must be 1 to 1000 and not below min_players",
-             *         "finished_at": "2026-06-21T06:00:12Z",
-             *         "outcome": "ok",
-             *         "started_at": "2026-03-10T18:00:05Z"
+             *         "attempt_no": 1,
+             *         "detail": "250 2.0.0 queued",
+             *         "finished_at": "2026-03-10T18:00:07Z",
+             *         "outcome": "sent",
+             *         "smtp_code": 250,
+             *         "started_at": "2026-03-10T18:00:06Z"
              *       }
              *     ]
              */
@@ -2539,7 +2572,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -2547,14 +2580,24 @@ export interface components {
          * AuditEntry
          * @description A line of the trail: something that an administrator did.
          * @example {
+         *       "action": "game.create",
          *       "actor": "root",
-         *       "at": "2026-03-10T18:00:04Z",
-         *       "detail": "must be 1 to 1000 and not below min_players",
-         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+         *       "at": "2026-03-03T18:00:00Z",
+         *       "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+         *       "detail": {
+         *         "name": "Orion"
+         *       },
+         *       "ip": "203.0.113.7",
+         *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *       "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "target_type": "game"
          *     }
          */
         AuditEntry: {
-            /** @description What was done, as in `game.create`. */
+            /**
+             * @description What was done, as in `game.create`.
+             * @example game.create
+             */
             action: string;
             /**
              * @description The administrator.
@@ -2564,29 +2607,41 @@ export interface components {
             /**
              * Format: date-time
              * @description When.
-             * @example 2026-03-10T18:00:04Z
+             * @example 2026-03-03T18:00:00Z
              */
             at: string;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cb4db-5900-707c-b7a0-43a6f767e7c9
              */
             audit_id: string;
             /**
              * @description What else matters; no secrets.
-             * @example must be 1 to 1000 and not below min_players
+             * @example {
+             *       "name": "Orion"
+             *     }
              */
             detail: unknown;
-            /** @description The address it came from. */
+            /**
+             * @description The address it came from.
+             * @example 203.0.113.7
+             */
             ip: string;
             /**
              * @description The id of the request that did it.
              * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
              */
             request_id: string;
-            /** @description Which one. */
+            /**
+             * @description Which one.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
             target_id: string;
-            /** @description The noun it was done to, as in `game`. */
+            /**
+             * @description The noun it was done to, as in `game`.
+             * @example game
+             */
             target_type: string;
         };
         /**
@@ -2595,13 +2650,20 @@ export interface components {
          * @example {
          *       "items": [
          *         {
+         *           "action": "game.create",
          *           "actor": "root",
-         *           "at": "2026-03-10T18:00:04Z",
-         *           "detail": "must be 1 to 1000 and not below min_players",
-         *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+         *           "at": "2026-03-03T18:00:00Z",
+         *           "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+         *           "detail": {
+         *             "name": "Orion"
+         *           },
+         *           "ip": "203.0.113.7",
+         *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *           "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "target_type": "game"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         AuditEntryPage: {
@@ -2609,10 +2671,17 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
+             *         "action": "game.create",
              *         "actor": "root",
-             *         "at": "2026-03-10T18:00:04Z",
-             *         "detail": "must be 1 to 1000 and not below min_players",
-             *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c"
+             *         "at": "2026-03-03T18:00:00Z",
+             *         "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+             *         "detail": {
+             *           "name": "Orion"
+             *         },
+             *         "ip": "203.0.113.7",
+             *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+             *         "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "target_type": "game"
              *       }
              *     ]
              */
@@ -2620,7 +2689,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -2628,30 +2697,36 @@ export interface components {
          * Ban
          * @description Why a member is banned.
          * @example {
-         *       "reason": "abusive messages to other players"
+         *       "reason": "cheating"
          *     }
          */
         Ban: {
             /**
+             * Format: line
              * @description For the audit log.
-             * @example abusive messages to other players
+             * @example cheating
              */
             reason: string;
         };
         /**
          * BulkResult
          * @description What was done to many at once.
-         * @example {}
+         * @example {
+         *       "changed": 12,
+         *       "matched": 12
+         *     }
          */
         BulkResult: {
             /**
              * Format: int64
              * @description How many were changed: the oldest, `limit` at most.
+             * @example 12
              */
             changed: number;
             /**
              * Format: int64
              * @description How many matched the filter. Not counted much beyond 10 000.
+             * @example 12
              */
             matched: number;
         };
@@ -2736,7 +2811,10 @@ export interface components {
          * @description The countries that a user has called from.
          * @example {
          *       "items": [
-         *         {}
+         *         {
+         *           "count": 311,
+         *           "country": "GB"
+         *         }
          *       ]
          *     }
          */
@@ -2744,7 +2822,10 @@ export interface components {
             /**
              * @description Each country once, the one with the most requests first.
              * @example [
-             *       {}
+             *       {
+             *         "count": 311,
+             *         "country": "GB"
+             *       }
              *     ]
              */
             items: components["schemas"]["CountryCount"][];
@@ -2752,38 +2833,56 @@ export interface components {
         /**
          * CountryCount
          * @description Requests of a user from one country.
-         * @example {}
+         * @example {
+         *       "count": 311,
+         *       "country": "GB"
+         *     }
          */
         CountryCount: {
             /**
              * Format: int64
              * @description Requests counted so far.
+             * @example 311
              */
             count: number;
-            /** @description ISO 3166-1 alpha-2 code. */
+            /**
+             * @description ISO 3166-1 alpha-2 code.
+             * @example GB
+             */
             country: string;
         };
         /**
          * DeadLetterChoice
          * @description Which dead letters to re-drive. What is absent leaves the choice open; `{}` is every one.
          * @example {
+         *       "channel": "email",
+         *       "failed_after": "2026-03-17T00:00:00Z",
+         *       "failed_before": "2026-03-18T00:00:00Z",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *       "kind": "start",
-         *       "status": "running",
+         *       "kind": "game.finished",
+         *       "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *       "queue": "notification_routes",
+         *       "status": "dead_lettered",
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
          */
         DeadLetterChoice: {
-            /** @description Routes over this channel. */
-            channel?: string | null;
+            /**
+             * @description Routes over this channel.
+             * @example email
+             * @enum {string|null}
+             */
+            channel?: "push" | "email" | "admin_email" | null;
             /**
              * Format: date-time
              * @description Dead at this time or later.
+             * @example 2026-03-17T00:00:00Z
              */
             failed_after?: string | null;
             /**
              * Format: date-time
              * @description Dead before this time.
+             * @example 2026-03-18T00:00:00Z
              */
             failed_before?: string | null;
             /**
@@ -2794,21 +2893,27 @@ export interface components {
             game_id?: string | null;
             /**
              * @description Of this kind.
-             * @example start
+             * @example game.finished
              */
             kind?: string | null;
             /**
              * Format: uuid
              * @description Of this notification.
+             * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
              */
             notification_id?: string | null;
-            /** @description `notifications` or `notification_routes`; both if absent. */
-            queue?: string | null;
+            /**
+             * @description `notifications` or `notification_routes`; both if absent.
+             * @example notification_routes
+             * @enum {string|null}
+             */
+            queue?: "notifications" | "notification_routes" | null;
             /**
              * @description `dead_lettered` or `quarantined`; both if absent.
-             * @example running
+             * @example dead_lettered
+             * @enum {string|null}
              */
-            status?: string | null;
+            status?: "dead_lettered" | "quarantined" | null;
             /**
              * Format: uuid
              * @description Routes to this user.
@@ -2820,35 +2925,47 @@ export interface components {
          * Delivery
          * @description A mail.
          * @example {
-         *       "created_at": "2026-03-03T18:00:00Z",
-         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "attempts": 1,
+         *       "created_at": "2026-03-10T18:00:06Z",
+         *       "delivery_id": "019cd8e7-f470-7363-93f1-1739d2f35370",
+         *       "expires_at": null,
+         *       "failed_at": null,
          *       "failures": 0,
-         *       "last_error": "the registry did not answer",
+         *       "idempotency_key": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *       "last_error": null,
+         *       "next_attempt_at": null,
          *       "recipients": [
          *         {
-         *           "detail": "must be 1 to 1000 and not below min_players",
-         *           "status": "running"
+         *           "address": "ada@example.org",
+         *           "detail": "2.0.0 queued",
+         *           "smtp_code": 250,
+         *           "status": "accepted"
          *         }
          *       ],
          *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
-         *       "status": "running"
+         *       "sent_at": "2026-03-10T18:00:07Z",
+         *       "status": "sent",
+         *       "template_id": "game.started",
+         *       "wiped": false
          *     }
          */
         Delivery: {
             /**
              * Format: int32
              * @description Attempts so far, over its whole life.
+             * @example 1
              */
             attempts: number;
             /**
              * Format: date-time
              * @description When it was enqueued.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-03-10T18:00:06Z
              */
             created_at: string;
             /**
              * Format: uuid
              * @description Its id; the `Message-ID` begins with it.
+             * @example 019cd8e7-f470-7363-93f1-1739d2f35370
              */
             delivery_id: string;
             /**
@@ -2860,6 +2977,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When it died or was quarantined; null unless it is so now.
+             * @example 2026-03-17T18:40:00Z
              */
             failed_at?: string | null;
             /**
@@ -2868,7 +2986,10 @@ export interface components {
              * @example 0
              */
             failures: number;
-            /** @description With `template_id`, what makes it unique: the route's id, the challenge's id. */
+            /**
+             * @description With `template_id`, what makes it unique: the route's id, the challenge's id.
+             * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
+             */
             idempotency_key: string;
             /**
              * @description What went wrong last.
@@ -2878,14 +2999,17 @@ export interface components {
             /**
              * Format: date-time
              * @description When it is due; null unless it waits.
+             * @example 2026-03-17T18:05:00Z
              */
             next_attempt_at?: string | null;
             /**
              * @description Whom it goes to.
              * @example [
              *       {
-             *         "detail": "must be 1 to 1000 and not below min_players",
-             *         "status": "running"
+             *         "address": "ada@example.org",
+             *         "detail": "2.0.0 queued",
+             *         "smtp_code": 250,
+             *         "status": "accepted"
              *       }
              *     ]
              */
@@ -2898,54 +3022,80 @@ export interface components {
             /**
              * Format: date-time
              * @description When it was sent.
+             * @example 2026-03-10T18:00:07Z
              */
             sent_at?: string | null;
             /**
              * @description `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined` or `expired`.
-             * @example running
+             * @example sent
+             * @enum {string}
              */
-            status: string;
-            /** @description What wrote it: a notification's kind, or `auth.login_code`. */
+            status: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired";
+            /**
+             * @description What wrote it: a notification's kind, or `auth.login_code`.
+             * @example game.started
+             */
             template_id: string;
-            /** @description Its contents are gone, as a login code's are once it is decided: it cannot be sent again. */
+            /**
+             * @description Its contents are gone, as a login code's are once it is decided: it cannot be sent again.
+             * @example false
+             */
             wiped: boolean;
         };
         /**
          * DeliveryChoice
          * @description Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter.
          * @example {
-         *       "status": "running"
+         *       "created_after": "2026-03-17T00:00:00Z",
+         *       "created_before": "2026-03-18T00:00:00Z",
+         *       "failed_after": "2026-03-17T00:00:00Z",
+         *       "failed_before": "2026-03-18T00:00:00Z",
+         *       "recipient": "ada@example.org",
+         *       "status": "dead_lettered",
+         *       "template_id": "game.started"
          *     }
          */
         DeliveryChoice: {
             /**
              * Format: date-time
              * @description Enqueued at this time or later.
+             * @example 2026-03-17T00:00:00Z
              */
             created_after?: string | null;
             /**
              * Format: date-time
              * @description Enqueued before this time.
+             * @example 2026-03-18T00:00:00Z
              */
             created_before?: string | null;
             /**
              * Format: date-time
              * @description Dead or quarantined at this time or later.
+             * @example 2026-03-17T00:00:00Z
              */
             failed_after?: string | null;
             /**
              * Format: date-time
              * @description Dead or quarantined before this time.
+             * @example 2026-03-18T00:00:00Z
              */
             failed_before?: string | null;
-            /** @description To this address, in whatever case. */
+            /**
+             * Format: email-address
+             * @description To this address, in whatever case.
+             * @example ada@example.org
+             */
             recipient?: string | null;
             /**
              * @description `dead_lettered`, `quarantined`, `retrying` or `pending`; the first two together if absent.
-             * @example running
+             * @example dead_lettered
+             * @enum {string|null}
              */
-            status?: string | null;
-            /** @description Written by this template. */
+            status?: "pending" | "retrying" | "dead_lettered" | "quarantined" | null;
+            /**
+             * @description Written by this template.
+             * @example game.started
+             */
             template_id?: string | null;
         };
         /**
@@ -2954,21 +3104,31 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "created_at": "2026-03-03T18:00:00Z",
-         *           "expires_at": "2026-03-10T18:00:00Z",
+         *           "attempts": 1,
+         *           "created_at": "2026-03-10T18:00:06Z",
+         *           "delivery_id": "019cd8e7-f470-7363-93f1-1739d2f35370",
+         *           "expires_at": null,
+         *           "failed_at": null,
          *           "failures": 0,
-         *           "last_error": "the registry did not answer",
+         *           "idempotency_key": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *           "last_error": null,
+         *           "next_attempt_at": null,
          *           "recipients": [
          *             {
-         *               "detail": "must be 1 to 1000 and not below min_players",
-         *               "status": "running"
+         *               "address": "ada@example.org",
+         *               "detail": "2.0.0 queued",
+         *               "smtp_code": 250,
+         *               "status": "accepted"
          *             }
          *           ],
          *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
-         *           "status": "running"
+         *           "sent_at": "2026-03-10T18:00:07Z",
+         *           "status": "sent",
+         *           "template_id": "game.started",
+         *           "wiped": false
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         DeliveryPage: {
@@ -2976,18 +3136,28 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "created_at": "2026-03-03T18:00:00Z",
-             *         "expires_at": "2026-03-10T18:00:00Z",
+             *         "attempts": 1,
+             *         "created_at": "2026-03-10T18:00:06Z",
+             *         "delivery_id": "019cd8e7-f470-7363-93f1-1739d2f35370",
+             *         "expires_at": null,
+             *         "failed_at": null,
              *         "failures": 0,
-             *         "last_error": "the registry did not answer",
+             *         "idempotency_key": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+             *         "last_error": null,
+             *         "next_attempt_at": null,
              *         "recipients": [
              *           {
-             *             "detail": "must be 1 to 1000 and not below min_players",
-             *             "status": "running"
+             *             "address": "ada@example.org",
+             *             "detail": "2.0.0 queued",
+             *             "smtp_code": 250,
+             *             "status": "accepted"
              *           }
              *         ],
              *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
-             *         "status": "running"
+             *         "sent_at": "2026-03-10T18:00:07Z",
+             *         "status": "sent",
+             *         "template_id": "game.started",
+             *         "wiped": false
              *       }
              *     ]
              */
@@ -2995,7 +3165,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -3003,28 +3173,35 @@ export interface components {
          * DeliveryRecipient
          * @description Somebody a mail goes to.
          * @example {
-         *       "detail": "must be 1 to 1000 and not below min_players",
-         *       "status": "running"
+         *       "address": "ada@example.org",
+         *       "detail": "2.0.0 queued",
+         *       "smtp_code": 250,
+         *       "status": "accepted"
          *     }
          */
         DeliveryRecipient: {
-            /** @description The address. */
+            /**
+             * @description The address.
+             * @example ada@example.org
+             */
             address: string;
             /**
              * @description The relay's words, addresses masked.
-             * @example must be 1 to 1000 and not below min_players
+             * @example 2.0.0 queued
              */
             detail?: string | null;
             /**
              * Format: int16
              * @description The relay's code.
+             * @example 250
              */
             smtp_code?: number | null;
             /**
              * @description `undecided`, `accepted` or `refused`.
-             * @example running
+             * @example accepted
+             * @enum {string}
              */
-            status: string;
+            status: "undecided" | "accepted" | "refused";
         };
         /**
          * EngineVersion
@@ -3073,7 +3250,7 @@ export interface components {
          *           "version": "1.0.0"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         EngineVersionPage: {
@@ -3092,7 +3269,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -3122,8 +3299,9 @@ export interface components {
             /**
              * @description `free`, `monthly`, `yearly` or `permanent`.
              * @example yearly
+             * @enum {string}
              */
-            plan: string;
+            plan: "free" | "monthly" | "yearly" | "permanent";
             /**
              * @description Who or what granted it.
              * @example purchase
@@ -3274,8 +3452,9 @@ export interface components {
             /**
              * @description State of its runtime, once it was started.
              * @example running
+             * @enum {string|null}
              */
-            runtime_status?: string | null;
+            runtime_status?: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished" | null;
             /**
              * Format: date-time
              * @description When it first ran.
@@ -3285,10 +3464,11 @@ export interface components {
             /**
              * @description `draft`, `enrollment_open`, `ready_to_start`, `starting`, `start_failed`, `running`, `paused`, `finished` or `cancelled`.
              * @example running
+             * @enum {string}
              */
-            status: string;
+            status: "draft" | "enrollment_open" | "ready_to_start" | "starting" | "start_failed" | "running" | "paused" | "finished" | "cancelled";
             /**
-             * Format: engine-version
+             * Format: registered-engine-version
              * @description The engine version that a start uses.
              * @example 1.0.0
              */
@@ -3308,8 +3488,9 @@ export interface components {
             /**
              * @description `public` (made by administrators, anybody applies) or `private` (made by a user, who invites).
              * @example public
+             * @enum {string}
              */
-            visibility: string;
+            visibility: "public" | "private";
             /**
              * @description Race names of the winners; empty until it is finished.
              * @example []
@@ -3345,7 +3526,7 @@ export interface components {
          *           "winners": []
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         GamePage: {
@@ -3381,7 +3562,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -3390,11 +3571,13 @@ export interface components {
          * @description A plan that was granted: an entry of the account's history.
          * @example {
          *       "ends_at": "2027-03-02T08:15:00Z",
+         *       "entitlement_id": "019cad9d-67a0-724a-ad65-d05a973fef8c",
          *       "is_paid": true,
          *       "plan": "yearly",
-         *       "reason": "abusive messages to other players",
+         *       "reason": "bought in the shop",
          *       "source": "purchase",
-         *       "starts_at": "2026-03-02T08:15:00Z"
+         *       "starts_at": "2026-03-02T08:15:00Z",
+         *       "superseded_at": null
          *     }
          */
         Grant: {
@@ -3407,6 +3590,7 @@ export interface components {
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cad9d-67a0-724a-ad65-d05a973fef8c
              */
             entitlement_id: string;
             /**
@@ -3421,7 +3605,7 @@ export interface components {
             plan: string;
             /**
              * @description Why; null where it was erased with the account.
-             * @example abusive messages to other players
+             * @example bought in the shop
              */
             reason?: string | null;
             /**
@@ -3438,6 +3622,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When a later grant took its place; null: it is the account's snapshot.
+             * @example 2026-09-01T00:00:00Z
              */
             superseded_at?: string | null;
         };
@@ -3448,14 +3633,16 @@ export interface components {
          *       "items": [
          *         {
          *           "ends_at": "2027-03-02T08:15:00Z",
+         *           "entitlement_id": "019cad9d-67a0-724a-ad65-d05a973fef8c",
          *           "is_paid": true,
          *           "plan": "yearly",
-         *           "reason": "abusive messages to other players",
+         *           "reason": "bought in the shop",
          *           "source": "purchase",
-         *           "starts_at": "2026-03-02T08:15:00Z"
+         *           "starts_at": "2026-03-02T08:15:00Z",
+         *           "superseded_at": null
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         GrantPage: {
@@ -3464,11 +3651,13 @@ export interface components {
              * @example [
              *       {
              *         "ends_at": "2027-03-02T08:15:00Z",
+             *         "entitlement_id": "019cad9d-67a0-724a-ad65-d05a973fef8c",
              *         "is_paid": true,
              *         "plan": "yearly",
-             *         "reason": "abusive messages to other players",
+             *         "reason": "bought in the shop",
              *         "source": "purchase",
-             *         "starts_at": "2026-03-02T08:15:00Z"
+             *         "starts_at": "2026-03-02T08:15:00Z",
+             *         "superseded_at": null
              *       }
              *     ]
              */
@@ -3476,7 +3665,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -3546,8 +3735,9 @@ export interface components {
             /**
              * @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`.
              * @example open
+             * @enum {string}
              */
-            status: string;
+            status: "open" | "redeemed" | "declined" | "revoked" | "expired" | "closed";
             /**
              * Format: int32
              * @description How often it was used.
@@ -3572,7 +3762,7 @@ export interface components {
          *           "uses": 0
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         InvitePage: {
@@ -3596,7 +3786,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -3640,8 +3830,9 @@ export interface components {
             /**
              * @description `active`, `left`, `removed` or `blocked`.
              * @example active
+             * @enum {string}
              */
-            status: string;
+            status: "active" | "left" | "removed" | "blocked";
             /**
              * Format: uuid
              * @description Who.
@@ -3663,7 +3854,7 @@ export interface components {
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         MembershipPage: {
@@ -3684,29 +3875,36 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
         /**
          * NewAccountLimits
          * @description Limits to be set, all three at once: an absent one is the plan's again.
-         * @example {}
+         * @example {
+         *       "memberships": 50,
+         *       "private_games": 10,
+         *       "race_names": null
+         *     }
          */
         NewAccountLimits: {
             /**
              * Format: int32
              * @description Active memberships at once; null: the plan's.
+             * @example 50
              */
             memberships?: number | null;
             /**
              * Format: int32
              * @description Own private games at once; null: the plan's.
+             * @example 10
              */
             private_games?: number | null;
             /**
              * Format: int32
              * @description Registered race names; null: the plan's.
+             * @example 5
              */
             race_names?: number | null;
         };
@@ -3714,16 +3912,21 @@ export interface components {
          * NewAdminAccount
          * @description An administrator to be made.
          * @example {
-         *       "user_name": "ada"
+         *       "password": "correct horse battery staple",
+         *       "user_name": "grace"
          *     }
          */
         NewAdminAccount: {
-            /** @description At least 8 characters, at most 72 octets in UTF-8, no control characters. */
+            /**
+             * Format: password-text
+             * @description At least 8 characters, at most 72 octets in UTF-8, no control characters.
+             * @example correct horse battery staple
+             */
             password: string;
             /**
-             * Format: user-name
+             * Format: admin-name
              * @description The name to log in with: 1 to 64 ASCII letters, digits and `. _ - @ +`.
-             * @example ada
+             * @example grace
              */
             user_name: string;
         };
@@ -3754,7 +3957,7 @@ export interface components {
          * @description A private game to be made.
          * @example {
          *       "description": "Seven spiral arms, one throne. Two turns a day.",
-         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "enrollment_ends_at": "2031-03-10T18:00:00Z",
          *       "max_players": 24,
          *       "min_players": 8,
          *       "name": "Orion",
@@ -3773,7 +3976,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
-             * @example 2026-03-10T18:00:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             enrollment_ends_at: string;
             /**
@@ -3795,7 +3998,7 @@ export interface components {
              */
             name: string;
             /**
-             * Format: engine-version
+             * Format: registered-engine-version
              * @description A registered engine version.
              * @example 1.0.0
              */
@@ -3817,9 +4020,9 @@ export interface components {
          * NewGrant
          * @description A plan to be granted, in force from now on in place of the one before.
          * @example {
-         *       "ends_at": "2027-03-02T08:15:00Z",
-         *       "plan": "free",
-         *       "reason": "abusive messages to other players",
+         *       "ends_at": "2031-03-10T18:00:00Z",
+         *       "plan": "yearly",
+         *       "reason": "bought in the shop",
          *       "source": "purchase"
          *     }
          */
@@ -3827,20 +4030,22 @@ export interface components {
             /**
              * Format: date-time
              * @description Until when, in the future; the account is `free` from that moment. Null: until the next grant.
-             * @example 2027-03-02T08:15:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             ends_at?: string | null;
             /**
              * @description The plan.
-             * @example free
+             * @example yearly
              */
             plan: components["schemas"]["Plan"] & unknown;
             /**
+             * Format: line
              * @description Why, in one line of 1 to 500 characters.
-             * @example abusive messages to other players
+             * @example bought in the shop
              */
             reason: string;
             /**
+             * Format: line
              * @description Who or what grants it: a word such as `admin`, `purchase`, `promotion`, of 1 to 64 characters.
              * @example purchase
              */
@@ -3850,7 +4055,7 @@ export interface components {
          * NewInvite
          * @description An invite to be made: exactly one of `invited_user_id`, `invited_user_name` and `max_uses`.
          * @example {
-         *       "expires_at": "2026-03-10T18:00:00Z",
+         *       "expires_at": "2031-03-10T18:00:00Z",
          *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
          *       "invited_user_name": null,
          *       "max_uses": null
@@ -3860,7 +4065,7 @@ export interface components {
             /**
              * Format: date-time
              * @description Until when it may be redeemed; the installation's default if absent.
-             * @example 2026-03-10T18:00:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             expires_at?: string | null;
             /**
@@ -3886,7 +4091,7 @@ export interface components {
          * @description A public game to be made.
          * @example {
          *       "description": "Seven spiral arms, one throne. Two turns a day.",
-         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "enrollment_ends_at": "2031-03-10T18:00:00Z",
          *       "max_players": 24,
          *       "min_players": 8,
          *       "name": "Orion",
@@ -3906,7 +4111,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
-             * @example 2026-03-10T18:00:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             enrollment_ends_at: string;
             /**
@@ -3934,7 +4139,7 @@ export interface components {
              */
             owner_user_id?: string | null;
             /**
-             * Format: engine-version
+             * Format: registered-engine-version
              * @description A registered engine version.
              * @example 1.0.0
              */
@@ -3956,8 +4161,8 @@ export interface components {
          * NewSanction
          * @description A sanction to be set, in force from now on.
          * @example {
-         *       "ends_at": "2027-03-02T08:15:00Z",
-         *       "kind": "login_block",
+         *       "ends_at": "2031-03-10T18:00:00Z",
+         *       "kind": "game_join_block",
          *       "reason": "abusive messages to other players"
          *     }
          */
@@ -3965,15 +4170,16 @@ export interface components {
             /**
              * Format: date-time
              * @description Until when, in the future; null: until it is lifted.
-             * @example 2027-03-02T08:15:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             ends_at?: string | null;
             /**
              * @description What it forbids.
-             * @example login_block
+             * @example game_join_block
              */
             kind: components["schemas"]["SanctionKind"] & unknown;
             /**
+             * Format: line
              * @description Why, in one line of 1 to 500 characters. The account's owner reads it.
              * @example abusive messages to other players
              */
@@ -3983,33 +4189,50 @@ export interface components {
          * Notification
          * @description Something that happened and is told to its audience.
          * @example {
-         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "attempts": 1,
+         *       "audience": "game_members",
+         *       "created_at": "2026-03-17T18:00:09Z",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *       "kind": "start",
-         *       "last_error": "the registry did not answer",
+         *       "idempotency_key": "turn-ready:019cb4db-5900-7297-8ab7-7e702c787b4c:15",
+         *       "kind": "game.turn.ready",
+         *       "last_error": null,
+         *       "more_routes": false,
+         *       "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *       "payload": {
+         *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *         "turn": 15
+         *       },
          *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
          *       "routes": [
          *         {
-         *           "last_error": "the registry did not answer",
-         *           "status": "running",
+         *           "attempts": 1,
+         *           "channel": "push",
+         *           "last_error": null,
+         *           "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *           "status": "delivered",
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
          *       ],
-         *       "status": "running"
+         *       "status": "expanded"
          *     }
          */
         Notification: {
             /**
              * Format: int32
              * @description Attempts to expand it; each chunk of a broadcast is one.
+             * @example 1
              */
             attempts: number;
-            /** @description `users`, `game_members`, `everyone` or `administrators`. */
-            audience: string;
+            /**
+             * @description `users`, `game_members`, `everyone` or `administrators`.
+             * @example game_members
+             * @enum {string}
+             */
+            audience: "users" | "game_members" | "everyone" | "administrators";
             /**
              * Format: date-time
              * @description When it was produced.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-03-17T18:00:09Z
              */
             created_at: string;
             /**
@@ -4018,11 +4241,14 @@ export interface components {
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id?: string | null;
-            /** @description With `kind`, what makes it unique. */
+            /**
+             * @description With `kind`, what makes it unique.
+             * @example turn-ready:019cb4db-5900-7297-8ab7-7e702c787b4c:15
+             */
             idempotency_key: string;
             /**
              * @description What it is about, as in `game.turn.ready`.
-             * @example start
+             * @example game.turn.ready
              */
             kind: string;
             /**
@@ -4030,14 +4256,24 @@ export interface components {
              * @example the registry did not answer
              */
             last_error?: string | null;
-            /** @description Whether it has more routes than are shown. */
+            /**
+             * @description Whether it has more routes than are shown.
+             * @example false
+             */
             more_routes: boolean;
             /**
              * Format: uuid
              * @description Its id.
+             * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
              */
             notification_id: string;
-            /** @description What it says; its fields are the kind's. */
+            /**
+             * @description What it says; its fields are the kind's.
+             * @example {
+             *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *       "turn": 15
+             *     }
+             */
             payload: unknown;
             /**
              * @description The id of the request that caused it.
@@ -4048,8 +4284,11 @@ export interface components {
              * @description Its ways to its recipients, by channel and recipient. The first 20 in lists, else the first 1 000.
              * @example [
              *       {
-             *         "last_error": "the registry did not answer",
-             *         "status": "running",
+             *         "attempts": 1,
+             *         "channel": "push",
+             *         "last_error": null,
+             *         "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+             *         "status": "delivered",
              *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *       }
              *     ]
@@ -4057,19 +4296,27 @@ export interface components {
             routes: components["schemas"]["NotificationRoute"][];
             /**
              * @description Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered` or `quarantined`.
-             * @example running
+             * @example expanded
+             * @enum {string}
              */
-            status: string;
+            status: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined";
         };
         /**
          * NotificationDeadLetter
          * @description What died on its way: a route, or a notification of which no more routes could be made.
          * @example {
-         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "attempts": 1,
+         *       "channel": "email",
+         *       "created_at": "2026-03-17T18:00:10Z",
+         *       "dead_letter_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *       "failed_at": "2026-03-17T18:40:00Z",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *       "kind": "start",
-         *       "last_error": "the registry did not answer",
-         *       "status": "running",
+         *       "kind": "game.finished",
+         *       "last_error": "550 5.1.1 no such mailbox",
+         *       "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *       "queue": "notification_routes",
+         *       "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *       "status": "dead_lettered",
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
          */
@@ -4077,24 +4324,31 @@ export interface components {
             /**
              * Format: int32
              * @description Attempts so far.
+             * @example 1
              */
             attempts: number;
-            /** @description The route's channel. */
-            channel?: string | null;
+            /**
+             * @description The route's channel.
+             * @example email
+             * @enum {string|null}
+             */
+            channel?: "push" | "email" | "admin_email" | null;
             /**
              * Format: date-time
              * @description When the route, or the notification, was made.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-03-17T18:00:10Z
              */
             created_at: string;
             /**
              * Format: uuid
              * @description What re-driving it names: the route's id, or the notification's.
+             * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
              */
             dead_letter_id: string;
             /**
              * Format: date-time
              * @description When it died; null once it was re-driven.
+             * @example 2026-03-17T18:40:00Z
              */
             failed_at?: string | null;
             /**
@@ -4105,29 +4359,35 @@ export interface components {
             game_id?: string | null;
             /**
              * @description What the notification is about.
-             * @example start
+             * @example game.finished
              */
             kind: string;
             /**
              * @description What went wrong last.
-             * @example the registry did not answer
+             * @example 550 5.1.1 no such mailbox
              */
             last_error?: string | null;
             /**
              * Format: uuid
              * @description The notification.
+             * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
              */
             notification_id: string;
-            /** @description Where it died: `notifications` (making routes) or `notification_routes` (sending one its way). */
-            queue: string;
+            /**
+             * @description Where it died: `notifications` (making routes) or `notification_routes` (sending one its way).
+             * @example notification_routes
+             * @enum {string}
+             */
+            queue: "notifications" | "notification_routes";
             /**
              * Format: uuid
              * @description The route; null where it is the notification that died.
+             * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
              */
             route_id?: string | null;
             /**
              * @description `dead_lettered` or `quarantined`; what it is now, in the answer to its re-driving.
-             * @example running
+             * @example dead_lettered
              */
             status: string;
             /**
@@ -4143,15 +4403,22 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "attempts": 1,
+         *           "channel": "email",
+         *           "created_at": "2026-03-17T18:00:10Z",
+         *           "dead_letter_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *           "failed_at": "2026-03-17T18:40:00Z",
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *           "kind": "start",
-         *           "last_error": "the registry did not answer",
-         *           "status": "running",
+         *           "kind": "game.finished",
+         *           "last_error": "550 5.1.1 no such mailbox",
+         *           "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *           "queue": "notification_routes",
+         *           "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *           "status": "dead_lettered",
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         NotificationDeadLetterPage: {
@@ -4159,11 +4426,18 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "attempts": 1,
+             *         "channel": "email",
+             *         "created_at": "2026-03-17T18:00:10Z",
+             *         "dead_letter_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+             *         "failed_at": "2026-03-17T18:40:00Z",
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-             *         "kind": "start",
-             *         "last_error": "the registry did not answer",
-             *         "status": "running",
+             *         "kind": "game.finished",
+             *         "last_error": "550 5.1.1 no such mailbox",
+             *         "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+             *         "queue": "notification_routes",
+             *         "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+             *         "status": "dead_lettered",
              *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *       }
              *     ]
@@ -4172,7 +4446,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -4182,22 +4456,34 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "attempts": 1,
+         *           "audience": "game_members",
+         *           "created_at": "2026-03-17T18:00:09Z",
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *           "kind": "start",
-         *           "last_error": "the registry did not answer",
+         *           "idempotency_key": "turn-ready:019cb4db-5900-7297-8ab7-7e702c787b4c:15",
+         *           "kind": "game.turn.ready",
+         *           "last_error": null,
+         *           "more_routes": false,
+         *           "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *           "payload": {
+         *             "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *             "turn": 15
+         *           },
          *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
          *           "routes": [
          *             {
-         *               "last_error": "the registry did not answer",
-         *               "status": "running",
+         *               "attempts": 1,
+         *               "channel": "push",
+         *               "last_error": null,
+         *               "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *               "status": "delivered",
          *               "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *             }
          *           ],
-         *           "status": "running"
+         *           "status": "expanded"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         NotificationPage: {
@@ -4205,19 +4491,31 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "attempts": 1,
+             *         "audience": "game_members",
+             *         "created_at": "2026-03-17T18:00:09Z",
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-             *         "kind": "start",
-             *         "last_error": "the registry did not answer",
+             *         "idempotency_key": "turn-ready:019cb4db-5900-7297-8ab7-7e702c787b4c:15",
+             *         "kind": "game.turn.ready",
+             *         "last_error": null,
+             *         "more_routes": false,
+             *         "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+             *         "payload": {
+             *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *           "turn": 15
+             *         },
              *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
              *         "routes": [
              *           {
-             *             "last_error": "the registry did not answer",
-             *             "status": "running",
+             *             "attempts": 1,
+             *             "channel": "push",
+             *             "last_error": null,
+             *             "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+             *             "status": "delivered",
              *             "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *           }
              *         ],
-             *         "status": "running"
+             *         "status": "expanded"
              *       }
              *     ]
              */
@@ -4225,7 +4523,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -4233,8 +4531,11 @@ export interface components {
          * NotificationRoute
          * @description A notification's way to one recipient over one channel.
          * @example {
-         *       "last_error": "the registry did not answer",
-         *       "status": "running",
+         *       "attempts": 1,
+         *       "channel": "push",
+         *       "last_error": null,
+         *       "route_id": "019cfcf4-8810-7a13-a406-c08ac9594f47",
+         *       "status": "delivered",
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
          */
@@ -4242,10 +4543,15 @@ export interface components {
             /**
              * Format: int32
              * @description Attempts so far.
+             * @example 1
              */
             attempts: number;
-            /** @description `push`, `email` or `admin_email`. */
-            channel: string;
+            /**
+             * @description `push`, `email` or `admin_email`.
+             * @example push
+             * @enum {string}
+             */
+            channel: "push" | "email" | "admin_email";
             /**
              * @description What went wrong last, or why it was skipped.
              * @example the registry did not answer
@@ -4254,13 +4560,15 @@ export interface components {
             /**
              * Format: uuid
              * @description Its id; also the push event's, and the mail's `idempotency_key`.
+             * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
              */
             route_id: string;
             /**
              * @description `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined` or `skipped`.
-             * @example running
+             * @example delivered
+             * @enum {string}
              */
-            status: string;
+            status: "pending" | "dispatching" | "retrying" | "delivered" | "dead_lettered" | "quarantined" | "skipped";
             /**
              * Format: uuid
              * @description To whom; null for the administrators.
@@ -4273,12 +4581,12 @@ export interface components {
          * @description A new session, and its token.
          * @example {
          *       "client_public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
-         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "created_at": "2026-03-02T08:15:00Z",
          *       "device_session_id": "019cad9d-67a0-75c5-bb46-7075e0512424",
-         *       "revoke_reason": "signed out",
-         *       "revoked_at": "2026-04-01T20:00:00Z",
+         *       "revoke_reason": null,
+         *       "revoked_at": null,
          *       "session_token": "pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8",
-         *       "status": "running",
+         *       "status": "active",
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
          */
@@ -4292,7 +4600,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When it was opened.
-             * @example 2026-03-03T18:00:00Z
+             * @example 2026-03-02T08:15:00Z
              */
             created_at: string;
             /**
@@ -4319,7 +4627,7 @@ export interface components {
             session_token: string;
             /**
              * @description `active` or `revoked`.
-             * @example running
+             * @example active
              */
             status: string;
             /**
@@ -4442,7 +4750,7 @@ export interface components {
          * @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs.
          * @example {
          *       "description": "Seven spiral arms, one throne. Two turns a day.",
-         *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
+         *       "enrollment_ends_at": "2031-03-10T18:00:00Z",
          *       "max_players": 24,
          *       "min_players": 8,
          *       "name": "Orion",
@@ -4461,7 +4769,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When enrolment closes; in the future.
-             * @example 2026-03-10T18:00:00Z
+             * @example 2031-03-10T18:00:00Z
              */
             enrollment_ends_at?: string | null;
             /**
@@ -4483,7 +4791,7 @@ export interface components {
              */
             name?: string | null;
             /**
-             * Format: engine-version
+             * Format: registered-engine-version
              * @description A registered engine version.
              * @example 1.0.0
              */
@@ -4505,14 +4813,14 @@ export interface components {
          * PatchRuntime
          * @description Which release takes a running engine's place.
          * @example {
-         *       "version": "1.0.0"
+         *       "version": "1.0.1"
          *     }
          */
         PatchRuntime: {
             /**
-             * Format: engine-version
+             * Format: registered-engine-version
              * @description A registered and enabled version: a higher patch of the same major.minor.
-             * @example 1.0.0
+             * @example 1.0.1
              */
             version: string;
         };
@@ -4590,11 +4898,15 @@ export interface components {
          * Provisioned
          * @description Who owns an identity.
          * @example {
+         *       "created": true,
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
          */
         Provisioned: {
-            /** @description Whether this call made it. */
+            /**
+             * @description Whether this call made it.
+             * @example true
+             */
             created: boolean;
             /**
              * Format: uuid
@@ -4608,7 +4920,8 @@ export interface components {
          * @description An identity whose owner the gateway has checked.
          * @example {
          *       "display_name": "Ada Lovelace",
-         *       "kind": "telegram"
+         *       "external_id": "ada@example.org",
+         *       "kind": "email"
          *     }
          */
         ProvisionIdentity: {
@@ -4618,11 +4931,14 @@ export interface components {
              * @example Ada Lovelace
              */
             display_name?: string | null;
-            /** @description The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters. */
+            /**
+             * @description The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters.
+             * @example ada@example.org
+             */
             external_id: string;
             /**
              * @description Where it is from.
-             * @example telegram
+             * @example email
              */
             kind: components["schemas"]["IdentityKind"] & unknown;
         };
@@ -4630,25 +4946,42 @@ export interface components {
          * Queue
          * @description A queue of durable work.
          * @example {
-         *       "name": "Orion"
+         *       "depth": {
+         *         "dead_lettered": 1,
+         *         "pending": 3
+         *       },
+         *       "name": "mail",
+         *       "oldest_due_seconds": 0.4,
+         *       "paused": false
          *     }
          */
         Queue: {
-            /** @description Rows by state, without those that are over well. Counted to 10 000: a state at that number has at least so many. */
+            /**
+             * @description Rows by state, without those that are over well. Counted to 10 000: a state at that number has at least so many.
+             * @example {
+             *       "dead_lettered": 1,
+             *       "pending": 3
+             *     }
+             */
             depth: {
                 [key: string]: number;
             };
             /**
              * @description `mail`, `notifications`, `notification_routes`, `runtime_jobs` or `runtime_turns`.
-             * @example Orion
+             * @example mail
+             * @enum {string}
              */
-            name: string;
+            name: "mail" | "notifications" | "notification_routes" | "runtime_jobs" | "runtime_turns";
             /**
              * Format: double
              * @description For how long the row has been due that has been due longest; 0 while none is.
+             * @example 0.4
              */
             oldest_due_seconds: number;
-            /** @description While it is paused nothing is begun; what is under way goes on. */
+            /**
+             * @description While it is paused nothing is begun; what is under way goes on.
+             * @example false
+             */
             paused: boolean;
         };
         /**
@@ -4657,10 +4990,16 @@ export interface components {
          * @example {
          *       "items": [
          *         {
-         *           "name": "Orion"
+         *           "depth": {
+         *             "dead_lettered": 1,
+         *             "pending": 3
+         *           },
+         *           "name": "mail",
+         *           "oldest_due_seconds": 0.4,
+         *           "paused": false
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         QueuePage: {
@@ -4668,7 +5007,13 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
-             *         "name": "Orion"
+             *         "depth": {
+             *           "dead_lettered": 1,
+             *           "pending": 3
+             *         },
+             *         "name": "mail",
+             *         "oldest_due_seconds": 0.4,
+             *         "paused": false
              *       }
              *     ]
              */
@@ -4676,7 +5021,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -4718,8 +5063,9 @@ export interface components {
             /**
              * @description `reserved`, `pending_registration`, `registered` or `released`.
              * @example pending_registration
+             * @enum {string}
              */
-            status: string;
+            status: "reserved" | "pending_registration" | "registered" | "released";
         };
         /**
          * RaceNamePage
@@ -4734,7 +5080,7 @@ export interface components {
          *           "status": "pending_registration"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         RaceNamePage: {
@@ -4754,7 +5100,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -4859,8 +5205,9 @@ export interface components {
             /**
              * @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`.
              * @example redeemed
+             * @enum {string}
              */
-            status: string;
+            status: "open" | "redeemed" | "declined" | "revoked" | "expired" | "closed";
             /**
              * Format: int32
              * @description How often it was used.
@@ -4873,21 +5220,31 @@ export interface components {
          * @description Which dead letters to re-drive, and how many of them.
          * @example {
          *       "filter": {
+         *         "channel": "email",
+         *         "failed_after": "2026-03-17T00:00:00Z",
+         *         "failed_before": "2026-03-18T00:00:00Z",
          *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *         "kind": "start",
-         *         "status": "running",
+         *         "kind": "game.finished",
+         *         "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *         "queue": "notification_routes",
+         *         "status": "dead_lettered",
          *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *       },
-         *       "limit": 20
+         *       "limit": 200
          *     }
          */
         RedriveDeadLetters: {
             /**
              * @description Which; `{}` is every one.
              * @example {
+             *       "channel": "email",
+             *       "failed_after": "2026-03-17T00:00:00Z",
+             *       "failed_before": "2026-03-18T00:00:00Z",
              *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-             *       "kind": "start",
-             *       "status": "running",
+             *       "kind": "game.finished",
+             *       "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+             *       "queue": "notification_routes",
+             *       "status": "dead_lettered",
              *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *     }
              */
@@ -4895,7 +5252,7 @@ export interface components {
             /**
              * Format: uint16
              * @description At most so many, 1 to 1 000; 200 if absent.
-             * @example 20
+             * @example 200
              */
             limit?: number | null;
         };
@@ -4904,23 +5261,35 @@ export interface components {
          * @description Which mails to send again, and how many of them.
          * @example {
          *       "filter": {
-         *         "status": "running"
+         *         "created_after": "2026-03-17T00:00:00Z",
+         *         "created_before": "2026-03-18T00:00:00Z",
+         *         "failed_after": "2026-03-17T00:00:00Z",
+         *         "failed_before": "2026-03-18T00:00:00Z",
+         *         "recipient": "ada@example.org",
+         *         "status": "dead_lettered",
+         *         "template_id": "game.started"
          *       },
-         *       "limit": 20
+         *       "limit": 200
          *     }
          */
         ResendDeliveries: {
             /**
              * @description Which; `{}` is every dead letter.
              * @example {
-             *       "status": "running"
+             *       "created_after": "2026-03-17T00:00:00Z",
+             *       "created_before": "2026-03-18T00:00:00Z",
+             *       "failed_after": "2026-03-17T00:00:00Z",
+             *       "failed_before": "2026-03-18T00:00:00Z",
+             *       "recipient": "ada@example.org",
+             *       "status": "dead_lettered",
+             *       "template_id": "game.started"
              *     }
              */
             filter: components["schemas"]["DeliveryChoice"] & unknown;
             /**
              * Format: uint16
              * @description At most so many, 1 to 1 000; 200 if absent.
-             * @example 20
+             * @example 200
              */
             limit?: number | null;
         };
@@ -5031,8 +5400,9 @@ export interface components {
             /**
              * @description `unknown`, `healthy` or `unhealthy`, as last seen.
              * @example healthy
+             * @enum {string}
              */
-            health: string;
+            health: "unknown" | "healthy" | "unhealthy";
             /**
              * Format: image-reference
              * @description The image that was started.
@@ -5081,8 +5451,9 @@ export interface components {
             /**
              * @description `starting`, `running`, `generation_in_progress`, `engine_unreachable`, `generation_failed`, `stopped`, `removed` or `finished`.
              * @example running
+             * @enum {string}
              */
-            status: string;
+            status: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished";
             /**
              * Format: date-time
              * @description Its last change.
@@ -5142,8 +5513,9 @@ export interface components {
             /**
              * @description `pending`, `running`, `retrying`, `succeeded`, `failed` or `quarantined`.
              * @example succeeded
+             * @enum {string}
              */
-            status: string;
+            status: "pending" | "running" | "retrying" | "succeeded" | "failed" | "quarantined";
             /**
              * @description The step it is, or was, at.
              * @example wait_healthy
@@ -5237,7 +5609,7 @@ export interface components {
          *           "updated_at": "2026-03-17T18:00:09Z"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         RuntimePage: {
@@ -5284,7 +5656,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -5316,8 +5688,9 @@ export interface components {
             /**
              * @description What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
              * @example game_join_block
+             * @enum {string}
              */
-            kind: string;
+            kind: "login_block" | "private_game_create_block" | "private_game_manage_block" | "game_join_block" | "profile_update_block" | "permanent_block";
             /**
              * Format: date-time
              * @description When it was lifted; null: it stands.
@@ -5363,7 +5736,7 @@ export interface components {
          *           "starts_at": "2026-03-20T12:00:00Z"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         SanctionPage: {
@@ -5385,7 +5758,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -5399,7 +5772,7 @@ export interface components {
          */
         SendEmailCode: {
             /**
-             * Format: email
+             * Format: email-address
              * @description The address that the code is mailed to.
              * @example ada@example.org
              */
@@ -5457,8 +5830,9 @@ export interface components {
             /**
              * @description `active` or `revoked`.
              * @example active
+             * @enum {string}
              */
-            status: string;
+            status: "active" | "revoked";
             /**
              * Format: uuid
              * @description Whose it is.
@@ -5481,7 +5855,7 @@ export interface components {
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
          *       ],
-         *       "next_cursor": "AZyyN0rAcQqXJw0V7yY0Ew"
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
          *     }
          */
         SessionPage: {
@@ -5503,7 +5877,7 @@ export interface components {
             /**
              * Format: cursor
              * @description Pass it as `cursor` for the next page; null on the last one.
-             * @example AZyyN0rAcQqXJw0V7yY0Ew
+             * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
         };
@@ -5722,7 +6096,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -5779,7 +6153,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6028,20 +6405,29 @@ export interface operations {
     admin_list_audit_log: {
         parameters: {
             query?: {
-                /** @description Only this action, as in `game.create`. */
+                /**
+                 * @description Only this action, as in `game.create`.
+                 * @example game.create
+                 */
                 action?: string;
                 /**
                  * @description Only what this administrator did.
                  * @example root
                  */
                 actor?: string;
-                /** @description Done at this time or later. */
+                /**
+                 * @description Done at this time or later.
+                 * @example 2026-03-01T00:00:00Z
+                 */
                 at_after?: string;
-                /** @description Done before this time. */
+                /**
+                 * @description Done before this time.
+                 * @example 2026-04-01T00:00:00Z
+                 */
                 at_before?: string;
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -6049,9 +6435,15 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
-                /** @description Only what was done to this one. */
+                /**
+                 * @description Only what was done to this one.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
                 target_id?: string;
-                /** @description Only what was done to this noun, as in `game`. */
+                /**
+                 * @description Only what was done to this noun, as in `game`.
+                 * @example game
+                 */
                 target_type?: string;
             };
             header?: never;
@@ -6084,7 +6476,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -6141,7 +6533,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6338,7 +6733,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -6350,7 +6745,7 @@ export interface operations {
                  * @description Only games in this status.
                  * @example running
                  */
-                status?: string;
+                status?: "draft" | "enrollment_open" | "ready_to_start" | "starting" | "start_failed" | "running" | "paused" | "finished" | "cancelled";
             };
             header?: never;
             path?: never;
@@ -6400,7 +6795,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -6576,7 +6974,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -7041,7 +7439,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -7104,7 +7502,10 @@ export interface operations {
                  * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
                  */
                 game_id: string;
-                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
                 membership_id: string;
             };
             cookie?: never;
@@ -7179,7 +7580,10 @@ export interface operations {
                  * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
                  */
                 game_id: string;
-                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
                 membership_id: string;
             };
             cookie?: never;
@@ -7661,7 +8065,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The mail's id. */
+                /**
+                 * @description The mail's id.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
                 delivery_id: string;
             };
             cookie?: never;
@@ -7718,26 +8125,38 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
-                /** @description Dead at this time or later. */
+                /**
+                 * @description Dead at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
                 failed_after?: string;
-                /** @description Dead before this time. */
+                /**
+                 * @description Dead before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
                 failed_before?: string;
                 /**
                  * @description Items a page holds at most, 1 to 200; 50 if absent.
                  * @example 20
                  */
                 limit?: number;
-                /** @description Only mails to this address, in whatever case. */
+                /**
+                 * @description Only mails to this address, in whatever case.
+                 * @example ada@example.org
+                 */
                 recipient?: string;
                 /**
                  * @description `dead_lettered` or `quarantined`; both if absent.
-                 * @example running
+                 * @example dead_lettered
                  */
-                status?: string;
-                /** @description Only mails that this template wrote. */
+                status?: "dead_lettered" | "quarantined";
+                /**
+                 * @description Only mails that this template wrote.
+                 * @example game.started
+                 */
                 template_id?: string;
             };
             header?: never;
@@ -7768,13 +8187,19 @@ export interface operations {
     admin_list_mail_deliveries: {
         parameters: {
             query?: {
-                /** @description Enqueued at this time or later. */
+                /**
+                 * @description Enqueued at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
                 created_after?: string;
-                /** @description Enqueued before this time. */
+                /**
+                 * @description Enqueued before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
                 created_before?: string;
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -7782,14 +8207,20 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
-                /** @description Only mails to this address, in whatever case. */
+                /**
+                 * @description Only mails to this address, in whatever case.
+                 * @example ada@example.org
+                 */
                 recipient?: string;
                 /**
                  * @description Only mails in this status.
-                 * @example running
+                 * @example sent
                  */
-                status?: string;
-                /** @description Only mails that this template wrote. */
+                status?: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired";
+                /**
+                 * @description Only mails that this template wrote.
+                 * @example game.started
+                 */
                 template_id?: string;
             };
             header?: never;
@@ -7822,7 +8253,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The mail's id. */
+                /**
+                 * @description The mail's id.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
                 delivery_id: string;
             };
             cookie?: never;
@@ -7866,7 +8300,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -7877,7 +8311,10 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The mail's id. */
+                /**
+                 * @description The mail's id.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
                 delivery_id: string;
             };
             cookie?: never;
@@ -7921,7 +8358,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The mail's id. */
+                /**
+                 * @description The mail's id.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
                 delivery_id: string;
             };
             cookie?: never;
@@ -8010,13 +8450,19 @@ export interface operations {
     admin_list_notifications: {
         parameters: {
             query?: {
-                /** @description Produced at this time or later. */
+                /**
+                 * @description Produced at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
                 created_after?: string;
-                /** @description Produced before this time. */
+                /**
+                 * @description Produced before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
                 created_before?: string;
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -8026,7 +8472,7 @@ export interface operations {
                 game_id?: string;
                 /**
                  * @description Only notifications of this kind.
-                 * @example start
+                 * @example game.turn.ready
                  */
                 kind?: string;
                 /**
@@ -8036,9 +8482,9 @@ export interface operations {
                 limit?: number;
                 /**
                  * @description Only notifications whose expansion into routes is in this status.
-                 * @example running
+                 * @example expanded
                  */
-                status?: string;
+                status?: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined";
             };
             header?: never;
             path?: never;
@@ -8070,7 +8516,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The notification's id. */
+                /**
+                 * @description The notification's id.
+                 * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
+                 */
                 notification_id: string;
             };
             cookie?: never;
@@ -8112,16 +8561,25 @@ export interface operations {
     admin_list_notification_dead_letters: {
         parameters: {
             query?: {
-                /** @description Only routes over this channel. */
-                channel?: string;
+                /**
+                 * @description Only routes over this channel.
+                 * @example email
+                 */
+                channel?: "push" | "email" | "admin_email";
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
-                /** @description Dead at this time or later. */
+                /**
+                 * @description Dead at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
                 failed_after?: string;
-                /** @description Dead before this time. */
+                /**
+                 * @description Dead before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
                 failed_before?: string;
                 /**
                  * @description Only those about this game.
@@ -8130,7 +8588,7 @@ export interface operations {
                 game_id?: string;
                 /**
                  * @description Only those of this kind.
-                 * @example start
+                 * @example game.finished
                  */
                 kind?: string;
                 /**
@@ -8138,15 +8596,21 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
-                /** @description Only those of this notification. */
+                /**
+                 * @description Only those of this notification.
+                 * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
+                 */
                 notification_id?: string;
-                /** @description `notifications` or `notification_routes`; both if absent. */
-                queue?: string;
+                /**
+                 * @description `notifications` or `notification_routes`; both if absent.
+                 * @example notification_routes
+                 */
+                queue?: "notifications" | "notification_routes";
                 /**
                  * @description `dead_lettered` or `quarantined`; both if absent.
-                 * @example running
+                 * @example dead_lettered
                  */
-                status?: string;
+                status?: "dead_lettered" | "quarantined";
                 /**
                  * @description Only routes to this user.
                  * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
@@ -8183,7 +8647,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The route's id; of a notification that died before it had routes, the notification's: `dead_letter_id` in the list. */
+                /**
+                 * @description The route's id; of a notification that died before it had routes, the notification's: `dead_letter_id` in the list.
+                 * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
+                 */
                 route_id: string;
             };
             cookie?: never;
@@ -8274,7 +8741,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -8315,7 +8782,7 @@ export interface operations {
             path: {
                 /**
                  * @description The queue's name.
-                 * @example Orion
+                 * @example mail
                  */
                 name: string;
             };
@@ -8362,7 +8829,7 @@ export interface operations {
             path: {
                 /**
                  * @description The queue's name.
-                 * @example Orion
+                 * @example mail
                  */
                 name: string;
             };
@@ -8407,7 +8874,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -8419,7 +8886,7 @@ export interface operations {
                  * @description Only runtimes in this status.
                  * @example running
                  */
-                status?: string;
+                status?: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished";
             };
             header?: never;
             path?: never;
@@ -8684,7 +9151,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -8699,7 +9166,7 @@ export interface operations {
                 limit?: number;
                 /**
                  * @description Only accounts whose user name or display name is this, in any case; with a `*` at its end, begins with it.
-                 * @example Orion
+                 * @example ada*
                  */
                 name?: string;
                 /**
@@ -8707,7 +9174,10 @@ export interface operations {
                  * @example yearly
                  */
                 plan?: components["schemas"]["Plan"];
-                /** @description Only accounts under such a sanction now. */
+                /**
+                 * @description Only accounts under such a sanction now.
+                 * @example game_join_block
+                 */
                 sanction?: components["schemas"]["SanctionKind"];
             };
             header?: never;
@@ -8879,7 +9349,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -8961,7 +9431,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9111,7 +9584,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -9193,7 +9666,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -9243,7 +9719,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @example 019d0b1d-de00-7f19-bd15-18522998d7c4 */
+                /**
+                 * @description The sanction.
+                 * @example 019d0b1d-de00-7f19-bd15-18522998d7c4
+                 */
                 sanction_id: string;
                 /**
                  * @description The account.
@@ -9292,7 +9771,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -9632,7 +10111,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -10276,7 +10758,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -10332,7 +10814,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -10518,7 +11003,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -10612,7 +11097,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -10913,7 +11401,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -11007,7 +11495,10 @@ export interface operations {
             /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
             201: {
                 headers: {
-                    /** @description Path of the object. */
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
                     Location: string;
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
@@ -11391,7 +11882,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -11453,7 +11944,10 @@ export interface operations {
                  * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
                  */
                 game_id: string;
-                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
                 membership_id: string;
             };
             cookie?: never;
@@ -11527,7 +12021,10 @@ export interface operations {
                  * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
                  */
                 game_id: string;
-                /** @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2 */
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
                 membership_id: string;
             };
             cookie?: never;
@@ -12113,7 +12610,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -12151,7 +12648,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -12189,7 +12686,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -12227,7 +12724,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**
@@ -12337,7 +12834,7 @@ export interface operations {
             query?: {
                 /**
                  * @description `next_cursor` of the page before.
-                 * @example AZyyN0rAcQqXJw0V7yY0Ew
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
                  */
                 cursor?: string;
                 /**

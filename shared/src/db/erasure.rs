@@ -26,7 +26,6 @@ pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sql
     }
     scrub_notifications(&mut *conn, user_id).await?;
     scrub_own_rows(&mut *conn, user_id).await?;
-    super::countries::erase(&mut *conn, user_id).await?;
     scrub_trail(&mut *conn, user_id).await?;
     let done = sqlx::query!(
         "UPDATE accounts
@@ -126,8 +125,9 @@ async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result
     Ok(())
 }
 
-/// Keys of his devices, keys of his requests, and what administrators wrote about him.
+/// Where he called from, keys of his devices, keys of his requests, and what administrators wrote about him.
 async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+    super::countries::erase(&mut *conn, user_id).await?;
     sqlx::query!(
         "UPDATE device_sessions SET client_public_key = NULL WHERE user_id = $1 AND client_public_key IS NOT NULL",
         user_id as UserId

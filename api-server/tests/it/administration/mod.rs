@@ -62,7 +62,7 @@ async fn enqueued(api: &Api, template: &Template, key: &str, to: &[&str]) -> Del
         request_id: Some("req-1"),
         traceparent: None,
     };
-    enqueue(&mut *api.pool().acquire().await.unwrap(), mail).await.unwrap().expect("a new key")
+    enqueue(&mut api.pool().acquire().await.unwrap(), mail).await.unwrap().expect("a new key")
 }
 
 /// Puts a mail into a state, as a worker leaves it there.
@@ -103,7 +103,7 @@ async fn notification(api: &Api, user: &str, key: &str) -> NotificationId {
         request_id: Some("req-1".to_owned()),
         traceparent: None,
     };
-    assert!(produce(&mut *api.pool().acquire().await.unwrap(), new).await.unwrap());
+    assert!(produce(&mut api.pool().acquire().await.unwrap(), new).await.unwrap());
     sqlx::query_scalar("SELECT notification_id FROM notifications WHERE idempotency_key = $1")
         .bind(key)
         .fetch_one(&api.pool())

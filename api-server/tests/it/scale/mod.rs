@@ -50,6 +50,12 @@ const STATEMENTS: usize = 6;
 /// either must do.
 const MODES: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
 
+/// What counts as a page where the answer is no list of rows.
+const COUNTED: &[(&str, u64)] = &[
+    // Rows that wait or died, of each queue, up to shared::queue's limit.
+    ("admin_list_queues", 10_000),
+];
+
 struct World {
     api: Api,
     admin: PgConnection,
@@ -162,8 +168,9 @@ impl World {
             println!("   {:2} {:7.1} {:7}  {}", statements.len(), took, "", operation.name());
             return;
         }
+        let size = |limit: u64| COUNTED.iter().find(|(id, _)| *id == operation.id).map_or(limit, |(_, rows)| *rows);
         let (_, single, took_one) = self.call(&client, variant, &[("limit", "1")]).await;
-        self.judge(&format!("{name} limit=1"), &single, Bound::of_page(1));
+        self.judge(&format!("{name} limit=1"), &single, Bound::of_page(size(1)));
         let mut cursor: Option<String> = None;
         let mut took_first = None;
         for page in 0..DEEP {
@@ -172,7 +179,7 @@ impl World {
                 query.push(("cursor", cursor));
             }
             let (answer, statements, took) = self.call(&client, variant, &query).await;
-            self.judge(&format!("{name} limit=200, page {page}"), &statements, Bound::of_page(200));
+            self.judge(&format!("{name} limit=200, page {page}"), &statements, Bound::of_page(size(200)));
             if statements.len() != single.len() {
                 let texts = |of: &[Statement]| of.iter().map(Statement::text).collect::<Vec<_>>().join("\n    ");
                 self.fault(&format!(

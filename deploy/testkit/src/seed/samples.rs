@@ -63,42 +63,68 @@ const IDS: &[(&str, &str)] = &[
     ),
     ("session", "SELECT device_session_id::text FROM device_sessions WHERE token_hash = sha256('seed-token-1-2')"),
     ("delivery", "SELECT delivery_id::text FROM mail_deliveries WHERE idempotency_key = 'seed-1'"),
+    ("three_days_ago", "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '3 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
     ("notification", "SELECT notification_id::text FROM notifications WHERE idempotency_key = 'seed:1'"),
 ];
 
 /// Values for query parameters that filter: by `operation` and parameter, or by parameter alone. Those that the document
 /// lists as an enum need none.
 const FILTERS: &[(&str, &str, &[&str])] = &[
+    ("admin_list_games", "status", GAME_STATUSES),
+    ("admin_list_runtimes", "status", RUNTIME_STATUSES),
+    ("admin_list_users", "email", &["pilot-0000002@seed.example", "nobody@seed.example"]),
+    ("admin_list_users", "name", &["pilot-0000002", "Pilot 77*", "pilot-00001*"]),
+    ("admin_list_mail_deliveries", "status", MAIL_STATUSES),
+    ("", "template_id", &["auth.login_code", "game.finished", "mail.dead_lettered"]),
+    ("", "recipient", &["pilot-0000014@seed.example", "nobody@seed.example"]),
+    ("", "created_after", &["{three_days_ago}"]),
+    ("", "created_before", &["{three_days_ago}"]),
+    ("", "failed_after", &["{three_days_ago}"]),
+    ("", "failed_before", &["{three_days_ago}"]),
     (
-        "admin_list_games",
+        "admin_list_notifications",
         "status",
-        &[
-            "draft",
-            "enrollment_open",
-            "ready_to_start",
-            "starting",
-            "start_failed",
-            "running",
-            "paused",
-            "finished",
-            "cancelled",
-        ],
+        &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined"],
     ),
-    (
-        "admin_list_runtimes",
-        "status",
-        &[
-            "starting",
-            "running",
-            "generation_in_progress",
-            "engine_unreachable",
-            "generation_failed",
-            "stopped",
-            "removed",
-            "finished",
-        ],
-    ),
+    ("", "status", &["dead_lettered", "quarantined"]),
+    ("", "kind", &["lobby.application.approved", "game.started", "game.paused"]),
+    ("", "queue", &["notifications", "notification_routes"]),
+    ("", "channel", &["push", "email", "admin_email"]),
+    ("", "user_id", &["{heavy_user}", "{ordinary_user}"]),
+    ("", "game_id", &["{private_game}", "{public_game}"]),
+    ("", "notification_id", &["{notification}"]),
+    ("", "actor", &["seed-admin-03", "nobody"]),
+    ("", "action", &["game.start", "game.cancel"]),
+    ("", "target_type", &["game"]),
+    ("", "target_id", &["{private_game}"]),
+    ("", "at_after", &["{three_days_ago}"]),
+    ("", "at_before", &["{three_days_ago}"]),
 ];
+
+const GAME_STATUSES: &[&str] = &[
+    "draft",
+    "enrollment_open",
+    "ready_to_start",
+    "starting",
+    "start_failed",
+    "running",
+    "paused",
+    "finished",
+    "cancelled",
+];
+
+const RUNTIME_STATUSES: &[&str] = &[
+    "starting",
+    "running",
+    "generation_in_progress",
+    "engine_unreachable",
+    "generation_failed",
+    "stopped",
+    "removed",
+    "finished",
+];
+
+const MAIL_STATUSES: &[&str] = &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired"];
 
 impl Samples {
     /// Whether a database holds the seed.

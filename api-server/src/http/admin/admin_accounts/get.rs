@@ -21,6 +21,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Get an administrator
+    ///
+    /// Whether he may log in, and when he last did.
     #[oai(path = "/admin/admin-accounts/:user_name", method = "get", operation_id = "admin_get_admin_account")]
     async fn call(
         &self,

@@ -6,8 +6,9 @@ SELECT n, pg_temp.v7('account', n, at) AS user_id, at, n % 100 = 50 AS gone, n %
   FROM (SELECT n, pg_temp.today() - interval '1100 days' + interval '390 days' * (n::float8 / pg_temp.size('accounts')) AS at
           FROM generate_series(1, pg_temp.size('accounts')) n) a;
 
-INSERT INTO accounts (user_id, user_name, display_name, preferred_language, time_zone, declared_country, created_at, updated_at, deleted_at)
+INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone, declared_country, created_at, updated_at, deleted_at)
 SELECT user_id, CASE WHEN deleted THEN 'deleted-' || replace(user_id::text, '-', '') ELSE 'pilot-' || lpad(n::text, 7, '0') END,
+       CASE WHEN NOT deleted THEN 'pllot' || translate(lpad(n::text, 7, '0'), '01', 'ol') END,
        CASE WHEN n % 3 > 0 AND NOT deleted THEN 'Pilot ' || n END,
        CASE WHEN deleted THEN 'und' ELSE (ARRAY['en', 'de', 'fr', 'es', 'pt-BR', 'ru', 'ja'])[1 + n % 7] END,
        CASE WHEN deleted THEN 'UTC' ELSE (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'America/Sao_Paulo'])[1 + n % 5] END,
@@ -31,9 +32,10 @@ SELECT pg_temp.v7('session', n * 1000 + k, made), user_id, CASE WHEN n % 2 = 0 T
          WHERE NOT deleted) s;
 
 -- One account in ten was granted plans, one after the other; half of the last ones are in force, the others have ended.
-INSERT INTO entitlements (entitlement_id, user_id, plan, source, starts_at, ends_at, created_at)
+INSERT INTO entitlements (entitlement_id, user_id, plan, source, starts_at, ends_at, created_at, superseded_at)
 SELECT pg_temp.v7('entitlement', n * 1000 + k, begins), user_id, plan, 'purchase', begins,
-       CASE plan WHEN 'monthly' THEN begins + interval '30 days' WHEN 'yearly' THEN begins + interval '1 year' END, begins
+       CASE plan WHEN 'monthly' THEN begins + interval '30 days' WHEN 'yearly' THEN begins + interval '1 year' END, begins,
+       CASE WHEN k < last THEN begins + interval '1 hour' END
   FROM (SELECT n, k, last, user_id,
                CASE WHEN k = last AND n % 20 < 10 THEN pg_temp.today() - interval '10 days' ELSE at + interval '1 day' * k END AS begins,
                CASE WHEN n = 1 AND k = last OR n % 200 = 2 THEN 'permanent' WHEN n % 30 = 2 THEN 'yearly' ELSE 'monthly' END AS plan
@@ -63,6 +65,11 @@ SELECT pg_temp.v7('challenge', n * 10 + k, made), 'pilot-' || lpad(n::text, 7, '
   FROM (SELECT n, k, now() - CASE WHEN k = 1 THEN interval '1 hour' ELSE interval '1 minute' END AS made
           FROM seed_account, generate_series(1, CASE WHEN n % 20 = 1 THEN 2 ELSE 1 END) k
          WHERE NOT gone AND n % 5 = 1) c;
+
+-- Everybody called from one to three countries, the heavy user from many.
+INSERT INTO user_countries (user_id, country, count)
+SELECT user_id, chr(65 + (n + k / 26)::int % 26) || chr(65 + k % 26), 1 + n * k % 1000
+  FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 100 ELSE 1 + n % 3 END::int) k WHERE NOT deleted;
 
 -- Whoever may play: everybody but the heavy user and those who are gone, numbered from 0.
 CREATE TEMP TABLE seed_player ON COMMIT DROP AS

@@ -22,6 +22,8 @@ pub struct Operation;
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Get a mail
+    ///
+    /// With its recipients and where each stands; what it says is not shown.
     #[oai(path = "/admin/mail/deliveries/:delivery_id", method = "get", operation_id = "admin_get_mail_delivery")]
     async fn call(
         &self,
