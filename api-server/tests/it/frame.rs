@@ -54,9 +54,7 @@ async fn more_at_once_than_may_be_under_way_is_turned_away() {
         .unwrap();
     let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
     eventually(Duration::from_secs(10), "the one place is taken, by who waits for the game", || async {
-        api.count("pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
-            .await
-            > 0
+        api.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await > 0
     })
     .await;
     let answer = ada.get("/api/v1/user/account").send().await.expect_problem(503, "unavailable");

@@ -239,7 +239,13 @@ async fn lists_are_paged_and_stable() {
     assert_eq!(third["next_cursor"], Value::Null);
     let none = api.admin().get("/api/v1/admin/games").query("status", "running").send().await.expect(200).json();
     assert_eq!(none["items"], json!([]));
-    api.admin().get("/api/v1/admin/games").query("status", "odd").send().await.expect_problem(400, "invalid_request");
+    api.admin()
+        .get("/api/v1/admin/games")
+        .query("status", "odd")
+        .bad()
+        .send()
+        .await
+        .expect_problem(400, "invalid_request");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::harness::{Api, VERSION, text};
 const OPERATIONS: [&str; 3] = ["restart", "patch", "force-next-turn"];
 
 /// A running game of one with its engine, as the controller leaves it.
-async fn running(api: &Api) -> String {
+pub async fn running(api: &Api) -> String {
     let id = api.open_public_game(json!({ "min_players": 1 })).await;
     let (_, player) = api.player(&format!("player-{}", &id[24..])).await;
     api.join(&id, &player, &format!("Race {}", &id[24..])).await;
@@ -311,7 +311,7 @@ async fn runtimes_are_listed_by_status_page_by_page() {
     }
     runtime(&api, &made[2], "restart").await.expect(200);
     let list = async |pairs: &[(&str, &str)]| {
-        let call = api.admin().get("/api/v1/admin/runtimes");
+        let call = api.admin().get("/api/v1/admin/runtimes").bad();
         pairs.iter().fold(call, |call, (name, value)| call.query(name, *value)).send().await
     };
     let ids = |page: &Value| -> Vec<String> {

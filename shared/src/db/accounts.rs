@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::keyset::below;
 use super::sanctions::Sanction;
 use crate::domain::account::canonical_user_name;
 use crate::ids::{IdentityId, UserId};
@@ -89,7 +90,7 @@ impl From<Row> for Account {
 }
 
 /// Whole accounts, of the ids that a subselect `page` gives, newest first. What stands beside an account is looked up for
-/// the page alone.
+/// the page alone: as an array it is few rows to the planner, whatever it thinks of a limit that it does not know.
 macro_rules! accounts {
     ($($page:literal)+; $($argument:expr),*) => {
         sqlx::query_as!(
@@ -104,11 +105,12 @@ macro_rules! accounts {
                         WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
                           AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()))
                       AS "sanctions!: sqlx::types::Json<Vec<Sanction>>"
-                 FROM ("# $(+ $page)+ + r#") page JOIN accounts a USING (user_id)
+                 FROM accounts a
                  LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email' ORDER BY identity_id LIMIT 1) i ON true
                  LEFT JOIN LATERAL (SELECT plan, source, starts_at, ends_at FROM entitlements
                                      WHERE user_id = a.user_id AND superseded_at IS NULL AND starts_at <= statement_timestamp()
                                        AND (ends_at IS NULL OR ends_at > statement_timestamp())) e ON true
+                WHERE a.user_id = ANY (ARRAY("# $(+ $page)+ + r#"))
                 ORDER BY a.user_id DESC"#,
             $($argument),*
         )
@@ -153,7 +155,7 @@ pub async fn list(
         ($lead:literal) => {
             accounts!(
                 $lead
-                " AND ($6::uuid IS NULL OR a.user_id < $6)
+                " AND a.user_id < $6
                   AND ($1::text IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id AND i.kind = 'email' AND i.external_id = $1))
                   AND ($2::text IS NULL OR a.user_name COLLATE \"C\" BETWEEN $2 AND $3
                        OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))
@@ -162,7 +164,7 @@ pub async fn list(
                   AND ($5::text IS NULL OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
                        AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
                 ORDER BY a.user_id DESC LIMIT $7";
-                search.email, from, to, search.sanction, search.plan, before as Option<UserId>, limit
+                search.email, from, to, search.sanction, search.plan, below(before), limit
             )
             .fetch_all(conn)
             .await

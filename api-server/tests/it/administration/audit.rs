@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{expansion_dies, mail, mail_is, notification, route, walk};
 use crate::harness::{ADMIN, Api, VERSION, game, text};
+use crate::runtimes::running;
 
 const TRAIL: &str = "/api/v1/admin/audit-log";
 
@@ -41,6 +42,12 @@ async fn game_in(api: &Api, status: &str) -> String {
     id
 }
 
+/// What the one member of a game is known by.
+async fn member(api: &Api, game: &str, column: &str) -> String {
+    let select = format!("SELECT {column}::text FROM memberships WHERE game_id = $1::uuid");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(select)).bind(game).fetch_one(&api.pool()).await.unwrap()
+}
+
 /// How to bring a write about that succeeds, and the line that it must leave. A new operation is listed here, or the test
 /// below fails.
 async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
@@ -59,6 +66,10 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
         );
         let path = admin(format!("games/{id}/applications/{application}/{verb}"));
         ((path, None), trace(action, "application", application))
+    };
+    let of_user = async |below: &str, body: Option<Value>, action: &'static str| {
+        let user = api.account(&format!("u{}", api.count("accounts").await)).await;
+        ((admin(format!("users/{user}{below}")), body), trace(action, "user", user))
     };
     let an_administrator = async || {
         let name = format!("admin-{}", api.count("admin_accounts").await);
@@ -167,6 +178,63 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
         }
         "admin_pause_queue" => ((admin("queues/mail/pause".into()), None), trace("queue.pause", "queue", "mail")),
         "admin_resume_queue" => ((admin("queues/mail/resume".into()), None), trace("queue.resume", "queue", "mail")),
+        "admin_force_start_game" => of_game("ready_to_start", "force-start", "game.force-start").await,
+        "admin_force_stop_game" => {
+            let id = running(api).await;
+            ((admin(format!("games/{id}/force-stop")), None), trace("game.force-stop", "game", id))
+        }
+        "admin_ban_member" => {
+            let id = game_in(api, "enrollment_open").await;
+            let user = member(api, &id, "user_id").await;
+            let body = json!({ "reason": "cheats" });
+            ((admin(format!("games/{id}/members/{user}/ban")), Some(body)), trace("game.ban", "game", id))
+        }
+        "admin_remove_membership" | "admin_block_membership" => {
+            let id = game_in(api, "enrollment_open").await;
+            let membership = member(api, &id, "membership_id").await;
+            let (verb, action) = match operation {
+                "admin_remove_membership" => ("remove", "membership.remove"),
+                _ => ("block", "membership.block"),
+            };
+            let path = admin(format!("games/{id}/memberships/{membership}/{verb}"));
+            ((path, None), trace(action, "membership", membership))
+        }
+        "admin_restart_runtime" => {
+            let id = running(api).await;
+            ((admin(format!("runtimes/{id}/restart")), None), trace("runtime.restart", "runtime", id))
+        }
+        "admin_patch_runtime" => {
+            let id = running(api).await;
+            let version = json!({ "version": "1.0.9", "image": "e:1.0.9" });
+            api.admin().post("/api/v1/admin/engine-versions").json(&version).send().await.expect(201);
+            let body = json!({ "version": "1.0.9" });
+            ((admin(format!("runtimes/{id}/patch")), Some(body)), trace("runtime.patch", "runtime", id))
+        }
+        "admin_force_next_turn" => {
+            let id = running(api).await;
+            ((admin(format!("runtimes/{id}/force-next-turn")), None), trace("runtime.force-next-turn", "runtime", id))
+        }
+        "admin_delete_user" => of_user("", None, "user.delete").await,
+        "admin_create_entitlement" => {
+            let body = json!({ "plan": "monthly", "source": "admin", "reason": "a gift" });
+            of_user("/entitlements", Some(body), "user.entitlement.grant").await
+        }
+        "admin_set_limits" => {
+            let body = json!({ "private_games": 9, "memberships": null, "race_names": null });
+            of_user("/limits", Some(body), "user.limits.set").await
+        }
+        "admin_create_sanction" => {
+            let body = json!({ "kind": "game_join_block", "reason": "x" });
+            of_user("/sanctions", Some(body), "user.sanction.set").await
+        }
+        "admin_lift_sanction" => {
+            let ((path, _), trace) = of_user("", None, "user.sanction.lift").await;
+            let body = json!({ "kind": "game_join_block", "reason": "x" });
+            let made = api.admin().post(format!("{path}/sanctions")).json(&body).send().await.expect(201).json();
+            let lift = format!("{path}/sanctions/{}/lift", text(&made, "sanction_id"));
+            ((lift, None), trace)
+        }
+        "admin_revoke_all_sessions" => of_user("/sessions/revoke-all", None, "user.sessions.revoke_all").await,
         other => panic!("{other} writes and is not listed here: say how it succeeds and which line it leaves"),
     }
 }
@@ -210,8 +278,8 @@ async fn every_write_leaves_one_line_that_says_who_what_and_from_where() {
             operation.id
         );
         // Of what was made the answer tells the id.
-        let made = text_of(&answer.json(), &format!("{target_type}_id"));
-        let target = if expected.target_id.is_empty() { made.unwrap() } else { expected.target_id };
+        let made = || text_of(&answer.json(), &format!("{target_type}_id"));
+        let target = if expected.target_id.is_empty() { made().unwrap() } else { expected.target_id };
         assert_eq!(target_id, target, "{}", operation.id);
         walked += 1;
     }

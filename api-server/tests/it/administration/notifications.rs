@@ -78,7 +78,7 @@ async fn notifications_are_seen_with_their_routes() {
     }
     let nobody = "00000000-0000-7000-8000-000000000001";
     admin.get(format!("{NOTIFICATIONS}/{nobody}")).send().await.expect_problem(404, "notification_not_found");
-    let answer = admin.get(format!("{NOTIFICATIONS}?status=lost")).send().await;
+    let answer = admin.get(format!("{NOTIFICATIONS}?status=lost")).bad().send().await;
     answer.expect_problem(400, "invalid_request");
 }
 

@@ -59,5 +59,5 @@ async fn a_queue_is_paused_and_resumed() {
     );
     assert_eq!(detail.fetch_one(&api.pool()).await.unwrap(), "queue.pause true, queue.pause false, queue.resume true");
     api.admin().post(verb("nothing", "pause")).send().await.expect_problem(404, "queue_not_found");
-    api.admin().post(verb("probe%00", "resume")).send().await.expect_problem(404, "queue_not_found");
+    api.admin().post(verb("probe%00", "resume")).bad().send().await.expect_problem(400, "invalid_request");
 }
