@@ -1,5 +1,4 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and what they share: the static engine build
-//! and the tools that tests run.
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and the static engine build that they share.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -16,7 +15,6 @@ mod prerequisites;
 mod run;
 mod seed;
 mod test;
-mod tools;
 mod up;
 
 use std::path::PathBuf;
@@ -87,8 +85,6 @@ enum Command {
     },
     /// Build the reference engine as a static binary, for images
     Engine,
-    /// Install the programs that tests run and cargo does not build
-    Tools,
 }
 
 /// What runs the engines.
@@ -112,7 +108,6 @@ fn main() -> ExitCode {
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
-        Command::Tools => tools::tools(),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };
     match result {

@@ -8,7 +8,7 @@ use crate::ids;
 
 /// How far apart the clock of the host that makes an id and the database's clock, which says when the row was made, are
 /// taken to be at most. What lies between them is read in vain; what lies beyond would be missed.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(10);
 
 /// A span of time, open where a bound is absent.
 #[derive(Debug, Clone, Copy, Default)]

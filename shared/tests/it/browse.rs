@@ -98,7 +98,7 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
         let read = touched(&mut conn).await - before;
         assert!(!found.is_empty() && read < 500, "mail, {what}: {} shown, {read} touched", found.len());
     }
-    // By time alone up to two hours more are looked through, for clocks that differ.
+    // By time alone up to twenty minutes more are looked through, for clocks that differ.
     let filter = DeliveryFilter { created: span, ..DeliveryFilter::default() };
     let before = touched(&mut conn).await;
     let mut tx = conn.begin().await.unwrap();
