@@ -40,7 +40,7 @@ FORMATS = {
     "password-text": words(40).map(lambda word: f"{word}-{word}"[:60].ljust(8, "x")),
     "language-tag": st.sampled_from(["en", "en-GB", "de", "ru", "zh-Hant"]),
     "race-name": words(32),
-    "text": st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=200),
+    "text": st.text("abcdefghijklmnopqrstuvwxyzÄßéЖя漢字0123456789 .,!?-\n", max_size=200),
     "time-zone": st.sampled_from(["UTC", "Europe/London", "Asia/Tokyo", "America/Sao_Paulo"]),
     "turn-schedule": st.sampled_from(["@every 1h", "@every 90s", "0 6,18 * * *", "*/5 * * * 1-5"]),
     "user-name": words(32),
@@ -69,6 +69,9 @@ def before_call(context, case, kwargs):
         fit(case.body)
         if case.operation.definition.raw["operationId"] == "create_invite" and not WAYS & case.body.keys():
             case.body["max_uses"] = 3
+    # The one list whose key is a number.
+    if case.operation.definition.raw["operationId"] == "admin_list_mail_delivery_attempts":
+        case.query.pop("cursor", None)
     # The same key with another body is a conflict, and nothing else would be tried.
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"call-{number}"
@@ -95,7 +98,8 @@ def spare(case) -> None:
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     """Wrong credentials of administrators are refused with 401, and after some failures of one name with 429: no less so."""
-    return not (failure.code == "ST401" and response.status_code == 429)
+    # The refusal is that of the check's own probe, of which only the failure's words tell; `response` is that of the call before it.
+    return not (failure.code == "ST401" and "got `429 " in failure.message)
 
 
 WAYS = {"invited_user_id", "invited_user_name", "max_uses"}
@@ -117,6 +121,9 @@ def fit(body: dict) -> None:
         body["min_players"], body["max_players"] = sorted((least, most))
     if isinstance(body.get("owner_user_id"), str):
         body["owner_user_id"] = os.environ["GALAXY_USER_ID"]
+    # Also what was read elsewhere: the name of a deleted account is longer than one that a person may choose.
+    if isinstance(body.get("user_name"), str):
+        body["user_name"] = body["user_name"][:32]
     if body.get("kind") == "email" and "external_id" in body:
         body["external_id"] = "ada@example.org"
     # Whom an invite is for: said in one of three ways.
