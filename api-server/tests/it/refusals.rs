@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use testkit::openapi::{ContractClient, ContractResponse};
 
 use crate::harness::{Api, VERSION, game, text};
+use crate::memberships::membership;
 
 const USER: &str = "/api/v1/user/lobby/games";
 const ADMIN: &str = "/api/v1/admin/games";
@@ -130,6 +131,45 @@ async fn what_does_not_fit_the_state_is_a_conflict_for_owner_and_administrator()
     }
     let body = game(json!({ "target_engine_version": "7.0.0" }));
     post(&scene.ada, USER, body).await.expect_problem(409, "engine_version_disabled");
+}
+
+#[tokio::test]
+async fn a_member_is_sent_away_by_those_who_may_once_and_while_the_game_goes_on() {
+    let scene = Scene::new(json!({})).await;
+    let api = &scene.api;
+    let (bob_id, bob) = api.player("bob").await;
+    api.join(&scene.game, &bob, "Zerg").await;
+    let somewhere = "00000000-0000-7000-8000-000000000001";
+    let private = api.open_private_game(&scene.ada, json!({})).await;
+    for (verb, status) in [("remove", "removed"), ("block", "blocked")] {
+        for (stranger, path) in [(&bob, format!("{USER}/{}", scene.game)), (&api.admin(), format!("{ADMIN}/{private}"))]
+        {
+            let call = stranger.post(format!("{path}/memberships/{somewhere}/{verb}"));
+            call.send().await.expect_problem(403, "not_game_owner");
+        }
+        for (manager, path) in scene.managers() {
+            let refused = async |id: &str, status: u16, code: &str| {
+                let call = manager.post(format!("{path}/memberships/{id}/{verb}"));
+                call.send().await.expect_problem(status, code);
+            };
+            refused(somewhere, 404, "membership_not_found").await;
+            let id = membership(api, &scene.game, &bob_id).await;
+            scene.set("status = 'finished'").await;
+            refused(&id, 409, "game_state_conflict").await;
+            scene.set("status = 'enrollment_open'").await;
+            let ended =
+                format!("UPDATE memberships SET status = '{status}', ended_at = now() WHERE game_id = $1::uuid");
+            api.sql(&ended, &scene.game).await;
+            refused(&id, 409, "membership_ended").await;
+            api.sql("UPDATE memberships SET status = 'active', ended_at = NULL WHERE game_id = $1::uuid", &scene.game)
+                .await;
+        }
+    }
+    api.sanction(&scene.ada_id, "private_game_manage_block").await;
+    for verb in ["remove", "block"] {
+        let call = scene.ada.post(format!("{USER}/{private}/memberships/{somewhere}/{verb}"));
+        call.send().await.expect_problem(403, "sanctioned");
+    }
 }
 
 #[tokio::test]

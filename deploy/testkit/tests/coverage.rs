@@ -1,5 +1,5 @@
-//! What all tests together saw of the contract (docs/contract.md). Not part of
-//! `cargo test`, nor yet of `cargo xtask test`, since it judges what the others have written; by hand, after them:
+//! The last word of `cargo xtask test`: what all tests together saw of the contract (docs/contract.md). Not part of
+//! `cargo test`, since it judges what the others have written; by hand, after them:
 //! `cargo nextest run --workspace --test coverage`.
 #![allow(
     clippy::unwrap_used,

@@ -28,7 +28,7 @@ pub fn test(fast: bool) -> Result<()> {
     let nextest = nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
-        return run::step(
+        run::step(
             "Unit and contract tests",
             nextest_run(&nextest).args([
                 "--workspace",
@@ -41,7 +41,8 @@ pub fn test(fast: bool) -> Result<()> {
                 "--test",
                 "it",
             ]),
-        );
+        )?;
+        return coverage(&nextest);
     }
     build::binaries()?;
     let engine = build::static_engine()?;
@@ -57,7 +58,17 @@ pub fn test(fast: bool) -> Result<()> {
             .env("GALAXY_ENGINE_STATIC", engine),
     );
     docker.clean("tests");
-    result
+    result?;
+    coverage(&nextest)
+}
+
+/// Judges what all tests together saw of the contract, when they have all ended. The whole workspace is named so that cargo
+/// chooses the features that it has built.
+fn coverage(nextest: &PathBuf) -> Result<()> {
+    run::step(
+        "Contract: every documented answer was seen, and no other",
+        nextest_run(nextest).args(["--workspace", "--test", "coverage"]),
+    )
 }
 
 fn nextest_run(nextest: &PathBuf) -> Command {

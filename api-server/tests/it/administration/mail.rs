@@ -153,8 +153,9 @@ async fn a_mail_is_sent_again_from_the_states_that_allow_it() {
         let id = mail(&api, status, &["ann@example.org"]).await;
         mail_is(&api, id, status).await;
         let before = row(&api, id).await;
-        let answer = admin.post(format!("{DELIVERIES}/{id}/resend")).send().await;
-        answer.expect_problem(409, "delivery_state_conflict");
+        for path in [format!("{DELIVERIES}/{id}/resend"), format!("/api/v1/admin/mail/{id}/resend")] {
+            admin.post(path).send().await.expect_problem(409, "delivery_state_conflict");
+        }
         assert_eq!(row(&api, id).await, before);
     }
     let wiped = code(&api, "wiped").await;
@@ -165,7 +166,9 @@ async fn a_mail_is_sent_again_from_the_states_that_allow_it() {
     .execute(&api.pool())
     .await
     .unwrap();
-    admin.post(format!("{DELIVERIES}/{wiped}/resend")).send().await.expect_problem(409, "delivery_wiped");
+    for path in [format!("{DELIVERIES}/{wiped}/resend"), format!("/api/v1/admin/mail/{wiped}/resend")] {
+        admin.post(path).send().await.expect_problem(409, "delivery_wiped");
+    }
     assert_eq!(admin.get(format!("{DELIVERIES}/{wiped}")).send().await.expect(200).json()["wiped"], true);
     // In bulk it is not even a match.
     let answer = admin.post(RESEND).json(&json!({ "filter": { "template_id": "auth.login_code" } })).send().await;
