@@ -34,4 +34,5 @@ mod race_names;
 mod refusals;
 mod replicas;
 mod runtimes;
+mod schemathesis;
 mod sign_in;

@@ -1,4 +1,5 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and the static engine build that they share.
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and what they share: the static engine build
+//! and the tools that tests run.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,6 +16,7 @@ mod prerequisites;
 mod run;
 mod seed;
 mod test;
+mod tools;
 mod up;
 
 use std::path::PathBuf;
@@ -85,6 +87,8 @@ enum Command {
     },
     /// Build the reference engine as a static binary, for images
     Engine,
+    /// Install the programs that tests run and cargo does not build
+    Tools,
 }
 
 /// What runs the engines.
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
+        Command::Tools => tools::tools(),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };
     match result {

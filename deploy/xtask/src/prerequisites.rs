@@ -28,6 +28,11 @@ const SETPRIV: Need = Need {
 const PIP: Need =
     Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
 
+const VENV: Need = Need {
+    what: "virtual environments for Python 3 (Schemathesis lives in one)",
+    package: "python3-venv",
+    present: || python(&["-c", "import venv, ensurepip"]),
+};
 const NODE: Need = Need { what: "Node.js (TypeScript types)", package: "nodejs", present: || has_program("node") };
 const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
 
@@ -53,6 +58,14 @@ pub fn docker() -> Result<()> {
 /// As [`stack`].
 pub fn generators() -> Result<()> {
     ensure(&[POSTGRES, SETPRIV, PIP, NODE, NPM])
+}
+
+/// For the tools that tests run.
+///
+/// # Errors
+/// As [`stack`].
+pub fn tools() -> Result<()> {
+    ensure(&[VENV])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {

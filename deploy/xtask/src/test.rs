@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, r#gen, layers, prerequisites, run, up};
+use crate::{build, r#gen, layers, prerequisites, run, tools, up};
 
 /// The version that is installed where there is none.
 const NEXTEST: &str = "0.9";
@@ -25,6 +25,7 @@ pub fn test(fast: bool) -> Result<()> {
     )?;
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
+    tools::tools()?;
     let nextest = nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
