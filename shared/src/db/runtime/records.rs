@@ -76,16 +76,24 @@ pub async fn records(
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
-    // Two statements, so that each has its index whatever plan is kept for it.
+    // Two statements, so that each has its index whatever plan is kept for it. The page is an array: to the planner few rows,
+    // beside which timers and jobs are looked up and not read whole.
     match status {
         None => {
-            runtimes!("WHERE r.game_id < $1 ORDER BY r.game_id DESC LIMIT $2", below(before), limit)
-                .fetch_all(conn)
-                .await
+            runtimes!(
+                "WHERE r.game_id = ANY (ARRAY(SELECT game_id FROM runtime_records WHERE game_id < $1 ORDER BY game_id DESC LIMIT $2))
+                  ORDER BY r.game_id DESC",
+                below(before),
+                limit
+            )
+            .fetch_all(conn)
+            .await
         }
         Some(status) => {
             runtimes!(
-                "WHERE r.status = $1 AND r.game_id < $2 ORDER BY r.game_id DESC LIMIT $3",
+                "WHERE r.game_id = ANY (ARRAY(SELECT game_id FROM runtime_records WHERE status = $1 AND game_id < $2
+                                               ORDER BY game_id DESC LIMIT $3))
+                  ORDER BY r.game_id DESC",
                 status,
                 below(before),
                 limit
