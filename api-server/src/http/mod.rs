@@ -13,6 +13,7 @@ pub mod frame;
 pub mod guard;
 pub mod idempotency;
 pub mod internal;
+pub mod linger;
 pub mod lobby;
 pub mod mail;
 pub mod notifications;

@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::linger::Lingering;
+
 /// The routes with their frame.
 pub type Routes = Arc<dyn DynEndpoint<Output = Response>>;
 
@@ -109,7 +111,7 @@ async fn connection<Io>(
             Ok::<hyper::Response<_>, std::convert::Infallible>(response.into())
         }
     });
-    let conn = builder.serve_connection(TokioIo::new(socket), service).into_owned();
+    let conn = builder.serve_connection(TokioIo::new(Lingering::new(socket)), service).into_owned();
     if let Err(error) = watcher.watch(conn).await {
         tracing::debug!(%error, "connection ended");
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::openapi::ContractResponse;
 
-use crate::harness::{Api, game};
+use crate::harness::{Api, GATEWAY_TOKEN, game};
 
 const GAMES: &str = "/api/v1/user/lobby/games";
 
@@ -100,6 +100,34 @@ async fn request_ids_are_echoed_and_made() {
     let answer = api.client.get("/api/v1/nowhere").bad().send().await.expect(404);
     assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
     assert_eq!(answer.header("x-request-id").len(), 36);
+}
+
+/// Closing a connection with bytes unread resets it, and the reset would overtake the answer.
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let api = Api::start().await;
+    let (id, _) = api.player("ada").await;
+    let piece = [b'x'; 64 * 1024];
+    for (token, length, status) in [(GATEWAY_TOKEN, 2 << 20, "413 "), ("another", 1 << 20, "401 ")] {
+        let mut client = tokio::net::TcpStream::connect(api.rest).await.unwrap();
+        let head = format!(
+            "POST {GAMES} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nX-User-ID: {id}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&piece).await.unwrap();
+        // The answer is there. Whoever does not look for it yet goes on sending.
+        assert!(client.peek(&mut [0]).await.unwrap() > 0);
+        for _ in 1..length / piece.len() {
+            client.write_all(&piece).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        }
+        let mut answer = Vec::new();
+        client.shutdown().await.unwrap();
+        client.read_to_end(&mut answer).await.unwrap_or_else(|error| panic!("{status}: {error}"));
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.ends_with('}'), "{answer}");
+    }
 }
 
 #[tokio::test]
