@@ -34,5 +34,6 @@ mod race_names;
 mod refusals;
 mod replicas;
 mod runtimes;
+mod scale;
 mod schemathesis;
 mod sign_in;

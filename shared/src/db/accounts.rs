@@ -176,17 +176,21 @@ pub async fn list(
         )
     } else if search.name.is_some() {
         led_by!(
-            "SELECT a.user_id FROM accounts a
-              WHERE (a.user_name COLLATE \"C\" BETWEEN $2 AND $3 OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))"
+            // Gathered whole before the rest is asked of it, or a plan for any values gathers all accounts below $6 too.
+            "SELECT a.user_id FROM (SELECT user_id, user_name, display_name FROM accounts
+                WHERE user_name COLLATE \"C\" BETWEEN $2 AND $3 OR lower(display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3)
+                OFFSET 0) a WHERE true"
         )
     } else if search.sanction.is_some() {
         led_by!(
-            "SELECT a.user_id FROM (SELECT DISTINCT user_id FROM sanctions WHERE kind = $4 AND lifted_at IS NULL) d
+            "SELECT a.user_id FROM (SELECT DISTINCT user_id FROM sanctions WHERE kind = $4 AND lifted_at IS NULL AND user_id < $6
+                                     ORDER BY user_id DESC) d
                JOIN accounts a USING (user_id) WHERE true"
         )
     } else if search.plan.is_some_and(|plan| plan != "free") {
         led_by!(
-            "SELECT a.user_id FROM entitlements d JOIN accounts a USING (user_id) WHERE d.plan = $5 AND d.superseded_at IS NULL"
+            "SELECT a.user_id FROM entitlements d JOIN accounts a USING (user_id) WHERE d.plan = $5 AND d.superseded_at IS NULL
+                AND d.user_id < $6"
         )
     } else {
         led_by!("SELECT a.user_id FROM accounts a WHERE true")

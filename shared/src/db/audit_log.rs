@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::browse::{Span, plan_for_values};
+use super::browse::{Span, walk_in_order};
 use crate::ids::AuditId;
 
 /// One line of the trail.
@@ -39,13 +39,14 @@ pub struct Filter {
     pub action: Option<String>,
     /// To this noun.
     pub target_type: Option<String>,
-    /// To this one.
+    /// To this one; its key is of any noun, but few nouns share one.
     pub target_id: Option<String>,
     /// In this span.
     pub at: Span,
 }
 
-/// Lines, newest first, from below `before`. To be called in a transaction.
+/// Lines, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
+/// others pass over lines. To be called in a transaction.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -55,26 +56,43 @@ pub async fn list(
     before: Option<AuditId>,
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
-    plan_for_values(conn).await?;
-    let (from, below) = filter.at.ids_below(before.map(AuditId::uuid));
-    sqlx::query_as!(
-        Entry,
-        r#"SELECT audit_id AS "audit_id: AuditId", at, actor, action, target_type, target_id, detail, request_id, ip FROM audit_log
-            WHERE ($1::uuid IS NULL OR audit_id < $1) AND ($2::uuid IS NULL OR audit_id >= $2)
-              AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
-              AND ($5::text IS NULL OR actor = $5) AND ($6::text IS NULL OR action = $6)
-              AND ($7::text IS NULL OR target_type = $7) AND ($8::text IS NULL OR target_id = $8)
-            ORDER BY audit_id DESC LIMIT $9"#,
-        below,
-        from,
-        filter.at.after,
-        filter.at.before,
-        filter.actor,
-        filter.action,
-        filter.target_type,
-        filter.target_id,
-        limit
-    )
-    .fetch_all(conn)
-    .await
+    macro_rules! entries {
+        ($walk:literal) => {
+            sqlx::query_as!(
+                Entry,
+                r#"SELECT audit_id AS "audit_id: AuditId", at, actor, action, target_type, target_id, detail, request_id, ip FROM audit_log
+                    WHERE ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
+                      AND ($5::text IS NULL OR actor IS NOT DISTINCT FROM $5) AND ($6::text IS NULL OR action IS NOT DISTINCT FROM $6)
+                      AND ($7::text IS NULL OR target_type IS NOT DISTINCT FROM $7)
+                      AND ($8::text IS NULL OR target_id IS NOT DISTINCT FROM $8) AND "# + $walk,
+                filter.at.below(before),
+                filter.at.lowest_id(),
+                filter.at.after,
+                filter.at.before,
+                filter.actor,
+                filter.action,
+                filter.target_type,
+                filter.target_id,
+                limit
+            )
+            .fetch_all(conn)
+            .await
+        };
+    }
+    walk_in_order(conn).await?;
+    match filter {
+        Filter { target_id: Some(_), .. } => entries!(
+            "(target_id, audit_id) < ($8, $1) AND (target_id, audit_id) >= ($8, $2) ORDER BY target_id DESC, audit_id DESC LIMIT $9"
+        ),
+        Filter { actor: Some(_), .. } => entries!(
+            "(actor, audit_id) < ($5, $1) AND (actor, audit_id) >= ($5, $2) ORDER BY actor DESC, audit_id DESC LIMIT $9"
+        ),
+        Filter { action: Some(_), .. } => entries!(
+            "(action, audit_id) < ($6, $1) AND (action, audit_id) >= ($6, $2) ORDER BY action DESC, audit_id DESC LIMIT $9"
+        ),
+        Filter { target_type: Some(_), .. } => entries!(
+            "(target_type, audit_id) < ($7, $1) AND (target_type, audit_id) >= ($7, $2) ORDER BY target_type DESC, audit_id DESC LIMIT $9"
+        ),
+        _ => entries!("audit_id < $1 AND audit_id >= $2 ORDER BY audit_id DESC LIMIT $9"),
+    }
 }

@@ -1,9 +1,17 @@
 //! What the filtered lists of administrators have in common: filters of which each may be absent, and spans of time.
+//!
+//! Such a list walks one index, chosen by the filters that are there, and the other filters pass over what it gives. Which
+//! index is not left to the planner, which takes columns for independent of one another and of time: an index over a filter's
+//! column and the id is walked by comparing both together, `(column, id) < ($value, $before)`, and ordered by both. With an
+//! equality in its place the order would be that of the ids alone, which the primary key gives too, past all other rows; for
+//! the same reason the filters say `IS NOT DISTINCT FROM`, which equates nothing in the planner's eyes. Together with
+//! [`walk_in_order`] that holds in every plan, for the very values or for any.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::keyset;
 use crate::ids;
 
 /// How far apart the clock of the host that makes an id and the database's clock, which says when the row was made, are
@@ -20,22 +28,38 @@ pub struct Span {
 }
 
 impl Span {
-    /// The lowest id that a row made in this span may have, and one above the highest: ids begin with their time, so the
-    /// primary key serves where no index on the time itself must be kept.
-    pub(super) fn ids(&self) -> (Option<Uuid>, Option<Uuid>) {
-        let from = self.after.map(|at| ids::lowest_at(at.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(at)));
-        let to = self.before.map(|at| ids::lowest_at(at.checked_add_signed(CLOCKS_DIFFER).unwrap_or(at)));
-        (from, to)
+    /// The lowest id that a row made in this span may have: ids begin with their time, so the primary key serves where no
+    /// index on the time itself must be kept.
+    pub(super) fn lowest_id(&self) -> Uuid {
+        self.after.map_or(Uuid::nil(), |at| ids::lowest_at(at.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(at)))
     }
 
-    /// The same, and below `before`, the last id of the page before.
-    pub(super) fn ids_below(&self, before: Option<Uuid>) -> (Option<Uuid>, Option<Uuid>) {
-        let (from, to) = self.ids();
-        (from, [to, before].into_iter().flatten().min())
+    /// One above the highest id that a row made in this span may have.
+    fn above_ids(&self) -> Uuid {
+        self.before.map_or(Uuid::max(), |at| ids::lowest_at(at.checked_add_signed(CLOCKS_DIFFER).unwrap_or(at)))
+    }
+
+    /// The same, or where a page begins, below the last id of the page before.
+    pub(super) fn below<Id: Into<Uuid>>(&self, before: Option<Id>) -> Uuid {
+        self.above_ids().min(keyset::below(before))
     }
 }
 
-/// Has the statements that follow in this transaction planned for the values that they are given. A plan for any values
+/// Has the lists that follow in this transaction walk the index that gives their order, up to the end of the page, and not
+/// gather all that matches to sort it, which looks cheaper wherever few rows are expected.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn walk_in_order(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT set_config('enable_sort', 'off', true) AS a, set_config('enable_incremental_sort', 'off', true) AS b"
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(())
+}
+
+/// For choices that no list shows page by page. Has the statements that follow in this transaction planned for the values that they are given. A plan for any values
 /// can use no index that serves one filter alone, and none over literal states.
 ///
 /// # Errors
@@ -55,11 +79,11 @@ mod tests {
         let now = crate::clock::Clock::system().now();
         let id = DeliveryId::new().uuid();
         let span = Span { after: Some(now), before: Some(now + TimeDelta::milliseconds(1)) };
-        let (from, to) = span.ids();
-        assert!(from.unwrap() < id && id < to.unwrap());
+        assert!(span.lowest_id() < id && id < span.above_ids());
         let past = Span { after: None, before: Some(now - TimeDelta::hours(2)) };
-        assert!(past.ids().1.unwrap() < id);
-        assert_eq!(span.ids_below(Some(id)).1, Some(id));
-        assert_eq!(Span::default().ids_below(None), (None, None));
+        assert!(past.above_ids() < id);
+        let open = Span::default();
+        assert!(open.lowest_id() < id && id < open.above_ids());
+        assert_eq!((open.below(Some(id)), past.below(Some(id))), (id, past.above_ids()));
     }
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::ids::{EntitlementId, UserId};
 
 /// A granted plan, with its place in the history.
@@ -129,9 +130,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Grant>, sqlx::Error> {
     grants!(
-        "WHERE user_id = $1 AND ($2::uuid IS NULL OR entitlement_id < $2) ORDER BY entitlement_id DESC LIMIT $3",
+        "WHERE user_id = $1 AND entitlement_id < $2 ORDER BY entitlement_id DESC LIMIT $3",
         user_id as UserId,
-        before as Option<EntitlementId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -121,7 +121,7 @@ pub async fn list_visible(
               UNION
               (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
               UNION
-              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open' AND expires_at > statement_timestamp() AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open' AND expires_at - statement_timestamp() > interval '0' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
             ) visible ORDER BY game_id DESC LIMIT $3))
           ORDER BY g.game_id DESC",
         user_id as UserId,

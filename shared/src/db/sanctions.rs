@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use super::keyset::below;
 use crate::ids::{SanctionId, UserId};
 
 /// A sanction.
@@ -120,9 +121,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Sanction>, sqlx::Error> {
     sanctions!(
-        "WHERE user_id = $1 AND ($2::uuid IS NULL OR sanction_id < $2) ORDER BY sanction_id DESC LIMIT $3",
+        "WHERE user_id = $1 AND sanction_id < $2 ORDER BY sanction_id DESC LIMIT $3",
         user_id as UserId,
-        before as Option<SanctionId>,
+        below(before),
         limit
     )
     .fetch_all(conn)

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::db::browse::{Span, plan_for_values};
+use crate::db::browse::{Span, walk_in_order};
 use crate::ids::DeliveryId;
 
 /// A delivery with whom it goes to.
@@ -90,19 +90,18 @@ pub struct DeliveryFilter {
 }
 
 /// The condition that a [`DeliveryFilter`] makes, for several statements: hands its text and its arguments, `$1` to `$9`, to
-/// `$then!`, with what else that wants.
+/// `$then!`, with what else that wants. `$walk` says by what order, from `$1` down to `$2`, the deliveries are gone through.
 macro_rules! chosen {
-    ($then:ident, $filter:expr, $before:expr $(, $more:expr)*) => {{
-        let (from, below) = $filter.created.ids_below($before);
+    ($then:ident, $walk:literal, $filter:expr, $before:expr $(, $more:expr)*) => {
         $then!(
-            // The array of ids and not a join: it is only there with the filter, and reads one index either way.
-            "($1::uuid IS NULL OR d.delivery_id < $1) AND ($2::uuid IS NULL OR d.delivery_id >= $2)
-             AND ($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
-             AND ($5::text[] IS NULL OR d.status = ANY ($5)) AND ($6::text IS NULL OR d.template_id = $6)
+            "($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
+             AND ($5::text[] IS NULL OR d.status = ANY ($5)) AND ($6::text IS NULL OR d.template_id IS NOT DISTINCT FROM $6)
              AND ($7::timestamptz IS NULL OR d.finished_at >= $7) AND ($8::timestamptz IS NULL OR d.finished_at < $8)
              AND ($9::text IS NULL OR d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f WHERE lower(f.address) = lower($9))))",
-            below,
-            from,
+            $walk,
+            // Nothing dies before it is made.
+            $filter.created.below($before).min($filter.failed.below(None::<uuid::Uuid>)),
+            $filter.created.lowest_id(),
             $filter.created.after,
             $filter.created.before,
             $filter.statuses.as_deref() as Option<&[String]>,
@@ -112,7 +111,7 @@ macro_rules! chosen {
             $filter.recipient
             $(, $more)*
         )
-    }};
+    };
 }
 pub(super) use chosen;
 
@@ -165,7 +164,8 @@ pub async fn delivery(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<
     deliveries!("d.delivery_id = $1", "", id.uuid()).fetch_optional(conn).await
 }
 
-/// Deliveries, newest first, from below `before`. To be called in a transaction.
+/// Deliveries, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
+/// others pass over deliveries. To be called in a transaction.
 ///
 /// # Errors
 /// The database's.
@@ -175,13 +175,35 @@ pub async fn deliveries(
     before: Option<DeliveryId>,
     limit: i64,
 ) -> Result<Vec<Delivery>, sqlx::Error> {
-    macro_rules! page {
-        ($chosen:tt $(, $argument:expr)*) => {
-            deliveries!($chosen, " ORDER BY d.delivery_id DESC LIMIT $10" $(, $argument)*)
+    macro_rules! walk {
+        ($walk:literal) => {
+            chosen!(deliveries, $walk, filter, before, limit).fetch_all(conn).await
         };
     }
-    plan_for_values(conn).await?;
-    chosen!(page, filter, before.map(DeliveryId::uuid), limit).fetch_all(conn).await
+    walk_in_order(conn).await?;
+    let statuses: Vec<&str> = filter.statuses.iter().flatten().map(String::as_str).collect();
+    match (statuses.as_slice(), &filter.recipient, &filter.template_id) {
+        (_, Some(_), _) => walk!(
+            " AND d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f
+                                              WHERE lower(f.address) = lower($9) AND f.delivery_id < $1 AND f.delivery_id >= $2))
+              ORDER BY d.delivery_id DESC LIMIT $10"
+        ),
+        // Both at once are the dead letters, which have an index of their own.
+        (["dead_lettered", "quarantined"], ..) => walk!(
+            " AND d.status IN ('dead_lettered', 'quarantined') AND d.delivery_id < $1 AND d.delivery_id >= $2
+              ORDER BY d.delivery_id DESC LIMIT $10"
+        ),
+        // Nearly all are sent, and stand in no index by status.
+        ([status], ..) if *status != "sent" => walk!(
+            " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1) AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
+              ORDER BY d.status DESC, d.delivery_id DESC LIMIT $10"
+        ),
+        (.., Some(_)) => walk!(
+            " AND (d.template_id, d.delivery_id) < ($6, $1) AND (d.template_id, d.delivery_id) >= ($6, $2)
+              ORDER BY d.template_id DESC, d.delivery_id DESC LIMIT $10"
+        ),
+        _ => walk!(" AND d.delivery_id < $1 AND d.delivery_id >= $2 ORDER BY d.delivery_id DESC LIMIT $10"),
+    }
 }
 
 /// A try to send a delivery.
@@ -214,9 +236,9 @@ pub async fn past_attempts(
     sqlx::query_as!(
         PastAttempt,
         "SELECT attempt_no, started_at, finished_at, outcome, smtp_code, detail FROM mail_attempts
-          WHERE delivery_id = $1 AND ($2::int IS NULL OR attempt_no < $2) ORDER BY attempt_no DESC LIMIT $3",
+          WHERE delivery_id = $1 AND attempt_no < $2 ORDER BY attempt_no DESC LIMIT $3",
         id.uuid(),
-        before,
+        before.unwrap_or(i32::MAX),
         limit
     )
     .fetch_all(conn)

@@ -52,21 +52,29 @@ pub struct Picked {
 /// The database's.
 pub async fn pick(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
     macro_rules! picked {
-        ($chosen:tt $(, $argument:expr)*) => {
+        ($chosen:tt, $walk:tt $(, $argument:expr)*) => {
             sqlx::query!(
                 "WITH picked AS MATERIALIZED (
                    SELECT d.delivery_id FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
-                    WHERE p.wiped_at IS NULL AND " + $chosen + r#"
+                    WHERE p.wiped_at IS NULL AND " + $chosen + $walk + r#"
                     ORDER BY d.delivery_id LIMIT $10 FOR NO KEY UPDATE OF d SKIP LOCKED)
                  SELECT (SELECT coalesce(array_agg(delivery_id), '{}') FROM picked) AS "ids!",
                         (SELECT count(*) FROM (SELECT FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
-                                                WHERE p.wiped_at IS NULL AND "# + $chosen + r#" LIMIT $11) AS m) AS "matched!""#
+                                                WHERE p.wiped_at IS NULL AND "# + $chosen + $walk + r#" LIMIT $11) AS m) AS "matched!""#
                 $(, $argument)*
             )
         };
     }
     plan_for_values(conn).await?;
-    let row = chosen!(picked, filter, None, limit, MATCHED_LIMIT).fetch_one(&mut *conn).await?;
+    let by_id = chosen!(
+        picked,
+        " AND d.delivery_id < $1 AND d.delivery_id >= $2",
+        filter,
+        None::<DeliveryId>,
+        limit,
+        MATCHED_LIMIT
+    );
+    let row = by_id.fetch_one(&mut *conn).await?;
     // As above: a row that was wiped as it died, between the statement's start and its lock.
     let ids = with_contents(conn, &row.ids).await?;
     Ok(Picked { matched: row.matched, ids })

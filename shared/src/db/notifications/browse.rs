@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::browse::{Span, plan_for_values};
+use crate::db::browse::{Span, walk_in_order};
 use crate::ids::{GameId, NotificationId, RouteId, UserId};
 
 /// A notification with the first of its routes.
@@ -69,15 +69,15 @@ pub struct NotificationFilter {
     pub created: Span,
 }
 
-/// The one list of columns of a [`Notification`] with at most `$routes` routes, for the rows that `WHERE $page` leaves.
+/// The one list of columns of a [`Notification`] with at most `$routes` routes, for the rows that `WHERE $chosen $page` leaves.
 macro_rules! notifications {
-    ($page:tt, $routes:tt $(, $argument:expr)*) => {
+    ($chosen:tt $page:tt, $routes:tt $(, $argument:expr)*) => {
         sqlx::query!(
             r#"SELECT n.notification_id AS "notification_id!: NotificationId", n.kind AS "kind!", n.idempotency_key AS "idempotency_key!",
                       n.audience AS "audience!", n.game_id AS "game_id?: GameId", n.payload AS "payload!", n.status AS "status!",
                       n.attempt_no AS "attempts!", n.last_error AS "last_error?", n.request_id AS "request_id?",
                       n.created_at AS "created_at!", r.routes AS "routes!: Json<Vec<Route>>"
-                 FROM (SELECT n.* FROM notifications n WHERE "# + $page + r#") n
+                 FROM (SELECT n.* FROM notifications n WHERE "# + $chosen + $page + r#") n
                  CROSS JOIN LATERAL (
                    SELECT coalesce(jsonb_agg(jsonb_build_object('route_id', route_id, 'channel', channel, 'user_id', user_id,
                                                                 'status', status, 'attempts', attempt_no, 'last_error', last_error)
@@ -113,10 +113,11 @@ pub async fn notification(
     id: NotificationId,
     routes: i64,
 ) -> Result<Option<Notification>, sqlx::Error> {
-    notifications!("n.notification_id = $1", "$2", id.uuid(), routes).fetch_optional(conn).await
+    notifications!("n.notification_id = $1" "", "$2", id.uuid(), routes).fetch_optional(conn).await
 }
 
-/// Notifications, newest first, from below `before`, with at most `routes` routes each. To be called in a transaction.
+/// Notifications, newest first, from below `before`, with at most `routes` routes each. With several filters the one that
+/// leaves fewest, as a rule, is walked and the others pass over notifications. To be called in a transaction.
 ///
 /// # Errors
 /// The database's.
@@ -127,26 +128,44 @@ pub async fn notifications(
     limit: i64,
     routes: i64,
 ) -> Result<Vec<Notification>, sqlx::Error> {
-    plan_for_values(conn).await?;
-    let (from, below) = filter.created.ids_below(before.map(NotificationId::uuid));
-    notifications!(
-        "($1::uuid IS NULL OR n.notification_id < $1) AND ($2::uuid IS NULL OR n.notification_id >= $2)
-         AND ($3::timestamptz IS NULL OR n.created_at >= $3) AND ($4::timestamptz IS NULL OR n.created_at < $4)
-         AND ($5::text IS NULL OR n.kind = $5) AND ($6::text IS NULL OR n.status = $6) AND ($7::uuid IS NULL OR n.game_id = $7)
-         ORDER BY n.notification_id DESC LIMIT $8",
-        "$9",
-        below,
-        from,
-        filter.created.after,
-        filter.created.before,
-        filter.kind,
-        filter.status,
-        filter.game_id.map(GameId::uuid),
-        limit,
-        routes
-    )
-    .fetch_all(conn)
-    .await
+    macro_rules! walk {
+        ($walk:literal) => {
+            notifications!(
+                "($3::timestamptz IS NULL OR n.created_at >= $3) AND ($4::timestamptz IS NULL OR n.created_at < $4)
+                 AND ($5::text IS NULL OR n.kind IS NOT DISTINCT FROM $5) AND ($6::text IS NULL OR n.status IS NOT DISTINCT FROM $6)
+                 AND ($7::uuid IS NULL OR n.game_id IS NOT DISTINCT FROM $7) AND " $walk,
+                "$9",
+                filter.created.below(before),
+                filter.created.lowest_id(),
+                filter.created.after,
+                filter.created.before,
+                filter.kind,
+                filter.status,
+                filter.game_id.map(GameId::uuid),
+                limit,
+                routes
+            )
+            .fetch_all(conn)
+            .await
+        };
+    }
+    walk_in_order(conn).await?;
+    match filter {
+        NotificationFilter { game_id: Some(_), .. } => walk!(
+            "n.game_id IS NOT NULL AND (n.game_id, n.notification_id) < ($7, $1) AND (n.game_id, n.notification_id) >= ($7, $2)
+             ORDER BY n.game_id DESC, n.notification_id DESC LIMIT $8"
+        ),
+        // Nearly all are expanded, and stand in no index by status.
+        NotificationFilter { status: Some(status), .. } if status != "expanded" => walk!(
+            "n.status <> 'expanded' AND (n.status, n.notification_id) < ($6, $1) AND (n.status, n.notification_id) >= ($6, $2)
+             ORDER BY n.status DESC, n.notification_id DESC LIMIT $8"
+        ),
+        NotificationFilter { kind: Some(_), .. } => walk!(
+            "(n.kind, n.notification_id) < ($5, $1) AND (n.kind, n.notification_id) >= ($5, $2)
+             ORDER BY n.kind DESC, n.notification_id DESC LIMIT $8"
+        ),
+        _ => walk!("n.notification_id < $1 AND n.notification_id >= $2 ORDER BY n.notification_id DESC LIMIT $8"),
+    }
 }
 
 /// What died on its way: a route, or a notification of which no more routes could be made.
@@ -201,13 +220,13 @@ pub struct DeadLetterFilter {
 
 /// The condition that a [`DeadLetterFilter`] makes of routes `d` and, for the second text, of notifications `d`: hands both,
 /// and the arguments `$1` to `$9`, to `$then!`. The states are there as literals beside the chosen one, so that the partial
-/// indexes serve.
+/// indexes over what is dead serve, and nothing else is looked at.
 macro_rules! chosen_dead {
     ($then:ident, $filter:expr $(, $more:expr)*) => {
         $then!(
             "d.status IN ('dead_lettered', 'quarantined') AND ($1::text IS NULL OR $1 = 'notification_routes')
              AND ($2::text IS NULL OR d.status = $2)
-             AND ($3::text IS NULL OR EXISTS (SELECT FROM notifications k WHERE k.notification_id = d.notification_id AND k.kind = $3))
+             AND ($3::text IS NULL OR (SELECT k.kind FROM notifications k WHERE k.notification_id = d.notification_id) = $3)
              AND ($4::uuid IS NULL OR d.notification_id = $4) AND ($5::text IS NULL OR d.channel = $5)
              AND ($6::uuid IS NULL OR d.user_id = $6) AND ($7::uuid IS NULL OR d.game_id = $7)
              AND ($8::timestamptz IS NULL OR d.finished_at >= $8) AND ($9::timestamptz IS NULL OR d.finished_at < $9)",
@@ -262,7 +281,8 @@ pub async fn dead_letter(conn: &mut PgConnection, id: Uuid) -> Result<Option<Dea
     dead_letters!("d.route_id = $1" "", "d.notification_id = $1" "", "", id).fetch_optional(conn).await
 }
 
-/// Dead letters of both queues, newest first by when the rows were made, from below `before`. To be called in a transaction.
+/// Dead letters of both queues, newest first by when the rows were made, from below `before`. What is dead
+/// is walked, and the filters pass over the rest of it. To be called in a transaction.
 ///
 /// # Errors
 /// The database's.
@@ -275,13 +295,15 @@ pub async fn dead_letters(
     macro_rules! page {
         ($routes:tt, $notifications:tt $(, $argument:expr)*) => {
             dead_letters!(
-                $routes " AND ($10::uuid IS NULL OR d.route_id < $10) ORDER BY d.route_id DESC LIMIT $11",
-                $notifications " AND ($10::uuid IS NULL OR d.notification_id < $10) ORDER BY d.notification_id DESC LIMIT $11",
+                $routes " AND d.route_id < $10 ORDER BY d.route_id DESC LIMIT $11",
+                $notifications " AND d.notification_id < $10 ORDER BY d.notification_id DESC LIMIT $11",
                 "ORDER BY 1 DESC LIMIT $11"
                 $(, $argument)*
             )
         };
     }
-    plan_for_values(conn).await?;
-    chosen_dead!(page, filter, before, limit).fetch_all(conn).await
+    walk_in_order(conn).await?;
+    // Nothing dies before it is made; a route, after its notification.
+    let below = filter.failed.below(before);
+    chosen_dead!(page, filter, below, limit).fetch_all(conn).await
 }

@@ -1,0 +1,17 @@
+CREATE INDEX notifications_game_id_idx ON notifications (game_id, notification_id DESC) WHERE game_id IS NOT NULL;
+CREATE INDEX notifications_unexpanded_idx ON notifications (notification_id DESC) WHERE status <> 'expanded';
+DROP INDEX notifications_by_game_idx;
+DROP INDEX notifications_by_kind_idx;
+DROP INDEX notifications_by_status_idx;
+CREATE INDEX mail_deliveries_unsent_idx ON mail_deliveries (delivery_id DESC) WHERE status <> 'sent';
+DROP INDEX mail_deliveries_by_template_idx;
+DROP INDEX mail_deliveries_by_status_idx;
+CREATE INDEX audit_log_target_idx ON audit_log (target_type, target_id, audit_id DESC);
+CREATE INDEX audit_log_target_id_idx ON audit_log (target_id, audit_id DESC);
+CREATE INDEX audit_log_action_idx ON audit_log (action, audit_id DESC);
+CREATE INDEX audit_log_actor_idx ON audit_log (actor, audit_id DESC);
+DROP INDEX audit_log_by_target_type_idx;
+DROP INDEX audit_log_by_target_idx;
+DROP INDEX audit_log_by_action_idx;
+DROP INDEX audit_log_by_actor_idx;
+DELETE FROM schema_versions WHERE version = 15;
