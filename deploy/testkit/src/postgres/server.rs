@@ -44,7 +44,7 @@ impl Default for PostgresConfig {
             dir: None,
             port: None,
             durable: false,
-            max_connections: 300,
+            max_connections: 500,
             password: None,
             settings: Vec::new(),
             dies_with_us: true,

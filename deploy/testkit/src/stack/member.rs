@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::environment::Environment;
-use super::{Ports, StackConfig, Summary, wait_for_http};
+use super::ports::Ports;
+use super::{StackConfig, Summary, wait_for_http};
 use crate::process::{Proc, ProcConfig};
 
 /// One of the four processes.
@@ -29,7 +30,7 @@ impl Member {
         ports: &Ports,
         summary: &mut Summary,
     ) -> Result<Member> {
-        let ops_port = ports.take(9100 + u16::try_from(summary.ops.len()).context("too many processes")?);
+        let ops_port = ports.take(9100 + u16::try_from(summary.ops.len()).context("too many processes")?)?;
         let ops = format!("http://127.0.0.1:{ops_port}");
         // Workers are spread over the hubs.
         let hub = summary.grpc.get(replica % summary.grpc.len().max(1)).cloned().unwrap_or_default();
@@ -40,7 +41,7 @@ impl Member {
         let mut addresses = ops.clone();
         if name == "api-server" {
             let (rest, grpc) =
-                (ports.take(8080 + 10 * u16::try_from(replica)?), ports.take(8081 + 10 * u16::try_from(replica)?));
+                (ports.take(8080 + 10 * u16::try_from(replica)?)?, ports.take(8081 + 10 * u16::try_from(replica)?)?);
             proc = proc.env("BACKEND_HTTP_LISTEN_ADDR", format!("127.0.0.1:{rest}"));
             proc = proc.env("BACKEND_GRPC_PUSH_LISTEN_ADDR", format!("127.0.0.1:{grpc}"));
             summary.rest.push(format!("http://127.0.0.1:{rest}"));

@@ -4,6 +4,7 @@
 mod docker;
 mod environment;
 mod member;
+mod ports;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -15,9 +16,10 @@ pub use docker::{Docker, engine_binary};
 pub use member::Member;
 pub use summary::Summary;
 
-use crate::process::{Proc, ProcConfig, free_port};
+use crate::process::{Proc, ProcConfig};
 use crate::{PostgresConfig, PostgresServer, StopMode};
 use environment::Environment;
+use ports::Ports;
 
 /// The processes of which there may be any number, in the order in which they are started.
 pub const PROCESSES: [&str; 4] = ["api-server", "mail-worker", "notify-worker", "runtime-controller"];
@@ -62,6 +64,7 @@ pub struct Stack {
     postgres: PostgresServer,
     /// Dropped after the members: no controller is left that could start another engine.
     _engines: Engines,
+    _ports: Ports,
 }
 
 /// Removes the engines of a stack when dropped.
@@ -84,17 +87,18 @@ impl Stack {
                 .with_context(|| format!("make {}/{sub}", config.dir.display()))?;
         }
         progress("Postgres: a private server, on loopback");
-        let postgres_config = if config.durable {
+        let ports = Ports::new(config.usual_ports)?;
+        let mut postgres_config = if config.durable {
             PostgresConfig::persistent(config.dir.join("postgres"))
         } else {
             PostgresConfig::default()
         };
+        postgres_config.port = Some(ports.any()?);
         let postgres = tokio::task::spawn_blocking(move || PostgresServer::start(postgres_config)).await??;
         create_database(&postgres).await?;
 
         progress("Mail catcher: SMTP with STARTTLS, and a page to read the mail");
-        let ports = Ports { usual: config.usual_ports, given: parking_lot::Mutex::default() };
-        let (smtp, mail_page) = (ports.take(1025), ports.take(8025));
+        let (smtp, mail_page) = (ports.take(1025)?, ports.take(8025)?);
         let ca_file = config.dir.join("mail-ca.pem");
         let mut catcher = Proc::start(
             ProcConfig::bin("mail-catcher")
@@ -138,7 +142,8 @@ impl Stack {
                 members.push(member);
             }
         }
-        let mut stack = Stack { _engines: Engines(config.clone()), config, summary, members, catcher, postgres };
+        let mut stack =
+            Stack { _engines: Engines(config.clone()), _ports: ports, config, summary, members, catcher, postgres };
         for member in &mut stack.members {
             member.launch()?;
         }
@@ -215,26 +220,6 @@ pub fn clean_engines(config: &StackConfig) {
     match &config.driver {
         Driver::Docker(docker) => docker.clean(&config.instance),
         Driver::Process => member::end_engine_processes(&config.dir.join("games")),
-    }
-}
-
-/// Ports: the usual one where it is wanted and free, else any free one.
-pub(crate) struct Ports {
-    usual: bool,
-    given: parking_lot::Mutex<std::collections::HashSet<u16>>,
-}
-
-impl Ports {
-    pub(crate) fn take(&self, usual: u16) -> u16 {
-        let free = |port| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if self.usual && free(usual) {
-            return usual;
-        }
-        // A member that was killed comes back on its port: it must not be one that the system meanwhile gives to some
-        // outgoing connection, as it may any of the ephemeral range.
-        let from = 15_000 + u16::try_from(std::process::id() % 8_000).unwrap_or_default();
-        let below_ephemeral = (from..32_000).filter(|port| free(*port));
-        below_ephemeral.into_iter().find(|port| self.given.lock().insert(*port)).unwrap_or_else(free_port)
     }
 }
 
