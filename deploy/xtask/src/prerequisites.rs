@@ -97,7 +97,7 @@ fn ensure(needs: &[Need]) -> Result<()> {
         if !root {
             command.args(["--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         }
-        // Debian starts a cluster of its own on install; ours is private, and another one must not appear.
+        // Nobody is there to answer its questions.
         command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
         command
     };

@@ -17,7 +17,8 @@ pub struct Requests {
     pub count: i64,
 }
 
-/// Adds to the counters, in one statement; each user and country stands in `requests` once. Deleted accounts are left out.
+/// Adds to the counters, in one statement; each user and country stands in `requests` once. Deleted accounts are left out: the
+/// others are held, so that a deletion under way is waited for and seen, and one that comes later erases what is written here.
 ///
 /// Rows are written in the order of their key, so that replicas which count the same users wait for each other, and never
 /// in a circle.
@@ -29,9 +30,11 @@ pub async fn add(conn: &mut PgConnection, requests: &[Requests]) -> Result<(), s
     let countries: Vec<String> = requests.iter().map(|r| r.country.to_string()).collect();
     let counts: Vec<i64> = requests.iter().map(|r| r.count).collect();
     sqlx::query!(
-        "INSERT INTO user_countries AS c (user_id, country, count)
+        "WITH held AS MATERIALIZED (
+           SELECT user_id FROM accounts WHERE user_id = ANY ($1) AND deleted_at IS NULL ORDER BY user_id FOR SHARE)
+         INSERT INTO user_countries AS c (user_id, country, count)
          SELECT r.user_id, r.country, r.count FROM unnest($1::uuid[], $2::text[], $3::bigint[]) AS r(user_id, country, count)
-          WHERE EXISTS (SELECT FROM accounts a WHERE a.user_id = r.user_id AND a.deleted_at IS NULL)
+           JOIN held USING (user_id)
           ORDER BY r.user_id, r.country
          ON CONFLICT ON CONSTRAINT user_countries_pkey DO UPDATE SET count = c.count + excluded.count",
         &users,
