@@ -1,3 +1,9 @@
+CREATE INDEX games_enrollment_idx ON games (enrollment_ends_at) WHERE status = 'enrollment_open';
+DROP INDEX games_full_enrollment_idx;
+CREATE INDEX auth_challenges_address_idx ON auth_challenges (address, created_at DESC) WHERE consumed_at IS NULL;
+DROP INDEX auth_challenges_by_address_idx;
+CREATE INDEX invites_inviter_user_id_idx ON invites (inviter_user_id) WHERE status = 'open';
+DROP INDEX invites_inviter_idx;
 CREATE INDEX notifications_game_id_idx ON notifications (game_id, notification_id DESC) WHERE game_id IS NOT NULL;
 CREATE INDEX notifications_unexpanded_idx ON notifications (notification_id DESC) WHERE status <> 'expanded';
 DROP INDEX notifications_by_game_idx;

@@ -20,4 +20,14 @@ CREATE INDEX notifications_by_game_idx ON notifications (game_id, notification_i
 DROP INDEX notifications_unexpanded_idx;
 DROP INDEX notifications_game_id_idx;
 
+-- A deletion looks for the mails of all invites that the person sent, and for all codes that were asked for his addresses.
+CREATE INDEX invites_inviter_idx ON invites (inviter_user_id);
+DROP INDEX invites_inviter_user_id_idx;
+CREATE INDEX auth_challenges_by_address_idx ON auth_challenges (address, created_at);
+DROP INDEX auth_challenges_address_idx;
+
+-- What the sweeper closes, and none of the enrolments that ended short of players and stay open.
+CREATE INDEX games_full_enrollment_idx ON games (enrollment_ends_at) WHERE status = 'enrollment_open' AND approved_count >= min_players;
+DROP INDEX games_enrollment_idx;
+
 INSERT INTO schema_versions (version, compatible_from) VALUES (15, 1);

@@ -3,6 +3,7 @@
 mod event;
 mod letter;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,8 @@ struct Letter {
     to: String,
     /// Whose address it is; `None`: the administrators'.
     holder: Option<UserId>,
+    /// Whom it names.
+    named: Option<UserId>,
     priority: Priority,
 }
 
@@ -84,7 +87,13 @@ impl Dispatch {
                     Ok(template) => {
                         let priority = if route.notice.broadcast { Priority::Bulk } else { Priority::Normal };
                         let holder = route.user_id.map(UserId::from);
-                        Plan::Letter(Letter { template, to: to.clone(), holder, priority })
+                        Plan::Letter(Letter {
+                            template,
+                            to: to.clone(),
+                            holder,
+                            named: letter::named(&route.notice),
+                            priority,
+                        })
                     }
                     Err(error) => Plan::Over(Outcome::Dead { error }),
                 }
@@ -156,6 +165,11 @@ impl Queue for Dispatch {
             .filter(|row| matches!(row.settled, Settled::Done("delivered")))
             .filter_map(|row| Some((row, row.note.as_ref()?.letter.as_deref()?)))
             .collect();
+        let named: Vec<UserId> = letters.iter().filter_map(|(_, letter)| letter.named).collect();
+        let there = match named.as_slice() {
+            [] => Vec::new(),
+            named => accounts::hold_all(&mut *conn, named).await?,
+        };
         let holders: Vec<(UserId, &str)> =
             letters.iter().filter_map(|(_, letter)| Some((letter.holder?, letter.to.as_str()))).collect();
         let held: HashSet<String> = match holders.as_slice() {
@@ -168,8 +182,13 @@ impl Queue for Dispatch {
                 notifications::skip_route(&mut *conn, row.claim.id, "the account is deleted").await?;
                 continue;
             }
+            // One who was deleted since is named no more.
+            let template = match letter.named {
+                Some(user) if !there.contains(&user) => Cow::Owned(letter::unnamed(&letter.template)),
+                _ => Cow::Borrowed(&letter.template),
+            };
             let new = NewMail {
-                template: &letter.template,
+                template: &template,
                 idempotency_key: &row.claim.id.to_string(),
                 to: std::slice::from_ref(&letter.to),
                 priority: letter.priority,

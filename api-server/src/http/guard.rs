@@ -126,9 +126,7 @@ pub fn rate_limited(detail: &str, wait: Duration) -> Problem {
 
 fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(expected) = &app.config.gateway_token else { return Ok(()) };
-    let given =
-        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
-    match given {
+    match credentials(headers, "Bearer") {
         Some(token) if same(token.as_bytes(), expected.expose().as_bytes()) => Ok(()),
         _ => Err(Problem::new(ErrorCode::CredentialsRequired, "This path wants the gateway's bearer token.")),
     }
@@ -173,8 +171,14 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     Ok(Admin { name })
 }
 
+/// What is given under a scheme, whose name may be in any case (RFC 9110, 11.1).
+fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let (given, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim_start_matches(' '))
+}
+
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let encoded = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let encoded = credentials(headers, "Basic")?;
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
     // No account has a longer name or password (bcrypt reads 72 bytes): longer ones are refused before they are remembered.

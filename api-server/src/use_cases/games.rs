@@ -163,6 +163,13 @@ pub async fn create(
     {
         return present(&mut tx, made).await;
     }
+    if let Some(owner) = new.owner_user_id.filter(|_| caller.user_id().is_none()) {
+        // Held: one who is deleted or blocked meanwhile loses it with all that he owns.
+        let sanctions = db::accounts::hold(&mut tx, owner).await?;
+        if sanctions.is_none_or(|kinds| kinds.iter().any(|kind| kind == "permanent_block")) {
+            return Err(Problem::field("/owner_user_id", "value", "is no account that may own a game"));
+        }
+    }
     if let Some((user_id, allowance)) = allowance {
         // Blocked for good since the request began: nothing of his may begin any more.
         let sanctions = db::accounts::standing(&mut tx, user_id).await?.ok_or_else(unknown_user)?;
@@ -222,10 +229,25 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
         target_engine_version: wanted.target_engine_version.as_deref(),
     };
     db::games::change(&mut tx, game_id, &change).await.map_err(constraint)?;
-    caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), json!({})).await?;
+    caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), trail(wanted)).await?;
     let game = present(&mut tx, game_id).await?;
     tx.commit().await?;
     Ok(game)
+}
+
+/// What is changed, for the trail; of texts only that they are.
+fn trail(wanted: &PatchGame) -> serde_json::Value {
+    let parts = [
+        ("name", wanted.name.as_ref().map(|_| json!("changed"))),
+        ("description", wanted.description.as_ref().map(|_| json!("changed"))),
+        ("min_players", wanted.min_players.map(Into::into)),
+        ("max_players", wanted.max_players.map(Into::into)),
+        ("enrollment_ends_at", wanted.enrollment_ends_at.map(|at| json!(at))),
+        ("turn_schedule", wanted.turn_schedule.as_ref().map(|text| json!(text))),
+        ("time_zone", wanted.time_zone.as_ref().map(|text| json!(text))),
+        ("target_engine_version", wanted.target_engine_version.as_ref().map(|text| json!(text))),
+    ];
+    parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
 /// Whether what is to be changed is not settled yet.
@@ -306,7 +328,6 @@ fn constraint(error: sqlx::Error) -> Problem {
         Some("games_target_engine_version_fkey") => {
             Problem::field("/target_engine_version", "value", "no such engine version")
         }
-        Some("games_owner_user_id_fkey") => Problem::field("/owner_user_id", "value", "no such account"),
         _ => error.into(),
     }
 }

@@ -40,9 +40,9 @@ pub async fn send_code(
     let challenge_id = ChallengeId::new();
     let mut tx = app.db.begin().await?;
     db::auth::lock_address(&mut tx, address.as_str()).await?;
+    let window = auth.throttle_window.as_secs_f64();
     let live =
-        db::auth::live_challenges(&mut tx, address.as_str(), auth.throttle_window.as_secs_f64(), auth.throttle_max)
-            .await?;
+        db::auth::live_challenges(&mut tx, address.as_str(), window, auth.max_attempts, auth.throttle_max).await?;
     if let Some(newest) = live.first().filter(|_| i64::try_from(live.len()).is_ok_and(|n| n >= auth.throttle_max)) {
         let newest = *newest;
         tx.commit().await?;

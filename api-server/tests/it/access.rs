@@ -1,8 +1,10 @@
 //! Who may call what (SPEC §4), walked over the document: a new operation in no group fails here.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use testkit::openapi::{ContractClient, Operation};
 
-use crate::harness::{ADMIN, Api, PASSWORD};
+use crate::harness::{ADMIN, Api, GATEWAY_TOKEN, PASSWORD};
 
 /// Something that fits, for each path parameter.
 pub fn some_value(parameter: &str) -> String {
@@ -100,6 +102,22 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
             other => panic!("{name} is in the unknown group {other}"),
         }
     }
+}
+
+/// RFC 9110, section 11.1.
+#[tokio::test]
+async fn the_scheme_of_a_credential_may_be_in_any_case() {
+    let api = Api::start().await;
+    let basic = STANDARD.encode(format!("{ADMIN}:{PASSWORD}"));
+    for scheme in ["basic", "BASIC", "Basic "] {
+        let given = format!("{scheme} {basic}");
+        api.client.with_header("Authorization", &given).get("/api/v1/admin/queues").send().await.expect(200);
+    }
+    let session = "/api/v1/internal/sessions/00000000-0000-7000-8000-000000000001";
+    let bearer = api.client.with_header("Authorization", format!("bEARER {GATEWAY_TOKEN}"));
+    bearer.get(session).send().await.expect_problem(404, "session_not_found");
+    let wrong = api.client.with_header("Authorization", format!("Token {GATEWAY_TOKEN}"));
+    wrong.get(session).send().await.expect_problem(401, "credentials_required");
 }
 
 #[tokio::test]

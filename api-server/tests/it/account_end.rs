@@ -163,6 +163,23 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
+    // Invites that name him to others, one mail not sent yet, one sent.
+    let own = api.open_private_game(&client, json!({})).await;
+    for name in ["grace", "heidi"] {
+        let body = json!({ "invited_user_id": api.account(name).await });
+        client.post(format!("{GAMES}/{own}/invites")).json(&body).send().await.expect(201);
+    }
+    api.sql(
+        "WITH r AS (INSERT INTO notification_routes (route_id, notification_id, channel, user_id, status)
+                    SELECT gen_random_uuid(), notification_id, 'email', user_ids[1], 'delivered' FROM notifications
+                     WHERE kind = 'lobby.invite.received' AND payload ->> 'inviter_user_id' = $1 RETURNING route_id),
+              d AS (INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
+                    SELECT route_id, 'lobby.invite.received', route_id::text, CASE row_number() OVER () WHEN 1 THEN 'pending' ELSE 'sent' END
+                      FROM r RETURNING delivery_id)
+         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html) SELECT delivery_id, 'Ada Lovelace invites you', '', '' FROM d",
+        &ada,
+    )
+    .await;
     // What other processes write of him: a second identity, a mail that waits, one that was sent, words in a notification,
     // a code that is still out, wrong tries.
     api.sql("INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')", &ada).await;
@@ -208,6 +225,10 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     assert_eq!(api.count("memberships WHERE status = 'left'").await, 1);
     assert_eq!(api.count("user_countries").await, 0);
     assert_eq!(api.count("device_sessions WHERE revoke_reason = 'account_deleted'").await, 3);
+    let invites =
+        |status: &str| format!("mail_deliveries WHERE template_id = 'lobby.invite.received' AND status = '{status}'");
+    assert_eq!(api.count(&invites("pending")).await, 0);
+    assert_ne!(api.count(&invites("sent")).await, 0, "what was sent is on record, without its words");
     assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is his");
     assert_eq!(api.count("notifications WHERE payload ->> 'reason' = '' AND user_ids = '{}'").await, 1);
     // A code that was out opens nothing any more.
@@ -295,6 +316,34 @@ async fn games_of_an_owner_who_is_gone_go_on_or_are_called_off() {
     );
     assert_eq!(api.count("memberships WHERE race_name = 'terran' AND status = 'active'").await, 1);
     assert_departed(&api, &ada).await;
+}
+
+#[tokio::test]
+async fn a_public_game_is_given_to_nobody_who_is_gone() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    let blocked = api.account("bob").await;
+    let body = json!({ "kind": "permanent_block", "reason": "cheated" });
+    api.admin().post(format!("{USERS}/{blocked}/sanctions")).json(&body).send().await.expect(201);
+    let nobody = "00000000-0000-7000-8000-000000000001";
+    let give = async |api: &Api, owner: &str| {
+        api.admin().post("/api/v1/admin/games").json(&game(json!({ "owner_user_id": owner }))).send().await
+    };
+    for owner in [blocked.as_str(), nobody] {
+        let answer = give(&api, owner).await.expect_problem(400, "invalid_request");
+        assert_eq!(answer.json()["errors"][0]["pointer"], "/owner_user_id");
+    }
+    for round in 0..6 {
+        let ada = api.account(&format!("ada{round}")).await;
+        let (gone, made) = futures::join!(delete(&other, &ada), give(&api, &ada));
+        gone.expect(204);
+        if made.status == 201 {
+            assert_eq!(api.game(&text(&made.json(), "game_id")).await["owner_user_id"], Value::Null, "round {round}");
+        } else {
+            made.expect_problem(400, "invalid_request");
+        }
+        give(&api, &ada).await.expect_problem(400, "invalid_request");
+    }
 }
 
 #[tokio::test]

@@ -304,6 +304,8 @@ async fn accounts_are_found_by_whatever_is_known_of_them() {
     assert_eq!(found(&[("name", "Ada.L")]).await, [eve.clone(), ada.clone()], "user names and display names");
     assert_eq!(found(&[("name", "ada*")]).await, [eve.clone(), bob.clone(), ada.clone()]);
     assert_eq!(found(&[("name", "bob")]).await, vec![bob.clone()], "display names in any case");
+    assert_eq!(found(&[("name", "аДА")]).await, vec![ada.clone()], "in any script");
+    assert_eq!(found(&[("name", "АД*")]).await, vec![ada.clone()]);
     assert_eq!(found(&[("sanction", "login_block")]).await, vec![bob.clone()], "only sanctions in force");
     assert_eq!(found(&[("plan", "monthly")]).await, vec![bob.clone()]);
     assert_eq!(found(&[("plan", "free")]).await, [eve.clone(), ada.clone()]);

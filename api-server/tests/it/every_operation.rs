@@ -110,6 +110,7 @@ async fn a_parameter_that_cannot_be_read_is_refused_by_name() {
             }
             refused(callers.bad(operation, with("a%00b")), "").await;
         }
+        refused(callers.bad(operation, path(operation)).query("x", "a\0b"), "").await;
         for parameter in parameters(operation, "query") {
             let name = parameter["name"].as_str().unwrap();
             let bad = match name {

@@ -9165,7 +9165,8 @@ export interface operations {
                  */
                 limit?: number;
                 /**
-                 * @description Only accounts whose user name or display name is this, in any case; with a `*` at its end, begins with it.
+                 * @description Only accounts whose user name or display name is this, in any case; with a `*` behind
+                 *     two characters or more, begins with them.
                  * @example ada*
                  */
                 name?: string;
@@ -10315,6 +10316,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["Account"];
                 };
             };
+            400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
             500: components["responses"]["internal"];
@@ -10339,6 +10341,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
             500: components["responses"]["internal"];
@@ -12932,6 +12935,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["RevokedSessions"];
                 };
             };
+            400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
             500: components["responses"]["internal"];

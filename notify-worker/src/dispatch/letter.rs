@@ -2,7 +2,28 @@
 
 use shared::db::notifications::Notice;
 use shared::domain::notification::Payload;
+use shared::ids::UserId;
 use shared::mail::{self, Template};
+
+/// Who invites where the inviter is gone.
+const SOMEBODY: &str = "Somebody";
+
+/// Who is named in the mail beside its reader.
+pub(super) fn named(notice: &Notice) -> Option<UserId> {
+    match notice.payload {
+        Ok(Payload::LobbyInviteReceived { inviter_user_id, .. }) => Some(inviter_user_id),
+        _ => None,
+    }
+}
+
+/// The same mail, which names nobody.
+pub(super) fn unnamed(template: &Template) -> Template {
+    let mut template = template.clone();
+    if let Template::InviteReceived(mail) = &mut template {
+        SOMEBODY.clone_into(&mut mail.inviter_name);
+    }
+    template
+}
 
 /// The mail of a notification, or why there is none.
 pub(super) fn of(notice: &Notice) -> Result<Template, String> {
@@ -13,7 +34,7 @@ pub(super) fn of(notice: &Notice) -> Result<Template, String> {
     Ok(match payload.clone() {
         Payload::LobbyInviteReceived { .. } => Template::InviteReceived(mail::InviteReceived {
             game_name: game_name(),
-            inviter_name: notice.inviter_name.clone().unwrap_or_else(|| "Somebody".to_owned()),
+            inviter_name: notice.inviter_name.clone().unwrap_or_else(|| SOMEBODY.to_owned()),
         }),
         Payload::LobbyApplicationApproved { .. } => Template::ApplicationApproved(about()),
         Payload::LobbyApplicationRejected { .. } => Template::ApplicationRejected(about()),

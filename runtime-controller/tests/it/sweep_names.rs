@@ -91,7 +91,7 @@ async fn what_the_sweeper_looks_for_stands_on_an_index() {
         ),
         (
             "SELECT game_id FROM games WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players ORDER BY enrollment_ends_at LIMIT 50 FOR NO KEY UPDATE SKIP LOCKED",
-            "games_enrollment_idx",
+            "games_full_enrollment_idx",
         ),
     ] {
         // Whatever the tables' size here: with a scan of the whole table ruled out, the index must do.

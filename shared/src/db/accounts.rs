@@ -231,6 +231,21 @@ pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec
     if there.is_some() { standing(conn, user_id).await } else { Ok(None) }
 }
 
+/// Keeps existing accounts from being deleted until the transaction ends, and answers which of these are there. For who is
+/// about to write down something that a deletion would erase. Before any other lock, as a deletion takes the account's first.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn hold_all(conn: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, sqlx::Error> {
+    let users: Vec<uuid::Uuid> = users.iter().map(|user| user.uuid()).collect();
+    sqlx::query_scalar!(
+        r#"SELECT user_id AS "user_id: UserId" FROM accounts WHERE user_id = ANY ($1) AND deleted_at IS NULL ORDER BY user_id FOR SHARE"#,
+        &users
+    )
+    .fetch_all(conn)
+    .await
+}
+
 /// Locks an existing account until the transaction ends; false where there is none (any more). For who changes it, or counts
 /// what it has. The lock order is games by id, account, everything else.
 ///

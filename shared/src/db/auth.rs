@@ -19,7 +19,8 @@ pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<(), 
     Ok(())
 }
 
-/// The live challenges of an address within the throttle window, newest first. Call under [`lock_address`].
+/// The live challenges of an address within the throttle window, newest first: one that is used, over, or out of tries opens
+/// nothing any more. Call under [`lock_address`].
 ///
 /// # Errors
 /// What Postgres answers.
@@ -27,16 +28,18 @@ pub async fn live_challenges(
     conn: &mut PgConnection,
     address: &str,
     window_seconds: f64,
+    max_attempts: i32,
     limit: i64,
 ) -> Result<Vec<ChallengeId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT challenge_id AS "challenge_id: ChallengeId" FROM auth_challenges
-            WHERE address = $1 AND consumed_at IS NULL AND expires_at > statement_timestamp()
+            WHERE address = $1 AND consumed_at IS NULL AND expires_at > statement_timestamp() AND attempts < $4
               AND created_at > statement_timestamp() - make_interval(secs => $2)
             ORDER BY created_at DESC LIMIT $3"#,
         address,
         window_seconds,
-        limit
+        limit,
+        max_attempts
     )
     .fetch_all(conn)
     .await

@@ -24,6 +24,7 @@ pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sql
         forget_sign_ins(&mut *conn, &addresses).await?;
         remove_mails(&mut *conn, &addresses).await?;
     }
+    remove_words_to_others(&mut *conn, user_id).await?;
     scrub_notifications(&mut *conn, user_id).await?;
     scrub_own_rows(&mut *conn, user_id).await?;
     scrub_trail(&mut *conn, user_id).await?;
@@ -92,6 +93,36 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
     sqlx::query!(
         "DELETE FROM mail_deliveries d
           WHERE d.delivery_id = ANY ($1) AND NOT EXISTS (SELECT FROM mail_recipients r WHERE r.delivery_id = d.delivery_id)",
+        &ids
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Mails to others that name him are those of his invites, which ended with him: those that are not sent yet go, and of the
+/// others only that there was one stays.
+async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+    let ids = sqlx::query_scalar!(
+        "SELECT d.delivery_id FROM invites i
+           JOIN notifications n ON n.kind = $2 AND n.idempotency_key = i.invite_id::text
+           JOIN notification_routes r ON r.notification_id = n.notification_id AND r.channel = 'email'
+           JOIN mail_deliveries d ON d.template_id = $2 AND d.idempotency_key = r.route_id::text
+          WHERE i.inviter_user_id = $1 ORDER BY d.delivery_id FOR UPDATE OF d",
+        user_id as UserId,
+        Kind::LobbyInviteReceived.as_str()
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM mail_deliveries WHERE delivery_id = ANY ($1) AND status IN ('pending', 'retrying', 'sending')",
+        &ids
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE mail_payloads SET subject = NULL, body_text = NULL, body_html = NULL, wiped_at = clock_timestamp()
+          WHERE delivery_id = ANY ($1) AND wiped_at IS NULL",
         &ids
     )
     .execute(conn)

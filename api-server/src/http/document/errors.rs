@@ -22,12 +22,15 @@ const OF_THE_FRAME: &[ErrorCode] = &[
 ];
 
 /// What stands around an operation can answer before, instead of, or in the middle of it: told from its group, and from whether
-/// it takes anything that can be malformed.
-fn by_the_frame(group: Group, takes_body: bool, takes_parameters: bool) -> Vec<ErrorCode> {
-    let mut codes = vec![ErrorCode::PayloadTooLarge, ErrorCode::Internal, ErrorCode::Unavailable, ErrorCode::Timeout];
-    if takes_body || takes_parameters {
-        codes.push(ErrorCode::InvalidRequest);
-    }
+/// it takes a body. A path or a query can be malformed in any case.
+fn by_the_frame(group: Group, takes_body: bool) -> Vec<ErrorCode> {
+    let mut codes = vec![
+        ErrorCode::InvalidRequest,
+        ErrorCode::PayloadTooLarge,
+        ErrorCode::Internal,
+        ErrorCode::Unavailable,
+        ErrorCode::Timeout,
+    ];
     if takes_body {
         codes.push(ErrorCode::UnsupportedMediaType);
     }
@@ -45,8 +48,7 @@ fn by_the_frame(group: Group, takes_body: bool, takes_parameters: bool) -> Vec<E
 pub(super) fn describe(document: &mut Value, examples: &Examples) {
     let mut shared = Map::new();
     each_operation(document, |path, _, operation| {
-        let takes_parameters = operation.get("parameters").and_then(Value::as_array).is_some_and(|p| !p.is_empty());
-        let mut codes = by_the_frame(Group::of(path), operation.contains_key("requestBody"), takes_parameters);
+        let mut codes = by_the_frame(Group::of(path), operation.contains_key("requestBody"));
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         codes.extend(responses.values().flat_map(own_codes));
         codes.sort_by_key(|c| (c.status().as_u16(), c.word()));

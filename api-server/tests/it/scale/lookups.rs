@@ -1,5 +1,6 @@
 //! Writes that look something up first: by token, code, name, address, or by counting what somebody has.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use testkit::seed::Caller;
@@ -7,8 +8,9 @@ use testkit::seed::Caller;
 use super::MODES;
 use crate::harness::game;
 
-/// A POST whose statements are judged, whatever it answers.
+/// A write whose statements are judged, whatever it answers.
 pub struct Lookup {
+    pub method: Method,
     pub caller: Caller,
     pub path: String,
     pub body: Value,
@@ -53,7 +55,12 @@ pub async fn all(admin: &mut PgConnection, mode: &str) -> Vec<Lookup> {
     )
     .await;
     let challenge = one(admin, "SELECT challenge_id::text FROM auth_challenges WHERE consumed_at IS NULL AND expires_at > now() OFFSET $1 LIMIT 1").await;
-    let lookup = |caller, path: String, body| Lookup { caller, path: format!("/api/v1/{path}"), body };
+    let lookup =
+        |caller, path: String, body| Lookup { method: Method::POST, caller, path: format!("/api/v1/{path}"), body };
+    let gone =
+        one(admin, "SELECT user_id::text FROM accounts WHERE user_name = 'pilot-00012' || 34 + $1::bigint").await;
+    let blocked =
+        one(admin, "SELECT user_id::text FROM accounts WHERE user_name = 'pilot-00012' || 44 + $1::bigint").await;
     vec![
         lookup(Caller::Gateway, "internal/sessions/resolve".into(), json!({ "session_token": "seed-token-1-1" })),
         lookup(
@@ -73,5 +80,12 @@ pub async fn all(admin: &mut PgConnection, mode: &str) -> Vec<Lookup> {
         lookup(heavy, format!("user/lobby/games/{own_game}/invites"), json!({ "invited_user_name": invitee })),
         lookup(heavy, format!("user/lobby/{submitted}/approve"), Value::Null),
         lookup(heavy, format!("user/sessions/{session}/revoke"), Value::Null),
+        lookup(
+            Caller::Admin,
+            format!("admin/users/{blocked}/sanctions"),
+            json!({ "kind": "permanent_block", "reason": "x" }),
+        ),
+        Lookup { method: Method::DELETE, ..lookup(Caller::Admin, format!("admin/users/{gone}"), Value::Null) },
+        lookup(heavy, "user/lobby/race-names/register".into(), json!({ "race_name": "Quokka" })),
     ]
 }

@@ -245,10 +245,10 @@ impl World {
     /// What a write looks up before it writes is bounded too. How many statements it takes depends on what it is.
     async fn write(&mut self, samples: &Samples, lookup: Lookup) {
         let client = self.client(samples, lookup.caller);
-        let request = client.post(&lookup.path);
+        let request = client.request(lookup.method.clone(), &lookup.path);
         let request = if lookup.body.is_null() { request } else { request.json(&lookup.body) };
         let (answer, statements) = self.send(request).await;
-        let name = format!("POST {} {:?} → {}", lookup.path, lookup.caller, answer.status);
+        let name = format!("{} {} {:?} → {}", lookup.method, lookup.path, lookup.caller, answer.status);
         assert!(answer.status.as_u16() < 500, "{name}");
         for statement in &statements {
             let faults = statement.faults(&self.big, Bound::of_page(200));

@@ -15,6 +15,9 @@ use crate::http::page::Page;
 use crate::http::problem::{Fail, Problem};
 use crate::http::users::{AccountPage, Plan, SanctionKind};
 
+/// The shortest beginning of a name to look for, in characters.
+const PREFIX_MIN: usize = 2;
+
 /// The longest name to look for, in characters: a display name and its star.
 const NAME_MAX: usize = 65;
 
@@ -35,7 +38,8 @@ impl Operation {
         app: Data<&Arc<App>>,
         /// Only the account of this address.
         email: Query<Option<String>>,
-        /// Only accounts whose user name or display name is this, in any case; with a `*` at its end, begins with it.
+        /// Only accounts whose user name or display name is this, in any case; with a `*` behind
+        /// two characters or more, begins with them.
         name: Query<Option<String>>,
         /// Only accounts under such a sanction now.
         sanction: Query<Option<SanctionKind>>,
@@ -70,6 +74,14 @@ fn range(name: &str) -> Result<(String, String), Problem> {
         return Err(Problem::field("/query/name", "length", format!("must have 1 to {NAME_MAX} characters")));
     }
     Ok(match name.strip_suffix('*') {
+        // All accounts begin with less, and whatever begins so is gathered and sorted.
+        Some(prefix) if prefix.chars().count() < PREFIX_MIN => {
+            return Err(Problem::field(
+                "/query/name",
+                "length",
+                format!("must have {PREFIX_MIN} characters before the *"),
+            ));
+        }
         Some(prefix) => (prefix.to_owned(), format!("{prefix}{}", char::MAX)),
         None => (name.clone(), name),
     })
@@ -84,6 +96,7 @@ mod tests {
         assert_eq!(range(" Ada ").unwrap(), ("ada".to_owned(), "ada".to_owned()));
         let (from, to) = range("Ad*").unwrap();
         assert!(from.as_str() <= "ad" && "adzzz" < to.as_str() && "ae" > to.as_str());
+        assert!(range("*").is_err() && range("a*").is_err() && range("a").is_ok());
         assert!(range("").is_err() && range(&"x".repeat(66)).is_err());
     }
 }
