@@ -62,13 +62,13 @@ async fn code(owner: &ContractClient, game: &str, max_uses: usize) -> Value {
     owner.post(path).json(&json!({ "max_uses": max_uses })).send().await.expect(201).json()["code"].clone()
 }
 
-/// How many were answered 200; all others must have been refused with one of these codes.
+/// How many got what they asked for; all others must have been refused with one of these codes.
 fn winners(answers: &[ContractResponse], refusals: &[&str]) -> usize {
-    for answer in answers.iter().filter(|answer| answer.status != 200) {
+    for answer in answers.iter().filter(|answer| !answer.status.is_success()) {
         let code = answer.json()["code"].clone();
         assert!(refusals.iter().any(|refusal| code == *refusal), "{answer:?}");
     }
-    answers.iter().filter(|answer| answer.status == 200).count()
+    answers.iter().filter(|answer| answer.status.is_success()).count()
 }
 
 /// Seats, names and count of a game say the same.
@@ -144,6 +144,49 @@ async fn a_code_is_used_no_more_often_than_it_says_nor_than_there_are_seats() {
         assert_eq!(winners(&answers, &[refusal]), expected);
         consistent(&arena.api, &game, 4).await;
         assert_eq!(arena.api.count(&format!("invites WHERE uses = 4 AND game_id = '{game}'")).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_invite_for_one_person_is_redeemed_once() {
+    let arena = Arena::start().await;
+    let (_, owner) = arena.api.player("owner").await;
+    let id = arena.api.account("ada").await;
+    let game = arena.api.open_private_game(&owner, json!({ "max_players": 9 })).await;
+    let invites = format!("/api/v1/user/lobby/games/{game}/invites");
+    let invited = owner.post(&invites).json(&json!({ "invited_user_id": id })).send().await.expect(201);
+    let invite = text(&invited.json(), "invite_id");
+    // Each with a name of its own: nothing but the invite stands in the way.
+    let answers = join_all((0..CALLERS).map(|n| {
+        let call = arena.replica(n).user(&id).post(format!("{invites}/{invite}/redeem"));
+        call.json(&json!({ "race_name": race(n) })).send()
+    }))
+    .await;
+    assert_eq!(winners(&answers, &["invite_closed"]), 1);
+    consistent(&arena.api, &game, 1).await;
+    assert_eq!(arena.api.count("invites WHERE status = 'redeemed' AND uses = 1").await, 1);
+}
+
+#[tokio::test]
+async fn one_invite_of_a_person_is_open_at_a_time() {
+    let arena = Arena::start().await;
+    let (owner_id, owner) = arena.api.player("owner").await;
+    let id = arena.api.account("ada").await;
+    let game = arena.api.open_private_game(&owner, json!({})).await;
+    // By id and by name, either through both replicas; and once more when the one that was open has expired.
+    let bodies = [json!({ "invited_user_id": id }), json!({ "invited_user_name": "ADA" })];
+    for round in 1..=2 {
+        let answers = join_all((0..CALLERS).map(|n| {
+            let path = format!("/api/v1/user/lobby/games/{game}/invites");
+            arena.replica(n).user(&owner_id).post(path).json(&bodies[n / 2 % 2]).send()
+        }))
+        .await;
+        assert_eq!(winners(&answers, &["invite_exists"]), 1, "round {round}");
+        assert_eq!(arena.api.count("invites WHERE status = 'open'").await, 1, "round {round}");
+        assert_eq!(arena.api.count("invites").await, round);
+        assert_eq!(arena.api.count("notifications WHERE kind = 'lobby.invite.received'").await, round);
+        let expire = "UPDATE invites SET expires_at = now() - interval '1 second' WHERE game_id = $1::uuid";
+        arena.api.sql(expire, &game).await;
     }
 }
 
@@ -307,7 +350,6 @@ async fn one_application_is_open_at_a_time() {
         arena.replica(n).user(&id).post(path).json(&json!({ "race_name": race(n) })).send()
     }))
     .await;
-    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-    assert!(answers.iter().all(|answer| answer.status == 201 || answer.json()["code"] == "application_exists"));
+    assert_eq!(winners(&answers, &["application_exists"]), 1);
     assert_eq!(arena.api.count("applications").await, 1);
 }

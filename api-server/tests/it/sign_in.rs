@@ -1,5 +1,7 @@
 //! Sign-in by mailed code (SPEC §6), and the sessions that it opens.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
@@ -44,9 +46,21 @@ pub async fn sign_in_from(api: &Api, email: &str, ip: &str) -> Value {
     api.client.post(CONFIRM).header("X-Forwarded-For", ip).json(&body).send().await.expect(200).json()
 }
 
+/// A challenge, and the code in its mail.
+async fn mailed(api: &Api, email: &str) -> (String, String) {
+    let challenge = send(api, email).await;
+    let code = code(api, &challenge).await;
+    (challenge, code)
+}
+
 /// A code that is not this one.
 fn wrong(code: &str) -> String {
     format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+/// How many were answered with this problem.
+fn refused(answers: &[ContractResponse], code: &str) -> usize {
+    answers.iter().filter(|answer| answer.json()["code"] == code).count()
 }
 
 #[tokio::test]
@@ -87,12 +101,15 @@ async fn tries_are_counted_before_they_are_compared() {
 #[tokio::test]
 async fn many_guesses_at_once_get_no_more_tries() {
     let api = Api::start().await;
-    let challenge = send(&api, "ada@example.org").await;
-    let right = code(&api, &challenge).await;
+    let other = api.replica().await;
+    let replicas = [&api, &other];
+    let (challenge, right) = mailed(&api, "ada@example.org").await;
     let guess = wrong(&right);
-    let answers = join_all((0..20).map(|_| confirm(&api, &challenge, &guess, json!({})))).await;
-    let compared = answers.iter().filter(|a| a.json()["code"] == "code_incorrect").count();
-    assert_eq!(compared, 5);
+    let answers = join_all((0..20).map(|n| confirm(replicas[n % 2], &challenge, &guess, json!({})))).await;
+    assert_eq!((refused(&answers, "code_incorrect"), refused(&answers, "challenge_expired")), (5, 15));
+    for replica in replicas {
+        confirm(replica, &challenge, &right, json!({})).await.expect_problem(410, "challenge_expired");
+    }
 }
 
 #[tokio::test]
@@ -114,44 +131,95 @@ async fn an_address_has_a_budget_of_wrong_tries_a_day() {
 }
 
 #[tokio::test]
+async fn many_guesses_at_many_codes_at_once_share_the_days_budget() {
+    const GUESSES: usize = 6;
+    let settings = [("BACKEND_AUTH_DAILY_MAX_ATTEMPTS", "12"), ("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "100")];
+    let api = Api::start_with(&settings).await;
+    let other = api.replica_with(&settings).await;
+    let replicas = [&api, &other];
+    let untouched = mailed(&api, "ada@example.org").await;
+    let mut challenges = Vec::new();
+    for _ in 0..5 {
+        challenges.push(mailed(&api, "ada@example.org").await);
+    }
+    // Each code is guessed at through both replicas. By themselves the five would take 25 tries, five each.
+    let guesses = (0..GUESSES * challenges.len()).map(|n| {
+        let ((challenge, right), replica) = (&challenges[n / GUESSES], replicas[n % 2]);
+        async move { confirm(replica, challenge, &wrong(right), json!({})).await }
+    });
+    let answers = join_all(guesses).await;
+    assert_eq!((refused(&answers, "code_incorrect"), refused(&answers, "challenge_expired")), (12, 18));
+    assert_eq!(api.count("auth_addresses WHERE address = 'ada@example.org' AND wrong_tries = 12").await, 1);
+    // No code of this address is compared any more: neither one that nobody guessed at, nor a new one.
+    let new = mailed(&other, "ada@example.org").await;
+    for (challenge, right) in [&untouched, &new] {
+        for replica in replicas {
+            confirm(replica, challenge, right, json!({})).await.expect_problem(410, "challenge_expired");
+        }
+    }
+    assert_eq!(api.count("accounts").await, 0);
+    // Another address has its own.
+    sign_in_from(&other, "bob@example.org", "192.0.2.1").await;
+}
+
+#[tokio::test]
 async fn the_throttle_answers_the_newest_again_and_mails_nothing() {
     let api = Api::start().await;
+    let other = api.replica().await;
     let mut ids = Vec::new();
-    for _ in 0..5 {
-        ids.push(send(&api, "ada@example.org").await);
+    for replica in [&api, &other, &api, &other, &api] {
+        ids.push(send(replica, "ada@example.org").await);
     }
     assert!(ids[0] != ids[1] && ids[1] != ids[2]);
     assert!(ids[3] == ids[2] && ids[4] == ids[2]);
     assert_eq!(api.count("mail_deliveries").await, 3);
-    let answers = join_all((0..10).map(|_| send(&api, "eve@example.org"))).await;
-    assert_eq!(api.count("auth_challenges WHERE address = 'eve@example.org'").await, 3);
-    assert_eq!(answers.len(), 10);
 }
 
 #[tokio::test]
-async fn two_confirmations_at_once_make_one_account() {
+async fn many_requests_at_once_get_no_more_mails_than_the_throttle_lets_out() {
     let api = Api::start().await;
+    let other = api.replica().await;
+    let replicas = [&api, &other];
+    let answered = join_all((0..12).map(|n| send(replicas[n % 2], "eve@example.org"))).await;
+    let all =
+        async |query: &'static str| -> Vec<String> { sqlx::query_scalar(query).fetch_all(&api.pool()).await.unwrap() };
+    let live = all("SELECT challenge_id::text FROM auth_challenges WHERE address = 'eve@example.org'").await;
+    let mails = all("SELECT idempotency_key FROM mail_deliveries").await;
+    assert_eq!((live.len(), mails.len()), (3, 3));
+    // Whoever asked holds a challenge that is live and whose code was mailed, and each of these was answered to somebody.
+    let set = |ids: Vec<String>| ids.into_iter().collect::<BTreeSet<String>>();
+    let live = set(live);
+    assert_eq!(set(answered), live);
+    assert_eq!(set(mails), live);
+}
+
+#[tokio::test]
+async fn many_confirmations_at_once_make_one_account() {
+    let api = Api::start_with(&[("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "100")]).await;
+    let other = api.replica().await;
+    let replicas = [&api, &other];
     let mut challenges = Vec::new();
-    for _ in 0..3 {
-        let challenge = send(&api, "ada@example.org").await;
-        let code = code(&api, &challenge).await;
-        challenges.push((challenge, code));
+    for _ in 0..8 {
+        challenges.push(mailed(&api, "ada@example.org").await);
     }
-    let answers = join_all(challenges.iter().map(|(id, code)| confirm(&api, id, code, json!({})))).await;
+    let calls = challenges.iter().enumerate().map(|(n, (id, code))| confirm(replicas[n % 2], id, code, json!({})));
+    let answers = join_all(calls).await;
     let answers: Vec<Value> = answers.into_iter().map(|a| a.expect(200).json()).collect();
     assert!(answers.iter().all(|a| a["user_id"] == answers[0]["user_id"]));
     assert_eq!(answers.iter().filter(|a| a["account_created"] == true).count(), 1);
-    assert_eq!((api.count("accounts").await, api.count("device_sessions").await), (1, 3));
+    assert_eq!((api.count("accounts").await, api.count("device_sessions").await), (1, 8));
 }
 
 #[tokio::test]
 async fn the_same_challenge_confirmed_at_once_opens_one_session() {
     let api = Api::start().await;
-    let challenge = send(&api, "ada@example.org").await;
-    let right = code(&api, &challenge).await;
-    let answers = join_all((0..5).map(|_| confirm(&api, &challenge, &right, json!({})))).await;
+    let other = api.replica().await;
+    let replicas = [&api, &other];
+    let (challenge, right) = mailed(&api, "ada@example.org").await;
+    let answers = join_all((0..10).map(|n| confirm(replicas[n % 2], &challenge, &right, json!({})))).await;
     assert_eq!(answers.iter().filter(|a| a.status == 200).count(), 1);
-    assert_eq!(api.count("device_sessions").await, 1);
+    assert_eq!(refused(&answers, "challenge_expired"), 9);
+    assert_eq!((api.count("accounts").await, api.count("device_sessions").await), (1, 1));
 }
 
 #[tokio::test]
