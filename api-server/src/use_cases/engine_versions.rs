@@ -20,6 +20,15 @@ async fn present(conn: &mut PgConnection, version: &str) -> Result<EngineVersion
     db::engine_versions::get(conn, version).await?.ok_or_else(not_found)
 }
 
+/// What this key registered before.
+async fn replay(conn: &mut PgConnection, key: Option<&Idempotency>) -> Result<Option<EngineVersion>, Problem> {
+    let Some(key) = key else { return Ok(None) };
+    match idempotency::judge(key, db::engine_versions::replayed(conn, key).await?)? {
+        Some(version) => Ok(Some(present(conn, &version).await?)),
+        None => Ok(None),
+    }
+}
+
 /// Registers a version, enabled.
 ///
 /// # Errors
@@ -32,27 +41,22 @@ pub async fn create(
     key: Option<&Idempotency>,
 ) -> Result<EngineVersion, Problem> {
     let mut tx = app.db.begin().await?;
-    // A replay is looked for first: the statement below would run into the version's own key.
-    if let Some(key) = key
-        && let Some(made) = idempotency::judge(key, db::engine_versions::replayed(&mut tx, key).await?)?
-    {
-        return present(&mut tx, &made).await;
+    if let Some(made) = replay(&mut tx, key).await? {
+        return Ok(made);
     }
-    // Of two requests at once the second waits here for the first, and is then its replay.
-    let made =
-        db::engine_versions::insert(&mut tx, version, image, key).await.map_err(
-            |error| match shared::error::constraint(&error) {
-                Some("engine_versions_pkey") => {
-                    Problem::new(ErrorCode::EngineVersionExists, "This engine version is registered already.")
-                }
-                _ => error.into(),
-            },
-        )?;
+    let made = match db::engine_versions::insert(&mut tx, version, image, key).await {
+        Err(error) if shared::error::constraint(&error) == Some("engine_versions_pkey") => {
+            tx.rollback().await?;
+            // Perhaps it was a twin of this request that registered it.
+            let made = replay(&mut *app.db.acquire().await?, key).await?;
+            return made.ok_or_else(|| {
+                Problem::new(ErrorCode::EngineVersionExists, "This engine version is registered already.")
+            });
+        }
+        made => made?,
+    };
     if !made {
-        let key = key.ok_or_else(|| Problem::internal(&"an engine version without a key was replayed"))?;
-        let made =
-            idempotency::judge(key, db::engine_versions::replayed(&mut tx, key).await?)?.ok_or_else(not_found)?;
-        return present(&mut tx, &made).await;
+        return replay(&mut tx, key).await?.ok_or_else(|| Problem::internal(&"nothing was made, and nothing before"));
     }
     caller.audit(&mut tx, "engine_version.create", "engine_version", version, json!({ "image": image })).await?;
     let row = present(&mut tx, version).await?;

@@ -158,3 +158,29 @@ async fn a_mail_to_somebody_who_is_deleted_meanwhile_is_not_written() {
     world.settles(id, &[("push", "delivered", 2), ("email", "delivered", 1), ("email", "skipped", 1)]).await;
     assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 1);
 }
+
+#[tokio::test]
+async fn an_inviter_who_is_deleted_meanwhile_is_not_named() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let users = world.accounts(2, true).await;
+    let game_id = world.game(&users).await;
+    // His deletion holds his account and is not committed: the worker still reads his name, and then waits here.
+    let mut other = world.db.connect().await;
+    let mut deletion = other.begin().await.unwrap();
+    sqlx::query("UPDATE accounts SET deleted_at = now(), display_name = NULL WHERE user_id = $1")
+        .bind(users[0].uuid())
+        .execute(&mut *deletion)
+        .await
+        .unwrap();
+    let _worker = world.worker(address, &WorkerLike::default());
+    let payload = Payload::LobbyInviteReceived { game_id, inviter_user_id: users[0] };
+    let id = world.produce(payload, Audience::Users(vec![users[1]]), Some(game_id)).await;
+    eventually(SOON, "the worker waits for the account", || async {
+        world.count("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'").await > 0
+    })
+    .await;
+    deletion.commit().await.unwrap();
+    world.settles(id, &[("push", "delivered", 1), ("email", "delivered", 1)]).await;
+    assert_eq!(world.count("SELECT count(*) FROM mail_payloads WHERE subject LIKE '%Somebody invites you%'").await, 1);
+}
