@@ -42,7 +42,7 @@ pub struct Config {
 pub struct HttpConfig {
     /// Where.
     pub listen_addr: ListenAddr,
-    /// From the first byte of a request to the last of its body.
+    /// For the head of a request, and for its body.
     pub read_timeout: Duration,
     /// From the whole request to the whole answer.
     pub write_timeout: Duration,
@@ -141,7 +141,7 @@ impl Group for HttpConfig {
         r.section("REST");
         Self {
             listen_addr: r.optional("BACKEND_HTTP_LISTEN_ADDR", ":8080", "REST listener; probes and the OpenAPI document are served here too.", ListenAddr::parse),
-            read_timeout: r.optional("BACKEND_HTTP_READ_TIMEOUT", "30s", "The longest that reading one request may take, headers and body.", parse::positive_duration),
+            read_timeout: r.optional("BACKEND_HTTP_READ_TIMEOUT", "30s", "The longest that a peer may take to begin, that reading the head of a request may take, and that reading its body may take.", parse::positive_duration),
             write_timeout: r.optional("BACKEND_HTTP_WRITE_TIMEOUT", "30s", "The longest that answering one request may take; a call that goes on to an engine has the engine's timeout and 5s instead.", parse::positive_duration),
             shutdown_timeout: r.optional("BACKEND_HTTP_SHUTDOWN_TIMEOUT", "15s", "Budget for requests under way at shutdown.", parse::positive_duration),
             trusted_proxies: r.optional("BACKEND_TRUSTED_PROXIES", "127.0.0.0/8,::1/128", "Networks whose `X-Forwarded-For` is believed, comma-separated.", parse::networks),

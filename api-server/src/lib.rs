@@ -6,6 +6,7 @@ pub mod config;
 pub mod geo;
 pub mod http;
 pub mod limits;
+mod opening;
 pub mod push;
 pub mod tls;
 pub mod use_cases;
@@ -52,6 +53,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         gateway_token: config.gateway_token.clone(),
         worker_token: config.worker_token.clone(),
         shutdown_timeout: config.push.shutdown_timeout,
+        opening_timeout: config.http.read_timeout,
         ..push::PushConfig::default()
     };
     let hub = push::PushHub::start(db.clone(), waker.clone(), listener, &lifecycle, &health, gate.clone(), hub_config);
@@ -72,6 +74,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let routes = http::routes(app.clone())?;
     let limits = http::server::ConnectionLimits {
         header_timeout: app.config.http.read_timeout,
+        connections: 2 * app.config.http.max_in_flight,
         drain: app.config.http.shutdown_timeout,
     };
     lifecycle.spawn("rest", http::server::serve(rest, rest_tls, routes, limits, lifecycle.soft()));

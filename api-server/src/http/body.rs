@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use poem::{Request, RequestBody, Result};
@@ -12,6 +13,8 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
+
+use crate::app::App;
 
 use super::problem::{ErrorCode, FieldError, Problem};
 
@@ -51,10 +54,18 @@ impl<T: Type> Payload for Body<T> {
 impl<T: ParseFromJSON> ParsePayload for Body<T> {
     const IS_REQUIRED: bool = true;
 
-    async fn from_request(_request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = body.take()?.into_bytes_limit(MAX_BODY).await?;
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = read(request, body).await?;
         Ok(parse(&bytes).map(Self)?)
     }
+}
+
+/// The bytes of a body, bounded in size and time.
+pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let reading = body.take()?.into_bytes_limit(MAX_BODY);
+    let limit = request.data::<Arc<App>>().map_or(Duration::MAX, |app| app.config.http.read_timeout);
+    let bytes = tokio::time::timeout(limit, reading).await;
+    Ok(bytes.map_err(|_elapsed| Problem::new(ErrorCode::Timeout, "The body did not come in time."))??.to_vec())
 }
 
 /// Reads a body that fits the schema of `T`. The generator's own parsers are more lenient than what is published: they take a

@@ -12,7 +12,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOpti
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::body::{Body, MAX_BODY, parse};
+use super::body::{Body, parse};
 use super::problem::Problem;
 
 /// A body that the document describes as `T`, kept as it was written: numbers that a parser would round and the order of
@@ -70,8 +70,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for RawBody<T> {
         _param_opts: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         Body::<T>::check_header(request)?;
-        let bytes = body.take()?.into_bytes_limit(MAX_BODY).await?;
-        Ok(Self { bytes: bytes.into(), described: PhantomData })
+        let bytes = super::body::read(request, body).await?;
+        Ok(Self { bytes, described: PhantomData })
     }
 }
 

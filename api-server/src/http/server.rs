@@ -11,11 +11,13 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::linger::Lingering;
+use crate::opening::Opening;
 
 /// The routes with their frame.
 pub type Routes = Arc<dyn DynEndpoint<Output = Response>>;
@@ -23,8 +25,10 @@ pub type Routes = Arc<dyn DynEndpoint<Output = Response>>;
 /// Limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
-    /// For the headers of a request, and for a TLS handshake.
+    /// For the headers of a request, for whatever comes before them, and for a TLS handshake.
     pub header_timeout: Duration,
+    /// At a time; more wait in the kernel's backlog.
+    pub connections: usize,
     /// For connections under way at the soft stop.
     pub drain: Duration,
 }
@@ -50,10 +54,15 @@ pub async fn serve(
         .keep_alive_timeout(Duration::from_secs(20))
         .max_concurrent_streams(256)
         .max_header_list_size(32 * 1024);
+    let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let (socket, peer) = tokio::select! {
+        let accepted = async {
+            let slot = slots.clone().acquire_owned().await;
+            listener.accept().await.map(|(socket, peer)| (socket, peer, slot))
+        };
+        let (socket, peer, slot) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
+            accepted = accepted => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: wait for some to be closed instead of spinning.
@@ -67,7 +76,9 @@ pub async fn serve(
         let local = LocalAddr(socket.local_addr().map(Into::into).unwrap_or_default());
         let remote = RemoteAddr(peer.into());
         let (routes, tls, builder, watcher) = (routes.clone(), tls.clone(), builder.clone(), graceful.watcher());
+        let socket = Opening::within(socket, limits.header_timeout);
         tokio::spawn(async move {
+            let _slot = slot;
             match tls {
                 None => connection(builder, watcher, socket, routes, local, remote, Scheme::HTTP).await,
                 Some(tls) => match tokio::time::timeout(limits.header_timeout, handshake(tls, socket)).await {
@@ -85,7 +96,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn handshake(tls: TlsAcceptor, socket: TcpStream) -> std::io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+async fn handshake(tls: TlsAcceptor, socket: Opening) -> std::io::Result<tokio_rustls::server::TlsStream<Opening>> {
     tls.accept(socket).await
 }
 

@@ -44,6 +44,8 @@ pub struct PushConfig {
     pub worker_token: Option<Secret>,
     /// Budget for ending streams and calls at shutdown (`BACKEND_GRPC_PUSH_SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
+    /// For a peer's first words, and for a TLS handshake (`BACKEND_HTTP_READ_TIMEOUT`).
+    pub opening_timeout: Duration,
     /// Silence on a stream before a bookmark; SPEC allows 5 s.
     pub bookmark_interval: Duration,
     /// Bytes of events that the ring keeps in memory.
@@ -67,6 +69,7 @@ impl Default for PushConfig {
             gateway_token: None,
             worker_token: None,
             shutdown_timeout: Duration::from_secs(10),
+            opening_timeout: Duration::from_secs(30),
             bookmark_interval: Duration::from_secs(4),
             ring_bytes: 8 << 20,
             idle_poll: Duration::from_secs(1),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::TryStreamExt as _;
 use shared::proto::PUSH_DESCRIPTORS;
 use shared::proto::push::push_hub_server::PushHubServer;
 use shared::proto::push::push_server::PushServer;
@@ -17,6 +18,7 @@ use super::Hub;
 use super::access::Needs;
 use super::publish::{MAX_MESSAGE, Publisher};
 use super::subscribe::Subscriptions;
+use crate::opening::Opening;
 
 /// A peer that answers no ping within this and half of it again is dead, and its streams end.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -43,7 +45,7 @@ pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Server
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_concurrent_streams(MAX_CONCURRENT);
     if let Some(tls) = tls {
-        server = server.tls_config(tls).context("gRPC TLS")?;
+        server = server.tls_config(tls.timeout(hub.config.opening_timeout)).context("gRPC TLS")?;
     }
     let router = server
         .add_service(health)
@@ -52,7 +54,9 @@ pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Server
         .add_service(InterceptedService::new(described().build_v1().context("reflection")?, any.clone()))
         .add_service(InterceptedService::new(described().build_v1alpha().context("reflection")?, any));
     let soft = hub.lifecycle.soft();
+    let limit = hub.config.opening_timeout;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming.map_ok(move |socket| Opening::within(socket, limit));
     let serving = router.serve_with_incoming_shutdown(incoming, soft.clone().cancelled_owned());
     let over = async {
         soft.cancelled().await;

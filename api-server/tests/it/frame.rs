@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::eventually;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::Api;
 
@@ -39,6 +40,30 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
     })
     .await;
     assert_eq!(quick.game(&game).await["status"], "cancelled");
+}
+
+/// Neither listener keeps a peer that does not begin, or does not go on.
+#[tokio::test]
+async fn whoever_says_nothing_is_hung_up_on() {
+    let api = Api::start_with(&[("BACKEND_HTTP_READ_TIMEOUT", "300ms")]).await;
+    let head = "POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\n";
+    let cut = format!("{head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{");
+    for (listener, words) in [
+        (api.rest, ""),
+        (api.rest, "PRI * HTTP/2.0\r\n"),
+        (api.rest, head),
+        (api.rest, cut.as_str()),
+        (api.grpc, ""),
+        (api.grpc, "PRI * HTTP/2.0\r\n"),
+    ] {
+        let mut peer = tokio::net::TcpStream::connect(listener).await.unwrap();
+        peer.write_all(words.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let end = tokio::time::timeout(Duration::from_secs(10), peer.read_to_end(&mut answer)).await;
+        assert!(end.is_ok(), "a connection that said {words:?} stays open");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(words != cut || answer.starts_with("HTTP/1.1 504"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api_server::Addresses;
 use api_server::config::Config;
 use serde_json::{Value, json};
 use shared::SCHEMA_VERSION;
@@ -32,6 +33,7 @@ pub struct Api {
     /// Dropped with the last replica on it.
     db: Arc<TestDb>,
     pub rest: SocketAddr,
+    pub grpc: SocketAddr,
     pub client: ContractClient,
     lifecycle: Lifecycle,
 }
@@ -73,9 +75,9 @@ impl Api {
     }
 
     async fn on_shared(db: Arc<TestDb>, settings: &[(&str, &str)]) -> Self {
-        let (lifecycle, rest) = replica(&db, settings).await;
+        let (lifecycle, Addresses { rest, grpc }) = replica(&db, settings).await;
         let client = ContractClient::new(format!("http://{rest}"));
-        let api = Self { db, rest, client, lifecycle };
+        let api = Self { db, rest, grpc, client, lifecycle };
         eventually(Duration::from_secs(30), "ready", || async {
             // Not through the contract's client: probes are no operations, and their 503 is no problem.
             let answer = reqwest::get(format!("http://{rest}/readyz")).await.unwrap();
@@ -226,7 +228,7 @@ pub fn contract() -> Arc<Contract> {
     Contract::committed().unwrap()
 }
 
-async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, SocketAddr) {
+async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, Addresses) {
     let mut env: BTreeMap<String, String> = [
         ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
         ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
@@ -267,5 +269,5 @@ async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, SocketAd
     let rest = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let grpc = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let addresses = api_server::start(service, rest, grpc).await.unwrap();
-    (lifecycle, addresses.rest)
+    (lifecycle, addresses)
 }
