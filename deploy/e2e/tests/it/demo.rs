@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use galaxy_e2e::demo::{BAR, Options};
 use testkit::process::cpu_seconds;
-use testkit::stack::Stack;
+use testkit::stack::{Driver, Stack};
 
-use crate::world::{play, postgres_processes, report, stack, stop};
+use crate::world::{play, postgres_processes, report, stack, stack_on, stop};
 
 const MIB: u64 = 1 << 20;
 const IDLE: Duration = Duration::from_secs(10);
@@ -48,6 +48,15 @@ async fn the_demo_can_be_played_twice_and_by_two_replicas() {
     let stack = stack("twice", 2).await;
     report(play(stack.summary(), Options::default()).await);
     report(play(stack.summary(), Options::default()).await);
+    stop(stack).await;
+}
+
+/// Engines as plain processes, as on a laptop without Docker: whatever the other tests run them on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_can_be_played_without_containers() {
+    let stack = stack_on("process-driver", 1, Driver::Process, Vec::new()).await;
+    let report = report(play(stack.summary(), Options::default()).await);
+    assert!(report.players >= 4 && report.turns() > 10 && report.retries == 0 && report.repeated_mails == 0);
     stop(stack).await;
 }
 
