@@ -12,6 +12,7 @@
 mod bad_input;
 mod crash;
 mod demo;
+mod logs;
 mod schema;
 mod shutdown;
 mod world;

@@ -7,6 +7,8 @@ use galaxy_e2e::demo::{self, Options, Report, Story};
 use testkit::stack::{Docker, Driver, Stack, StackConfig, Summary, clean_engines, engines};
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::logs::{self, Secrets};
+
 /// Starts one.
 pub async fn stack(name: &str, replicas: usize) -> Stack {
     stack_on(name, replicas, driver(), Vec::new()).await
@@ -62,6 +64,7 @@ pub fn play(summary: &Summary, options: Options) -> JoinHandle<Report> {
 pub fn report(outcome: Result<Report, JoinError>) -> Report {
     let report = outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     println!("{report}");
+    logs::remember(&report.secrets);
     report
 }
 
@@ -70,12 +73,19 @@ pub fn disturbed() -> Options {
     Options { disturbed: true, patience: Duration::from_secs(45), ..Options::default() }
 }
 
-/// Ends the stack in order: every process must end well, and no engine stay.
+/// Ends the stack in order: every process must end well, no engine stay, and the logs tell no secret.
 pub async fn stop(mut stack: Stack) {
     assert_eq!(stack.fallen(), None);
     let left = engines(stack.config()).unwrap();
     assert!(left.is_empty(), "engines of finished games stay: {left:?}");
+    let secrets = Secrets::of(&stack).await;
+    let dir = stack.config().dir.join("logs");
+    let files: Vec<PathBuf> =
+        stack.members().iter().map(|member| dir.join(format!("{}.log", member.label()))).collect();
     stack.stop(|_| {}).await.unwrap_or_else(|error| panic!("{error:#}"));
+    for file in files {
+        logs::judge(&file, &secrets);
+    }
 }
 
 /// The process ids of Postgres, its children included.
