@@ -27,13 +27,16 @@ impl Outbox {
     /// The outbox that sends through `mailer`. To be made after telemetry.
     pub fn new(mailer: Mailer, waker: Waker) -> Self {
         let meter = global::meter("galaxy.mail");
+        let dead_letters = meter
+            .u64_counter("mail_dead_letters_total")
+            .with_description("Mails that died or were quarantined")
+            .build();
+        // From the start: an alarm looks for growth, and a series that begins with the first death shows none.
+        dead_letters.add(0, &[]);
         Self {
             mailer,
             attempts: meter.u64_counter("mail_attempts_total").with_description("Tries to send a mail").build(),
-            dead_letters: meter
-                .u64_counter("mail_dead_letters_total")
-                .with_description("Mails that died or were quarantined")
-                .build(),
+            dead_letters,
             depth: meter
                 .i64_gauge("mail_outbox_depth")
                 .with_description("Mails that are not finished, by state, counted up to a limit")

@@ -37,8 +37,15 @@ impl Metrics {
         }
     }
 
-    pub(super) fn subscriber(&self, change: i64) {
-        self.subscribers.add(change, &[]);
+    /// A stream was opened. Its client's lost events are counted from here on, at nought: an alarm looks for growth, and a
+    /// series that begins with the first loss shows none.
+    pub(super) fn opened(&self, gateway_client_id: &str) {
+        self.subscribers.add(1, &[]);
+        self.dropped(gateway_client_id, 0);
+    }
+
+    pub(super) fn closed(&self) {
+        self.subscribers.add(-1, &[]);
     }
 
     pub(super) fn sent(&self, label: &str) {

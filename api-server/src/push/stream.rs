@@ -60,7 +60,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
     let (sender, frames) = mpsc::channel(CHANNEL);
     let (replaced, gone) = (CancellationToken::new(), CancellationToken::new());
     hub.streams.insert(opening.stream_id, opening.gateway_client_id.clone(), replaced.clone());
-    hub.metrics.subscriber(1);
+    hub.metrics.opened(&opening.gateway_client_id);
     let head = hub.log.head();
     let mut feeder = Feeder {
         position: opening.start,
@@ -93,7 +93,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
             () = feeder.feed() => {}
         }
         hub.streams.remove(stream_id);
-        hub.metrics.subscriber(-1);
+        hub.metrics.closed();
         Ok(())
     });
     // Looks at once whether it replaces, or is itself replaced already.

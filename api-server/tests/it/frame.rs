@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::eventually;
+use testkit::{TestDb, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::Api;
+use crate::binary::Binary;
+use crate::harness::{Api, GATEWAY_TOKEN};
 
 #[tokio::test]
 async fn a_fault_of_our_own_reveals_nothing() {
@@ -16,6 +17,27 @@ async fn a_fault_of_our_own_reveals_nothing() {
     let answer = ada.get("/api/v1/user/lobby/games").send().await.expect_problem(500, "internal");
     assert!(!String::from_utf8_lossy(&answer.body).contains("games"), "{}", answer.json());
     assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_fault_of_our_own_stands_in_the_log_under_the_request_that_met_it() {
+    let db = TestDb::new().await;
+    let mut replica = Binary::start(&db, &[]);
+    replica.ready().await;
+    sqlx::query("ALTER TABLE device_sessions RENAME TO sessions_of_yesterday").execute(&db.pool()).await.unwrap();
+    let client = reqwest::Client::new();
+    let url = format!("http://{}/api/v1/internal/sessions/0190a5a4-0000-7000-8000-000000000000", replica.rest);
+    // Often, since it depended on what the thread had done before.
+    for n in 0..10 {
+        let id = format!("fault-{n}");
+        let request = client.get(&url).bearer_auth(GATEWAY_TOKEN).header("x-request-id", &id);
+        assert_eq!(request.send().await.unwrap().status(), 500);
+        for said in ["request failed", "answered"] {
+            let (said, id) = (format!("\"msg\":\"{said}\""), format!("\"request_id\":\"{id}\""));
+            let wanted = |line: &str| line.contains(&said) && line.contains(&id);
+            replica.process.wait_for_line(wanted, Duration::from_secs(10)).await;
+        }
+    }
 }
 
 #[tokio::test]

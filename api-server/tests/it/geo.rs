@@ -1,6 +1,5 @@
 //! Countries (SPEC §14): declared at registration, counted on each request, and never in anybody's way.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,10 +8,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tempfile::TempDir;
-use testkit::process::{Proc, ProcConfig, free_addr};
 use testkit::{TestDb, eventually, mmdb};
 
-use crate::harness::{Api, GATEWAY_TOKEN, WORKER_TOKEN, text};
+use crate::binary::Binary;
+use crate::harness::{Api, GATEWAY_TOKEN, text};
 use crate::sign_in::sign_in_from;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -301,53 +300,23 @@ async fn a_deleted_account_is_counted_no_more() {
     assert_eq!(countries(&api, &here).await, json!([{ "country": "FR", "count": 2 }, { "country": "DE", "count": 1 }]));
 }
 
-/// The real binary.
-struct Replica {
-    process: Proc,
-    rest: SocketAddr,
-    ops: SocketAddr,
+/// The real binary, ready.
+async fn replica(db: &TestDb, file: &File, flush: &str) -> Binary {
+    let path = file.path().display().to_string();
+    let settings = [("BACKEND_GEOIP_DB_PATH", path.as_str()), ("BACKEND_GEOIP_FLUSH_INTERVAL", flush)];
+    let mut replica = Binary::start(db, &settings);
+    replica.ready().await;
+    replica
 }
 
-impl Replica {
-    async fn start(db: &TestDb, file: &File, flush: &str) -> Self {
-        let (rest, ops) = (free_addr(), free_addr());
-        let process = ProcConfig::new(env!("CARGO_BIN_EXE_api-server"))
-            .env("BACKEND_POSTGRES_DSN", db.dsn())
-            .env("BACKEND_HTTP_LISTEN_ADDR", rest)
-            .env("BACKEND_GRPC_PUSH_LISTEN_ADDR", "127.0.0.1:0")
-            .env("BACKEND_OPS_LISTEN_ADDR", ops)
-            .env("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN)
-            .env("BACKEND_WORKER_TOKEN", WORKER_TOKEN)
-            .env("BACKEND_AUTH_CODE_PEPPER", "pepper")
-            .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
-            .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
-            .env("BACKEND_GEOIP_DB_PATH", file.path().display())
-            .env("BACKEND_GEOIP_FLUSH_INTERVAL", flush);
-        let process = Proc::start(process).unwrap();
-        let replica = Self { process, rest, ops };
-        eventually(Duration::from_secs(30), "the process is ready", || async {
-            match reqwest::get(format!("http://{rest}/readyz")).await {
-                Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
-                Ok(answer) => Err(answer.status().to_string()),
-                Err(error) => Err(error.to_string()),
-            }
-        })
-        .await;
-        replica
-    }
-
-    async fn metrics(&self) -> String {
-        reqwest::get(format!("http://{}/metrics", self.ops)).await.unwrap().text().await.unwrap()
-    }
-
-    async fn call(&self, user: &str) {
-        let request = reqwest::Client::new()
-            .get(format!("http://{}/api/v1/user/account", self.rest))
-            .bearer_auth(GATEWAY_TOKEN)
-            .header("X-User-ID", user)
-            .header("X-Forwarded-For", "192.0.2.7");
-        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
-    }
+/// One request of a user to it.
+async fn ask(replica: &Binary, user: &str) {
+    let request = reqwest::Client::new()
+        .get(format!("http://{}/api/v1/user/account", replica.rest))
+        .bearer_auth(GATEWAY_TOKEN)
+        .header("X-User-ID", user)
+        .header("X-Forwarded-For", "192.0.2.7");
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -355,7 +324,7 @@ async fn a_process_that_is_killed_while_it_writes_leaves_whole_batches_and_one_t
     let file = File::new(WORLD);
     let api = Api::start().await;
     let users = join_all(["ada", "bob", "eve", "joe"].map(|name| api.account(name))).await;
-    let mut killed = Replica::start(api.db(), &file, QUICK).await;
+    let mut killed = replica(api.db(), &file, QUICK).await;
     let mut conn = api.db().connect().await;
     let mut shut = conn.begin().await.unwrap();
     // Its rows are written, and it cannot commit them: it stands before the last one.
@@ -363,7 +332,7 @@ async fn a_process_that_is_killed_while_it_writes_leaves_whole_batches_and_one_t
         .execute(&mut *shut)
         .await
         .unwrap();
-    join_all(users.iter().map(|user| killed.call(user))).await;
+    join_all(users.iter().map(|user| ask(&killed, user))).await;
     eventually(SOON, "a batch waits at the door", || async {
         api.count("pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").await == 1
     })
@@ -383,17 +352,15 @@ async fn a_process_that_is_killed_while_it_writes_leaves_whole_batches_and_one_t
     assert!(whole <= 4 && requests == whole, "{requests} requests in {whole} rows");
 
     sqlx::query("DELETE FROM user_countries").execute(&api.pool()).await.unwrap();
-    let mut ended = Replica::start(api.db(), &file, "1h").await;
+    let mut ended = replica(api.db(), &file, "1h").await;
     for _ in 0..5 {
-        join_all(users.iter().map(|user| ended.call(user))).await;
+        join_all(users.iter().map(|user| ask(&ended, user))).await;
     }
     assert_eq!(api.count("user_countries").await, 0, "nothing is due yet");
-    let metrics = ended.metrics().await;
+    let metrics = reqwest::get(format!("http://{}/metrics", ended.ops)).await.unwrap().text().await.unwrap();
     let looked_up = metrics.lines().find(|line| line.starts_with("geo_lookups_total{") && line.contains("\"found\""));
     assert!(looked_up.is_some_and(|line| line.ends_with(" 20")), "{looked_up:?} in {metrics}");
-    ended.process.terminate();
-    let status = ended.process.wait_exit(Duration::from_secs(20)).await.unwrap();
-    assert!(status.success(), "{}", ended.process.tail(20));
+    ended.stop().await;
     for user in &users {
         assert_eq!(countries(&api, user).await, json!([{ "country": "DE", "count": 5 }]));
     }

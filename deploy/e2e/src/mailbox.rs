@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 use testkit::mail::Mail;
 use testkit::stack::Summary;
 
+/// The subject of the mails with sign-in codes.
+pub const CODE_SUBJECT: &str = "Your Galaxy sign-in code";
+
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Reads what arrived at the mail catcher.

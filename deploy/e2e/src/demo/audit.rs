@@ -13,6 +13,7 @@ use super::cast::Cast;
 use super::report::Finish;
 use super::stage::{Due, Stage, text};
 use crate::gateway::{As, Call, Entry, Journal, News};
+use crate::mailbox::CODE_SUBJECT;
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,8 +23,6 @@ pub(super) struct Counted {
     pub(super) events: usize,
     pub(super) resumes: usize,
 }
-
-const CODE_SUBJECT: &str = "Your Galaxy sign-in code";
 
 impl Stage {
     pub(super) async fn audit(&mut self, cast: &Cast, finishes: &[Finish]) -> Result<Counted> {

@@ -46,6 +46,8 @@ pub struct Report {
     pub resumes: usize,
     /// REST calls that had to be repeated.
     pub retries: usize,
+    /// Tokens and keys of the players' sessions, which nobody else may come to know.
+    pub secrets: Vec<String>,
     /// From intent to effect.
     pub latencies: Latencies,
     /// From the first sign-up to the last count.
@@ -62,6 +64,7 @@ impl Report {
             events: counted.events,
             resumes: counted.resumes,
             retries: stage.rest.retries(),
+            secrets: stage.secrets.clone(),
             latencies: stage.latencies.clone(),
             took,
         }

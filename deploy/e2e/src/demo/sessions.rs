@@ -88,10 +88,13 @@ impl Stage {
             if !lost {
                 self.latencies.mail.push(took);
             }
+            let token = text(&body, "session_token")?.to_owned();
+            self.secrets.push(token.clone());
+            self.secrets.extend(key.map(|key| STANDARD.encode(key.verifying_key().as_bytes())));
             return Ok(SignedIn {
                 user_id: id(&body, "user_id")?,
                 session: id(&body, "device_session_id")?,
-                token: text(&body, "session_token")?.to_owned(),
+                token,
                 new: body.get("account_created") == Some(&Value::Bool(true)),
                 took: millis(took),
             });

@@ -36,6 +36,8 @@ pub struct Stage {
     /// Events that must have come: user and what it says, as far as it is known before.
     pub(super) events_due: Vec<(Uuid, Due)>,
     pub(super) codes_asked: usize,
+    /// Tokens and keys of the sessions that were opened.
+    pub(super) secrets: Vec<String>,
 }
 
 /// What an owed event must say: its kind, and the game that it is about, if any.
@@ -77,6 +79,7 @@ impl Stage {
             mails_due: Vec::new(),
             events_due: Vec::new(),
             codes_asked: 0,
+            secrets: Vec::new(),
         })
     }
 

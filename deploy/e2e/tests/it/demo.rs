@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use galaxy_e2e::demo::{BAR, Options};
 use testkit::process::cpu_seconds;
-use testkit::stack::Stack;
+use testkit::stack::{Driver, Stack};
 
-use crate::world::{play, postgres_processes, report, stack, stop};
+use crate::metrics;
+use crate::world::{driver, play, postgres_processes, report, stack, stack_on, stop};
 
 const MIB: u64 = 1 << 20;
 const IDLE: Duration = Duration::from_secs(10);
@@ -42,12 +43,26 @@ async fn a_whole_game_is_played_through_the_real_processes() {
     stop(stack).await;
 }
 
-/// A second run on the same database, as people do.
+/// A second run on the same database, as people do; and what operators see of both.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_can_be_played_twice_and_by_two_replicas() {
-    let stack = stack("twice", 2).await;
+    // Where the players of the demo are at home.
+    let countries = testkit::state_dir().join("e2e-countries.mmdb");
+    std::fs::write(&countries, testkit::mmdb::countries(&[("203.0.113.0/24", "DE")])).unwrap();
+    let settings = vec![("BACKEND_GEOIP_DB_PATH".to_owned(), countries.display().to_string())];
+    let stack = stack_on("twice", 2, driver(), settings).await;
     report(play(stack.summary(), Options::default()).await);
     report(play(stack.summary(), Options::default()).await);
+    metrics::all_are_there(stack.summary()).await;
+    stop(stack).await;
+}
+
+/// Engines as plain processes, as on a laptop without Docker: whatever the other tests run them on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_can_be_played_without_containers() {
+    let stack = stack_on("process-driver", 1, Driver::Process, Vec::new()).await;
+    let report = report(play(stack.summary(), Options::default()).await);
+    assert!(report.players >= 4 && report.turns() > 10 && report.retries == 0 && report.repeated_mails == 0);
     stop(stack).await;
 }
 

@@ -12,6 +12,8 @@
 mod bad_input;
 mod crash;
 mod demo;
+mod logs;
+mod metrics;
 mod schema;
 mod shutdown;
 mod world;

@@ -4,20 +4,27 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use galaxy_e2e::demo::{self, Options, Report, Story};
-use testkit::stack::{Docker, Driver, Stack, StackConfig, Summary, clean_engines};
+use testkit::stack::{Docker, Driver, Stack, StackConfig, Summary, clean_engines, engines};
 use tokio::task::{JoinError, JoinHandle};
+
+use crate::logs::{self, Secrets};
 
 /// Starts one.
 pub async fn stack(name: &str, replicas: usize) -> Stack {
+    stack_on(name, replicas, driver(), Vec::new()).await
+}
+
+/// Starts one on this driver, with further settings for every process.
+pub async fn stack_on(name: &str, replicas: usize, driver: Driver, settings: Vec<(String, String)>) -> Stack {
     let dir = testkit::target_dir().join("e2e").join(name);
     let config = StackConfig {
         dir: dir.clone(),
         replicas,
-        driver: driver(),
+        driver,
         instance: format!("e2e-{name}"),
         usual_ports: false,
         durable: false,
-        settings: Vec::new(),
+        settings,
     };
     // What a killed run of this test left behind.
     clean_engines(&config);
@@ -33,7 +40,7 @@ pub async fn stack(name: &str, replicas: usize) -> Stack {
 }
 
 /// Docker, unless `GALAXY_TEST_DRIVER=process` says otherwise: a missing daemon is a fault, not a reason to test less.
-fn driver() -> Driver {
+pub fn driver() -> Driver {
     match std::env::var("GALAXY_TEST_DRIVER").as_deref() {
         Ok("process") => Driver::Process,
         Ok("docker") | Err(_) => Driver::Docker(Docker::answering().expect(
@@ -57,6 +64,7 @@ pub fn play(summary: &Summary, options: Options) -> JoinHandle<Report> {
 pub fn report(outcome: Result<Report, JoinError>) -> Report {
     let report = outcome.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     println!("{report}");
+    logs::remember(&report.secrets);
     report
 }
 
@@ -65,15 +73,19 @@ pub fn disturbed() -> Options {
     Options { disturbed: true, patience: Duration::from_secs(45), ..Options::default() }
 }
 
-/// Ends the stack in order: every process must end well, and no container stay.
+/// Ends the stack in order: every process must end well, no engine stay, and the logs tell no secret.
 pub async fn stop(mut stack: Stack) {
     assert_eq!(stack.fallen(), None);
-    let config = stack.config().clone();
-    if let Driver::Docker(docker) = &config.driver {
-        let left = docker.containers(&config.instance).unwrap();
-        assert!(left.is_empty(), "containers of finished games stay: {left:?}");
-    }
+    let left = engines(stack.config()).unwrap();
+    assert!(left.is_empty(), "engines of finished games stay: {left:?}");
+    let secrets = Secrets::of(&stack).await;
+    let dir = stack.config().dir.join("logs");
+    let files: Vec<PathBuf> =
+        stack.members().iter().map(|member| dir.join(format!("{}.log", member.label()))).collect();
     stack.stop(|_| {}).await.unwrap_or_else(|error| panic!("{error:#}"));
+    for file in files {
+        logs::judge(&file, &secrets);
+    }
 }
 
 /// The process ids of Postgres, its children included.

@@ -145,15 +145,23 @@ impl Member {
     }
 }
 
-/// Ends engines that the process driver started below this directory and that still live: the driver leaves them running
-/// on purpose, so that a controller can come back to them.
-pub(crate) fn end_engine_processes(games: &std::path::Path) {
+/// The engines that the process driver started below this directory and that still live.
+pub(crate) fn engine_processes(games: &std::path::Path) -> Vec<i32> {
     let wanted = format!("GALAXY_STATE_DIR={}", games.display());
+    let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         if environment.split(|b| *b == 0).any(|var| var.starts_with(wanted.as_bytes())) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+            found.push(pid);
         }
+    }
+    found
+}
+
+/// Ends them: the driver leaves them running on purpose, so that a controller can come back to them.
+pub(crate) fn end_engine_processes(games: &std::path::Path) {
+    for pid in engine_processes(games) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
     }
 }

@@ -215,6 +215,20 @@ impl Stack {
     }
 }
 
+/// The engines of a stack of this configuration: containers, stopped ones included, or processes.
+///
+/// # Errors
+/// What docker says.
+pub fn engines(config: &StackConfig) -> Result<Vec<String>> {
+    match &config.driver {
+        Driver::Docker(docker) => docker.containers(&config.instance),
+        Driver::Process => {
+            let pids = member::engine_processes(&config.dir.join("games"));
+            Ok(pids.into_iter().map(|pid| format!("process {pid}")).collect())
+        }
+    }
+}
+
 /// Removes the engines that a stack of this configuration started and nothing else.
 pub fn clean_engines(config: &StackConfig) {
     match &config.driver {

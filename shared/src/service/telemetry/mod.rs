@@ -22,7 +22,12 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{Sampler, SdkTracerProvider},
 };
-use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _, Registry,
+    filter::{LevelFilter, dynamic_filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 pub use self::propagation::{current_traceparent, link, link_or_parent, parse_traceparent, set_parent, trace_id_hex};
 use super::config::{MetricsExporter, TelemetryConfig, TracesExporter};
@@ -74,10 +79,17 @@ pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetr
         .with_tracer(tracer.tracer("galaxy"))
         .with_threads(false)
         .with_target(false)
-        .with_filter(tracing_subscriber::filter::filter_fn(|meta| {
-            let least = if meta.is_span() { tracing::Level::INFO } else { tracing::Level::ERROR };
-            *meta.level() <= least
-        }));
+        // Dynamic, so that both filters are asked about each span and event. Where both said "always" tracing-subscriber
+        // would not ask again, but go by the thread's last answer: and sqlx leaves a "no" there after each statement, by
+        // asking whether to log it. The next error was not logged, the next span had no fields. The hint spares most of
+        // the asking.
+        .with_filter(
+            dynamic_filter_fn::<Registry, _>(|meta, _| {
+                let least = if meta.is_span() { tracing::Level::INFO } else { tracing::Level::ERROR };
+                *meta.level() <= least
+            })
+            .with_max_level_hint(LevelFilter::INFO),
+        );
     tracing_subscriber::registry()
         .with(traces)
         .with(log::JsonLog::to_stdout(&config.service_name).with_filter(filter))
