@@ -74,7 +74,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let routes = http::routes(app.clone())?;
     let limits = http::server::ConnectionLimits {
         header_timeout: app.config.http.read_timeout,
-        connections: 2 * app.config.http.max_in_flight,
+        connections: 256 + 2 * app.config.http.max_in_flight,
         drain: app.config.http.shutdown_timeout,
     };
     lifecycle.spawn("rest", http::server::serve(rest, rest_tls, routes, limits, lifecycle.soft()));
