@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, Utc};
 use shared::db::browse::Span;
+use shared::domain::game::GameStatus;
 
 use super::problem::Problem;
 
@@ -21,6 +22,15 @@ pub fn span(at: &str, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>
         }
     }
     Ok(Span { after, before })
+}
+
+/// A game's status, from the parameter `status`.
+///
+/// # Errors
+/// `invalid_request` naming the parameter.
+pub fn game_status(given: Option<&str>) -> Result<Option<GameStatus>, Problem> {
+    let status = given.map(str::parse::<GameStatus>).transpose();
+    status.map_err(|why| Problem::field("/query/status", "value", why))
 }
 
 /// A word that must be one of these.

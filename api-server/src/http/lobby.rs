@@ -15,6 +15,13 @@ page_of!(InvitePage, Invite);
 page_of!(MembershipPage, Membership);
 page_of!(RaceNamePage, RaceName);
 
+/// Who a game is for.
+pub const VISIBILITIES: &[&str] = &["public", "private"];
+/// The states of an application.
+pub const APPLICATION_STATES: &[&str] = &["submitted", "approved", "rejected", "withdrawn", "closed"];
+/// The states of a membership.
+pub const MEMBERSHIP_STATES: &[&str] = &["active", "left", "removed", "blocked"];
+
 /// A game.
 #[derive(Debug, Object)]
 pub struct Game {

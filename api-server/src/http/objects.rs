@@ -131,6 +131,9 @@ impl From<db::accounts::Account> for Account {
     }
 }
 
+/// The states of a session.
+pub const SESSION_STATES: &[&str] = &["active", "revoked"];
+
 /// A device session.
 #[derive(Debug, Object)]
 pub struct Session {

@@ -206,7 +206,7 @@ export interface paths {
         };
         /**
          * List all games
-         * @description Private ones and drafts included. Newest first.
+         * @description Private ones and drafts included. Newest first. Conditions that are given hold all at once.
          */
         get: operations["admin_list_games"];
         put?: never;
@@ -1100,7 +1100,7 @@ export interface paths {
         };
         /**
          * List the sanctions on an account
-         * @description Ended and lifted ones too, newest first.
+         * @description Newest first; ended and lifted ones too, unless `in_force` leaves them out.
          */
         get: operations["admin_list_sanctions"];
         put?: never;
@@ -6100,6 +6100,11 @@ export interface operations {
                  */
                 cursor?: string;
                 /**
+                 * @description `true`: only administrators who may log in; `false`: only those who may not.
+                 * @example true
+                 */
+                enabled?: boolean;
+                /**
                  * @description Items a page holds at most, 1 to 200; 50 if absent.
                  * @example 20
                  */
@@ -6480,6 +6485,11 @@ export interface operations {
                  */
                 cursor?: string;
                 /**
+                 * @description `true`: only versions that new starts may use; `false`: only the others.
+                 * @example true
+                 */
+                enabled?: boolean;
+                /**
                  * @description Items a page holds at most, 1 to 200; 50 if absent.
                  * @example 20
                  */
@@ -6742,10 +6752,25 @@ export interface operations {
                  */
                 limit?: number;
                 /**
+                 * @description Only games that this user plays in: as an active member.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                member_user_id?: string;
+                /**
+                 * @description Only games that this user runs.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                owner_user_id?: string;
+                /**
                  * @description Only games in this status.
                  * @example running
                  */
                 status?: "draft" | "enrollment_open" | "ready_to_start" | "starting" | "start_failed" | "running" | "paused" | "finished" | "cancelled";
+                /**
+                 * @description Only `public` or only `private` games.
+                 * @example public
+                 */
+                visibility?: "public" | "private";
             };
             header?: never;
             path?: never;
@@ -6982,6 +7007,11 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
+                /**
+                 * @description Only applications in this status.
+                 * @example submitted
+                 */
+                status?: "submitted" | "approved" | "rejected" | "withdrawn" | "closed";
             };
             header?: never;
             path: {
@@ -7447,6 +7477,11 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
+                /**
+                 * @description Only memberships in this status.
+                 * @example active
+                 */
+                status?: "active" | "left" | "removed" | "blocked";
             };
             header?: never;
             path: {
@@ -9589,6 +9624,11 @@ export interface operations {
                  */
                 cursor?: string;
                 /**
+                 * @description `true`: only sanctions in force now; `false`: only those that were lifted or have ended.
+                 * @example true
+                 */
+                in_force?: boolean;
+                /**
                  * @description Items a page holds at most, 1 to 200; 50 if absent.
                  * @example 20
                  */
@@ -9780,6 +9820,11 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
+                /**
+                 * @description Only sessions in this status.
+                 * @example active
+                 */
+                status?: "active" | "revoked";
             };
             header?: never;
             path: {
@@ -10769,6 +10814,11 @@ export interface operations {
                  * @example 20
                  */
                 limit?: number;
+                /**
+                 * @description Only games in this status.
+                 * @example enrollment_open
+                 */
+                status?: "draft" | "enrollment_open" | "ready_to_start" | "starting" | "start_failed" | "running" | "paused" | "finished" | "cancelled";
             };
             header?: never;
             path?: never;

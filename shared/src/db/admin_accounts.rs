@@ -76,17 +76,24 @@ pub async fn get(conn: &mut PgConnection, user_name: &str) -> Result<Option<Admi
     .await
 }
 
-/// Administrators in descending order of their names' bytes, from below `before`.
+/// Administrators, perhaps only those who are enabled or disabled, in descending order of their names' bytes, from below
+/// `before`.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn list(conn: &mut PgConnection, before: Option<&str>, limit: i64) -> Result<Vec<AdminAccount>, sqlx::Error> {
+pub async fn list(
+    conn: &mut PgConnection,
+    enabled: Option<bool>,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<AdminAccount>, sqlx::Error> {
     sqlx::query_as!(
         AdminAccount,
         r#"SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts
-            WHERE $1::text IS NULL OR user_name COLLATE "C" < $1
-            ORDER BY user_name COLLATE "C" DESC LIMIT $2"#,
+            WHERE ($1::text IS NULL OR user_name COLLATE "C" < $1) AND ($2::boolean IS NULL OR enabled = $2)
+            ORDER BY user_name COLLATE "C" DESC LIMIT $3"#,
         before,
+        enabled,
         limit
     )
     .fetch_all(conn)

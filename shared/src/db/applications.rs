@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::browse::walk_in_order;
 use super::idempotency::{Idempotency, Replayed};
 use super::keyset::below;
 use crate::domain::race_name::RaceName;
@@ -104,19 +105,33 @@ pub async fn get(
         .await
 }
 
-/// The applications to a game, newest first, from below `before`.
+/// The applications to a game, perhaps of one status only, newest first, from below `before`. To be called in a transaction
+/// where a status is given.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
+    status: Option<&str>,
     before: Option<ApplicationId>,
     limit: i64,
 ) -> Result<Vec<Application>, sqlx::Error> {
+    let Some(status) = status else {
+        return applications!(
+            "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
+            game_id as GameId,
+            below(before),
+            limit
+        )
+        .fetch_all(conn)
+        .await;
+    };
+    walk_in_order(conn).await?;
     applications!(
-        "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
+        "WHERE game_id = $1 AND (status, application_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, application_id DESC LIMIT $4",
         game_id as GameId,
+        status,
         below(before),
         limit
     )

@@ -2,10 +2,12 @@
 //!
 //! Such a list walks one index, chosen by the filters that are there, and the other filters pass over what it gives. Which
 //! index is not left to the planner, which takes columns for independent of one another and of time: an index over a filter's
-//! column and the id is walked by comparing both together, `(column, id) < ($value, $before)`, and ordered by both. With an
-//! equality in its place the order would be that of the ids alone, which the primary key gives too, past all other rows; for
-//! the same reason the filters say `IS NOT DISTINCT FROM`, which equates nothing in the planner's eyes. Together with
-//! [`walk_in_order`] that holds in every plan, for the very values or for any.
+//! column and the id is walked by comparing both together, `(column, id) < ($value, $before)`, and ordered by both; it ends
+//! with `column >= $value`, or `(column, id) >= ($value, $lowest)` where the ids are bounded from below. With an equality in
+//! its place the order would be that of the ids alone, which the primary key gives too, past all other rows; for the same
+//! reason the filters say `IS NOT DISTINCT FROM`, which equates nothing in the planner's eyes. Together with
+//! [`walk_in_order`] that holds in every plan, for the very values or for any. Only within one game or one account, whose
+//! rows no index gives in the order of `(column, id)` but the one that begins with it, that is an equality.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;

@@ -76,21 +76,23 @@ pub async fn get(conn: &mut PgConnection, version: &str) -> Result<Option<Engine
     .await
 }
 
-/// Versions in descending order of their labels' bytes, from below `before`.
+/// Versions, perhaps only enabled or disabled ones, in descending order of their labels' bytes, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
+    enabled: Option<bool>,
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<EngineVersion>, sqlx::Error> {
     sqlx::query_as!(
         EngineVersion,
         r#"SELECT version, image, enabled, created_at FROM engine_versions
-            WHERE $1::text IS NULL OR version COLLATE "C" < $1
-            ORDER BY version COLLATE "C" DESC LIMIT $2"#,
+            WHERE ($1::text IS NULL OR version COLLATE "C" < $1) AND ($2::boolean IS NULL OR enabled = $2)
+            ORDER BY version COLLATE "C" DESC LIMIT $3"#,
         before,
+        enabled,
         limit
     )
     .fetch_all(conn)

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
-use super::keyset::below;
 use crate::ids::{GameId, UserId};
 
 /// A game with what every reader wants beside it.
@@ -54,9 +53,9 @@ pub struct Game {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// The one list of columns of a [`Game`]; the rest of the statement follows as a literal.
+/// The one list of columns of a [`Game`]; the rest of the statement follows as literals.
 macro_rules! games {
-    ($tail:tt $(, $argument:expr)*) => {
+    ($($tail:literal)+ $(, $argument:expr)*) => {
         sqlx::query_as!(
             Game,
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
@@ -65,11 +64,16 @@ macro_rules! games {
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
                       g.created_at, g.started_at, g.finished_at
-                 FROM games g LEFT JOIN runtime_records r USING (game_id) LEFT JOIN runtime_turns t USING (game_id) "# + $tail
+                 FROM games g LEFT JOIN runtime_records r USING (game_id) LEFT JOIN runtime_turns t USING (game_id) "# $(+ $tail)+
             $(, $argument)*
         )
     };
 }
+
+// Below the macro, which it uses.
+mod browse;
+
+pub use browse::{GameFilter, list, list_own, list_visible, list_visible_by_status};
 
 /// One game, whoever asks.
 ///
@@ -98,87 +102,6 @@ pub async fn get_visible(
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
-}
-
-/// The games that `user` may see, newest first, from below `before`. Each way to see a game has an index in the list's order:
-/// a page of each is looked up, and of these the newest page is read.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn list_visible(
-    conn: &mut PgConnection,
-    user_id: UserId,
-    before: Option<GameId>,
-    limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
-    games!(
-        "WHERE g.game_id = ANY (ARRAY(
-            SELECT game_id FROM (
-              (SELECT game_id FROM games WHERE visibility = 'public' AND status <> 'draft' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-              UNION
-              (SELECT game_id FROM games WHERE owner_user_id = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-              UNION
-              (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-              UNION
-              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open' AND expires_at - statement_timestamp() > interval '0' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-            ) visible ORDER BY game_id DESC LIMIT $3))
-          ORDER BY g.game_id DESC",
-        user_id as UserId,
-        below(before),
-        limit
-    )
-    .fetch_all(conn)
-    .await
-}
-
-/// The games that `user` owns or plays in, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn list_own(
-    conn: &mut PgConnection,
-    user_id: UserId,
-    before: Option<GameId>,
-    limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
-    games!(
-        "WHERE g.game_id = ANY (ARRAY(
-            SELECT game_id FROM (
-              (SELECT game_id FROM games WHERE owner_user_id = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-              UNION
-              (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-            ) own ORDER BY game_id DESC LIMIT $3))
-          ORDER BY g.game_id DESC",
-        user_id as UserId,
-        below(before),
-        limit
-    )
-    .fetch_all(conn)
-    .await
-}
-
-/// All games, perhaps of one status only, newest first, from below `before`: the administrators' list.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn list(
-    conn: &mut PgConnection,
-    status: Option<&str>,
-    before: Option<GameId>,
-    limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
-    games!(
-        "WHERE g.game_id = ANY (ARRAY(
-            (SELECT game_id FROM games WHERE $1::text IS NULL AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
-            UNION ALL
-            (SELECT game_id FROM games WHERE status = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)))
-          ORDER BY g.game_id DESC",
-        status,
-        below(before),
-        limit
-    )
-    .fetch_all(conn)
     .await
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::browse::walk_in_order;
 use super::keyset::below;
 use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
@@ -24,6 +25,17 @@ pub struct Membership {
     pub status: String,
     /// Since when.
     pub joined_at: DateTime<Utc>,
+}
+
+macro_rules! memberships {
+    ($tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Membership,
+            r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+                      status, joined_at FROM memberships "# + $tail
+            $(, $argument)*
+        )
+    };
 }
 
 /// Takes a user in. Constraints: `memberships_game_id_user_id_key` when he is in already or blocked,
@@ -53,23 +65,33 @@ pub async fn insert(
     .await
 }
 
-/// The memberships of a game, newest first, from below `before`.
+/// The memberships of a game, perhaps of one status only, newest first, from below `before`. To be called in a transaction
+/// where a status is given.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
+    status: Option<&str>,
     before: Option<MembershipId>,
     limit: i64,
 ) -> Result<Vec<Membership>, sqlx::Error> {
-    sqlx::query_as!(
-        Membership,
-        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
-                  status, joined_at
-             FROM memberships WHERE game_id = $1 AND membership_id < $2
-            ORDER BY membership_id DESC LIMIT $3"#,
+    let Some(status) = status else {
+        return memberships!(
+            "WHERE game_id = $1 AND membership_id < $2 ORDER BY membership_id DESC LIMIT $3",
+            game_id as GameId,
+            below(before),
+            limit
+        )
+        .fetch_all(conn)
+        .await;
+    };
+    walk_in_order(conn).await?;
+    memberships!(
+        "WHERE game_id = $1 AND (status, membership_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, membership_id DESC LIMIT $4",
         game_id as GameId,
+        status,
         below(before),
         limit
     )
@@ -104,16 +126,9 @@ pub async fn get(
     game_id: GameId,
     id: MembershipId,
 ) -> Result<Option<Membership>, sqlx::Error> {
-    sqlx::query_as!(
-        Membership,
-        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
-                  status, joined_at
-             FROM memberships WHERE membership_id = $1 AND game_id = $2"#,
-        id as MembershipId,
-        game_id as GameId
-    )
-    .fetch_optional(conn)
-    .await
+    memberships!("WHERE membership_id = $1 AND game_id = $2", id as MembershipId, game_id as GameId)
+        .fetch_optional(conn)
+        .await
 }
 
 /// A user's newest membership of a game, whatever its status: the one that stands, if any does.
@@ -125,11 +140,8 @@ pub async fn newest(
     game_id: GameId,
     user_id: UserId,
 ) -> Result<Option<Membership>, sqlx::Error> {
-    sqlx::query_as!(
-        Membership,
-        r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
-                  status, joined_at
-             FROM memberships WHERE game_id = $1 AND user_id = $2 ORDER BY membership_id DESC LIMIT 1"#,
+    memberships!(
+        "WHERE game_id = $1 AND user_id = $2 ORDER BY membership_id DESC LIMIT 1",
         game_id as GameId,
         user_id as UserId
     )

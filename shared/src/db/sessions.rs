@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::browse::walk_in_order;
 use super::keyset::below;
 use crate::ids::{DeviceSessionId, UserId};
 
@@ -23,6 +24,17 @@ pub struct Session {
     pub revoked_at: Option<DateTime<Utc>>,
     /// Why.
     pub revoke_reason: Option<String>,
+}
+
+macro_rules! sessions {
+    ($tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            Session,
+            r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
+                      created_at, revoked_at, revoke_reason FROM device_sessions "# + $tail
+            $(, $argument)*
+        )
+    };
 }
 
 /// Opens a session.
@@ -53,15 +65,7 @@ pub async fn insert(
 /// # Errors
 /// What Postgres answers.
 pub async fn get(conn: &mut PgConnection, id: DeviceSessionId) -> Result<Option<Session>, sqlx::Error> {
-    sqlx::query_as!(
-        Session,
-        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
-                  created_at, revoked_at, revoke_reason
-             FROM device_sessions WHERE device_session_id = $1"#,
-        id as DeviceSessionId
-    )
-    .fetch_optional(conn)
-    .await
+    sessions!("WHERE device_session_id = $1", id as DeviceSessionId).fetch_optional(conn).await
 }
 
 /// The session whose token hashes to this.
@@ -69,34 +73,36 @@ pub async fn get(conn: &mut PgConnection, id: DeviceSessionId) -> Result<Option<
 /// # Errors
 /// What Postgres answers.
 pub async fn by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Session>, sqlx::Error> {
-    sqlx::query_as!(
-        Session,
-        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
-                  created_at, revoked_at, revoke_reason
-             FROM device_sessions WHERE token_hash = $1"#,
-        token_hash
-    )
-    .fetch_optional(conn)
-    .await
+    sessions!("WHERE token_hash = $1", token_hash).fetch_optional(conn).await
 }
 
-/// A user's sessions, newest first, before `cursor`.
+/// A user's sessions, perhaps of one status only, newest first, from below `before`. To be called in a transaction where a
+/// status is given.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
+    status: Option<&str>,
     before: Option<DeviceSessionId>,
     limit: i64,
 ) -> Result<Vec<Session>, sqlx::Error> {
-    sqlx::query_as!(
-        Session,
-        r#"SELECT device_session_id AS "device_session_id: DeviceSessionId", user_id AS "user_id: UserId", client_public_key, status,
-                  created_at, revoked_at, revoke_reason
-             FROM device_sessions WHERE user_id = $1 AND device_session_id < $2
-            ORDER BY device_session_id DESC LIMIT $3"#,
+    let Some(status) = status else {
+        return sessions!(
+            "WHERE user_id = $1 AND device_session_id < $2 ORDER BY device_session_id DESC LIMIT $3",
+            user_id as UserId,
+            below(before),
+            limit
+        )
+        .fetch_all(conn)
+        .await;
+    };
+    walk_in_order(conn).await?;
+    sessions!(
+        "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,
+        status,
         below(before),
         limit
     )

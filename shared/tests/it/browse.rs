@@ -153,7 +153,7 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
         assert!(!found.is_empty() && read < 500, "trail, {what}: {} shown, {read} touched", found.len());
     }
     let before = touched(&mut conn).await;
-    assert_eq!(admin_accounts::list(&mut conn, Some("admin-5"), page).await.unwrap().len(), 51);
+    assert_eq!(admin_accounts::list(&mut conn, None, Some("admin-5"), page).await.unwrap().len(), 51);
     shared::queue::metrics::overview(&mut conn, &queues::ALL).await.unwrap();
     let read = touched(&mut conn).await - before;
     assert!(read < 1000, "administrators and queues: {read} touched");

@@ -59,6 +59,22 @@ async fn an_administrator_is_made_seen_and_logs_in() {
 }
 
 #[tokio::test]
+async fn administrators_are_listed_by_whether_they_may_log_in() {
+    let api = Api::start().await;
+    let admin = api.admin();
+    for name in ["ada", "bob", "cid", "dan", "eve"] {
+        make(&api, name).await;
+    }
+    for name in ["ada", "cid", "eve"] {
+        admin.post(of(name, "disable")).send().await.expect(200);
+    }
+    assert_eq!(walk(&admin, &format!("{ACCOUNTS}?enabled=true"), "user_name").await, [ADMIN, "dan", "bob"]);
+    assert_eq!(walk(&admin, &format!("{ACCOUNTS}?enabled=false"), "user_name").await, ["eve", "cid", "ada"]);
+    let answer = admin.get(ACCOUNTS).bad().query("enabled", "1").send().await.expect_problem(400, "invalid_request");
+    assert_eq!(answer.json()["errors"][0]["pointer"], "/query/enabled");
+}
+
+#[tokio::test]
 async fn a_key_makes_one_administrator_on_two_replicas() {
     let api = Api::start().await;
     let other = api.replica().await;

@@ -56,6 +56,12 @@ const GATHERED: &[(&str, &str, &str)] = &[
     ("admin_list_queues", "", "SELECT 10000::bigint"),
     // In the order of ids, whatever matches a prefix.
     ("admin_list_users", "name", "SELECT count(*) FROM accounts WHERE display_name LIKE 'Pilot 77%'"),
+    // What one plays in is asked for its status game by game.
+    (
+        "list_lobby_games",
+        "status",
+        "SELECT count(*) FROM memberships m JOIN accounts a USING (user_id) WHERE a.user_name = 'pilot-0000001' AND m.status = 'active'",
+    ),
     // The dead are walked, and the filters pass over some.
     (
         "admin_list_mail_dead_letters",

@@ -27,6 +27,8 @@ impl Operation {
     async fn call(
         &self,
         app: Data<&Arc<App>>,
+        /// `true`: only administrators who may log in; `false`: only those who may not.
+        enabled: Query<Option<bool>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
@@ -34,7 +36,7 @@ impl Operation {
     ) -> Result<Json<AdminAccountPage>, Fail<AdminListAdminAccountsCodes>> {
         let page = WordPage::read(limit.0, cursor.0.as_deref())?;
         let mut conn = app.db.acquire().await?;
-        let rows = db::admin_accounts::list(&mut conn, page.before.as_deref(), page.fetch()).await?;
+        let rows = db::admin_accounts::list(&mut conn, enabled.0, page.before.as_deref(), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |a| a.user_name.as_str());
         Ok(Json(AdminAccountPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

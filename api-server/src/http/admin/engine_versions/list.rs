@@ -27,6 +27,8 @@ impl Operation {
     async fn call(
         &self,
         app: Data<&Arc<App>>,
+        /// `true`: only versions that new starts may use; `false`: only the others.
+        enabled: Query<Option<bool>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
@@ -34,7 +36,7 @@ impl Operation {
     ) -> Result<Json<EngineVersionPage>, Fail<AdminListEngineVersionsCodes>> {
         let page = WordPage::read(limit.0, cursor.0.as_deref())?;
         let mut conn = app.db.acquire().await?;
-        let rows = db::engine_versions::list(&mut conn, page.before.as_deref(), page.fetch()).await?;
+        let rows = db::engine_versions::list(&mut conn, enabled.0, page.before.as_deref(), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |v| v.version.as_str());
         Ok(Json(EngineVersionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

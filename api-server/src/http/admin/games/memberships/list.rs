@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
-use crate::http::lobby::MembershipPage;
+use crate::http::filters::word;
+use crate::http::lobby::{MEMBERSHIP_STATES, MembershipPage};
 use crate::http::page::Page;
 use crate::http::problem::Fail;
 use crate::use_cases::games;
@@ -30,15 +31,20 @@ impl Operation {
         &self,
         app: Data<&Arc<App>>,
         game_id: Path<Uuid>,
+        /// Only memberships in this status.
+        status: Query<Option<String>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<MembershipPage>, Fail<AdminListMembershipsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let mut conn = app.db.acquire().await?;
-        let game = db::games::get(&mut conn, game_id.0.into()).await?.ok_or_else(games::game_not_found)?;
-        let rows = db::memberships::list(&mut conn, game.game_id, page.before.map(Into::into), page.fetch()).await?;
+        let status = word("/query/status", status.0.as_deref(), MEMBERSHIP_STATES)?;
+        let mut tx = app.db.begin().await?;
+        let game = db::games::get(&mut tx, game_id.0.into()).await?.ok_or_else(games::game_not_found)?;
+        let before = page.before.map(Into::into);
+        let rows = db::memberships::list(&mut tx, game.game_id, status.as_deref(), before, page.fetch()).await?;
+        tx.commit().await?;
         let (rows, next_cursor) = page.cut(rows, |m| m.membership_id.uuid());
         Ok(Json(MembershipPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

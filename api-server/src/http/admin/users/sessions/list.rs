@@ -10,6 +10,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
+use crate::http::filters::word;
+use crate::http::objects::SESSION_STATES;
 use crate::http::page::Page;
 use crate::http::problem::Fail;
 use crate::http::user::sessions::list::SessionPage;
@@ -30,18 +32,22 @@ impl Operation {
         &self,
         app: Data<&Arc<App>>,
         user_id: Path<Uuid>,
+        /// Only sessions in this status.
+        status: Query<Option<String>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<SessionPage>, Fail<AdminListSessionsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let user_id = user_id.0.into();
-        let mut conn = app.db.acquire().await?;
-        let rows = db::sessions::list(&mut conn, user_id, page.before.map(Into::into), page.fetch()).await?;
+        let status = word("/query/status", status.0.as_deref(), SESSION_STATES)?;
+        let (user_id, before) = (user_id.0.into(), page.before.map(Into::into));
+        let mut tx = app.db.begin().await?;
+        let rows = db::sessions::list(&mut tx, user_id, status.as_deref(), before, page.fetch()).await?;
         if rows.is_empty() {
-            accounts::present(&mut conn, user_id).await?;
+            accounts::present(&mut tx, user_id).await?;
         }
+        tx.commit().await?;
         let (rows, next_cursor) = page.cut(rows, |row| row.device_session_id.uuid());
         Ok(Json(SessionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

@@ -9,6 +9,7 @@ use shared::db;
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
+use crate::http::filters::game_status;
 use crate::http::guard::User;
 use crate::http::lobby::GamePage;
 use crate::http::page::Page;
@@ -29,14 +30,27 @@ impl Operation {
         &self,
         app: Data<&Arc<App>>,
         user: User,
+        /// Only games in this status.
+        status: Query<Option<String>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<GamePage>, Fail<ListLobbyGamesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let mut conn = app.db.acquire().await?;
-        let rows = db::games::list_visible(&mut conn, user.id, page.before.map(Into::into), page.fetch()).await?;
+        let before = page.before.map(Into::into);
+        let rows = match game_status(status.0.as_deref())? {
+            None => {
+                let mut conn = app.db.acquire().await?;
+                db::games::list_visible(&mut conn, user.id, before, page.fetch()).await?
+            }
+            Some(status) => {
+                let mut tx = app.db.begin().await?;
+                let rows = db::games::list_visible_by_status(&mut tx, user.id, status, before, page.fetch()).await?;
+                tx.commit().await?;
+                rows
+            }
+        };
         let (rows, next_cursor) = page.cut(rows, |g| g.game_id.uuid());
         Ok(Json(GamePage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

@@ -40,7 +40,8 @@ impl Operation {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let mut conn = app.db.acquire().await?;
         let game = games::visible(&mut conn, game_id.0.into(), user.id).await?;
-        let rows = db::memberships::list(&mut conn, game.game_id, page.before.map(Into::into), page.fetch()).await?;
+        let before = page.before.map(Into::into);
+        let rows = db::memberships::list(&mut conn, game.game_id, None, before, page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |m| m.membership_id.uuid());
         Ok(Json(MembershipPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

@@ -1,0 +1,13 @@
+CREATE INDEX sanctions_user_id_idx ON sanctions (user_id) WHERE lifted_at IS NULL;
+DROP INDEX sanctions_unlifted_idx;
+DROP INDEX device_sessions_by_status_idx;
+DROP INDEX memberships_by_status_idx;
+DROP INDEX applications_by_status_idx;
+DROP INDEX games_listed_by_status_idx;
+CREATE INDEX games_owner_user_id_idx ON games (owner_user_id, game_id DESC);
+CREATE INDEX games_status_idx ON games (status, game_id DESC);
+DROP INDEX games_by_owner_status_idx;
+DROP INDEX games_by_owner_idx;
+DROP INDEX games_by_visibility_idx;
+DROP INDEX games_by_status_idx;
+DELETE FROM schema_versions WHERE version = 17;
