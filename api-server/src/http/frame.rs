@@ -215,8 +215,9 @@ where
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         let status = response.status();
         let elapsed = started.elapsed();
-        // Unknown paths share one label: a scanner must not make series.
-        let pattern = pattern.unwrap_or_else(|| "unknown".to_owned());
+        // Unknown paths share one label: a scanner must not make series. The router knows templates by other names.
+        let template = self.templates(&path).first().map(|(segments, _)| segments.join("/"));
+        let pattern = pattern.and(template).unwrap_or_else(|| "unknown".to_owned());
         let labels = [
             KeyValue::new("group", group.label()),
             KeyValue::new("method", method.as_str().to_owned()),

@@ -53,6 +53,30 @@ pub fn workspace_root() -> PathBuf {
     here.ancestors().nth(2).expect("deploy/testkit stands two levels below the root").to_path_buf()
 }
 
+/// Whether an ordinary user may do what is root's without being asked.
+pub fn sudo() -> bool {
+    let mut command = std::process::Command::new("sudo");
+    command.args(["--non-interactive", "true"]).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Removes a directory that engines in containers wrote to: as another user, whose files are root's to remove.
+///
+/// # Errors
+/// The system's.
+pub fn remove_dir(dir: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && sudo() => {
+            std::process::Command::new("sudo")
+                .args(["--non-interactive", "rm", "-rf", "--"])
+                .arg(dir)
+                .status()
+                .map(drop)
+        }
+        done => done,
+    }
+}
+
 /// Cargo's target directory: `CARGO_TARGET_DIR`, or `target` at the workspace root.
 pub fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {

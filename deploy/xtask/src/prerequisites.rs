@@ -81,13 +81,7 @@ fn ensure(needs: &[Need]) -> Result<()> {
         bail!("missing: {what}. This is neither Debian nor Ubuntu; install what they call {}", packages.join(", "));
     }
     let root = nix::unistd::Uid::effective().is_root();
-    let sudo = !root
-        && Command::new("sudo")
-            .args(["--non-interactive", "true"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success());
+    let sudo = !root && testkit::sudo();
     if !root && !sudo {
         bail!("missing: {what}. Install it with: sudo sh -c '{by_hand}'");
     }

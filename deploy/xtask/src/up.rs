@@ -113,12 +113,14 @@ async fn live(options: &Options, local: &Path, stack: &mut Stack) -> Result<()> 
     Err(watch(stack).await)
 }
 
+/// Starts again what ends by itself or is killed, until that is no help.
 async fn watch(stack: &mut Stack) -> anyhow::Error {
     loop {
-        if let Some(fallen) = stack.fallen() {
-            return anyhow::anyhow!(fallen);
+        match stack.restart_fallen() {
+            Ok(fallen) => fallen.iter().for_each(|how| println!("\n── Started again: {how}\n")),
+            Err(error) => return error,
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -29,7 +29,7 @@ pub async fn stack_on(name: &str, replicas: usize, driver: Driver, settings: Vec
     // What a killed run of this test left behind.
     clean_engines(&config);
     if dir.exists() {
-        std::fs::remove_dir_all(&dir).unwrap();
+        testkit::remove_dir(&dir).unwrap();
     }
     std::fs::create_dir_all(&dir).unwrap();
     println!("logs: {}", dir.join("logs").display());

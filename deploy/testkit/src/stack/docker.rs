@@ -33,6 +33,8 @@ struct OwnDaemon {
 impl Drop for OwnDaemon {
     fn drop(&mut self) {
         let mut child = self.child.lock();
+        // Through sudo this ends it, and a signal does not reach it; else it is the other way round.
+        drop(child.stdin.take());
         let _ = kill(Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX)), Signal::SIGTERM);
         let end = Instant::now() + Duration::from_secs(15);
         while matches!(child.try_wait(), Ok(None)) {
@@ -44,6 +46,19 @@ impl Drop for OwnDaemon {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// A command whose arguments are dockerd's, that runs it as root until our end of its standard input is closed: by us, or by
+/// our death. We may not signal what is root's, and a signal at our death would not outlast the change of user.
+fn through_sudo(dockerd: &Path, run: &Path) -> Command {
+    // A job in the background has no standard input of its own: kept under another number.
+    const SCRIPT: &str = r#"exec 3<&0; run=$1; shift; mkdir -p "$run"
+        "$@" </dev/null 3<&- & pid=$!
+        (cat <&3 >/dev/null; kill "$pid" 2>/dev/null) & wait "$pid""#;
+    let mut command = Command::new("sudo");
+    command.args(["--non-interactive", "sh", "-c", SCRIPT, "dockerd"]);
+    command.arg(run).arg(dockerd);
+    command
 }
 
 impl Docker {
@@ -64,21 +79,28 @@ impl Docker {
     pub fn start_own(dir: &Path) -> Result<Docker> {
         let program = spawn::find_in_path("dockerd")
             .context("dockerd is not installed: `apt-get install -y docker.io iptables`")?;
-        if !nix::unistd::Uid::effective().is_root() {
-            bail!("dockerd is installed and not running; starting it needs root (`sudo systemctl start docker`)");
-        }
-        let run = PathBuf::from(format!("/run/{}", super::instance_of(dir)));
-        for path in [dir, &run] {
-            std::fs::create_dir_all(path).with_context(|| format!("make {}", path.display()))?;
-        }
+        let instance = super::instance_of(dir);
+        let run = PathBuf::from(format!("/run/{instance}"));
         let socket = run.join("docker.sock");
         let host = format!("unix://{}", socket.display());
         let log = dir.join("dockerd.log");
+        std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
         let output = std::fs::File::create(&log)?;
-        let mut command = spawn::dying_with_us(&program, "TERM");
+        let (mut command, data) = if nix::unistd::Uid::effective().is_root() {
+            std::fs::create_dir_all(&run).with_context(|| format!("make {}", run.display()))?;
+            (spawn::dying_with_us(&program, "TERM"), dir.join("data"))
+        } else if crate::sudo() {
+            // What it keeps is root's: not below a directory that its owner expects to be able to remove.
+            (through_sudo(&program, &run), PathBuf::from(format!("/var/lib/galaxy-{instance}")))
+        } else {
+            bail!(
+                "no Docker daemon answers to this user, and starting one needs root or password-less sudo: start the system's \
+                 (`sudo systemctl start docker`) and join its group (`sudo usermod -aG docker $USER`, then log in anew)"
+            );
+        };
         command
             .arg("--data-root")
-            .arg(dir.join("data"))
+            .arg(data)
             .arg("--exec-root")
             .arg(run.join("exec"))
             .arg("--pidfile")
@@ -88,7 +110,10 @@ impl Docker {
             // Engines get networks of their own; the default bridge, which leads out, is not made at all.
             .arg("--bridge")
             .arg("none")
-            .stdin(Stdio::null())
+            // The socket is for whoever starts it.
+            .arg("--group")
+            .arg(nix::unistd::Gid::effective().to_string())
+            .stdin(Stdio::piped())
             .stdout(output.try_clone()?)
             .stderr(output);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

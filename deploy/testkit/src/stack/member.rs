@@ -9,6 +9,10 @@ use super::ports::Ports;
 use super::{StackConfig, Summary, wait_for_http};
 use crate::process::{Proc, ProcConfig};
 
+/// How often a process is started again in this time, before that is no help any more.
+const RESTARTS: usize = 5;
+const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
+
 /// One of the four processes.
 pub struct Member {
     name: &'static str,
@@ -18,6 +22,8 @@ pub struct Member {
     ops: String,
     /// Left on purpose: a process that is not there then has not fallen.
     expected_down: bool,
+    /// When it was started again after it had fallen.
+    restarts: Vec<Instant>,
     process: Option<Proc>,
 }
 
@@ -49,7 +55,16 @@ impl Member {
             addresses = format!("REST http://127.0.0.1:{rest}, gRPC 127.0.0.1:{grpc}, probes {ops}");
         }
         summary.ops.push((format!("{name}-{replica}"), ops.clone()));
-        Ok(Member { name, replica, config: proc, addresses, ops, expected_down: true, process: None })
+        Ok(Member {
+            name,
+            replica,
+            config: proc,
+            addresses,
+            ops,
+            expected_down: true,
+            restarts: Vec::new(),
+            process: None,
+        })
     }
 
     /// The binary's name.
@@ -132,6 +147,21 @@ impl Member {
         let process = self.process.as_mut()?;
         let status = process.try_exit()?;
         Some(format!("{label} ended by itself ({status}):\n{}", process.tail(30)))
+    }
+
+    /// Starts it again if it fell, and tells how it did.
+    ///
+    /// # Errors
+    /// When it falls again and again, with the end of its log.
+    pub(crate) fn restart_fallen(&mut self) -> Result<Option<String>> {
+        let Some(fallen) = self.fallen() else { return Ok(None) };
+        self.restarts.retain(|at| at.elapsed() < RESTARTS_WITHIN);
+        if self.restarts.len() >= RESTARTS {
+            bail!("{fallen}");
+        }
+        self.restarts.push(Instant::now());
+        self.launch()?;
+        Ok(Some(fallen))
     }
 
     /// Its process, while it runs.

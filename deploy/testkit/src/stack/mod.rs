@@ -191,6 +191,18 @@ impl Stack {
         self.members.iter_mut().find_map(Member::fallen)
     }
 
+    /// Starts processes again that ended by themselves, as whoever runs the platform would; tells how each did.
+    ///
+    /// # Errors
+    /// When one ends again and again.
+    pub fn restart_fallen(&mut self) -> Result<Vec<String>> {
+        let mut told = Vec::new();
+        for member in &mut self.members {
+            told.extend(member.restart_fallen()?);
+        }
+        Ok(told)
+    }
+
     /// Ends every process with SIGTERM, then what it stood on, and removes our containers.
     ///
     /// # Errors
