@@ -73,6 +73,7 @@ impl Mailer {
     }
 
     /// The dialogue, over a new connection if one from the pool turns out dead.
+    #[tracing::instrument(name = "smtp", skip_all, fields(otel.kind = "client"))]
     async fn converse(&self, cx: &WorkContext, claim: &Claim, letter: &Letter, recipients: &mut Recipients) -> End {
         if recipients.open().next().is_none() {
             return End::Nobody;
@@ -182,7 +183,8 @@ impl Mailer {
                 }
                 let after = relay.then_some(RELAY_DOWN);
                 let outcome = Outcome::Retry { error: reply.to_string(), after, counts: !relay };
-                return verdict(outcome, note(AttemptOutcome::Retry, &reply, Vec::new()));
+                // Whoever was refused before it is not asked again.
+                return verdict(outcome, note(AttemptOutcome::Retry, &reply, recipients.decisions(false)));
             }
             End::Failed(Failure::Broken(reply)) => {
                 return verdict(retry(&reply), note(AttemptOutcome::Retry, &reply, recipients.decisions(false)));

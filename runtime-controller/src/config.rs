@@ -78,8 +78,6 @@ pub struct Config {
     pub call_timeout: Duration,
     /// `BACKEND_ENGINE_PROBE_TIMEOUT`.
     pub probe_timeout: Duration,
-    /// `BACKEND_RUNTIME_RECONCILE_INTERVAL`.
-    pub reconcile_interval: Duration,
     /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
     pub sweeper_interval: Duration,
     /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
@@ -171,11 +169,9 @@ impl Group for Config {
             parse::positive,
         );
         r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
-        let reconcile_interval = r.optional(
+        r.unused(
             "BACKEND_RUNTIME_RECONCILE_INTERVAL",
-            "60s",
-            "How often the daemon's containers and the records are compared.",
-            parse::positive_duration,
+            "each controller looks after its own engines every two seconds; nothing else is compared yet.",
         );
         let min_turn_interval = r.optional(
             "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
@@ -230,7 +226,6 @@ impl Group for Config {
             slots,
             call_timeout,
             probe_timeout,
-            reconcile_interval,
             sweeper_interval,
             pending_registration_ttl,
             min_turn_interval,

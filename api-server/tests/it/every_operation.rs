@@ -1,6 +1,10 @@
 //! What holds for every operation of the document, walked over it: a new one is covered by being there.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use api_server::http::body::MAX_BODY;
+use serde_json::{Value, json};
+use testkit::eventually;
 use testkit::openapi::{Contract, ContractClient, ContractRequest, Operation};
 
 use crate::access::some_value;
@@ -67,6 +71,42 @@ async fn a_body_that_cannot_be_read_is_refused() {
         }
         callers.bad(operation, path(operation)).send().await.expect_problem(415, "unsupported_media_type");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_whether_one_is_wanted_or_not() {
+    let api = Api::start().await;
+    let callers = Callers::new(&api).await;
+    for operation in contract().operations() {
+        let large = vec![b' '; MAX_BODY + 1];
+        let answer = callers.bad(operation, path(operation)).body("application/json", large).send().await;
+        answer.expect_problem(413, "payload_too_large");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_is_turned_away_where_too_much_is_under_way() {
+    let api = Api::start_with(&[("BACKEND_HTTP_MAX_IN_FLIGHT", "1")]).await;
+    let callers = Callers::new(&api).await;
+    let (_, ada) = api.player("eve").await;
+    let game = api.open_private_game(&ada, json!({})).await;
+    let mut elsewhere = api.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM games WHERE game_id = $1::uuid FOR UPDATE")
+        .bind(&game)
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
+    let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
+    eventually(Duration::from_secs(10), "the one place is taken, by who waits for the game", || async {
+        api.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await > 0
+    })
+    .await;
+    for operation in contract().operations() {
+        let answer = callers.bad(operation, path(operation)).send().await.expect_problem(503, "unavailable");
+        assert_eq!(answer.header("retry-after"), "1", "{}", operation.name());
+    }
+    elsewhere.rollback().await.unwrap();
+    waiting.await.unwrap().expect(200);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::contract::{Answer, Contract};
 
 /// Codes that the frame answers before or around an operation's own code, whichever it is: each must be seen somewhere, not at
 /// every operation.
-const ONCE: [&str; 4] = ["internal", "unavailable", "timeout", "payload_too_large"];
+const ONCE: [&str; 2] = ["internal", "timeout"];
 
 /// One line of the file that [`super::ContractClient`] writes.
 #[derive(Debug, Clone, Deserialize)]

@@ -158,6 +158,7 @@ impl Driver for DockerDriver {
         }
     }
 
+    #[tracing::instrument(name = "docker", skip_all, fields(op = "fetch", otel.kind = "client"))]
     async fn fetch(&self, image: &str, progress: &dyn Progress) -> Result<Option<String>, DriverError> {
         let here = |found: bollard::models::ImageInspect| {
             let by_digest = found.repo_digests.and_then(|digests| digests.into_iter().next());
@@ -195,6 +196,7 @@ impl Driver for DockerDriver {
         Ok(Some(Observed { container_id: found.id.unwrap_or_default(), running, endpoint, fingerprint, ended }))
     }
 
+    #[tracing::instrument(name = "docker", skip_all, fields(op = "create", otel.kind = "client"))]
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let docker = self.docker().await?;
         let network = match docker.inspect_network(&self.config.network, None).await {
@@ -231,6 +233,7 @@ impl Driver for DockerDriver {
         }
     }
 
+    #[tracing::instrument(name = "docker", skip_all, fields(op = "start", otel.kind = "client"))]
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
         match self.docker().await?.start_container(&container_name(spec.game_id), None).await {
             Ok(()) => Ok(()),
@@ -239,6 +242,7 @@ impl Driver for DockerDriver {
         }
     }
 
+    #[tracing::instrument(name = "docker", skip_all, fields(op = "remove", otel.kind = "client"))]
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError> {
         let Some(found) = self.inspect_raw(game_id).await? else { return Ok(()) };
         self.check_owner(game_id, &found)?;
