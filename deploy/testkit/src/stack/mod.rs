@@ -86,6 +86,9 @@ impl Stack {
             std::fs::create_dir_all(config.dir.join(sub))
                 .with_context(|| format!("make {}/{sub}", config.dir.display()))?;
         }
+        // What an ordinary user's controller cannot give to the engine's own user is open to all below it.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(config.dir.join("games"), private)?;
         progress("Postgres: a private server, on loopback");
         let ports = Ports::new(config.usual_ports)?;
         let mut postgres_config = if config.durable {
