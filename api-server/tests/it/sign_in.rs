@@ -131,6 +131,19 @@ async fn an_address_has_a_budget_of_wrong_tries_a_day() {
 }
 
 #[tokio::test]
+async fn a_code_that_is_out_of_tries_does_not_keep_its_owner_from_another() {
+    let api = Api::start_with(&[("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "1")]).await;
+    let (burnt, right) = mailed(&api, "ada@example.org").await;
+    assert_eq!(send(&api, "ada@example.org").await, burnt, "the one that lives is answered again");
+    for _ in 0..5 {
+        confirm(&api, &burnt, &wrong(&right), json!({})).await.expect_problem(422, "code_incorrect");
+    }
+    let (fresh, right) = mailed(&api, "ada@example.org").await;
+    assert_ne!(fresh, burnt);
+    confirm(&api, &fresh, &right, json!({})).await.expect(200);
+}
+
+#[tokio::test]
 async fn many_guesses_at_many_codes_at_once_share_the_days_budget() {
     const GUESSES: usize = 6;
     let settings = [("BACKEND_AUTH_DAILY_MAX_ATTEMPTS", "12"), ("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "100")];
