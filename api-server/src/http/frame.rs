@@ -19,6 +19,7 @@ use super::body::MAX_BODY;
 use super::context::Context;
 use super::guard::{self, Group};
 use super::problem::{ErrorCode, Problem};
+use super::unread::Unread;
 use crate::app::App;
 
 /// Wraps the routes; answers always, with problem+json where they failed.
@@ -198,6 +199,7 @@ where
         let path = request.uri().path().to_owned();
         let group = Group::of(&path);
         request.extensions_mut().insert(context.clone());
+        let unread = Unread::watch(&mut request);
         let outcome = self.admit_and_call(request, &context, group, &path).await;
         let (mut response, pattern) = match outcome {
             Ok(response) => {
@@ -212,6 +214,7 @@ where
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }
+        unread.say(&mut response);
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         let status = response.status();
         let elapsed = started.elapsed();

@@ -25,6 +25,7 @@ pub mod problem;
 pub mod public;
 pub mod runtimes;
 pub mod server;
+mod unread;
 pub mod user;
 pub mod users;
 

@@ -64,6 +64,26 @@ async fn an_answer_that_takes_too_long_is_cut_off() {
     assert_eq!(quick.game(&game).await["status"], "cancelled");
 }
 
+/// RFC 9112, section 9.6: else its next request would go into a connection that is being closed.
+#[tokio::test]
+async fn a_client_whose_request_is_not_read_to_its_end_is_told_that_the_connection_closes() {
+    let api = Api::start().await;
+    let head = "POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for (rest, status, closes) in [
+        ("content-length: 2000000\r\n\r\n{", "413", true),
+        ("content-length: 2\r\n\r\n{}", "400", false),
+        ("transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "400", false),
+    ] {
+        let mut peer = tokio::net::TcpStream::connect(api.rest).await.unwrap();
+        peer.write_all(format!("{head}{rest}").as_bytes()).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(10), peer.read(&mut answer)).await.unwrap().unwrap();
+        let answer = String::from_utf8_lossy(&answer[..read]).to_ascii_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{answer}");
+        assert_eq!(answer.contains("\r\nconnection: close\r\n"), closes, "{rest:?}: {answer}");
+    }
+}
+
 /// Neither listener keeps a peer that does not begin, or does not go on.
 #[tokio::test]
 async fn whoever_says_nothing_is_hung_up_on() {

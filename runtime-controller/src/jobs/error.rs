@@ -33,6 +33,9 @@ pub(super) enum JobError {
     /// It cannot be done, now or later.
     #[error("{0}")]
     Refused(String),
+    /// The process is to stop, and this would take long: another goes on from the step that was reached.
+    #[error("the process stops")]
+    Stopping,
     /// Daemon or database are away: not the job's fault, no attempt burned.
     #[error("{0}")]
     Away(String),
@@ -104,6 +107,7 @@ impl JobError {
         let outcome = match self {
             Self::Start { passing: false, .. } | Self::Replace { .. } | Self::Refused(_) => Outcome::Dead { error },
             Self::Start { .. } | Self::Passing(_) => Outcome::Retry { error, after: None, counts: true },
+            Self::Stopping => Outcome::Release,
             Self::Busy => Outcome::Retry { error, after: Some(BUSY), counts: false },
             Self::Away(_) | Self::Lost(_) => Outcome::Retry { error, after: Some(AWAY), counts: false },
         };

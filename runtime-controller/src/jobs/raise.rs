@@ -15,7 +15,8 @@ impl Jobs {
     pub(super) async fn pull(&self, cx: &WorkContext, claim: &Claim, image: &str) -> Result<Option<String>, JobError> {
         let engines = &self.engines;
         let progress = PullProgress::new(&engines.db, cx, claim);
-        let digest = engines.op("pull", engines.driver.fetch(image, &progress)).await;
+        let pulling = engines.op("pull", engines.driver.fetch(image, &progress));
+        let digest = cx.stopping().run_until_cancelled(pulling).await.ok_or(JobError::Stopping)?;
         digest.map_err(|error| JobError::driver(image, error))
     }
 
@@ -46,8 +47,8 @@ impl Jobs {
         let target = self.reached(cx, claim, spec).await?;
 
         self.step(cx, claim, game_id, JobStep::Health).await?;
-        let healthy = engines.wait_healthy(game_id, &target).await;
-        healthy.map_err(|error| JobError::unhealthy(&spec.image, error))?;
+        let healthy = cx.stopping().run_until_cancelled(engines.wait_healthy(game_id, &target)).await;
+        healthy.ok_or(JobError::Stopping)?.map_err(|error| JobError::unhealthy(&spec.image, error))?;
         Ok(Some(target))
     }
 

@@ -25,7 +25,9 @@ pub async fn run(engines: Arc<Engines>, part: PartHandle, stop: CancellationToke
             () = sleep(engines.tuning.watch_interval) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        match pass(&engines, &stop).await {
+        // Broken off anywhere, it leaves nothing that another pass would not see.
+        let Some(done) = stop.run_until_cancelled(pass(&engines)).await else { return Ok(()) };
+        match done {
             Ok(()) if away => match engines.driver.daemon_id().await {
                 Ok(id) if id != engines.daemon_id => {
                     anyhow::bail!("another daemon answers now: {id} in place of {}", engines.daemon_id);
@@ -49,13 +51,10 @@ pub async fn run(engines: Arc<Engines>, part: PartHandle, stop: CancellationToke
     }
 }
 
-async fn pass(engines: &Engines, stop: &CancellationToken) -> Result<(), ReviveError> {
+async fn pass(engines: &Engines) -> Result<(), ReviveError> {
     let running: HashSet<_> = engines.driver.running().await?.into_iter().collect();
     let wanted = runtime::games_to_watch(&mut *engines.db.acquire().await?, &engines.daemon_id).await?;
     for game_id in wanted.into_iter().filter(|game| !running.contains(game)) {
-        if stop.is_cancelled() {
-            break;
-        }
         match engines.revive(game_id).await {
             Ok(_) => tracing::info!(%game_id, "an engine was brought back"),
             Err(ReviveError::NotWanted) => {}
