@@ -225,9 +225,9 @@ impl<Q: Queue> ClaimLoop<Q> {
             Ok(wait) => {
                 if std::mem::take(&mut self.failing) {
                     tracing::info!(queue = self.engine.name(), "claiming again");
-                }
-                if self.rest_until.is_none() {
-                    self.reconnect.reset();
+                    if self.rest_until.is_none() {
+                        self.reconnect.reset();
+                    }
                 }
                 let mut wait = wait?;
                 if self.engine.flags.suspects() {
@@ -391,8 +391,11 @@ impl<Q: Queue> ClaimLoop<Q> {
                 let _ = finisher.send(Bundle { reports, _room: room });
             });
         }
-        if after == After::Away {
-            self.rest_until = Some(Instant::now() + self.reconnect.pause());
+        match after {
+            After::Away => self.rest_until = Some(Instant::now() + self.reconnect.pause()),
+            // Not a look that found nothing: rows that could not be loaded may just not be back yet.
+            After::Good => self.reconnect.reset(),
+            After::Spent => {}
         }
         if after != After::Good {
             conn.close_on_drop();
