@@ -35,20 +35,29 @@ impl Log {
         let mut file = std::fs::File::open(&self.path).unwrap();
         file.seek(SeekFrom::Start(self.offset)).unwrap();
         let mut text = String::new();
-        self.offset += file.read_to_string(&mut text).unwrap() as u64;
+        file.read_to_string(&mut text).unwrap();
         let mut found = Vec::new();
-        let mut lines = text.lines().peekable();
+        let (mut read, mut lines) = (0, text.split_inclusive('\n').peekable());
         while let Some(line) = lines.next() {
-            if !line.ends_with(" plan:") {
-                continue;
+            let mut block = line.len();
+            if line.ends_with(" plan:\n") {
+                let mut json = String::new();
+                while let Some(more) = lines.next_if(|line| line.starts_with('\t')) {
+                    block += more.len();
+                    json.push_str(more.trim_end_matches('\n'));
+                }
+                match serde_json::from_str(&json) {
+                    Ok(plan) => found.push(Statement(plan)),
+                    // A background statement's plan is being written just now: it is read with the next ones.
+                    Err(error) if error.is_eof() && lines.peek().is_none() => break,
+                    Err(error) => panic!("{error} in {json}"),
+                }
+            } else if !line.ends_with('\n') {
+                break;
             }
-            let mut json = String::new();
-            while let Some(more) = lines.next_if(|line| line.starts_with('\t')) {
-                json.push_str(more);
-            }
-            let plan: Value = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error} in {json}"));
-            found.push(Statement(plan));
+            read += block;
         }
+        self.offset += u64::try_from(read).unwrap();
         found.retain(|statement| !statement.is_background());
         found
     }
