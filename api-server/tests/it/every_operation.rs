@@ -105,8 +105,11 @@ async fn every_operation_is_turned_away_where_too_much_is_under_way() {
         let answer = callers.bad(operation, path(operation)).send().await.expect_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), "1", "{}", operation.name());
     }
+    // Probes are answered however busy the replica is.
+    assert_eq!(reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap().status(), 200);
     elsewhere.rollback().await.unwrap();
     waiting.await.unwrap().expect(200);
+    ada.get("/api/v1/user/account").send().await.expect(200);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the frame answers around any operation: a fault of our own, too long, too much at once.
+//! What the frame answers around any operation: a fault of our own, too long, a peer that says nothing. Too much at once: `every_operation`.
 
 use std::time::Duration;
 
@@ -106,29 +106,4 @@ async fn whoever_says_nothing_is_hung_up_on() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(words != cut || answer.starts_with("HTTP/1.1 504"), "{answer}");
     }
-}
-
-#[tokio::test]
-async fn more_at_once_than_may_be_under_way_is_turned_away() {
-    let api = Api::start_with(&[("BACKEND_HTTP_MAX_IN_FLIGHT", "1")]).await;
-    let (_, ada) = api.player("ada").await;
-    let game = api.open_private_game(&ada, json!({})).await;
-    let mut elsewhere = api.pool().begin().await.unwrap();
-    sqlx::query("SELECT FROM games WHERE game_id = $1::uuid FOR UPDATE")
-        .bind(&game)
-        .execute(&mut *elsewhere)
-        .await
-        .unwrap();
-    let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
-    eventually(Duration::from_secs(10), "the one place is taken, by who waits for the game", || async {
-        api.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await > 0
-    })
-    .await;
-    let answer = ada.get("/api/v1/user/account").send().await.expect_problem(503, "unavailable");
-    assert_eq!(answer.header("retry-after"), "1");
-    // Probes are answered however busy the replica is.
-    assert_eq!(reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap().status(), 200);
-    elsewhere.rollback().await.unwrap();
-    waiting.await.unwrap().expect(200);
-    ada.get("/api/v1/user/account").send().await.expect(200);
 }
