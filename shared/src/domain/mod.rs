@@ -7,6 +7,7 @@ pub mod email;
 pub mod engine_version;
 pub mod game;
 pub mod name;
+pub mod network;
 pub mod notification;
 pub mod plan;
 pub mod race_name;
