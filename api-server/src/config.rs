@@ -52,6 +52,8 @@ pub struct HttpConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins that browsers may call from.
     pub cors_origins: Vec<String>,
+    /// Whether `/docs` is served.
+    pub docs: bool,
     /// Requests under way at once; more are answered 503.
     pub max_in_flight: usize,
     /// Requests a minute and address on the public group.
@@ -145,11 +147,27 @@ impl Group for HttpConfig {
             write_timeout: r.optional("BACKEND_HTTP_WRITE_TIMEOUT", "30s", "The longest that answering one request may take; a call that goes on to an engine has the engine's timeout and 5s instead.", parse::positive_duration),
             shutdown_timeout: r.optional("BACKEND_HTTP_SHUTDOWN_TIMEOUT", "15s", "Budget for requests under way at shutdown.", parse::positive_duration),
             trusted_proxies: r.optional("BACKEND_TRUSTED_PROXIES", "127.0.0.0/8,::1/128", "Networks whose `X-Forwarded-For` is believed, comma-separated.", parse::networks),
-            cors_origins: r.optional("BACKEND_CORS_ORIGINS", "", "Origins that browsers may call from, comma-separated; empty: none.", parse::list),
+            cors_origins: r.optional("BACKEND_CORS_ORIGINS", "", "Origins that browsers' scripts may call from (`https://admin.example`), comma-separated, `*` for any; empty: none. Administrators' writes are taken from those that are named.", origins),
+            docs: r.optional("BACKEND_DOCS_ENABLED", "true", "Serve Swagger UI at `/docs`. The document itself, `/openapi.json`, is served in any case.", parse::bool),
             max_in_flight: r.optional("BACKEND_HTTP_MAX_IN_FLIGHT", "512", "Requests under way at once; one more is answered 503 with `Retry-After`.", parse::positive),
             public_rate: r.optional("BACKEND_HTTP_PUBLIC_RATE", "120", "Requests a minute and client address on `/api/v1/public`, per replica.", rate),
         }
     }
+}
+
+/// Origins as browsers write them (RFC 6454 §6.2): scheme, host, and a port where it is not the scheme's own.
+fn origins(value: &str) -> Result<Vec<String>, String> {
+    let origins = parse::list(value)?;
+    for origin in &origins {
+        let fits = origin.split_once("://").is_some_and(|(scheme, authority)| {
+            matches!(scheme, "http" | "https")
+                && authority.parse::<http::uri::Authority>().is_ok_and(|a| !a.host().is_empty() && !authority.contains('@'))
+        });
+        if origin != "*" && !fits {
+            return Err(format!("{origin:?} is no origin, such as https://admin.example or http://localhost:3000"));
+        }
+    }
+    Ok(origins)
 }
 
 impl Group for PushSettings {

@@ -20,6 +20,19 @@ pub fn lowest_at(at: DateTime<Utc>) -> Uuid {
     Uuid::from_u128(millis << 80)
 }
 
+/// An id as it is written on every wire: a UUID with hyphens (RFC 9562 §4), in any case. Its other spellings — in braces, as a URN,
+/// without hyphens — are refused, so that one id is one text but for its case.
+#[must_use]
+pub fn parse(text: &str) -> Option<Uuid> {
+    const HYPHENATED: usize = 36;
+    Uuid::try_parse(text).ok().filter(|_| text.len() == HYPHENATED)
+}
+
+/// A text that is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID with hyphens")]
+pub struct NoId;
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*
@@ -60,9 +73,9 @@ macro_rules! ids {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = NoId;
             fn from_str(s: &str) -> Result<Self, Self::Err> {
-                Uuid::parse_str(s).map(Self)
+                parse(s).map(Self).ok_or(NoId)
             }
         }
     )*};
@@ -107,4 +120,20 @@ ids! {
     AuditId,
     /// A request that came without an id of its own.
     RequestId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_form_in_any_case() {
+        let id = "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10";
+        assert_eq!(parse(id).unwrap().to_string(), id);
+        assert_eq!(parse(&id.to_uppercase()).unwrap().to_string(), id);
+        let bare = id.replace('-', "");
+        for bad in [&bare, &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &format!(" {id}"), "", "0190f3c1-6d2e-7a41-9c55"] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+    }
 }

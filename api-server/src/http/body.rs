@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::ApiExtractor;
 use poem_openapi::payload::{ParsePayload, Payload};
@@ -16,7 +17,10 @@ use serde_json::Value;
 
 use crate::app::App;
 
-use super::problem::{ErrorCode, FieldError, Problem};
+use super::problem::{ErrorCode, Problem};
+use super::json;
+use super::schema::{Faults, NO_NUL, Schema, escaped, shortened};
+
 
 /// The most that a body may hold, in bytes (SPEC §3).
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -38,8 +42,7 @@ impl<T: Type> Payload for Body<T> {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn check_content_type(content_type: &str) -> bool {
-        let essence = content_type.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json")
+        is_json(content_type)
     }
 
     fn schema_ref() -> MetaSchemaRef {
@@ -56,8 +59,76 @@ impl<T: ParseFromJSON> ParsePayload for Body<T> {
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
-        Ok(parse(&bytes).map(Self)?)
+        let value = json::read(&bytes)?;
+        if let Some(pointer) = nul(&value) {
+            return Err(Problem::field(pointer, "value", NO_NUL).into());
+        }
+        let value = judge::<T>(value)?;
+        // The schema lets through what the generator's parser takes: this would be a bug of the schema.
+        let read = T::parse_from_json(Some(value)).map(Self);
+        Ok(read.map_err(|_| Problem::field("", "value", "the body does not fit its schema"))?)
     }
+}
+
+/// Whether a content type is JSON in UTF-8, the one encoding that JSON has between systems (RFC 8259 §8.1).
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| match parameter.split_once('=') {
+            Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+                matches!(charset.trim_matches('"').to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+            }
+            _ => true,
+        })
+}
+
+/// The body must say that it is JSON.
+pub(super) fn check_content_type(request: &Request) -> Result<(), Problem> {
+    let wrong = |detail: String| Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+    match request.content_type() {
+        Some(content_type) if is_json(content_type) => Ok(()),
+        Some(other) => {
+            wrong(format!("The body must be application/json in UTF-8, not {}.", shortened(other.to_owned(), 100)))
+        }
+        None => wrong("Content-Type must be application/json.".into()),
+    }
+}
+
+/// A body may not be compressed or otherwise encoded: what is bounded is what is read.
+///
+/// # Errors
+/// 415 with `Accept-Encoding` (RFC 9110 §15.5.16).
+pub fn check_content_encoding(request: &Request) -> Result<(), Problem> {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING).into_iter();
+    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    if codings.all(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"identity") || coding.trim_ascii().is_empty()) {
+        return Ok(());
+    }
+    let problem = Problem::new(ErrorCode::UnsupportedMediaType, "The body must not have a Content-Encoding.");
+    Err(problem.header(header::ACCEPT_ENCODING, "identity"))
+}
+
+/// An operation that takes no body gets none, or one that says nothing: what it would say is not passed over in silence.
+///
+/// # Errors
+/// 415 for what is no JSON by its content type; `invalid_request` naming the fields.
+pub async fn check_absent(request: &mut Request) -> Result<()> {
+    let mut body = RequestBody::new(request.take_body());
+    let bytes = read(request, &mut body).await?;
+    if json::without_mark(&bytes).trim_ascii().is_empty() {
+        return Ok(());
+    }
+    check_content_type(request)?;
+    let mut faults = Faults::default();
+    match json::read(&bytes)? {
+        Value::Object(members) => {
+            for name in members.keys() {
+                faults.add(format!("/{}", escaped(name)), "unknown_field", "this operation takes no body");
+            }
+        }
+        _ => faults.add("", "type", "this operation takes no body"),
+    }
+    Ok(faults.none()?)
 }
 
 /// The bytes of a body, bounded in size and time.
@@ -68,38 +139,30 @@ pub(super) async fn read(request: &Request, body: &mut RequestBody) -> Result<Ve
     Ok(bytes.map_err(|_elapsed| Problem::new(ErrorCode::Timeout, "The body did not come in time."))??.to_vec())
 }
 
-/// Reads a body that fits the schema of `T`. The generator's own parsers are more lenient than what is published: they take a
+/// A value that fits the schema of `T`. The generator's own parsers are more lenient than what is published: they take a
 /// number or `false` for a text.
-pub(super) fn parse<T: ParseFromJSON>(bytes: &[u8]) -> Result<T, Problem> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|e| {
-        let mut problem = Problem::new(ErrorCode::InvalidRequest, format!("The body is not JSON: {e}."));
-        problem.errors.push(FieldError { pointer: String::new(), code: "json".into(), detail: e.to_string() });
-        problem
-    })?;
-    if let Some(pointer) = nul(&value) {
-        return Err(Problem::field(pointer, "value", "must not contain U+0000"));
+///
+/// # Errors
+/// `invalid_request` with every fault.
+pub(super) fn judge<T: Type>(value: Value) -> Result<Value, Problem> {
+    match schema_of(&T::name()) {
+        Some(schema) => schema.judge(value),
+        None => Ok(value),
     }
-    let faults = faults::<T>(&value);
-    if !faults.is_empty() {
-        return Err(Problem::fields(faults));
-    }
-    T::parse_from_json(Some(value)).map_err(|error| Problem::field("", "value", error.into_message()))
 }
 
-/// Where a text contains U+0000, which the database has no text for.
+/// Where a text or a name contains U+0000, which the database has no text for.
 fn nul(value: &Value) -> Option<String> {
-    let below = |name: &str, value: &Value| nul(value).map(|pointer| format!("/{}{pointer}", escaped(name)));
+    let below = |step: &str, value: &Value| nul(value).map(|pointer| format!("/{}{pointer}", escaped(step)));
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| below(&i.to_string(), item)),
-        Value::Object(members) => members.iter().find_map(|(name, member)| below(name, member)),
+        Value::Object(members) => members.iter().find_map(|(name, member)| match name.contains('\0') {
+            true => Some(format!("/{}", escaped(name))),
+            false => below(name, member),
+        }),
         _ => None,
     }
-}
-
-/// A member's name as a step of a JSON Pointer.
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
@@ -125,22 +188,8 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
         body: &mut RequestBody,
         _param_opts: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Self::check_header(request)?;
+        check_content_type(request)?;
         <Self as ParsePayload>::from_request(request, body).await
-    }
-}
-
-impl<T: Type> Body<T> {
-    /// The body must say that it is JSON.
-    pub(super) fn check_header(request: &Request) -> Result<(), Problem> {
-        match request.content_type() {
-            Some(content_type) if <Self as Payload>::check_content_type(content_type) => Ok(()),
-            Some(other) => Err(Problem::new(
-                ErrorCode::UnsupportedMediaType,
-                format!("The body must be application/json, not {}.", other.chars().take(100).collect::<String>()),
-            )),
-            None => Err(Problem::new(ErrorCode::UnsupportedMediaType, "Content-Type must be application/json.")),
-        }
     }
 }
 
@@ -152,55 +201,36 @@ pub fn judge_by(document: Arc<Value>) {
     let _ = DOCUMENT.set(document);
 }
 
-/// Every fault of `value` against the schema of `T`.
-fn faults<T: Type>(value: &Value) -> Vec<FieldError> {
-    static COMPILED: OnceLock<Mutex<HashMap<String, Option<Arc<jsonschema::Validator>>>>> = OnceLock::new();
-    let name = T::name().into_owned();
-    let validator = COMPILED
-        .get_or_init(Default::default)
-        .lock()
-        .entry(name.clone())
-        .or_insert_with(|| DOCUMENT.get().and_then(|d| compile(d, &name)).map(Arc::new))
-        .clone();
-    validator.map_or_else(Vec::new, |v| v.iter_errors(value).take(20).flat_map(|e| field_errors(&e)).collect())
+/// The schema of that name, compiled once.
+fn schema_of(name: &str) -> Option<Arc<Schema>> {
+    static COMPILED: OnceLock<Mutex<HashMap<String, Option<Arc<Schema>>>>> = OnceLock::new();
+    let mut compiled = COMPILED.get_or_init(Default::default).lock();
+    let compile = || {
+        Schema::named(DOCUMENT.get()?, name)
+            .map_err(|error| tracing::error!(%error, name, "the document's schema does not compile"))
+            .ok()
+            .map(Arc::new)
+    };
+    compiled.entry(name.to_owned()).or_insert_with(compile).clone()
 }
 
-fn compile(document: &Value, name: &str) -> Option<jsonschema::Validator> {
-    let mut schema = super::document::json_schema(document);
-    let root = schema.as_object_mut()?;
-    root.insert("$ref".into(), Value::String(format!("#/components/schemas/{name}")));
-    jsonschema::draft202012::options()
-        // An annotation only, by default: a UUID or a time that is none would be at fault nowhere.
-        .should_validate_formats(true)
-        .build(&schema)
-        .map_err(|error| tracing::error!(%error, name, "the document's schema does not compile"))
-        .ok()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn field_errors(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
-    use jsonschema::error::ValidationErrorKind as Kind;
-    let at = error.instance_path().to_string();
-    let below = |name: &str| format!("{at}/{}", escaped(name));
-    let one = |pointer: String, code: &str| vec![FieldError { pointer, code: code.into(), detail: error.to_string() }];
-    match error.kind() {
-        Kind::Required { property } => one(below(property.as_str().unwrap_or_default()), "required"),
-        Kind::AdditionalProperties { unexpected } => unexpected
-            .iter()
-            .map(|name| FieldError {
-                pointer: below(name),
-                code: "unknown_field".into(),
-                detail: "this field is not known".into(),
-            })
-            .collect(),
-        Kind::Type { .. } => one(at, "type"),
-        Kind::Enum { .. } | Kind::Constant { .. } => one(at, "value"),
-        Kind::Pattern { .. } | Kind::Format { .. } => one(at, "format"),
-        Kind::MaxLength { .. } | Kind::MinLength { .. } | Kind::MaxItems { .. } | Kind::MinItems { .. } => {
-            one(at, "length")
+    #[test]
+    fn json_is_utf_8() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/json; profile=x",
+            "application/json;",
+        ] {
+            assert!(is_json(good), "{good}");
         }
-        Kind::Maximum { .. } | Kind::Minimum { .. } | Kind::ExclusiveMaximum { .. } | Kind::ExclusiveMinimum { .. } => {
-            one(at, "range")
+        for bad in ["application/json; charset=utf-16", "application/json;charset=latin1", "text/json", "application/json5", ""] {
+            assert!(!is_json(bad), "{bad}");
         }
-        _ => one(at, "value"),
     }
 }

@@ -40,12 +40,13 @@ error_codes! {
     CredentialsRequired "credentials_required" UNAUTHORIZED "the gateway's bearer token is missing or wrong";
     AdminCredentialsRequired "admin_credentials_required" UNAUTHORIZED "the administrator's name or password is missing or wrong";
     UserUnknown "user_unknown" UNAUTHORIZED "X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked";
+    CrossSite "cross_site" FORBIDDEN "a browser sent this write from another site, which administrators' operations do not take";
     AccountBlocked "account_blocked" FORBIDDEN "a sanction keeps this account from signing in";
     Sanctioned "sanctioned" FORBIDDEN "a sanction forbids this action";
     NotFound "not_found" NOT_FOUND "no such path";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "the path exists, this method does not; `Allow` lists those that do";
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "the body is over the limit";
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json in UTF-8, without a Content-Encoding";
     RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests from this address or for this e-mail; see `Retry-After`";
     Internal "internal" INTERNAL_SERVER_ERROR "an unexpected condition; the request id leads to the log";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "the service is overloaded or a part it needs is away; see `Retry-After`";
@@ -98,4 +99,29 @@ error_codes! {
     NotDeadLettered "not_dead_lettered" CONFLICT "only what is dead-lettered or quarantined is re-driven; this is not, or not any more";
     QueueNotFound "queue_not_found" NOT_FOUND "no such queue";
     ReportNotFound "report_not_found" NOT_FOUND "there is no report for this turn";
+}
+
+impl ErrorCode {
+    /// What a 401 with this code asks for (RFC 9110 §11.6.1).
+    pub const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::CredentialsRequired => Some(r#"Bearer realm="galaxy-gateway""#),
+            // The gateway's token was right, the user that it named was not.
+            Self::UserUnknown => Some(r#"Bearer realm="galaxy-user""#),
+            Self::AdminCredentialsRequired => Some(r#"Basic realm="galaxy-admin""#),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_401_carries_a_challenge_and_nothing_else_does() {
+        for code in ErrorCode::ALL {
+            assert_eq!(code.challenge().is_some(), code.status() == StatusCode::UNAUTHORIZED, "{}", code.word());
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What every request carries along: its id, its trace, and where it came from.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use poem::http::HeaderMap;
@@ -48,13 +48,27 @@ fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAdd
         if !is_trusted(&client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(ip) => client = ip.to_canonical(),
+        match hop_address(hop) {
+            Some(ip) => client = ip.to_canonical(),
             // What a trusted proxy could not say well-formed is not guessed at.
-            Err(_) => break,
+            None => break,
         }
     }
     client
+}
+
+/// The address of one hop: bare, or as `address:port` and `[v6]:port`, which load balancers write; quoted as `Forwarded` wants it
+/// (RFC 7239 §6).
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop);
+    if let Ok(address) = hop.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Ok(socket) = hop.parse::<SocketAddr>() {
+        return Some(socket.ip());
+    }
+    hop.strip_prefix('[')?.strip_suffix(']')?.parse().map(IpAddr::V6).ok()
 }
 
 #[cfg(test)]
@@ -83,7 +97,22 @@ mod tests {
         );
         assert_eq!(from("127.0.0.1", &["198.51.100.1, 203.0.113.7", "127.0.0.2"]), "203.0.113.7");
         assert_eq!(from("192.0.2.1", &["203.0.113.7"]), "192.0.2.1", "an untrusted peer forwards nothing");
-        assert_eq!(from("127.0.0.1", &["nonsense"]), "127.0.0.1");
+        for (hop, address) in [
+            ("203.0.113.7:51234", "203.0.113.7"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("\"203.0.113.7\"", "203.0.113.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
+            (" 203.0.113.7 ", "203.0.113.7"),
+        ] {
+            assert_eq!(from("127.0.0.1", &[hop]), address, "{hop}");
+            assert_eq!(from("127.0.0.1", &[&format!("198.51.100.1:4, {hop}")]), address, "{hop}");
+        }
+        for hop in ["nonsense", "", "unknown", "_hidden", "203.0.113.7:", "203.0.113.7:99999", "[203.0.113.7]", "[2001:db8::1]x", "\""] {
+            assert_eq!(from("127.0.0.1", &[hop]), "127.0.0.1", "{hop}");
+        }
         assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.7"]), "203.0.113.7");
     }
 

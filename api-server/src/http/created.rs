@@ -7,7 +7,7 @@ use poem_openapi::types::ToJSON;
 /// Made, or made before under the same `Idempotency-Key`.
 #[derive(ApiResponse)]
 pub enum Created<T: ToJSON> {
-    /// The object as it is now. A replay under the same `Idempotency-Key` answers the same.
+    /// The object as it is now.
     #[oai(status = 201)]
     Created(
         Json<T>,

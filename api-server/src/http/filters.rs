@@ -29,8 +29,9 @@ pub fn span(at: &str, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>
 /// # Errors
 /// `invalid_request` naming the parameter.
 pub fn game_status(given: Option<&str>) -> Result<Option<GameStatus>, Problem> {
+    let words = GameStatus::ALL.iter().map(|status| status.word()).collect::<Vec<_>>().join(", ");
     let status = given.map(str::parse::<GameStatus>).transpose();
-    status.map_err(|why| Problem::field("/query/status", "value", why))
+    status.map_err(|_| Problem::field("/query/status", "value", format!("must be one of {words}")))
 }
 
 /// A word that must be one of these.

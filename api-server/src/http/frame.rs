@@ -4,22 +4,28 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::FutureExt as _;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Body as _;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
 use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderValue, Method, StatusCode, header};
-use poem::{Endpoint, IntoResponse, PathPattern, Request, Response};
+use poem::{Endpoint, IntoResponse, Request, Response};
 use poem_openapi::error::{ParseParamError, ParsePathError, ParseRequestPayloadError};
 use shared::service::telemetry;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
-use super::body::MAX_BODY;
+use super::body::{self, MAX_BODY};
 use super::context::Context;
+use super::cors::{self, Cors};
 use super::guard::{self, Group};
+use super::paths::{Path, Paths};
 use super::problem::{ErrorCode, Problem};
 use super::unread::Unread;
+use super::{cross_site, headers};
 use crate::app::App;
 
 /// Wraps the routes; answers always, with problem+json where they failed.
@@ -27,21 +33,22 @@ pub struct Frame<E> {
     inner: E,
     app: Arc<App>,
     in_flight: Semaphore,
-    /// `(path template, its methods)`, for `Allow`.
-    methods: Vec<(Vec<String>, Vec<Method>)>,
+    paths: Paths,
+    cors: Cors,
     requests: Counter<u64>,
     duration: Histogram<f64>,
 }
 
 impl<E> Frame<E> {
-    /// `document` tells which methods a path has.
-    pub fn new(inner: E, app: Arc<App>, document: &serde_json::Value) -> Self {
+    /// `document` tells which paths there are, and what each operation takes; `open` which paths stand beside it.
+    pub fn new(inner: E, app: Arc<App>, document: &serde_json::Value, open: &[&str]) -> Self {
         let meter = opentelemetry::global::meter("galaxy");
         Self {
             inner,
             in_flight: Semaphore::new(app.config.http.max_in_flight),
+            cors: Cors::new(app.config.http.cors_origins.clone()),
             app,
-            methods: methods(document),
+            paths: Paths::new(document, open),
             requests: meter.u64_counter("http_requests_total").with_description("Requests answered").build(),
             duration: meter
                 .f64_histogram("http_request_duration_seconds")
@@ -54,62 +61,25 @@ impl<E> Frame<E> {
         }
     }
 
-    /// The templates that a path fits: of several those with the fewest parameters, as the router chooses.
-    fn templates(&self, path: &str) -> Vec<&(Vec<String>, Vec<Method>)> {
-        let segments: Vec<&str> = path.split('/').collect();
-        let fitting = self.methods.iter().filter(|(template, _)| {
-            template.len() == segments.len()
-                && template.iter().zip(&segments).all(|(t, s)| t.starts_with('{') || t == s)
-        });
-        let parameters =
-            |(template, _): &&(Vec<String>, Vec<Method>)| template.iter().filter(|t| t.starts_with('{')).count();
-        let fewest = fitting.clone().map(|t| parameters(&t)).min();
-        fitting.filter(|t| Some(parameters(t)) == fewest).collect()
-    }
-
-    fn allow(&self, path: &str) -> String {
-        let mut methods: Vec<&str> =
-            self.templates(path).into_iter().flat_map(|(_, methods)| methods.iter().map(Method::as_str)).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        methods.join(", ")
-    }
-
-    /// A path parameter's own name: the router numbers them (`param0`), since operations of one path may name them apart.
-    fn parameter(&self, path: &str, name: &str) -> String {
-        let number: Option<usize> = name.strip_prefix("param").and_then(|n| n.parse().ok());
-        let own = number.and_then(|n| {
-            let (template, _) = self.templates(path).into_iter().next()?;
-            template.iter().filter_map(|t| t.strip_prefix('{')?.strip_suffix('}')).nth(n)
-        });
-        own.unwrap_or(name).to_owned()
-    }
-
     /// Every error of the framework and ours, as a problem.
     fn problem(&self, error: poem::Error, path: &str) -> Problem {
         if let Some(problem) = error.downcast_ref::<Problem>() {
             return problem.clone();
         }
         if error.is::<NotFoundError>() {
-            return Problem::new(ErrorCode::NotFound, "No such path.");
+            return not_found();
         }
         if error.is::<MethodNotAllowedError>() {
-            let mut problem = Problem::new(ErrorCode::MethodNotAllowed, "This path does not take this method.");
-            problem.allow = Some(self.allow(path));
-            return problem;
+            let allow = self.paths.find(path).map(Path::allow).unwrap_or_default();
+            return Problem::new(ErrorCode::MethodNotAllowed, "This path does not take this method.")
+                .header(header::ALLOW, &allow);
         }
-        if let Some(fault) = error.downcast_ref::<ParsePathError>() {
-            return Problem::field(
-                format!("/path/{}", self.parameter(path, fault.name)),
-                "format",
-                fault.reason.clone(),
-            );
-        }
+        // What the generator finds was found before, by the document ([`Operation::check`]); its words are about its own types.
         if let Some(fault) = error.downcast_ref::<ParseParamError>() {
-            return Problem::field(format!("/query/{}", fault.name), "value", fault.reason.clone());
+            return Problem::field(format!("/query/{}", fault.name), "value", "cannot be read");
         }
-        if let Some(fault) = error.downcast_ref::<ParseRequestPayloadError>() {
-            return Problem::new(ErrorCode::InvalidRequest, fault.reason.clone());
+        if error.is::<ParsePathError>() || error.is::<ParseRequestPayloadError>() {
+            return Problem::new(ErrorCode::InvalidRequest, "The request cannot be read.");
         }
         match error.downcast_ref::<ReadBodyError>() {
             Some(ReadBodyError::PayloadTooLarge) => return too_large(),
@@ -120,39 +90,32 @@ impl<E> Frame<E> {
             None => {}
         }
         match error.status() {
-            StatusCode::NOT_FOUND => Problem::new(ErrorCode::NotFound, "No such path."),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-                Problem::new(ErrorCode::UnsupportedMediaType, "The body must be application/json.")
-            }
+            StatusCode::NOT_FOUND => not_found(),
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             status if status.is_client_error() => Problem::new(ErrorCode::InvalidRequest, "The request is malformed."),
             _ => Problem::internal(&error),
         }
     }
+
+    /// `OPTIONS`, a preflight or not: what the path takes, told anybody, since the document tells it too.
+    fn options(&self, request: &Request, path: Option<&Path>) -> Result<Response, Problem> {
+        let allow = path.ok_or_else(not_found)?.allow();
+        let allow = HeaderValue::try_from(allow).map_err(|e| Problem::internal(&e))?;
+        let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
+        if cors::is_preflight(request) && self.cors.allowed(request.headers()).is_some() {
+            Cors::preflight(&mut response, &allow);
+        }
+        response.headers_mut().insert(header::ALLOW, allow);
+        Ok(response)
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(ErrorCode::NotFound, "No such path.")
 }
 
 fn too_large() -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("The body may have {MAX_BODY} bytes."))
-}
-
-fn methods(document: &serde_json::Value) -> Vec<(Vec<String>, Vec<Method>)> {
-    // Not operations of the API, and so not in its document.
-    let open = super::OPEN_PATHS
-        .iter()
-        .map(|path| (path.split('/').map(str::to_owned).collect(), vec![Method::GET, Method::HEAD]));
-    let Some(paths) = document.get("paths").and_then(serde_json::Value::as_object) else { return open.collect() };
-    paths
-        .iter()
-        .map(|(path, operations)| {
-            let methods = operations
-                .as_object()
-                .into_iter()
-                .flat_map(|o| o.keys())
-                .filter_map(|m| m.to_ascii_uppercase().parse().ok())
-                .collect();
-            (path.split('/').map(str::to_owned).collect(), methods)
-        })
-        .collect()
 }
 
 /// The time that answering may take: a call that goes on to an engine has the engine's limit and 5 s (SPEC §9).
@@ -197,43 +160,44 @@ where
         context.traceparent = telemetry::current_traceparent();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
+        let entry = self.paths.find(&path);
         let group = Group::of(&path);
+        let origin = self.cors.allowed(request.headers());
+        if method == Method::HEAD {
+            // As GET in everything but that the content stays here (RFC 9110 §9.3.2).
+            request.set_method(Method::GET);
+        }
         request.extensions_mut().insert(context.clone());
         let unread = Unread::watch(&mut request);
-        let outcome = self.admit_and_call(request, &context, group, &path).await;
-        let (mut response, pattern) = match outcome {
-            Ok(response) => {
-                let pattern = response.data::<PathPattern>().map(|p| p.0.to_string());
-                (response, pattern)
-            }
-            Err(error) => {
-                let pattern = error.data::<PathPattern>().map(|p| p.0.to_string());
-                (self.problem(error, &path).respond(&context.request_id), pattern)
-            }
-        };
+        let outcome = self.admit_and_call(request, &context, group, &path, entry).await;
+        let mut response =
+            outcome.unwrap_or_else(|error| self.problem(error, &path).respond(&context.request_id));
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }
+        self.cors.show(origin, &mut response);
+        headers::finish(&mut response);
         unread.say(&mut response);
-        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        if method == Method::HEAD {
+            without_content(&mut response);
+        }
         let status = response.status();
         let elapsed = started.elapsed();
-        // Unknown paths share one label: a scanner must not make series. The router knows templates by other names.
-        let template = self.templates(&path).first().map(|(segments, _)| segments.join("/"));
-        let pattern = pattern.and(template).unwrap_or_else(|| "unknown".to_owned());
+        // Unknown paths share one label, and so do unknown methods: a scanner must not make series.
+        let template = entry.map_or("unknown", Path::template).to_owned();
         let labels = [
             KeyValue::new("group", group.label()),
-            KeyValue::new("method", method.as_str().to_owned()),
-            KeyValue::new("path", pattern.clone()),
+            KeyValue::new("method", known_method(&method)),
+            KeyValue::new("path", template.clone()),
             KeyValue::new("status", i64::from(status.as_u16())),
         ];
         self.requests.add(1, &labels);
         self.duration.record(elapsed.as_secs_f64(), &labels);
         if group == Group::Open {
-            tracing::debug!(path = pattern, status = status.as_u16(), "answered");
+            tracing::debug!(path = template, status = status.as_u16(), "answered");
         } else {
             tracing::info!(
-                path = pattern,
+                path = template,
                 status = status.as_u16(),
                 duration_ms = elapsed.as_secs_f64() * 1e3,
                 "answered"
@@ -248,7 +212,12 @@ where
         context: &Context,
         group: Group,
         path: &str,
+        entry: Option<&Path>,
     ) -> poem::Result<Response> {
+        headers::check(&request)?;
+        if request.method() == Method::OPTIONS {
+            return Ok(self.options(&request, entry)?);
+        }
         let _permit = match group {
             // A probe must be answered however busy the replica is.
             Group::Open => None,
@@ -266,10 +235,16 @@ where
             return Err(too_large().into());
         }
         let answer = async {
+            if group == Group::Admin {
+                cross_site::check(&request, &self.cors)?;
+            }
             guard::admit(&self.app, &mut request, context).await?;
-            // The database has no text for it, in whichever parameter it stands.
-            if request.uri().path_and_query().is_some_and(|given| given.as_str().contains("%00")) {
-                return Err(Problem::field("", "value", "path and query must not contain U+0000").into());
+            body::check_content_encoding(&request)?;
+            if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
+                operation.check(&mut request)?;
+                if !operation.takes_body {
+                    body::check_absent(&mut request).await?;
+                }
             }
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
@@ -278,6 +253,30 @@ where
             Ok(Err(_panic)) => Err(Problem::internal(&"handler panicked").into()),
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
         }
+    }
+}
+
+/// The methods that a label may name.
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+/// The answer to HEAD: what the one to GET says of its content, without it.
+fn without_content(response: &mut Response) {
+    let content: BoxBody<Bytes, std::io::Error> = response.take_body().into();
+    if let Some(length) = content.size_hint().exact()
+        && response.status() != StatusCode::NO_CONTENT
+    {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
     }
 }
 

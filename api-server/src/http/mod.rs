@@ -5,25 +5,34 @@ pub mod administration;
 pub mod body;
 pub mod codes;
 pub mod context;
+pub mod cors;
 pub mod created;
+pub mod cross_site;
 pub mod deleted;
+pub mod docs;
 pub mod document;
 pub mod filters;
 pub mod frame;
 pub mod guard;
+pub mod headers;
 pub mod idempotency;
 pub mod internal;
+pub mod json;
 pub mod linger;
 pub mod lobby;
 pub mod mail;
 pub mod notifications;
 pub mod objects;
 pub mod opaque;
+pub mod operation;
 pub mod page;
+pub mod parameter;
+pub mod paths;
 pub mod probes;
 pub mod problem;
 pub mod public;
 pub mod runtimes;
+pub mod schema;
 pub mod server;
 mod unread;
 pub mod user;
@@ -31,17 +40,19 @@ pub mod users;
 
 use std::sync::Arc;
 
-use poem::endpoint::{BoxEndpoint, ToDynEndpoint};
-use poem::middleware::Cors;
+use poem::endpoint::ToDynEndpoint;
 use poem::{EndpointExt as _, Response, Route, get, handler};
 use poem_openapi::{OpenApiService, Tags as DeriveTags};
 use serde_json::Value;
 
 use crate::app::App;
+use docs::Docs;
 use frame::Frame;
 
-/// Paths outside the document: probes, the document itself and the page that shows it.
-const OPEN_PATHS: [&str; 6] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json", "/docs"];
+/// Paths outside the document: probes, and the document itself.
+const OPEN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json"];
+/// The page that shows the document, where `BACKEND_DOCS_ENABLED` is set.
+const DOCS: &str = "/docs";
 
 /// Groups of the document.
 #[derive(DeriveTags)]
@@ -89,15 +100,6 @@ fn openapi_json(document: poem::web::Data<&Arc<Value>>) -> Response {
     Response::builder().content_type("application/json").body(document.to_string())
 }
 
-/// The page of Swagger UI.
-#[derive(Clone)]
-struct Docs(Arc<str>);
-
-#[handler]
-fn docs(page: poem::web::Data<&Docs>) -> Response {
-    Response::builder().content_type("text/html; charset=utf-8").body(page.0.0.to_string())
-}
-
 /// All of it: routes, document, Swagger UI, probes, in their frame.
 ///
 /// # Errors
@@ -106,22 +108,19 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     let service = service();
     let document = document::refine(&service.spec())?;
     body::judge_by(document.clone());
-    // poem-openapi's page holds what it generated; ours shows what is served and committed.
-    let page = Docs(service.swagger_ui_html().replace(&service.spec(), &document.to_string()).into());
-    let routes = Route::new()
+    let mut open = OPEN_PATHS.to_vec();
+    let mut routes = Route::new()
         .at("/healthz", get(probes::live))
         .at("/readyz", get(probes::ready))
         .at("/health/live", get(probes::live))
         .at("/health/ready", get(probes::ready))
-        .at("/openapi.json", get(openapi_json))
-        .at("/docs", get(docs))
-        .nest("/", service)
-        .data(app.clone())
-        .data(document.clone())
-        .data(page);
-    let routes: BoxEndpoint<'static, Response> = match app.config.http.cors_origins.as_slice() {
-        [] => routes.map_to_response().boxed(),
-        origins => routes.with(Cors::new().allow_origins(origins).allow_credentials(false)).map_to_response().boxed(),
-    };
-    Ok(Arc::new(ToDynEndpoint(Frame::new(routes, app, &document))))
+        .at("/openapi.json", get(openapi_json));
+    if app.config.http.docs {
+        // poem-openapi's page holds what it generated; ours shows what is served and committed.
+        let page = service.swagger_ui_html().replace(&service.spec(), &document.to_string());
+        routes = routes.at(DOCS, get(docs::docs).data(Docs::new(&page)?));
+        open.push(DOCS);
+    }
+    let routes = routes.nest("/", service).data(app.clone()).data(document.clone()).map_to_response();
+    Ok(Arc::new(ToDynEndpoint(Frame::new(routes, app, &document, &open))))
 }

@@ -12,8 +12,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOpti
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::body::{Body, parse};
 use super::problem::Problem;
+use super::{body, json};
 
 /// A body that the document describes as `T`, kept as it was written: numbers that a parser would round and the order of
 /// members reach the engine unchanged.
@@ -23,17 +23,24 @@ pub struct RawBody<T> {
 }
 
 impl<T: ParseFromJSON> RawBody<T> {
-    /// Reads the members; `U` holds opaque ones as [`RawArray`].
+    /// Reads the members; `U` holds opaque ones as [`RawArray`], and whole numbers by [`whole`].
     ///
     /// # Errors
     /// `invalid_request`, with the faults that the schema of `T` finds.
     pub fn read<'a, U: Deserialize<'a>>(&'a self) -> Result<U, Problem> {
-        serde_json::from_slice(&self.bytes).map_err(|error| match parse::<T>(&self.bytes) {
-            Err(problem) => problem,
-            // What the schema cannot see, such as a member given twice.
-            Ok(_) => Problem::field("", "value", error.to_string()),
-        })
+        body::judge::<T>(json::read(&self.bytes)?)?;
+        serde_json::from_slice(json::without_mark(&self.bytes))
+            .map_err(|_| Problem::field("", "value", "the body does not fit its schema"))
     }
+}
+
+/// A whole number as requests may write it: `5`, `5.0`, `5e0`.
+///
+/// # Errors
+/// When it is none of `N`.
+pub fn whole<'de, D: Deserializer<'de>, N: TryFrom<i64>>(deserializer: D) -> Result<N, D::Error> {
+    let number = super::schema::whole(&serde_json::Value::deserialize(deserializer)?);
+    number.and_then(|n| n.try_into().ok()).ok_or_else(|| serde::de::Error::custom("expected a whole number"))
 }
 
 /// A JSON array, unread.
@@ -66,11 +73,11 @@ impl<'a, T: ParseFromJSON> ApiExtractor<'a> for RawBody<T> {
 
     async fn from_request(
         request: &'a Request,
-        body: &mut RequestBody,
+        given: &mut RequestBody,
         _param_opts: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        Body::<T>::check_header(request)?;
-        let bytes = super::body::read(request, body).await?;
+        body::check_content_type(request)?;
+        let bytes = body::read(request, given).await?;
         Ok(Self { bytes, described: PhantomData })
     }
 }

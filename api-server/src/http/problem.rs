@@ -11,6 +11,7 @@ use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
 pub use super::codes::ErrorCode;
+use super::schema::shortened;
 
 /// One fault in one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
@@ -18,7 +19,8 @@ pub struct FieldError {
     /// JSON Pointer (RFC 6901) into the body, or `/query/<name>`, `/path/<name>`, `/header/<name>`.
     #[oai(validator(max_length = 512))]
     pub pointer: String,
-    /// Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`.
+    /// Stable word for the kind of fault: `required`, `type`, `unknown_field`, `unknown_parameter`, `duplicate`, `format`,
+    /// `length`, `range`, `value`, `json`.
     pub code: String,
     /// What is wrong, for people.
     pub detail: String,
@@ -46,6 +48,9 @@ pub struct ProblemBody {
     pub errors: Vec<FieldError>,
 }
 
+/// The longest `detail` on the wire, in characters. Ours are shorter; those that repeat what somebody else said may not be.
+const MAX_DETAIL: usize = 1000;
+
 /// An error on its way to the wire.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -57,14 +62,14 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// `Retry-After`, in whole seconds, rounded up.
     pub retry_after: Option<Duration>,
-    /// `Allow`, for 405.
-    pub allow: Option<String>,
+    /// Headers of its own: `Allow` of a 405, `Accept-Encoding` of a 415.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// A problem with this code and explanation.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, allow: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after: None, headers: Vec::new() }
     }
 
     /// A request whose content is at fault in one field.
@@ -75,6 +80,7 @@ impl Problem {
     /// A request whose content is at fault in these fields.
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let detail = match errors.as_slice() {
+            [one] if one.pointer.is_empty() => one.detail.clone(),
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} fields are at fault", many.len()),
         };
@@ -94,6 +100,13 @@ impl Problem {
         self
     }
 
+    /// Adds a header to the answer; one that cannot be written is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).map(|value| (name, value)));
+        self
+    }
+
     /// The answer, under the request's id.
     pub fn respond(&self, request_id: &str) -> Response {
         let status = self.code.status();
@@ -101,7 +114,7 @@ impl Problem {
             kind: format!("urn:galaxy:problem:{}", self.code.word()),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
-            detail: self.detail.clone(),
+            detail: shortened(self.detail.clone(), MAX_DETAIL),
             code: self.code,
             request_id: request_id.to_owned(),
             errors: self.errors.clone(),
@@ -112,18 +125,11 @@ impl Problem {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if let Some(allow) = self.allow.as_deref().and_then(|a| HeaderValue::from_str(a).ok()) {
-            response.headers_mut().insert(header::ALLOW, allow);
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
         }
-        if self.code == ErrorCode::AdminCredentialsRequired {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Basic realm="galaxy-admin""#));
-        }
-        if self.code == ErrorCode::CredentialsRequired {
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="galaxy-gateway""#));
+        if let Some(challenge) = self.code.challenge() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         // The frame overwrites it where it knows better; a problem always carries one.
         if let Ok(id) = HeaderValue::from_str(request_id) {

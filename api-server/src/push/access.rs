@@ -35,6 +35,10 @@ impl Access {
 
     #[allow(clippy::result_large_err, reason = "tonic's own error type")]
     fn check(&self, needs: Needs, metadata: &MetadataMap) -> Result<(), Status> {
+        // Of two, one reader takes the first and another one the last.
+        if metadata.get_all("authorization").iter().nth(1).is_some() {
+            return Err(Status::invalid_argument("the authorization metadata is given more than once"));
+        }
         let needed = match needs {
             Needs::Gateway => &self.gateway,
             Needs::Worker => &self.worker,
@@ -107,6 +111,18 @@ mod tests {
             for bad in [None, Some("Bearer x"), Some("Basic g"), Some("g"), Some("Bearer "), Some("")] {
                 assert_eq!(ask(&access, needs, bad), none, "{needs:?} {bad:?}");
             }
+        }
+    }
+
+    #[test]
+    fn one_credential_is_shown() {
+        let access = Access::new(Some(Secret::new("g".to_owned())), Some(Secret::new("w".to_owned())));
+        let mut metadata = MetadataMap::new();
+        for token in ["Bearer g", "Bearer w"] {
+            metadata.append("authorization", token.parse().unwrap());
+        }
+        for needs in [Needs::Gateway, Needs::Worker, Needs::AnyToken] {
+            assert_eq!(access.check(needs, &metadata).unwrap_err().code(), Code::InvalidArgument);
         }
     }
 

@@ -13,6 +13,7 @@ const OF_THE_FRAME: &[ErrorCode] = &[
     ErrorCode::CredentialsRequired,
     ErrorCode::AdminCredentialsRequired,
     ErrorCode::UserUnknown,
+    ErrorCode::CrossSite,
     ErrorCode::PayloadTooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::RateLimited,
@@ -22,17 +23,18 @@ const OF_THE_FRAME: &[ErrorCode] = &[
 ];
 
 /// What stands around an operation can answer before, instead of, or in the middle of it: told from its group, and from whether
-/// it takes a body. A path or a query can be malformed in any case.
-fn by_the_frame(group: Group, takes_body: bool) -> Vec<ErrorCode> {
+/// it writes. A path, a query and a body that nobody wants can be malformed in any case.
+fn by_the_frame(group: Group, method: &str) -> Vec<ErrorCode> {
     let mut codes = vec![
         ErrorCode::InvalidRequest,
         ErrorCode::PayloadTooLarge,
+        ErrorCode::UnsupportedMediaType,
         ErrorCode::Internal,
         ErrorCode::Unavailable,
         ErrorCode::Timeout,
     ];
-    if takes_body {
-        codes.push(ErrorCode::UnsupportedMediaType);
+    if group == Group::Admin && method != "get" {
+        codes.push(ErrorCode::CrossSite);
     }
     match group {
         Group::Public => codes.push(ErrorCode::RateLimited),
@@ -47,8 +49,8 @@ fn by_the_frame(group: Group, takes_body: bool) -> Vec<ErrorCode> {
 /// Replaces the bare lists of words that [`crate::http::problem::Fail`] leaves by whole answers.
 pub(super) fn describe(document: &mut Value, examples: &Examples) {
     let mut shared = Map::new();
-    each_operation(document, |path, _, operation| {
-        let mut codes = by_the_frame(Group::of(path), operation.contains_key("requestBody"));
+    each_operation(document, |path, method, operation| {
+        let mut codes = by_the_frame(Group::of(path), method);
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         codes.extend(responses.values().flat_map(own_codes));
         codes.sort_by_key(|c| (c.status().as_u16(), c.word()));
@@ -76,6 +78,11 @@ pub(super) fn describe(document: &mut Value, examples: &Examples) {
                 json!("0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10"),
             ),
             ("Retry-After", "Whole seconds after which trying again makes sense.", json!(1)),
+            (
+                "Accept-Encoding",
+                "Where the fault is the `Content-Encoding`: the codings that are taken.",
+                json!("identity"),
+            ),
             ("WWW-Authenticate", "The credentials that the path wants.", json!("Basic realm=\"galaxy-admin\"")),
         ]
         .map(|(name, words, example)| {
@@ -109,8 +116,11 @@ fn answer(codes: &[ErrorCode]) -> Value {
     if has(ErrorCode::RateLimited) || has(ErrorCode::Unavailable) {
         headers.push("Retry-After");
     }
-    if has(ErrorCode::CredentialsRequired) || has(ErrorCode::AdminCredentialsRequired) {
+    if codes.iter().any(|code| code.challenge().is_some()) {
         headers.push("WWW-Authenticate");
+    }
+    if has(ErrorCode::UnsupportedMediaType) {
+        headers.push("Accept-Encoding");
     }
     let headers: Map<String, Value> =
         headers.iter().map(|h| ((*h).to_owned(), json!({ "$ref": format!("#/components/headers/{h}") }))).collect();

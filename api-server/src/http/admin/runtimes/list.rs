@@ -10,8 +10,9 @@ use shared::domain::runtime::RuntimeStatus;
 use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
+use crate::http::filters;
 use crate::http::page::Page;
-use crate::http::problem::{Fail, Problem};
+use crate::http::problem::Fail;
 use crate::http::runtimes::RuntimePage;
 use crate::use_cases::runtimes;
 
@@ -40,12 +41,11 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<RuntimePage>, Fail<AdminListRuntimesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        if let Some(word) = &status.0 {
-            word.parse::<RuntimeStatus>().map_err(|why| Problem::field("/query/status", "value", why.to_string()))?;
-        }
+        let known: Vec<&str> = RuntimeStatus::ALL.iter().map(|status| status.as_str()).collect();
+        let status = filters::word("/query/status", status.0.as_deref(), &known)?;
         let mut conn = app.db.acquire().await?;
         let rows =
-            db::runtime::records(&mut conn, status.0.as_deref(), page.before.map(Into::into), page.fetch()).await?;
+            db::runtime::records(&mut conn, status.as_deref(), page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |r| r.game_id.uuid());
         let items = runtimes::shown(&mut conn, rows, OPERATIONS).await?;
         Ok(Json(RuntimePage { items: items.into_iter().map(Into::into).collect(), next_cursor }))

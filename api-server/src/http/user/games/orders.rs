@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::codes;
 use crate::http::Tags;
 use crate::http::guard::User;
-use crate::http::opaque::{OpaqueJson, RawArray, RawBody};
-use crate::http::problem::{Fail, Problem};
+use crate::http::opaque::{OpaqueJson, RawArray, RawBody, whole};
+use crate::http::problem::Fail;
 use crate::use_cases::play;
 
 /// Orders for a turn, in the engine's own language.
@@ -29,6 +29,7 @@ pub struct Orders {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sent<'a> {
+    #[serde(deserialize_with = "whole")]
     turn: i32,
     #[serde(borrow)]
     orders: RawArray<'a>,
@@ -53,9 +54,6 @@ impl Operation {
         body: RawBody<Orders>,
     ) -> Result<OpaqueJson, Fail<SendOrdersCodes>> {
         let sent: Sent<'_> = body.read()?;
-        if sent.turn < 0 {
-            return Err(Problem::field("/turn", "range", "must not be negative").into());
-        }
         Ok(OpaqueJson(play::orders(&app, game_id.0.into(), user.id, sent.turn, sent.orders.0).await?))
     }
 }
