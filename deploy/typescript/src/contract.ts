@@ -3319,7 +3319,7 @@ export interface components {
          * @example invalid_request
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
+        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
         /**
          * FieldError
          * @description One fault in one field of a request.
@@ -3331,7 +3331,8 @@ export interface components {
          */
         FieldError: {
             /**
-             * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`.
+             * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `unknown_parameter`, `duplicate`, `format`,
+             *     `length`, `range`, `value`, `json`.
              * @example range
              */
             code: string;
@@ -5346,7 +5347,7 @@ export interface components {
          *         "kind": "start",
          *         "last_error": null,
          *         "status": "succeeded",
-         *         "step": null
+         *         "step": "health"
          *       },
          *       "next_turn_at": "2026-03-18T06:00:00Z",
          *       "operations": [
@@ -5424,7 +5425,7 @@ export interface components {
              *       "kind": "start",
              *       "last_error": null,
              *       "status": "succeeded",
-             *       "step": null
+             *       "step": "health"
              *     }
              */
             job?: (components["schemas"]["RuntimeJob"] & unknown) | null;
@@ -5472,7 +5473,7 @@ export interface components {
          *       "kind": "start",
          *       "last_error": null,
          *       "status": "succeeded",
-         *       "step": null
+         *       "step": "health"
          *     }
          */
         RuntimeJob: {
@@ -5518,7 +5519,7 @@ export interface components {
             status: "pending" | "running" | "retrying" | "succeeded" | "failed" | "quarantined";
             /**
              * @description The step it is, or was, at.
-             * @example wait_healthy
+             * @example health
              */
             step?: string | null;
         };
@@ -5592,7 +5593,7 @@ export interface components {
          *             "kind": "start",
          *             "last_error": null,
          *             "status": "succeeded",
-         *             "step": null
+         *             "step": "health"
          *           },
          *           "next_turn_at": "2026-03-18T06:00:00Z",
          *           "operations": [
@@ -5634,7 +5635,7 @@ export interface components {
              *           "kind": "start",
              *           "last_error": null,
              *           "status": "succeeded",
-             *           "step": null
+             *           "step": "health"
              *         },
              *         "next_turn_at": "2026-03-18T06:00:00Z",
              *         "operations": [
@@ -5974,6 +5975,19 @@ export interface components {
                 };
             };
         };
+        /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take */
+        cross_site: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "cross_site";
+                };
+            };
+        };
         /** @description `internal` — an unexpected condition; the request id leads to the log */
         internal: {
             headers: {
@@ -6054,9 +6068,10 @@ export interface components {
                 };
             };
         };
-        /** @description `unsupported_media_type` — the body must be application/json */
+        /** @description `unsupported_media_type` — the body must be application/json in UTF-8, without a Content-Encoding */
         unsupported_media_type: {
             headers: {
+                "Accept-Encoding": components["headers"]["Accept-Encoding"];
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
             };
@@ -6071,6 +6086,11 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
+        /**
+         * @description Where the fault is the `Content-Encoding`: the codings that are taken.
+         * @example identity
+         */
+        "Accept-Encoding": string;
         /**
          * @description Whole seconds after which trying again makes sense.
          * @example 1
@@ -6129,6 +6149,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6155,7 +6176,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -6172,6 +6193,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `admin_account_exists` — an administrator has this name already */
             409: {
                 headers: {
@@ -6247,6 +6269,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6280,6 +6303,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -6307,6 +6331,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6340,6 +6365,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -6354,6 +6380,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6387,6 +6414,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -6401,6 +6429,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6470,6 +6499,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6514,6 +6544,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6540,7 +6571,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -6557,6 +6588,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `engine_version_exists` — this engine version is already registered */
             409: {
                 headers: {
@@ -6632,6 +6664,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6670,6 +6703,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
@@ -6718,6 +6752,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
@@ -6732,6 +6767,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6791,6 +6827,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6817,7 +6854,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -6834,6 +6871,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `engine_version_disabled` — this engine version may not be used for new starts */
             409: {
                 headers: {
@@ -6909,6 +6947,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6947,7 +6986,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6956,7 +6995,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7051,6 +7090,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7089,7 +7129,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7098,7 +7138,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner" | "sanctioned";
+                        code?: "cross_site" | "not_game_owner" | "sanctioned";
                     };
                 };
             };
@@ -7129,6 +7169,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7167,7 +7208,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7176,7 +7217,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7207,6 +7248,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7240,6 +7282,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -7267,6 +7310,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7300,6 +7344,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -7327,6 +7372,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7360,6 +7406,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -7387,6 +7434,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7430,6 +7478,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
             404: {
                 headers: {
@@ -7521,6 +7570,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7559,7 +7609,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7568,7 +7618,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7599,6 +7649,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7637,7 +7688,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7646,7 +7697,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7677,6 +7728,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7710,7 +7762,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7719,7 +7771,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7750,6 +7802,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7783,6 +7836,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -7810,6 +7864,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7843,7 +7898,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7852,7 +7907,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -7883,6 +7938,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7916,6 +7972,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -7943,6 +8000,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7976,7 +8034,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7985,7 +8043,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -8016,6 +8074,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8049,7 +8108,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
-            /** @description `not_game_owner` — only who runs the game may do this */
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8058,7 +8117,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "not_game_owner";
+                        code?: "cross_site" | "not_game_owner";
                     };
                 };
             };
@@ -8089,6 +8148,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8122,6 +8182,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -8149,6 +8210,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8213,6 +8275,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8277,6 +8340,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8324,6 +8388,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8382,6 +8447,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8415,6 +8481,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -8442,6 +8509,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8474,6 +8542,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -8540,6 +8609,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8587,6 +8657,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8671,6 +8742,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8704,6 +8776,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `dead_letter_not_found` — no such route or notification */
             404: {
                 headers: {
@@ -8731,6 +8804,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8763,6 +8837,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -8804,6 +8879,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8837,6 +8913,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `queue_not_found` — no such queue */
             404: {
                 headers: {
@@ -8851,6 +8928,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8884,6 +8962,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `queue_not_found` — no such queue */
             404: {
                 headers: {
@@ -8898,6 +8977,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8942,6 +9022,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -8989,6 +9070,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9022,6 +9104,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -9049,6 +9132,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9087,6 +9171,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -9148,6 +9233,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -9175,6 +9261,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9235,6 +9322,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9282,6 +9370,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9313,6 +9402,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -9327,6 +9417,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9374,6 +9465,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9432,6 +9524,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9464,7 +9557,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -9481,6 +9574,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -9556,6 +9650,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9594,6 +9689,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -9672,6 +9768,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9704,7 +9801,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -9721,6 +9818,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -9787,6 +9885,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account; `sanction_not_found` — the account has no such sanction */
             404: {
                 headers: {
@@ -9801,6 +9900,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9864,6 +9964,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9897,6 +9998,7 @@ export interface operations {
             };
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -9911,6 +10013,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -9991,6 +10094,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10037,6 +10141,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10129,6 +10234,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10154,7 +10260,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -10232,6 +10338,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10364,6 +10471,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10389,6 +10497,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10770,6 +10879,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             /** @description `engine_rejected` — the engine refused the content; `errors` carries its own words */
             422: {
                 headers: {
@@ -10839,6 +10949,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -10864,7 +10975,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -10968,6 +11079,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11116,6 +11228,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11147,7 +11260,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -11295,6 +11408,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11372,6 +11486,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11444,6 +11559,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11514,6 +11630,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11545,7 +11662,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object as it is now. A replay under the same `Idempotency-Key` answers the same. */
+            /** @description The object as it is now. */
             201: {
                 headers: {
                     /**
@@ -11680,6 +11797,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11853,6 +11971,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11925,6 +12044,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -11982,6 +12102,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12059,6 +12180,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12136,6 +12258,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12208,6 +12331,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12280,6 +12404,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12352,6 +12477,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12424,6 +12550,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12496,6 +12623,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12568,6 +12696,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12691,6 +12820,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12729,6 +12859,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12767,6 +12898,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12805,6 +12937,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12915,6 +13048,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12961,6 +13095,7 @@ export interface operations {
                 };
             };
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12988,6 +13123,7 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["credentials_required.user_unknown"];
             413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
