@@ -161,7 +161,9 @@ fn origins(value: &str) -> Result<Vec<String>, String> {
     for origin in &origins {
         let fits = origin.split_once("://").is_some_and(|(scheme, authority)| {
             matches!(scheme, "http" | "https")
-                && authority.parse::<http::uri::Authority>().is_ok_and(|a| !a.host().is_empty() && !authority.contains('@'))
+                && authority
+                    .parse::<http::uri::Authority>()
+                    .is_ok_and(|a| !a.host().is_empty() && !authority.contains('@'))
         });
         if origin != "*" && !fits {
             return Err(format!("{origin:?} is no origin, such as https://admin.example or http://localhost:3000"));

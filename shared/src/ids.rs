@@ -132,7 +132,9 @@ mod tests {
         assert_eq!(parse(id).unwrap().to_string(), id);
         assert_eq!(parse(&id.to_uppercase()).unwrap().to_string(), id);
         let bare = id.replace('-', "");
-        for bad in [&bare, &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &format!(" {id}"), "", "0190f3c1-6d2e-7a41-9c55"] {
+        for bad in
+            [&bare, &format!("{{{id}}}"), &format!("urn:uuid:{id}"), &format!(" {id}"), "", "0190f3c1-6d2e-7a41-9c55"]
+        {
             assert!(parse(bad).is_none(), "{bad}");
         }
     }

@@ -17,10 +17,9 @@ use serde_json::Value;
 
 use crate::app::App;
 
-use super::problem::{ErrorCode, Problem};
 use super::json;
+use super::problem::{ErrorCode, Problem};
 use super::schema::{Faults, NO_NUL, Schema, escaped, shortened};
-
 
 /// The most that a body may hold, in bytes (SPEC §3).
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -229,7 +228,13 @@ mod tests {
         ] {
             assert!(is_json(good), "{good}");
         }
-        for bad in ["application/json; charset=utf-16", "application/json;charset=latin1", "text/json", "application/json5", ""] {
+        for bad in [
+            "application/json; charset=utf-16",
+            "application/json;charset=latin1",
+            "text/json",
+            "application/json5",
+            "",
+        ] {
             assert!(!is_json(bad), "{bad}");
         }
     }

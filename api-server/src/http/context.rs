@@ -110,7 +110,17 @@ mod tests {
             assert_eq!(from("127.0.0.1", &[hop]), address, "{hop}");
             assert_eq!(from("127.0.0.1", &[&format!("198.51.100.1:4, {hop}")]), address, "{hop}");
         }
-        for hop in ["nonsense", "", "unknown", "_hidden", "203.0.113.7:", "203.0.113.7:99999", "[203.0.113.7]", "[2001:db8::1]x", "\""] {
+        for hop in [
+            "nonsense",
+            "",
+            "unknown",
+            "_hidden",
+            "203.0.113.7:",
+            "203.0.113.7:99999",
+            "[203.0.113.7]",
+            "[2001:db8::1]x",
+            "\"",
+        ] {
             assert_eq!(from("127.0.0.1", &[hop]), "127.0.0.1", "{hop}");
         }
         assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.7"]), "203.0.113.7");

@@ -118,7 +118,8 @@ mod tests {
             assert_eq!(ask(Method::POST, &given), outcome, "{given:?}");
             assert_eq!(ask(Method::GET, &given), Ok(()), "{given:?}");
         }
-        for form in ["application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", "text/plain;charset=utf-8"] {
+        for form in ["application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x", "text/plain;charset=utf-8"]
+        {
             assert_eq!(ask(Method::DELETE, &[HOST, ("content-type", form)]), Err(ErrorCode::UnsupportedMediaType));
         }
         assert_eq!(ask(Method::POST, &[HOST, ("content-type", "application/json")]), Ok(()));

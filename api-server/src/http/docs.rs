@@ -56,7 +56,7 @@ fn inline(page: &str) -> Vec<(&'static str, &str)> {
 
 /// The page.
 #[handler]
-pub fn docs(docs: web::Data<&Docs>) -> Response {
+pub fn page(docs: web::Data<&Docs>) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(docs.page.clone());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, docs.policy.clone());
     response
@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn what_stands_in_the_page_runs_by_its_hash() {
-        let docs = Docs::new("<style a=\"b\">x</style><script>\r\nalert('<style>')</script><script >2</script>").unwrap();
+        let docs =
+            Docs::new("<style a=\"b\">x</style><script>\r\nalert('<style>')</script><script >2</script>").unwrap();
         let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
         let policy = docs.policy.to_str().unwrap();
         assert!(policy.contains(&format!("script-src {} {};", hash("\nalert('<style>')"), hash("2"))), "{policy}");

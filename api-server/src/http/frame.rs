@@ -170,8 +170,7 @@ where
         request.extensions_mut().insert(context.clone());
         let unread = Unread::watch(&mut request);
         let outcome = self.admit_and_call(request, &context, group, &path, entry).await;
-        let mut response =
-            outcome.unwrap_or_else(|error| self.problem(error, &path).respond(&context.request_id));
+        let mut response = outcome.unwrap_or_else(|error| self.problem(error, &path).respond(&context.request_id));
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }

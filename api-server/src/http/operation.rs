@@ -37,7 +37,8 @@ impl Operation {
             segments: template.split('/').map(str::to_owned).collect(),
             path: at("path").map(|p| Parameter::new(p, document)).collect(),
             query: at("query").map(|p| Parameter::new(p, document)).collect(),
-            takes_idempotency_key: at("header").any(|p| p.get("name").and_then(Value::as_str) == Some(idempotency::HEADER)),
+            takes_idempotency_key: at("header")
+                .any(|p| p.get("name").and_then(Value::as_str) == Some(idempotency::HEADER)),
             takes_body: spec.get("requestBody").is_some(),
         }
     }
@@ -88,7 +89,8 @@ impl Operation {
         let mut seen = BTreeSet::new();
         let mut canonical = form_urlencoded::Serializer::new(String::new());
         let mut changed = false;
-        let mut fault = |name: &str, code: &str, detail: String| faults.add(format!("/query/{}", escaped(name)), code, detail);
+        let mut fault =
+            |name: &str, code: &str, detail: String| faults.add(format!("/query/{}", escaped(name)), code, detail);
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name), decoded(value));

@@ -199,7 +199,10 @@ fn kinds(kind: &TypeKind) -> String {
 
 fn words(options: &Value) -> String {
     let options = options.as_array().into_iter().flatten();
-    options.map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+    options
+        .map(|option| option.as_str().map_or_else(|| option.to_string(), str::to_owned))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn counted(count: u64, what: &str) -> String {
@@ -244,7 +247,10 @@ impl Bounds {
             _ => (i64::MIN, i64::MAX),
         };
         let bound = |name: &str| schema.get(name).and_then(whole);
-        Self { least: bound("minimum").map_or(least, |n| n.max(least)), most: bound("maximum").map_or(most, |n| n.min(most)) }
+        Self {
+            least: bound("minimum").map_or(least, |n| n.max(least)),
+            most: bound("maximum").map_or(most, |n| n.min(most)),
+        }
     }
 
     /// Whether a number is within.

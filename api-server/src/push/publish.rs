@@ -121,13 +121,18 @@ fn validate(events: &[ClientEvent]) -> Result<Vec<Uuid>, String> {
 }
 
 fn check(event: &ClientEvent) -> Result<Uuid, String> {
-    let id = Uuid::try_parse(&event.event_id).map_err(|_| "event_id: is not a UUID".to_owned())?;
+    let id =
+        |name: &str, text: &str| shared::ids::parse(text).ok_or_else(|| format!("{name}: is not a UUID with hyphens"));
+    let event_id = id("event_id", &event.event_id)?;
+    id("user_id", &event.user_id)?;
+    // Empty: all of the user's sessions.
+    if !event.device_session_id.is_empty() {
+        id("device_session_id", &event.device_session_id)?;
+    }
     if event.payload.len() > MAX_PAYLOAD {
         return Err(format!("payload: {} bytes, {MAX_PAYLOAD} are allowed", event.payload.len()));
     }
     let texts = [
-        ("user_id", &event.user_id, 1, 128),
-        ("device_session_id", &event.device_session_id, 0, 128),
         ("kind", &event.kind, 1, 128),
         ("request_id", &event.request_id, 0, 512),
         ("trace_id", &event.trace_id, 0, 128),
@@ -141,7 +146,7 @@ fn check(event: &ClientEvent) -> Result<Uuid, String> {
             return Err(format!("{name}: must not contain a NUL"));
         }
     }
-    Ok(id)
+    Ok(event_id)
 }
 
 #[cfg(test)]
@@ -151,7 +156,7 @@ mod tests {
     fn event() -> ClientEvent {
         ClientEvent {
             event_id: "0197b0a0-0000-7000-8000-000000000001".into(),
-            user_id: "u".into(),
+            user_id: "0197b0a0-0000-7000-8000-000000000002".into(),
             kind: "game.started".into(),
             ..ClientEvent::default()
         }

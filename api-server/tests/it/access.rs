@@ -57,6 +57,7 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
         .execute(&api.pool())
         .await
         .unwrap();
+    let (ada, _) = api.player("ada").await;
     let contract = crate::harness::contract();
     let mut failing = failing_administrators(&api, contract.operations().len()).await.into_iter();
     let nobody = "00000000-0000-7000-8000-00000000dead";
@@ -67,7 +68,7 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
         let name = format!("{} {}", operation.method, operation.path);
         let expected = |code: &str, challenge: &str| (401, code.to_owned(), challenge.to_owned());
         let gateway = expected("credentials_required", r#"Bearer realm="galaxy-gateway""#);
-        let unknown = expected("user_unknown", "");
+        let unknown = expected("user_unknown", r#"Bearer realm="galaxy-user""#);
         let admin = expected("admin_credentials_required", r#"Basic realm="galaxy-admin""#);
         match group {
             "public" => {
@@ -84,7 +85,9 @@ async fn every_operation_refuses_whoever_lacks_its_credential() {
                 for caller in [&api.client, &wrong_token, &worker, &api.client.with_header("X-User-ID", nobody)] {
                     assert_eq!(call(caller, operation).await, gateway, "{name}");
                 }
-                for user in [nobody, "nonsense", &blocked, &deleted] {
+                let braced = format!("{{{ada}}}");
+                let (urn, bare) = (format!("urn:uuid:{ada}"), ada.replace('-', ""));
+                for user in [nobody, "nonsense", &blocked, &deleted, &braced, &urn, &bare] {
                     assert_eq!(call(&api.user(user), operation).await, unknown, "{name} for {user}");
                 }
                 for caller in [api.gateway(), api.user("")] {

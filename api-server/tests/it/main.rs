@@ -40,3 +40,4 @@ mod scale;
 mod schemathesis;
 mod sign_in;
 mod tls;
+mod wire;

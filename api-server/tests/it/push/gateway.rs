@@ -154,7 +154,7 @@ impl Publisher {
 /// A new event that a test can recognise.
 pub fn event(kind: &str, request_id: impl Into<String>) -> ClientEvent {
     ClientEvent {
-        user_id: "user".to_owned(),
+        user_id: "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10".to_owned(),
         kind: kind.to_owned(),
         payload: bytes::Bytes::from_static(b"payload"),
         event_id: RouteId::new().to_string(),

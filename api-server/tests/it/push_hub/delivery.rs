@@ -28,7 +28,7 @@ async fn an_event_arrives_as_it_was_published_and_soon() {
     for _ in 0..20 {
         let start = Instant::now();
         a.push("u").await;
-        there.users(1).await;
+        there.marks(1).await;
         times.push(start.elapsed());
     }
     times.sort();
@@ -50,10 +50,10 @@ async fn hello_says_where_it_resumed_and_what_is_kept() {
     assert_eq!([now.resumed_from, now.oldest, now.head], [second.clone(), first.clone(), second.clone()]);
     let mut resumed = replica.subscribe("g", &first).await;
     assert_eq!(resumed.hello.resumed_from, first);
-    assert_eq!(resumed.users(1).await, ["2"]);
+    assert_eq!(resumed.marks(1).await, ["2"]);
     // The place before the first event is a place like any other.
     let mut all = replica.subscribe("g", &shifted(&first, -1)).await;
-    assert_eq!(all.users(2).await, ["1", "2"]);
+    assert_eq!(all.marks(2).await, ["1", "2"]);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_planned_close_ends_streams_with_a_bookmark_to_resume_from() {
     let (a, b) = (Replica::start(&db).await, Replica::start(&db).await);
     let mut sub = a.subscribe("g", "").await;
     a.push("1").await;
-    sub.users(1).await;
+    sub.marks(1).await;
     a.lifecycle.stop();
     let mut last = None;
     while let Some(frame) = sub.frame().await.unwrap() {
@@ -114,7 +114,7 @@ async fn a_planned_close_ends_streams_with_a_bookmark_to_resume_from() {
     assert!(a.try_subscribe("g", "").await.is_err());
 
     b.push("2").await;
-    assert_eq!(b.subscribe("g", &sub.cursor).await.users(1).await, ["2"]);
+    assert_eq!(b.subscribe("g", &sub.cursor).await.marks(1).await, ["2"]);
 }
 
 /// Writers on both replicas and straight in the database, with delays before their commits and some that roll back.
@@ -144,7 +144,7 @@ async fn write(a: &Replica, b: &Replica, db: &TestDb, writer: usize, rounds: usi
 
 fn text(kind: Kind) -> String {
     match kind {
-        Kind::ClientEvent(event) => event.user_id,
+        Kind::ClientEvent(event) => event.request_id,
         Kind::SessionInvalidation(told) => told.reason,
         other => panic!("{other:?}"),
     }

@@ -17,7 +17,7 @@ async fn a_stream_outlives_a_restart_of_postgres_and_misses_nothing() {
     let replica = Replica::start_with(&db, quick).await;
     let mut sub = replica.subscribe("g", "").await;
     let before = replica.push("before").await;
-    sub.users(1).await;
+    sub.marks(1).await;
 
     server.stop(StopMode::Immediate).unwrap();
     eventually(PATIENCE, "not ready", || async { replica.health.report().http_status() == 503 }).await;
@@ -27,7 +27,7 @@ async fn a_stream_outlives_a_restart_of_postgres_and_misses_nothing() {
     server.start_again().unwrap();
     replica.ready().await;
     eventually(PATIENCE, "published", || async { replica.publish(vec![super::event("after")]).await.is_ok() }).await;
-    assert_eq!(sub.users(1).await, ["after"]);
+    assert_eq!(sub.marks(1).await, ["after"]);
     assert_eq!(super::parts(&sub.cursor).0, super::parts(&before).0, "a crash recovery is no failover");
 }
 
@@ -67,22 +67,22 @@ fn a_killed_replica_loses_nothing_for_who_resumes_elsewhere() {
         for i in 0..20 {
             doomed.push(&format!("{i}")).await;
         }
-        sub.users(7).await;
+        sub.marks(7).await;
         // Committed, perhaps not numbered by anybody yet, when the replica is gone.
         push_log::append_invalidation(&mut db.connect().await, UserId::new(), &[], "last words").await.unwrap();
         dies.shutdown_background();
         survivor.push("20").await;
 
         let mut resumed = survivor.subscribe("g", &sub.cursor).await;
-        let (mut users, mut told) = (Vec::new(), 0);
-        while users.len() < 14 || told < 1 {
+        let (mut marks, mut told) = (Vec::new(), 0);
+        while marks.len() < 14 || told < 1 {
             match resumed.next().await {
-                Kind::ClientEvent(event) => users.push(event.user_id),
+                Kind::ClientEvent(event) => marks.push(event.request_id),
                 Kind::SessionInvalidation(_) => told += 1,
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(users, (7..=20).map(|i| i.to_string()).collect::<Vec<_>>());
+        assert_eq!(marks, (7..=20).map(|i| i.to_string()).collect::<Vec<_>>());
         std::mem::forget(doomed);
         drop(survivor);
         db.close().await;

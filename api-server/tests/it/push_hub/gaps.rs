@@ -23,9 +23,9 @@ async fn a_cursor_older_than_the_window_gets_a_gap_and_then_what_is_kept() {
     assert_eq!([&sub.hello.oldest, &sub.hello.head], [&third, &third]);
     let (reason, gap) = sub.gap().await;
     assert_eq!((reason, gap.oldest), (Reason::Expired, third.clone()));
-    assert_eq!(sub.users(1).await, ["3"]);
+    assert_eq!(sub.marks(1).await, ["3"]);
     // The cursor just before the oldest kept event misses nothing, however old its own event is.
-    assert_eq!(replica.subscribe("g", &shifted(&third, -1)).await.users(1).await, ["3"]);
+    assert_eq!(replica.subscribe("g", &shifted(&third, -1)).await.marks(1).await, ["3"]);
 
     // When all is expired, it goes on at the head, and the next event comes.
     sqlx::query("UPDATE push_ticks SET at = at - interval '1 minute'").execute(&db.pool()).await.unwrap();
@@ -33,11 +33,11 @@ async fn a_cursor_older_than_the_window_gets_a_gap_and_then_what_is_kept() {
     let (reason, gap) = sub.gap().await;
     assert_eq!((reason, gap.oldest), (Reason::Expired, shifted(&third, 1)));
     replica.push("4").await;
-    assert_eq!(sub.users(1).await, ["4"]);
+    assert_eq!(sub.marks(1).await, ["4"]);
     // An idle gateway that held the head comes back without a gap, after whatever time.
     let mut idle = replica.subscribe("g", &shifted(&third, 1)).await;
     replica.push("5").await;
-    assert_eq!(idle.users(1).await, ["5"]);
+    assert_eq!(idle.marks(1).await, ["5"]);
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_cursor_beyond_the_head_gets_a_gap() {
         let mut sub = replica.subscribe("g", &ahead).await;
         assert_eq!(sub.hello.resumed_from, shifted(&first, -1), "{ahead}");
         assert_eq!(sub.gap().await.0, Reason::Ahead);
-        assert_eq!(sub.users(1).await, ["1"]);
+        assert_eq!(sub.marks(1).await, ["1"]);
     }
 }
 
@@ -73,7 +73,7 @@ async fn ahead_is_judged_by_the_database_not_by_a_lagging_replica() {
         let mut sub = deaf.subscribe(&format!("g{i}"), &cursor).await;
         assert_eq!(sub.hello.resumed_from, cursor);
         let next = prompt.push("next").await;
-        assert!(matches!(sub.next().await, Kind::ClientEvent(event) if event.user_id == "next"));
+        assert!(matches!(sub.next().await, Kind::ClientEvent(event) if event.request_id == "next"));
         assert_eq!(sub.cursor, next);
     }
 }
@@ -101,8 +101,8 @@ async fn a_failover_moves_the_epoch_under_open_streams_and_for_old_cursors() {
     let (a, b) = (Replica::start(&db).await, Replica::start(&db).await);
     let (mut on_a, mut on_b) = (a.subscribe("a", "").await, b.subscribe("b", "").await);
     let old = a.push("before").await;
-    on_a.users(1).await;
-    on_b.users(1).await;
+    on_a.marks(1).await;
+    on_b.marks(1).await;
     // As after a promotion: another timeline than the one the epoch was opened on.
     db.pool().execute("UPDATE push_epochs SET timeline = 'FFFFFFFF'").await.unwrap();
     let new = a.push("after").await;
@@ -110,11 +110,11 @@ async fn a_failover_moves_the_epoch_under_open_streams_and_for_old_cursors() {
     for sub in [&mut on_a, &mut on_b] {
         let (reason, gap) = sub.gap().await;
         assert_eq!((reason, gap.oldest), (Reason::Epoch, new.clone()));
-        assert_eq!(sub.users(1).await, ["after"]);
+        assert_eq!(sub.marks(1).await, ["after"]);
     }
     let mut resumed = b.subscribe("c", &old).await;
     assert_eq!(resumed.gap().await.0, Reason::Epoch);
-    assert_eq!(resumed.users(1).await, ["after"]);
+    assert_eq!(resumed.marks(1).await, ["after"]);
 }
 
 #[tokio::test]
@@ -124,13 +124,13 @@ async fn a_database_set_back_behind_our_back_opens_an_epoch() {
     let mut sub = replica.subscribe("g", "").await;
     replica.push("1").await;
     let lost = replica.push("2").await;
-    sub.users(2).await;
+    sub.marks(2).await;
     // As a file system snapshot from before the second event would: the same cluster, the same timeline, less history.
     // In one transaction: a tick in between would number an event that is about to go.
     db.pool()
         .execute(
             "DELETE FROM push_ticks WHERE tick_id = (SELECT max(tick_id) FROM push_ticks);
-             DELETE FROM push_events WHERE user_id = '2'; DELETE FROM push_event_ids",
+             DELETE FROM push_events WHERE request_id = '2'; DELETE FROM push_event_ids",
         )
         .await
         .unwrap();
@@ -138,6 +138,6 @@ async fn a_database_set_back_behind_our_back_opens_an_epoch() {
     assert_eq!(reason, Reason::Epoch);
     let next = replica.push("3").await;
     assert!(next > lost && parts(&next).0 > parts(&lost).0, "no cursor is used twice: {lost} then {next}");
-    assert_eq!(sub.users(1).await, ["3"]);
+    assert_eq!(sub.marks(1).await, ["3"]);
     eventually(PATIENCE, "ready", || async { replica.health.report().http_status() == 200 }).await;
 }

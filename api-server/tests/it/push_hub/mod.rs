@@ -118,8 +118,8 @@ impl Replica {
     }
 
     /// Publishes one event and answers its cursor.
-    async fn push(&self, user: &str) -> String {
-        self.publish(vec![event(user)]).await.unwrap().remove(0)
+    async fn push(&self, mark: &str) -> String {
+        self.publish(vec![event(mark)]).await.unwrap().remove(0)
     }
 }
 
@@ -129,14 +129,15 @@ fn with_token<T>(message: T, token: &str) -> Request<T> {
     request
 }
 
-fn event(user: &str) -> ClientEvent {
+/// An event that a test knows again by its `request_id`.
+fn event(mark: &str) -> ClientEvent {
     ClientEvent {
-        user_id: user.to_owned(),
-        device_session_id: "device".to_owned(),
+        user_id: "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10".to_owned(),
+        device_session_id: "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a11".to_owned(),
         kind: "game.turn.ready".to_owned(),
         payload: vec![1, 2, 3].into(),
         event_id: RouteId::new().to_string(),
-        request_id: "turn-ready:1:1".to_owned(),
+        request_id: mark.to_owned(),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
         encoding: "flatbuffers".to_owned(),
     }
@@ -193,16 +194,16 @@ impl Sub {
         }
     }
 
-    /// The users of the next `n` events.
-    async fn users(&mut self, n: usize) -> Vec<String> {
-        let mut users = Vec::new();
+    /// The marks of the next `n` events.
+    async fn marks(&mut self, n: usize) -> Vec<String> {
+        let mut marks = Vec::new();
         for _ in 0..n {
             match self.next().await {
-                Kind::ClientEvent(event) => users.push(event.user_id),
+                Kind::ClientEvent(event) => marks.push(event.request_id),
                 other => panic!("{other:?}"),
             }
         }
-        users
+        marks
     }
 
     async fn gap(&mut self) -> (Reason, ResumeGap) {

@@ -15,13 +15,13 @@ async fn the_same_event_appends_once_and_answers_the_same_cursor_on_every_replic
     let cursors = a.publish(vec![first.clone(), second.clone()]).await.unwrap();
     assert_eq!(cursors[1], shifted(&cursors[0], 1), "in request order, dense");
 
-    let changed = ClientEvent { user_id: "changed".into(), ..first.clone() };
+    let changed = ClientEvent { request_id: "changed".into(), ..first.clone() };
     let third = event("third");
     // Another replica, another order, a duplicate inside the call, and one that is new.
     let again = b.publish(vec![second.clone(), changed, third.clone(), third.clone()]).await.unwrap();
     let next = shifted(&cursors[1], 1);
     assert_eq!(again, [cursors[1].clone(), cursors[0].clone(), next.clone(), next]);
-    assert_eq!(sub.users(3).await, ["first", "second", "third"], "the first content wins");
+    assert_eq!(sub.marks(3).await, ["first", "second", "third"], "the first content wins");
     assert_eq!(sub.cursor, again[2]);
 }
 
@@ -38,7 +38,7 @@ async fn racing_duplicates_make_one_event() {
     y.reverse();
     assert_eq!(x, y);
     assert_eq!(x, z);
-    sub.users(50).await;
+    sub.marks(50).await;
     assert_eq!(&sub.cursor, x.iter().max().unwrap());
     let last = a.push("after").await;
     assert_eq!(last, shifted(&sub.cursor, 1));
@@ -64,6 +64,9 @@ async fn a_faulty_event_refuses_the_whole_call_with_its_place() {
         (vec![big((64 << 10) + 1)], "events[0].payload"),
         (with(|e| e.event_id = "no uuid".into()), "events[1].event_id"),
         (with(|e| e.user_id.clear()), "events[1].user_id"),
+        (with(|e| e.user_id = e.user_id.replace('-', "")), "events[1].user_id"),
+        (with(|e| e.event_id = format!("{{{}}}", e.event_id)), "events[1].event_id"),
+        (with(|e| e.device_session_id = format!("urn:uuid:{}", e.device_session_id)), "events[1].device_session_id"),
         (with(|e| e.kind = "\0".into()), "events[1].kind"),
     ] {
         let status = replica.publish(events).await.unwrap_err();
@@ -97,7 +100,7 @@ async fn a_duplicate_whose_event_is_no_longer_kept_answers_an_empty_cursor() {
     .await;
     let mut sub = replica.subscribe("g", "").await;
     replica.push("last").await;
-    assert_eq!(sub.users(1).await, ["last"], "it was not appended again");
+    assert_eq!(sub.marks(1).await, ["last"], "it was not appended again");
 }
 
 #[tokio::test]

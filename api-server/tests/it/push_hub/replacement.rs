@@ -16,7 +16,7 @@ async fn the_same_client_id_ends_the_older_stream_on_any_replica() {
         assert_eq!(old.error().await.code(), Code::Aborted);
         assert!(start.elapsed() < Duration::from_millis(1_200), "{:?}", start.elapsed());
         a.push("u").await;
-        assert_eq!(new.users(1).await, ["u"], "the newer one lives");
+        assert_eq!(new.marks(1).await, ["u"], "the newer one lives");
     }
 }
 
@@ -32,7 +32,7 @@ async fn different_client_ids_each_get_everything() {
         replica.push(&format!("{i}")).await;
     }
     for sub in &mut subs {
-        assert_eq!(sub.users(3).await, ["0", "1", "2"]);
+        assert_eq!(sub.marks(3).await, ["0", "1", "2"]);
     }
 }
 

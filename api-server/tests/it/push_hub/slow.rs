@@ -33,18 +33,18 @@ async fn a_slow_stream_holds_nobody_up_and_loses_nothing_that_is_kept() {
     let replica = Replica::start_with(&db, PushConfig { ring_bytes: 1 << 20, ..config() }).await;
     let mut slow = sluggish(&replica, "slow").await;
     let mut quick = replica.subscribe("quick", "").await;
-    let reading = async { quick.users(EVENTS).await };
+    let reading = async { quick.marks(EVENTS).await };
     let (_, users) = tokio::join!(flood(&replica), reading);
     assert_eq!(users.len(), EVENTS);
     let start = Instant::now();
     replica.push("after").await;
-    assert_eq!(quick.users(1).await, ["after"]);
+    assert_eq!(quick.marks(1).await, ["after"]);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     // It was demoted to the table, reads all of it, and is promoted at the head.
     let expected: Vec<String> = (0..EVENTS).map(|i| i.to_string()).chain(["after".to_owned()]).collect();
-    assert_eq!(slow.users(EVENTS + 1).await, expected);
+    assert_eq!(slow.marks(EVENTS + 1).await, expected);
     replica.push("live").await;
-    assert_eq!(slow.users(1).await, ["live"]);
+    assert_eq!(slow.marks(1).await, ["live"]);
 }
 
 #[tokio::test]
@@ -83,5 +83,5 @@ async fn one_that_falls_behind_what_is_kept_is_told_counted_and_goes_on() {
     assert_eq!(begin + got + lost, parts(&head).1, "every event is either delivered or told as lost");
     assert_eq!(metric("grpc_push_dropped_total", "gateway_client_id", client), lost as f64);
     replica.push("next").await;
-    assert_eq!(slow.users(1).await, ["next"]);
+    assert_eq!(slow.marks(1).await, ["next"]);
 }

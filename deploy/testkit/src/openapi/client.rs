@@ -145,6 +145,15 @@ impl ContractRequest {
         self
     }
 
+    /// Sends a header beside another one of the same name.
+    ///
+    /// # Panics
+    /// When it is no header.
+    pub fn another_header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.headers.append(header_name(name), header_value(value.as_ref()));
+        self
+    }
+
     /// Takes a header of the client's away.
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(header_name(name));

@@ -115,6 +115,17 @@ impl Contract {
         Some(example.map_or_else(|| media["example"].clone(), |example| example["value"].clone()))
     }
 
+    /// The fields of an operation's JSON body, each with its schema.
+    pub fn body_fields<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let body = self.resolve(&operation.spec["requestBody"]);
+        let schema = self.resolve(&body["content"]["application/json"]["schema"]);
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        fields.map(|(name, schema)| {
+            let schema = if schema["allOf"].is_array() { &schema["allOf"][0] } else { schema };
+            (name.as_str(), self.resolve(schema))
+        })
+    }
+
     /// All operations, in the document's order.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
