@@ -56,7 +56,7 @@ fn inline(page: &str) -> Vec<(&'static str, &str)> {
 
 /// The page.
 #[handler]
-pub fn page(docs: web::Data<&Docs>) -> Response {
+pub fn show(docs: web::Data<&Docs>) -> Response {
     let mut response = Response::builder().content_type("text/html; charset=utf-8").body(docs.page.clone());
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, docs.policy.clone());
     response

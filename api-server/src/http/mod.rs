@@ -118,7 +118,7 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     if app.config.http.docs {
         // poem-openapi's page holds what it generated; ours shows what is served and committed.
         let page = service.swagger_ui_html().replace(&service.spec(), &document.to_string());
-        routes = routes.at(DOCS, get(docs::page).data(Docs::new(&page)?));
+        routes = routes.at(DOCS, get(docs::show).data(Docs::new(&page)?));
         open.push(DOCS);
     }
     let routes = routes.nest("/", service).data(app.clone()).data(document.clone()).map_to_response();

@@ -50,7 +50,8 @@ async fn the_script_of_an_allowed_origin_sees_every_answer() {
     let open = OPEN.into_iter().chain(["/nowhere"]).map(|path| (Method::GET, path.to_owned()));
     for (method, path) in operations.chain(open) {
         // Nobody in particular: most answers are refusals.
-        let ask = |origin| http.request(method.clone(), format!("http://{}{path}", api.rest)).header("Origin", origin);
+        let ask =
+            |origin: &str| http.request(method.clone(), format!("http://{}{path}", api.rest)).header("Origin", origin);
         let answer = ask(ALLOWED).send().await.unwrap();
         let header = |name: &str| answer.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_lowercase();
         assert_eq!(header("access-control-allow-origin"), ALLOWED, "{method} {path}");

@@ -19,7 +19,7 @@ async fn every_write_of_an_administrator_is_refused_from_another_site() {
         let said: [&[(&str, &str)]; 6] = [
             &[("Origin", "http://evil.example")],
             &[("Origin", "null")],
-            &[("Origin", &own), ("Sec-Fetch-Site", "cross-site")],
+            &[("Origin", own.as_str()), ("Sec-Fetch-Site", "cross-site")],
             &[("Sec-Fetch-Site", "cross-site")],
             &[("Sec-Fetch-Site", "same-site")],
             &[("Origin", "http://evil.example"), ("Sec-Fetch-Site", "cross-site"), ("Content-Type", "text/plain")],

@@ -75,7 +75,7 @@ async fn a_refused_request_counts_under_the_template_of_its_path() {
     let template = "/api/v1/user/lobby/games/{game_id}";
     let gateway = |path: &str| ask("GET", path).bearer_auth(GATEWAY_TOKEN);
     for (request, method, path, status) in [
-        (ask("GET", game), "GET", template, 401),
+        (ask("GET", game), "GET", template, 401_u16),
         (gateway(game).header("X-User-ID", "nobody"), "GET", template, 401),
         (gateway(game).header("X-User-ID", "a").header("X-User-ID", "b"), "GET", template, 400),
         (ask("HEAD", game), "HEAD", template, 401),

@@ -34,7 +34,8 @@ async fn every_path_says_what_it_takes() {
         let url = format!("http://{}{path}", api.rest);
         let allow = methods.join(", ");
         let answer = http.request(Method::OPTIONS, &url).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["allow"]), (204, allow.as_str()), "{path}");
+        let named = answer.headers()["allow"].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), named), (204, allow.as_str()), "{path}");
         assert!(answer.headers().contains_key("x-request-id"), "{path}");
         for other in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
             if methods.iter().any(|method| method == other) {
