@@ -36,7 +36,8 @@ pub fn check(request: &Request, cors: &Cors) -> Result<(), Problem> {
         Some(origin) => origin.to_str().ok().zip(host(request)).is_some_and(|(origin, host)| is_own(origin, &host)),
     };
     let same = headers.get("sec-fetch-site").is_none_or(|site| matches!(site.as_bytes(), b"same-origin" | b"none"));
-    if !allowed && !(own && same) {
+    let taken = allowed || (own && same);
+    if !taken {
         return Err(Problem::new(
             ErrorCode::CrossSite,
             "A browser sent this from another site. Administrators' writes are taken from this one, and from BACKEND_CORS_ORIGINS.",
