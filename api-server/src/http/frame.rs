@@ -11,10 +11,12 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, PathPattern, Request, Response};
 use poem_openapi::error::{ParseParamError, ParsePathError, ParseRequestPayloadError};
+use shared::domain::network::Network;
+use shared::service::listen::Peer;
 use shared::service::telemetry;
-use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
+use super::admission::{self, Admission, Kind, Place};
 use super::body::MAX_BODY;
 use super::context::Context;
 use super::guard::{self, Group};
@@ -26,7 +28,7 @@ use crate::app::App;
 pub struct Frame<E> {
     inner: E,
     app: Arc<App>,
-    in_flight: Semaphore,
+    admission: Admission,
     /// `(path template, its methods)`, for `Allow`.
     methods: Vec<(Vec<String>, Vec<Method>)>,
     requests: Counter<u64>,
@@ -39,7 +41,7 @@ impl<E> Frame<E> {
         let meter = opentelemetry::global::meter("galaxy");
         Self {
             inner,
-            in_flight: Semaphore::new(app.config.http.max_in_flight),
+            admission: Admission::new(app.config.http.max_in_flight),
             app,
             methods: methods(document),
             requests: meter.u64_counter("http_requests_total").with_description("Requests answered").build(),
@@ -131,7 +133,7 @@ impl<E> Frame<E> {
     }
 }
 
-fn too_large() -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("The body may have {MAX_BODY} bytes."))
 }
 
@@ -173,17 +175,14 @@ where
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let peer = request
-            .remote_addr()
-            .as_socket_addr()
-            .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
-        let context = Context::read(request.headers(), peer, &self.app.config.http.trusted_proxies);
+        let peer = peer(&request);
+        let context = Context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
         let span = tracing::info_span!("request", otel.name = %format!("{} {}", request.method(), group_path(request.uri().path())),
             otel.kind = "server", request_id = %context.request_id, method = %request.method());
         if let Some(parent) = request.headers().get("traceparent").and_then(|v| v.to_str().ok()) {
             telemetry::set_parent(&span, parent);
         }
-        Ok(self.handle(request, context).instrument(span).await)
+        Ok(self.handle(request, context, peer).instrument(span).await)
     }
 }
 
@@ -192,7 +191,7 @@ where
     E: Endpoint,
     E::Output: IntoResponse,
 {
-    async fn handle(&self, mut request: Request, mut context: Context) -> Response {
+    async fn handle(&self, mut request: Request, mut context: Context, peer: Peer) -> Response {
         let started = Instant::now();
         context.traceparent = telemetry::current_traceparent();
         let method = request.method().clone();
@@ -200,7 +199,8 @@ where
         let group = Group::of(&path);
         request.extensions_mut().insert(context.clone());
         let unread = Unread::watch(&mut request);
-        let outcome = self.admit_and_call(request, &context, group, &path).await;
+        let mut place = None;
+        let outcome = self.admit_and_call(request, &context, group, &peer, &mut place).await;
         let (mut response, pattern) = match outcome {
             Ok(response) => {
                 let pattern = response.data::<PathPattern>().map(|p| p.0.to_string());
@@ -211,6 +211,13 @@ where
                 (self.problem(error, &path).respond(&context.request_id), pattern)
             }
         };
+        // The document and its page are shared, and cost nothing but a place.
+        if let Err(problem) = self.admission.cost(&peer, &mut response, place, group != Group::Open) {
+            response = problem.respond(&context.request_id);
+        }
+        if peer.ambiguous {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }
@@ -247,16 +254,13 @@ where
         mut request: Request,
         context: &Context,
         group: Group,
-        path: &str,
+        peer: &Peer,
+        place: &mut Place,
     ) -> poem::Result<Response> {
-        let _permit = match group {
-            // A probe must be answered however busy the replica is.
-            Group::Open => None,
-            _ => Some(self.in_flight.try_acquire().map_err(|_| {
-                Problem::new(ErrorCode::Unavailable, "Too many requests are under way.")
-                    .retry_after(Duration::from_secs(1))
-            })?),
-        };
+        let kind = kind(group, request.uri().path());
+        let limit = time_limit(&self.app, request.uri().path());
+        admission::unambiguous(&request, peer)?;
+        let bytes = self.admission.head(peer, request.headers())?;
         let announced = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -265,6 +269,13 @@ where
         if announced.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(too_large().into());
         }
+        if group != Group::Open {
+            guard::refuse_early(&self.app, group, request.headers())?;
+        }
+        // Before it takes a place: a slow body holds up nobody but its own connection.
+        let mut bytes = bytes;
+        admission::read_body(&mut request, &mut bytes, self.app.config.http.read_timeout).await?;
+        *place = self.admission.place(peer, kind)?;
         let answer = async {
             guard::admit(&self.app, &mut request, context).await?;
             // The database has no text for it, in whichever parameter it stands.
@@ -273,11 +284,29 @@ where
             }
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
-        match tokio::time::timeout(time_limit(&self.app, path), AssertUnwindSafe(answer).catch_unwind()).await {
+        match tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(Problem::internal(&"handler panicked").into()),
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
         }
+    }
+}
+
+/// Whoever sent a request: the listener put it there.
+fn peer(request: &Request) -> Peer {
+    request.extensions().get::<Peer>().copied().unwrap_or_else(|| {
+        let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = request.remote_addr().as_socket_addr().copied().unwrap_or(nowhere);
+        let network = Network::of(address.ip());
+        Peer { address, local: nowhere, network, tls: false, own: false, ambiguous: false }
+    })
+}
+
+fn kind(group: Group, path: &str) -> Kind {
+    match group {
+        Group::Open if super::PROBE_PATHS.contains(&path) => Kind::Probe,
+        Group::Open => Kind::Document,
+        _ => Kind::Operation,
     }
 }
 

@@ -1,6 +1,7 @@
 //! REST: the routes, their frame, and the document that describes them.
 
 pub mod admin;
+pub mod admission;
 pub mod administration;
 pub mod body;
 pub mod codes;
@@ -13,7 +14,6 @@ pub mod frame;
 pub mod guard;
 pub mod idempotency;
 pub mod internal;
-pub mod linger;
 pub mod lobby;
 pub mod mail;
 pub mod notifications;
@@ -31,6 +31,7 @@ pub mod users;
 
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use poem::endpoint::{BoxEndpoint, ToDynEndpoint};
 use poem::middleware::Cors;
 use poem::{EndpointExt as _, Response, Route, get, handler};
@@ -42,6 +43,9 @@ use frame::Frame;
 
 /// Paths outside the document: probes, the document itself and the page that shows it.
 const OPEN_PATHS: [&str; 6] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json", "/docs"];
+
+/// Those of them that are probes.
+const PROBE_PATHS: [&str; 4] = ["/healthz", "/readyz", "/health/live", "/health/ready"];
 
 /// Groups of the document.
 #[derive(DeriveTags)]
@@ -84,18 +88,21 @@ fn service() -> OpenApiService<impl poem_openapi::OpenApi, ()> {
     )
 }
 
-#[handler]
-fn openapi_json(document: poem::web::Data<&Arc<Value>>) -> Response {
-    Response::builder().content_type("application/json").body(document.to_string())
+/// The document and its page, written once: every answer shares their bytes.
+#[derive(Clone)]
+struct Written {
+    document: Bytes,
+    page: Bytes,
 }
 
-/// The page of Swagger UI.
-#[derive(Clone)]
-struct Docs(Arc<str>);
+#[handler]
+fn openapi_json(written: poem::web::Data<&Written>) -> Response {
+    Response::builder().content_type("application/json").body(written.document.clone())
+}
 
 #[handler]
-fn docs(page: poem::web::Data<&Docs>) -> Response {
-    Response::builder().content_type("text/html; charset=utf-8").body(page.0.0.to_string())
+fn docs(written: poem::web::Data<&Written>) -> Response {
+    Response::builder().content_type("text/html; charset=utf-8").body(written.page.clone())
 }
 
 /// All of it: routes, document, Swagger UI, probes, in their frame.
@@ -107,7 +114,9 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     let document = document::refine(&service.spec())?;
     body::judge_by(document.clone());
     // poem-openapi's page holds what it generated; ours shows what is served and committed.
-    let page = Docs(service.swagger_ui_html().replace(&service.spec(), &document.to_string()).into());
+    let text = document.to_string();
+    let page = service.swagger_ui_html().replace(&service.spec(), &text).into();
+    let written = Written { document: text.into(), page };
     let routes = Route::new()
         .at("/healthz", get(probes::live))
         .at("/readyz", get(probes::ready))
@@ -117,8 +126,7 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
         .at("/docs", get(docs))
         .nest("/", service)
         .data(app.clone())
-        .data(document.clone())
-        .data(page);
+        .data(written);
     let routes: BoxEndpoint<'static, Response> = match app.config.http.cors_origins.as_slice() {
         [] => routes.map_to_response().boxed(),
         origins => routes.with(Cors::new().allow_origins(origins).allow_credentials(false)).map_to_response().boxed(),
