@@ -118,7 +118,8 @@ fn busy(short: Short) -> Problem {
 /// 400.
 pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
     if peer.ambiguous {
-        let why = "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead.";
+        let why =
+            "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead.";
         return Err(Problem::new(ErrorCode::InvalidRequest, why));
     }
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
@@ -131,11 +132,7 @@ pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
 ///
 /// # Errors
 /// 413, 400 where it breaks off, 503 where bytes are out, 504 where it takes longer than `limit`.
-pub async fn read_body(
-    request: &mut Request,
-    bytes: &mut Permit<Network>,
-    limit: Duration,
-) -> Result<(), Problem> {
+pub async fn read_body(request: &mut Request, bytes: &mut Permit<Network>, limit: Duration) -> Result<(), Problem> {
     let mut body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
     let reading = async {
         let mut whole = Vec::new();

@@ -1,8 +1,8 @@
 //! REST: the routes, their frame, and the document that describes them.
 
 pub mod admin;
-pub mod admission;
 pub mod administration;
+pub mod admission;
 pub mod body;
 pub mod codes;
 pub mod context;

@@ -38,5 +38,6 @@ mod replicas;
 mod runtimes;
 mod scale;
 mod schemathesis;
+mod shares;
 mod sign_in;
 mod tls;

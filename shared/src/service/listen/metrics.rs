@@ -45,8 +45,7 @@ impl Metrics {
     }
 
     pub(super) fn refused(&self, why: Short) {
-        self.refused
-            .add(1, &[KeyValue::new("listener", self.listener), KeyValue::new("reason", why.word())]);
+        self.refused.add(1, &[KeyValue::new("listener", self.listener), KeyValue::new("reason", why.word())]);
     }
 
     pub(super) fn ended(&self, why: End) {

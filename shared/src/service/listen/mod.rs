@@ -29,13 +29,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::budget::{Budget, Permit, Short};
-pub use self::exchange::{Costs, Lasting};
-pub use self::own::SelfProbe;
-pub use self::tls::Tls;
 use self::connection::Server;
+pub use self::exchange::{Costs, Lasting};
 use self::metrics::Metrics;
 use self::own::Own;
+pub use self::own::SelfProbe;
 use self::shares::Shares;
+pub use self::tls::Tls;
 use crate::domain::network::Network;
 
 /// How long it is waited after an accept that failed, most likely for want of descriptors.

@@ -112,10 +112,8 @@ impl SelfProbe {
 
 async fn get(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path: &str) -> anyhow::Result<()> {
     let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
-    let request = Request::get(path)
-        .header(header::HOST, "localhost")
-        .header(header::CONNECTION, "close")
-        .body(Empty::new())?;
+    let request =
+        Request::get(path).header(header::HOST, "localhost").header(header::CONNECTION, "close").body(Empty::new())?;
     let asked = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
@@ -130,5 +128,75 @@ async fn get(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path:
             Ok(()) => bail!("hung up"),
             Err(error) => Err(error.into()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use tokio::net::TcpListener;
+
+    use super::super::{Limits, Listener, Protocol};
+    use super::*;
+    use crate::service::health::{Health, PartKind};
+
+    fn limits(connections: usize) -> Limits {
+        let long = Duration::from_secs(60);
+        Limits {
+            name: "test",
+            protocol: Protocol::Both,
+            connections,
+            share: connections,
+            opening: long,
+            idle: long,
+            answering: None,
+            unread: long,
+            ping: long,
+            drain: Duration::ZERO,
+        }
+    }
+
+    async fn listener() -> Listener {
+        Listener::new(TcpListener::bind(("127.0.0.1", 0)).await.unwrap(), None, limits(1))
+    }
+
+    async fn answer(status: StatusCode) -> http::Response<Full<Bytes>> {
+        let mut answer = http::Response::new(Full::new(Bytes::from_static(b"{}")));
+        *answer.status_mut() = status;
+        answer
+    }
+
+    #[tokio::test]
+    async fn it_says_what_a_client_would_hear_and_needs_nobodys_place() {
+        for (status, well) in [(StatusCode::OK, true), (StatusCode::INTERNAL_SERVER_ERROR, false)] {
+            let (listener, stop) = (listener().await, CancellationToken::new());
+            let probe = listener.probe("/healthz").unwrap();
+            let address = probe.listener;
+            let served = tokio::spawn(listener.serve(move |_| answer(status), stop.clone()));
+            // The one place is taken.
+            let _held = tokio::net::TcpStream::connect(address).await.unwrap();
+            let asked = probe.ask().await;
+            assert_eq!(asked.is_ok(), well, "{asked:?}");
+            stop.cancel();
+            served.await.unwrap();
+            assert!(probe.ask().await.is_err(), "nobody listens");
+            assert!(probe.own.0.lock().is_empty());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_that_does_not_accept_is_not_ready() {
+        let listener = listener().await;
+        let (health, stop) = (Health::new(), CancellationToken::new());
+        let part = health.part("rest", PartKind::Required);
+        part.set_ok();
+        let probing = tokio::spawn(listener.probe("/healthz").unwrap().run(part.clone(), stop.clone()));
+        // The kernel connects, and nobody answers.
+        while part.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(health.report().http_status(), 503);
+        stop.cancel();
+        probing.await.unwrap();
     }
 }
