@@ -47,8 +47,8 @@ pub enum Kind {
     Operation,
 }
 
-/// A place; `None` for the process's own probe, which needs none.
-pub type Place = Option<Permit<Network>>;
+/// What a request has taken of a budget; `None` for the process's own probe, which takes nothing.
+pub type Taken = Option<Permit<Network>>;
 
 impl Admission {
     /// With so many places for operations.
@@ -66,7 +66,7 @@ impl Admission {
     ///
     /// # Errors
     /// 503 `unavailable` with `Retry-After`.
-    pub fn place(&self, peer: &Peer, kind: Kind) -> Result<Place, Problem> {
+    pub fn place(&self, peer: &Peer, kind: Kind) -> Result<Taken, Problem> {
         let places = match kind {
             Kind::Probe => &self.probes,
             Kind::Document => &self.documents,
@@ -82,16 +82,19 @@ impl Admission {
     ///
     /// # Errors
     /// As [`Admission::place`].
-    pub fn head(&self, peer: &Peer, headers: &HeaderMap) -> Result<Permit<Network>, Problem> {
+    pub fn head(&self, peer: &Peer, headers: &HeaderMap) -> Result<Taken, Problem> {
+        if peer.own {
+            return Ok(None);
+        }
         let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
-        self.request_bytes.take(&peer.network, OVERHEAD + fields).map_err(busy)
+        self.request_bytes.take(&peer.network, OVERHEAD + fields).map(Some).map_err(busy)
     }
 
     /// Puts what an answer costs into it: its place, and its bytes where they are its own.
     ///
     /// # Errors
     /// 503 where the bytes of unread answers are out.
-    pub fn cost(&self, peer: &Peer, response: &mut Response, place: Place, own_bytes: bool) -> Result<(), Problem> {
+    pub fn cost(&self, peer: &Peer, response: &mut Response, place: Taken, own_bytes: bool) -> Result<(), Problem> {
         let body: BoxBody<Bytes, std::io::Error> = response.take_body().into();
         let size = body.size_hint().exact().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         response.set_body(Body::from(body));
@@ -132,7 +135,7 @@ pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
 ///
 /// # Errors
 /// 413, 400 where it breaks off, 503 where bytes are out, 504 where it takes longer than `limit`.
-pub async fn read_body(request: &mut Request, bytes: &mut Permit<Network>, limit: Duration) -> Result<(), Problem> {
+pub async fn read_body(request: &mut Request, bytes: &mut Taken, limit: Duration) -> Result<(), Problem> {
     let mut body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
     let reading = async {
         let mut whole = Vec::new();
@@ -142,7 +145,9 @@ pub async fn read_body(request: &mut Request, bytes: &mut Permit<Network>, limit
             if whole.len() + data.len() > MAX_BODY {
                 return Err(super::frame::too_large());
             }
-            bytes.grow(data.len()).map_err(busy)?;
+            if let Some(bytes) = bytes {
+                bytes.grow(data.len()).map_err(busy)?;
+            }
             whole.extend_from_slice(&data);
         }
         Ok(whole)

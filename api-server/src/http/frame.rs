@@ -16,7 +16,7 @@ use shared::service::listen::Peer;
 use shared::service::telemetry;
 use tracing::Instrument as _;
 
-use super::admission::{self, Admission, Kind, Place};
+use super::admission::{self, Admission, Kind, Taken};
 use super::body::MAX_BODY;
 use super::context::Context;
 use super::guard::{self, Group};
@@ -255,12 +255,12 @@ where
         context: &Context,
         group: Group,
         peer: &Peer,
-        place: &mut Place,
+        place: &mut Taken,
     ) -> poem::Result<Response> {
         let kind = kind(group, request.uri().path());
         let limit = time_limit(&self.app, request.uri().path());
         admission::unambiguous(&request, peer)?;
-        let bytes = self.admission.head(peer, request.headers())?;
+        let mut bytes = self.admission.head(peer, request.headers())?;
         let announced = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -273,7 +273,6 @@ where
             guard::refuse_early(&self.app, group, request.headers())?;
         }
         // Before it takes a place: a slow body holds up nobody but its own connection.
-        let mut bytes = bytes;
         admission::read_body(&mut request, &mut bytes, self.app.config.http.read_timeout).await?;
         *place = self.admission.place(peer, kind)?;
         let answer = async {

@@ -115,12 +115,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<Io> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Asked for only once everything was written: whoever flushes has nothing left that the peer would not take.
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
-        // A flush that has nothing to do is no sign that the peer takes anything.
-        if flushed.is_pending() {
-            self.activity.wrote(false);
-        }
-        flushed
+        self.wrote(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
