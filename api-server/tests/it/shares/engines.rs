@@ -1,5 +1,7 @@
 //! Engines that sleep: one game's holds up neither other games nor anything else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,45 +13,63 @@ use tokio::task::JoinHandle;
 
 use crate::harness::{Api, VERSION};
 
-/// An engine that takes calls and answers none, or each with an empty list.
-async fn engine(sleeps: bool) -> String {
+/// An engine that takes calls and answers none, or each with an empty list; and how many calls it has taken.
+async fn engine(sleeps: bool) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = taken.clone();
     tokio::spawn(async move {
         while let Ok((mut peer, _)) = listener.accept().await {
+            let count = count.clone();
             tokio::spawn(async move {
-                let mut read = vec![0; 64 << 10];
-                while peer.read(&mut read).await.is_ok_and(|read| read > 0) {
-                    if sleeps {
-                        std::future::pending::<()>().await;
-                    }
-                    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]";
-                    peer.write_all(answer.as_bytes()).await.unwrap();
+                let _ = peer.read(&mut vec![0; 64 << 10]).await;
+                count.fetch_add(1, Ordering::SeqCst);
+                if sleeps {
+                    std::future::pending::<()>().await;
                 }
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+                let _ = peer.write_all(format!("{head}content-length: 2\r\n\r\n[]").as_bytes()).await;
             });
         }
     });
-    format!("http://{address}")
+    (format!("http://{address}"), taken)
 }
 
-/// A running game whose members are given; its engine sleeps or answers.
-async fn game(api: &Api, members: &[&ContractClient], race: &str, sleeps: bool) -> String {
-    let game = api.open_public_game(json!({ "name": format!("Game of {race}"), "min_players": 1 })).await;
-    for (n, member) in members.iter().enumerate() {
-        api.join(&game, member, &format!("{race}{n}")).await;
+/// A running game.
+struct Game {
+    id: String,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Game {
+    /// Of these members under these races, with an engine that sleeps or answers.
+    async fn start(api: &Api, members: &[(&ContractClient, &str)], sleeps: bool) -> Self {
+        let id = api.open_public_game(json!({})).await;
+        for (member, race) in members {
+            api.join(&id, member, race).await;
+        }
+        let (endpoint, taken) = engine(sleeps).await;
+        sqlx::query(
+            "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, endpoint)
+             VALUES ($1::uuid, 'running', 'process', 'd', $2, 'i', 'engine-token', $3)",
+        )
+        .bind(&id)
+        .bind(VERSION)
+        .bind(endpoint)
+        .execute(&api.pool())
+        .await
+        .unwrap();
+        api.sql("UPDATE games SET status = 'running', started_at = now() WHERE game_id = $1::uuid", &id).await;
+        Self { id, taken }
     }
-    sqlx::query(
-        "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, endpoint)
-         VALUES ($1::uuid, 'running', 'process', 'd', $2, 'i', 'engine-token', $3)",
-    )
-    .bind(&game)
-    .bind(VERSION)
-    .bind(engine(sleeps).await)
-    .execute(&api.pool())
-    .await
-    .unwrap();
-    api.sql("UPDATE games SET status = 'running', started_at = now() WHERE game_id = $1::uuid", &game).await;
-    game
+
+    async fn has_taken(&self, calls: usize) {
+        eventually(Duration::from_secs(10), "the engine has the calls", || async {
+            self.taken.load(Ordering::SeqCst) == calls
+        })
+        .await;
+    }
 }
 
 fn calls(game: &str) -> [(String, Option<Value>); 3] {
@@ -81,38 +101,31 @@ async fn an_engine_that_sleeps_holds_up_its_own_game_alone() {
         players.push(api.player(name).await.1);
     }
     let [ada, bob, cyd, dan] = &players[..] else { panic!() };
-    let first = game(&api, &[ada, bob], "Zerg", true).await;
-    let second = game(&api, &[cyd, ada], "Protoss", false).await;
-    let third = game(&api, &[dan, bob], "Terran", true).await;
+    let first = Game::start(&api, &[(ada, "Zerg"), (bob, "Protoss")], true).await;
+    let second = Game::start(&api, &[(cyd, "Terran"), (ada, "Vulcan")], false).await;
+    let third = Game::start(&api, &[(dan, "Klingon"), (bob, "Romulan")], true).await;
     // Ada holds both of her game's places, and hers.
-    let held = [asleep(ada, &first), asleep(ada, &first)];
-    let [command, order, report] = calls(&first);
-    eventually(Duration::from_secs(10), "the game's places are taken", || async {
-        call(bob, command.clone()).await.status == 429
-    })
-    .await;
+    let held = [asleep(ada, &first.id), asleep(ada, &first.id)];
+    first.has_taken(2).await;
     for who in [ada, bob] {
-        for what in [command.clone(), order.clone(), report.clone()] {
+        for what in calls(&first.id) {
             let refused = call(who, what).await.expect_problem(429, "rate_limited");
             assert_eq!(refused.header("retry-after"), "1");
         }
     }
     // Ada may ask nowhere else meanwhile; others may.
-    let [elsewhere, ..] = calls(&second);
+    let [elsewhere, ..] = calls(&second.id);
     call(ada, elsewhere).await.expect_problem(429, "rate_limited");
-    for what in calls(&second) {
+    for what in calls(&second.id) {
         call(cyd, what).await.expect(200);
     }
     // A second game falls asleep, and the budget is out: engine calls wait, nothing else does.
-    let more = [asleep(dan, &third), asleep(bob, &third)];
-    eventually(Duration::from_secs(10), "the budget is out", || async {
-        let [command, ..] = calls(&second);
-        call(cyd, command).await.status == 503
-    })
-    .await;
-    let [command, ..] = calls(&second);
-    let refused = call(cyd, command).await.expect_problem(503, "unavailable");
-    assert_eq!(refused.header("retry-after"), "1");
+    let more = [asleep(dan, &third.id), asleep(bob, &third.id)];
+    third.has_taken(2).await;
+    for what in calls(&second.id) {
+        let refused = call(cyd, what).await.expect_problem(503, "unavailable");
+        assert_eq!(refused.header("retry-after"), "1");
+    }
     for _ in 0..10 {
         for who in &players {
             who.get("/api/v1/user/account").send().await.expect(200);

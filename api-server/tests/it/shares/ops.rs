@@ -21,7 +21,7 @@ async fn probes_are_answered_while_one_network_asks_all_it_can() {
                 // Half of them ask for metrics, and read none.
                 let path = if n % 2 == 0 { "/metrics" } else { "/readyz" };
                 let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
-                loop {
+                for _ in 0..u64::MAX {
                     if let Some(mut peer) = connect(ops, request.as_bytes()).await {
                         if n % 2 == 0 {
                             let _ = peer.read(&mut [0; 1]).await;
