@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use reqwest::StatusCode;
-use testkit::hostile::{self, PREFACE, get, opening, reset, slow_post};
+use testkit::hostile::{self, PREFACE, get, grpc_call, opening, reset, slow_post};
 use tokio::net::TcpStream;
 
 use crate::replica::{GATEWAY_TOKEN, Replica};
@@ -41,7 +41,7 @@ pub async fn run(args: &Args) -> Result<()> {
     let email = "/api/v1/public/auth/send-email-code";
     let body =
         format!("POST {email} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{{");
-    let grpc = |stream| slow_post(stream, "/grpc.health.v1.Health/Watch", &[("te", "trailers")]);
+    let grpc = |stream| grpc_call(stream, "/grpc.health.v1.Health/Watch", true);
     let rest = replica.rest;
     let attacks: Vec<(&str, SocketAddr, Vec<u8>)> = vec![
         ("connections that say nothing", rest, Vec::new()),
@@ -51,7 +51,7 @@ pub async fn run(args: &Args) -> Result<()> {
         ("slow bodies over HTTP/1", rest, body.into_bytes()),
         ("HTTP/2 without a stream", rest, opening(65_535)),
         ("HTTP/2, 32 unread answers each", rest, [opening(0), streams(&|n| get(n, "/docs"))].concat()),
-        ("HTTP/2, 32 slow bodies each", rest, [opening(0), streams(&|n| slow_post(n, email, &[]))].concat()),
+        ("HTTP/2, 32 slow bodies each", rest, [opening(0), streams(&|n| slow_post(n, email))].concat()),
         ("HTTP/2, rapid resets", rest, [opening(65_535), streams(&|n| reset(n, "/docs"))].concat()),
         ("gRPC, 32 streams each", replica.grpc, [opening(0), streams(&grpc)].concat()),
     ];

@@ -77,10 +77,17 @@ pub fn get(stream: u32, path: &str) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &fields("GET", path, &[]))
 }
 
-/// A `POST` on a stream, with the first byte of a body that goes on.
-pub fn slow_post(stream: u32, path: &str, more: &[(&str, &str)]) -> Vec<u8> {
-    let head = fields("POST", path, &[more, &[("content-type", "application/json")]].concat());
+/// A `POST` of JSON on a stream, with the first byte of a body that goes on.
+pub fn slow_post(stream: u32, path: &str) -> Vec<u8> {
+    let head = fields("POST", path, &[("content-type", "application/json")]);
     [frame(HEADERS, END_HEADERS, stream, &head), frame(DATA, 0, stream, b"{")].concat()
+}
+
+/// A call of gRPC with an empty message; `ends` or not.
+pub fn grpc_call(stream: u32, path: &str, ends: bool) -> Vec<u8> {
+    let head = fields("POST", path, &[("content-type", "application/grpc"), ("te", "trailers")]);
+    let (flags, message): (_, &[u8]) = if ends { (END_STREAM, &[0; 5]) } else { (0, &[0; 4]) };
+    [frame(HEADERS, END_HEADERS, stream, &head), frame(DATA, flags, stream, message)].concat()
 }
 
 /// A stream that is opened and taken back at once.

