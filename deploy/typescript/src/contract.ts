@@ -10545,6 +10545,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
@@ -10655,6 +10656,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
@@ -10783,6 +10785,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
