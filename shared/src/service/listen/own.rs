@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty};
@@ -114,20 +115,21 @@ async fn get(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path:
     let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
     let request =
         Request::get(path).header(header::HOST, "localhost").header(header::CONNECTION, "close").body(Empty::new())?;
-    let asked = async {
+    let mut asked = pin!(async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
         answer.into_body().collect().await?;
         ensure!(status == StatusCode::OK, "answered {status}");
         Ok(())
-    };
+    });
     tokio::select! {
         biased;
-        asked = asked => asked,
-        ended = connection => match ended {
-            Ok(()) => bail!("hung up"),
-            Err(error) => Err(error.into()),
-        },
+        asked = &mut asked => asked,
+        // It may be over because all is said: then the answer is here.
+        ended = connection => {
+            ended?;
+            asked.await
+        }
     }
 }
 
