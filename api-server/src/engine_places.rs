@@ -1,4 +1,5 @@
-//! How many calls to engines may be under way: an engine is its author's program, may sleep, and must hold up nobody but its game.
+//! How many calls to engines may be under way: an engine is its author's program, may sleep, and must hold up nobody
+//! but its game.
 
 use std::time::Duration;
 
@@ -27,8 +28,8 @@ pub struct EnginePlace {
 }
 
 impl EnginePlaces {
-    /// The most calls at once: a quarter of the requests that may be under way, so that engines that sleep leave the other
-    /// operations theirs even within one network's share.
+    /// The most calls at once: a quarter of the requests that may be under way, so that engines that sleep leave the
+    /// other operations theirs even within one network's share.
     #[must_use]
     pub fn most(max_in_flight: usize) -> usize {
         (max_in_flight / 4).max(1)

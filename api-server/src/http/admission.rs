@@ -1,4 +1,5 @@
-//! Who is let in at once: places for requests, and bytes for what they bring and what they are answered (docs/shares.md).
+//! Who is let in at once: places for requests, and bytes for what they bring and what they are answered
+//! (docs/shares.md).
 
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use shared::service::listen::{Budget, Costs, Limits, Peer, Permit, Short};
 use super::body::MAX_BODY;
 use super::problem::{ErrorCode, Problem};
 
-/// Probes and documents have places of their own: a probe is answered however busy the replica is, and the document's page does
-/// not keep probes out. In all, and of one network.
+/// Probes and documents have places of their own: a probe is answered however busy the replica is, and the document's
+/// page does not keep probes out. In all, and of one network.
 const PROBES: (usize, usize) = (64, 16);
 const DOCUMENTS: (usize, usize) = (32, 8);
 /// Bytes of requests that are being read or answered, in all; one network has half.
@@ -23,8 +24,8 @@ const REQUEST_BYTES: usize = 32 << 20;
 const ANSWER_BYTES: usize = 48 << 20;
 /// What a request costs beside its content.
 const OVERHEAD: usize = 4 << 10;
-/// An answer up to this size is bounded by the places alone: it is never turned back for want of bytes, so that whoever changed
-/// something hears of it.
+/// An answer up to this size is bounded by the places alone: it is never turned back for want of bytes, so that whoever
+/// changed something hears of it.
 const SMALL_ANSWER: usize = 64 << 10;
 
 /// The budgets of the REST listener.

@@ -1,5 +1,6 @@
-//! What callers feel of a peer that holds all it can (SPEC §3 "Shares"; docs/shares.md): their p99 under each attack beside the
-//! quiet one just before. The attacker stands on 127.0.0.2, the callers on 127.0.0.1, each call on a connection of its own.
+//! What callers feel of a peer that holds all it can (SPEC §3 "Shares"; docs/shares.md): their p99 under each attack
+//! beside the quiet one just before. The attacker stands on 127.0.0.2, the callers on 127.0.0.1, each call on a
+//! connection of its own.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

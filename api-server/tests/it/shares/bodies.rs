@@ -38,7 +38,8 @@ async fn bytes_of_bodies_are_bounded_in_all_and_one_network_leaves_others_theirs
     let db = testkit::TestDb::new().await;
     let mut replica = crate::binary::Binary::start(&db, &[]);
     replica.ready().await;
-    let head = "POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1048576\r\n\r\n";
+    let head = "POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\n\
+                content-type: application/json\r\ncontent-length: 1048576\r\n\r\n";
     let words = [head.as_bytes(), &vec![b' '; 1_048_575]].concat();
     let mut held = Vec::new();
     for _ in 0..200 {

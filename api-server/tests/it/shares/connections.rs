@@ -20,7 +20,8 @@ async fn whatever_a_network_holds_others_connect_and_the_probes_say_so() {
     let mut replica = Binary::start(&db, FEW_PLACES);
     replica.ready().await;
     let whole_head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
-    let body = b"POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let body = b"POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\n\
+                 content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     let unread: Vec<u8> = (0..32).flat_map(|n| get(2 * n + 1, "/docs")).collect();
     let slow: Vec<u8> = (0..32).flat_map(|n| slow_post(2 * n + 1, "/api/v1/public/auth/send-email-code")).collect();
     for (kind, words) in [

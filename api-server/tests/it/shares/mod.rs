@@ -1,4 +1,5 @@
-//! Whoever holds all that a peer can hold, from 127.0.0.2, while others call from 127.0.0.1 and are all served (docs/shares.md).
+//! Whoever holds all that a peer can hold, from 127.0.0.2, while others call from 127.0.0.1 and are all served
+//! (docs/shares.md).
 
 mod bodies;
 mod connections;
@@ -37,7 +38,8 @@ async fn get(url: String) -> StatusCode {
     caller().get(&url).bearer_auth(GATEWAY_TOKEN).send().await.unwrap_or_else(|e| panic!("{url}: {e:?}")).status()
 }
 
-/// Every call of somebody else is answered, probes say the truth on both listeners, and memory and descriptors are left.
+/// Every call of somebody else is answered, probes say the truth on both listeners, and memory and descriptors are
+/// left.
 pub async fn others_are_served(replica: &Binary) {
     for _ in 0..5 {
         assert_eq!(get(format!("http://{}{SESSION}", replica.rest)).await, StatusCode::NOT_FOUND);

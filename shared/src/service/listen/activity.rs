@@ -100,8 +100,8 @@ impl Activity {
         }
     }
 
-    /// Waits until the socket takes more. A peer of HTTP/1 that sends requests and reads no answers must not make us answer
-    /// the next one, or the answers pile up.
+    /// Waits until the socket takes more. A peer of HTTP/1 that sends requests and reads no answers must not make us
+    /// answer the next one, or the answers pile up.
     pub(super) async fn unblocked(&self) {
         loop {
             let notified = self.unblocked.notified();

@@ -26,8 +26,9 @@ use super::socket::Socket;
 use super::tls::Tls;
 use super::{Limits, Peer, Protocol};
 
-/// Requests of one connection at a time over HTTP/2. RFC 9113 §5.1.2 advises against fewer than 100, for the sake of parallelism
-/// over one connection; clients open another one where they need more, and each stream can hold an answer that nobody reads.
+/// Requests of one connection at a time over HTTP/2. RFC 9113 §5.1.2 advises against fewer than 100, for the sake of
+/// parallelism over one connection; clients open another one where they need more, and each stream can hold an answer
+/// that nobody reads.
 const STREAMS: u32 = 32;
 /// Of one request.
 const HEAD_BYTES: u32 = 32 << 10;
@@ -36,8 +37,8 @@ const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 /// Bytes that wait in a stream for the socket.
 const SEND_BUFFER: usize = 64 << 10;
-/// Streams that a peer opened and reset before we took them up, and that it made us reset: past this the connection ends (CVE-2023-44487,
-/// "rapid reset", and its kin).
+/// Streams that a peer opened and reset before we took them up, and that it made us reset: past this the connection
+/// ends (CVE-2023-44487, "rapid reset", and its kin).
 const RESETS: usize = 32;
 /// For a peer to hear that its idle connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -1,4 +1,5 @@
-//! File descriptors: as many as the system gives, and some of them kept for what must go on when connections have taken the rest.
+//! File descriptors: as many as the system gives, and some of them kept for what must go on when connections have taken
+//! the rest.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -29,8 +30,8 @@ pub fn limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
 }
 
-/// Fits the caps of listeners into `limit` descriptors of which `others` are spoken for (database, outgoing calls): each shrinks
-/// in proportion, and none below 8.
+/// Fits the caps of listeners into `limit` descriptors of which `others` are spoken for (database, outgoing calls):
+/// each shrinks in proportion, and none below 8.
 #[must_use]
 pub fn fit<const N: usize>(limit: u64, others: usize, caps: [usize; N]) -> [usize; N] {
     let free = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(RESERVED.saturating_add(others));

@@ -17,8 +17,8 @@ use super::activity::Activity;
 /// What is handed on at a time; an answer's bytes are shared, never copied, when it is cut up.
 const PIECE: usize = 16 << 10;
 
-/// What an answer costs (places, bytes of budgets), put into its extensions: given back when the kernel has its last byte, or
-/// when the peer is given up.
+/// What an answer costs (places, bytes of budgets), put into its extensions: given back when the kernel has its last
+/// byte, or when the peer is given up.
 #[derive(Clone)]
 pub struct Costs {
     _held: Option<Arc<dyn Any + Send + Sync>>,
@@ -125,8 +125,8 @@ impl Drop for Exchange {
     }
 }
 
-/// An answer's body: it hands on small pieces, and each of them holds the exchange and its costs for as long as it lies anywhere
-/// in this process.
+/// An answer's body: it hands on small pieces, and each of them holds the exchange and its costs for as long as it lies
+/// anywhere in this process.
 pub(super) struct Answer<B> {
     body: Pin<Box<B>>,
     rest: Bytes,
@@ -186,7 +186,8 @@ impl<B: Body<Data = Bytes>> Body for Answer<B> {
     }
 }
 
-/// Runs each HTTP/2 stream under a deadline of its own: what passes it is reset, and the connection's other streams go on.
+/// Runs each HTTP/2 stream under a deadline of its own: what passes it is reset, and the connection's other streams go
+/// on.
 #[derive(Clone)]
 pub(super) struct Streams {
     pub(super) passed: Arc<dyn Fn() + Send + Sync>,

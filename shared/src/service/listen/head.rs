@@ -1,6 +1,6 @@
-//! Looks over the heads of HTTP/1 requests for what hyper takes out before anybody can see it: a `Content-Length` beside a
-//! `Transfer-Encoding`. Two readers of such a message may find its end in different places, which is how requests are smuggled
-//! past a proxy (RFC 9112 §6.1, §11.2); so it is refused.
+//! Looks over the heads of HTTP/1 requests for what hyper takes out before anybody can see it: a `Content-Length`
+//! beside a `Transfer-Encoding`. Two readers of such a message may find its end in different places, which is how
+//! requests are smuggled past a proxy (RFC 9112 §6.1, §11.2); so it is refused.
 
 /// The longest name that matters.
 const LONGEST: usize = 17;
@@ -42,7 +42,8 @@ enum At {
 }
 
 impl Heads {
-    /// A request was taken up whose body has an end that only the parser knows: what comes next is a head once this is over.
+    /// A request was taken up whose body has an end that only the parser knows: what comes next is a head once this is
+    /// over.
     pub(super) fn take(&mut self) -> Verdict {
         std::mem::take(&mut self.verdict)
     }
@@ -141,7 +142,8 @@ mod tests {
             "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nHost: x\r\nCONTENT-LENGTH:0\r\n\r\n0\r\n\r\n",
             "POST / HTTP/1.1\nTransfer-Encoding: chunked\nContent-Length: 3\n\n",
             "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: gzip\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\
+             Transfer-Encoding: chunked\r\n\r\n",
         ] {
             assert_eq!(verdict(head), Verdict { seen: true, both: true }, "{head:?}");
         }

@@ -1,9 +1,9 @@
-//! Listeners that no peer can take away from others (SPEC §3 "Shares"; docs/shares.md): one accept loop for REST, gRPC and the
-//! operations of every process.
+//! Listeners that no peer can take away from others (SPEC §3 "Shares"; docs/shares.md): one accept loop for REST, gRPC
+//! and the operations of every process.
 //!
-//! A listener has so many places for connections, and each peer network a share of them. A connection without a request under
-//! way is idle: it ends after a while, and gives way at once where a newcomer needs its place. An answer that nobody reads ends by
-//! a deadline.
+//! A listener has so many places for connections, and each peer network a share of them. A connection without a request
+//! under way is idle: it ends after a while, and gives way at once where a newcomer needs its place. An answer that
+//! nobody reads ends by a deadline.
 
 mod activity;
 mod budget;
@@ -78,8 +78,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most that one network may have of `total`: half. A gateway or a balancer is often one address that carries everybody,
-    /// so it is not less; nobody has more, trusted or not, so that one peer never takes all.
+    /// The most that one network may have of `total`: half. A gateway or a balancer is often one address that carries
+    /// everybody, so it is not less; nobody has more, trusted or not, so that one peer never takes all.
     #[must_use]
     pub const fn share_of(total: usize) -> usize {
         total.div_ceil(2)
@@ -127,8 +127,8 @@ impl Listener {
         Ok(SelfProbe { own: self.own.clone(), listener, tls: self.tls.as_ref().map(Tls::own), path })
     }
 
-    /// Accepts until `stop`, then lets what is under way end, for as long as the limits say. Every request goes to `handler`, with
-    /// its [`Peer`] in its extensions.
+    /// Accepts until `stop`, then lets what is under way end, for as long as the limits say. Every request goes to
+    /// `handler`, with its [`Peer`] in its extensions.
     pub async fn serve<H, F, B>(self, handler: H, stop: CancellationToken)
     where
         H: Fn(hyper::Request<hyper::body::Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -183,7 +183,8 @@ impl Listener {
                 }
                 Err(why) => {
                     metrics.refused(why);
-                    tracing::debug!(listener = limits.name, network = %peer.network, reason = why.word(), "turned away");
+                    let (listener, reason) = (limits.name, why.word());
+                    tracing::debug!(listener, reason, network = %peer.network, "turned away");
                 }
             }
         }

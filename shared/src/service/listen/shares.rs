@@ -11,8 +11,8 @@ use super::activity::{Activity, End};
 use super::budget::Short;
 use crate::domain::network::Network;
 
-/// Connections that were told to give way and have not gone yet; more newcomers than this are turned away, so that descriptors
-/// stay bounded whatever happens.
+/// Connections that were told to give way and have not gone yet; more newcomers than this are turned away, so that
+/// descriptors stay bounded whatever happens.
 const MOST_LEAVING: usize = 64;
 
 /// The places of a listener. Clones share them.
@@ -39,8 +39,8 @@ impl Shares {
         Self(Arc::new(Inner { total, each: each.clamp(1, total), held: Mutex::default() }))
     }
 
-    /// Gives a newcomer a place. Where its network has its share, the longest idle connection of that network gives way; where
-    /// places are out, the longest idle one of the network that has the most of them.
+    /// Gives a newcomer a place. Where its network has its share, the longest idle connection of that network gives
+    /// way; where places are out, the longest idle one of the network that has the most of them.
     ///
     /// # Errors
     /// [`Short`], where nobody who could give way is idle.

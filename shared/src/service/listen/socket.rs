@@ -1,9 +1,9 @@
 //! A connection's byte stream, above TLS: it notes what the peer says and takes, and closes so that answers arrive.
 //!
-//! The close is a lingering one (RFC 9112 §9.6): an answer that is given before its request was read to the end must reach the
-//! client. Whoever closes a socket with bytes unread resets the connection, and the reset overtakes the answer: a client that is
-//! still sending its body gets a broken pipe in place of the 413 or 401 that says why. So the sending half is closed first, and
-//! what still comes is read and thrown away, for a while.
+//! The close is a lingering one (RFC 9112 §9.6): an answer that is given before its request was read to the end must
+//! reach the client. Whoever closes a socket with bytes unread resets the connection, and the reset overtakes the
+//! answer: a client that is still sending its body gets a broken pipe in place of the 413 or 401 that says why. So the
+//! sending half is closed first, and what still comes is read and thrown away, for a while.
 
 use std::future::Future as _;
 use std::io;

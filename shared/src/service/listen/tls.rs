@@ -18,8 +18,8 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// For everybody `others`; for the process itself `own`, which asks for no client certificate: we have none to show, and
-    /// need not prove to ourselves who we are. `shown` is the certificate that both of them show.
+    /// For everybody `others`; for the process itself `own`, which asks for no client certificate: we have none to
+    /// show, and need not prove to ourselves who we are. `shown` is the certificate that both of them show.
     ///
     /// # Errors
     /// When the provider supports no protocol version.
