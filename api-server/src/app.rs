@@ -10,6 +10,7 @@ use shared::service::health::Health;
 
 use crate::admins::Admins;
 use crate::config::Config;
+use crate::engine_places::EnginePlaces;
 use crate::geo::Geo;
 use crate::limits::Limits;
 
@@ -31,6 +32,8 @@ pub struct App {
     pub admins: Admins,
     /// Calls engines.
     pub engines: EngineClient,
+    /// How many such calls may be under way.
+    pub engine_places: EnginePlaces,
     /// Tells and counts countries.
     pub geo: Geo,
 }

@@ -3,10 +3,11 @@
 pub mod admins;
 pub mod app;
 pub mod config;
+mod engine_places;
 pub mod geo;
 pub mod http;
 pub mod limits;
-mod opening;
+mod listeners;
 pub mod push;
 pub mod tls;
 pub mod use_cases;
@@ -20,11 +21,16 @@ use shared::db;
 use shared::engine_client::EngineClient;
 use shared::queue::wake;
 use shared::service::health::PartKind;
+use shared::service::listen::{Budget, Listener};
 use shared::service::run::Service;
 use tokio::net::TcpListener;
 
 use app::App;
 use config::{Bootstrap, Config};
+use engine_places::EnginePlaces;
+
+/// Bytes of engines' answers that are being read, in all; one engine has half, which is more than the longest report.
+const ENGINE_BYTES: usize = 48 << 20;
 
 /// Where a started replica listens.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +50,12 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     // Before anything else: the ops listener answers already, and must not say "ready" of a part that it has not heard of.
     let bootstrapped = config.bootstrap.is_some().then(|| health.part("bootstrap", PartKind::Required));
     let addresses = Addresses { rest: rest.local_addr()?, grpc: grpc.local_addr()? };
-    let (rest_tls, grpc_tls) = tls::load(config.tls.as_ref()).context("TLS")?;
+    let (rest_tls, grpc_tls) = match tls::load(config.tls.as_ref()).context("TLS")? {
+        Some(tls::Both { rest, grpc }) => (Some(rest), Some(grpc)),
+        None => (None, None),
+    };
+    let places = listeners::fit(&config, base.postgres.max_conns);
+    let engines = EngineClient::new(config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?;
     let (waker, listener) = wake::start(&base.postgres, &lifecycle, &random);
     let config = Arc::new(config);
 
@@ -54,6 +65,8 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         worker_token: config.worker_token.clone(),
         shutdown_timeout: config.push.shutdown_timeout,
         opening_timeout: config.http.read_timeout,
+        idle_timeout: config.http.idle_timeout,
+        connections: places.grpc,
         ..push::PushConfig::default()
     };
     let hub = push::PushHub::start(db.clone(), waker.clone(), listener, &lifecycle, &health, gate.clone(), hub_config);
@@ -63,7 +76,8 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let app = Arc::new(App {
         limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate),
         admins: admins::Admins::new(random.bytes()),
-        engines: EngineClient::new(config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?,
+        engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)),
+        engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
         db,
         waker,
@@ -72,12 +86,14 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         geo,
     });
     let routes = http::routes(app.clone())?;
-    let limits = http::server::ConnectionLimits {
-        header_timeout: app.config.http.read_timeout,
-        connections: 256 + 2 * app.config.http.max_in_flight,
-        drain: app.config.http.shutdown_timeout,
-    };
-    lifecycle.spawn("rest", http::server::serve(rest, rest_tls, routes, limits, lifecycle.soft()));
+    let listener = Listener::new(rest, rest_tls, listeners::rest(&app.config, places.rest));
+    let probe = listener.probe("/healthz").context("REST")?;
+    let (part, soft) = (health.part("rest", PartKind::Required), lifecycle.soft());
+    lifecycle.spawn("rest", http::server::serve(listener, routes, lifecycle.soft()));
+    lifecycle.spawn("rest probe", async move {
+        probe.run(part, soft).await;
+        Ok(())
+    });
     if let Some(part) = bootstrapped {
         let (soft, mut gate) = (lifecycle.soft(), gate);
         lifecycle.spawn_detached_ok("bootstrap", async move {

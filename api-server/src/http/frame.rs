@@ -14,10 +14,12 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use poem_openapi::error::{ParseParamError, ParsePathError, ParseRequestPayloadError};
+use shared::domain::network::Network;
+use shared::service::listen::Peer;
 use shared::service::telemetry;
-use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
+use super::admission::{self, Admission, Kind, Taken};
 use super::body::{self, MAX_BODY};
 use super::context::Context;
 use super::cors::{self, Cors};
@@ -32,7 +34,7 @@ use crate::app::App;
 pub struct Frame<E> {
     inner: E,
     app: Arc<App>,
-    in_flight: Semaphore,
+    admission: Admission,
     paths: Paths,
     cors: Cors,
     requests: Counter<u64>,
@@ -45,7 +47,7 @@ impl<E> Frame<E> {
         let meter = opentelemetry::global::meter("galaxy");
         Self {
             inner,
-            in_flight: Semaphore::new(app.config.http.max_in_flight),
+            admission: Admission::new(app.config.http.max_in_flight),
             cors: Cors::new(app.config.http.cors_origins.clone()),
             app,
             paths: Paths::new(document, open),
@@ -114,7 +116,7 @@ fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "No such path.")
 }
 
-fn too_large() -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("The body may have {MAX_BODY} bytes."))
 }
 
@@ -136,17 +138,14 @@ where
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let peer = request
-            .remote_addr()
-            .as_socket_addr()
-            .map_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
-        let context = Context::read(request.headers(), peer, &self.app.config.http.trusted_proxies);
+        let peer = peer(&request);
+        let context = Context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
         let span = tracing::info_span!("request", otel.name = %format!("{} {}", request.method(), group_path(request.uri().path())),
             otel.kind = "server", request_id = %context.request_id, method = %request.method());
         if let Some(parent) = request.headers().get("traceparent").and_then(|v| v.to_str().ok()) {
             telemetry::set_parent(&span, parent);
         }
-        Ok(self.handle(request, context).instrument(span).await)
+        Ok(self.handle(request, context, peer).instrument(span).await)
     }
 }
 
@@ -155,7 +154,7 @@ where
     E: Endpoint,
     E::Output: IntoResponse,
 {
-    async fn handle(&self, mut request: Request, mut context: Context) -> Response {
+    async fn handle(&self, mut request: Request, mut context: Context, peer: Peer) -> Response {
         let started = Instant::now();
         context.traceparent = telemetry::current_traceparent();
         let method = request.method().clone();
@@ -169,8 +168,16 @@ where
         }
         request.extensions_mut().insert(context.clone());
         let unread = Unread::watch(&mut request);
-        let outcome = self.admit_and_call(request, &context, group, &path, entry).await;
+        let mut place = None;
+        let outcome = self.admit_and_call(request, &context, group, entry, &peer, &mut place).await;
         let mut response = outcome.unwrap_or_else(|error| self.problem(error, &path).respond(&context.request_id));
+        // The document and its page are shared, and cost nothing but a place.
+        if let Err(problem) = self.admission.cost(&peer, &mut response, place, group != Group::Open) {
+            response = problem.respond(&context.request_id);
+        }
+        if peer.ambiguous {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Ok(id) = HeaderValue::from_str(&context.request_id) {
             response.headers_mut().insert("x-request-id", id);
         }
@@ -210,21 +217,18 @@ where
         mut request: Request,
         context: &Context,
         group: Group,
-        path: &str,
         entry: Option<&Path>,
+        peer: &Peer,
+        place: &mut Taken,
     ) -> poem::Result<Response> {
+        admission::unambiguous(&request, peer)?;
         headers::check(&request)?;
         if request.method() == Method::OPTIONS {
             return Ok(self.options(&request, entry)?);
         }
-        let _permit = match group {
-            // A probe must be answered however busy the replica is.
-            Group::Open => None,
-            _ => Some(self.in_flight.try_acquire().map_err(|_| {
-                Problem::new(ErrorCode::Unavailable, "Too many requests are under way.")
-                    .retry_after(Duration::from_secs(1))
-            })?),
-        };
+        let kind = kind(group, request.uri().path());
+        let limit = time_limit(&self.app, request.uri().path());
+        let mut bytes = self.admission.head(peer, request.headers())?;
         let announced = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -233,6 +237,12 @@ where
         if announced.is_some_and(|length| length > MAX_BODY as u64) {
             return Err(too_large().into());
         }
+        if group != Group::Open {
+            guard::refuse_early(&self.app, group, request.headers())?;
+        }
+        // Before it takes a place: a slow body holds up nobody but its own connection.
+        admission::read_body(&mut request, &mut bytes, self.app.config.http.read_timeout).await?;
+        *place = self.admission.place(peer, kind)?;
         let answer = async {
             if group == Group::Admin {
                 cross_site::check(&request, &self.cors)?;
@@ -247,7 +257,7 @@ where
             }
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
-        match tokio::time::timeout(time_limit(&self.app, path), AssertUnwindSafe(answer).catch_unwind()).await {
+        match tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
             Ok(Ok(result)) => result,
             Ok(Err(_panic)) => Err(Problem::internal(&"handler panicked").into()),
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
@@ -276,6 +286,24 @@ fn without_content(response: &mut Response) {
         && response.status() != StatusCode::NO_CONTENT
     {
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
+}
+
+/// Whoever sent a request: the listener put it there.
+fn peer(request: &Request) -> Peer {
+    request.extensions().get::<Peer>().copied().unwrap_or_else(|| {
+        let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = request.remote_addr().as_socket_addr().copied().unwrap_or(nowhere);
+        let network = Network::of(address.ip());
+        Peer { address, local: nowhere, network, tls: false, own: false, ambiguous: false }
+    })
+}
+
+fn kind(group: Group, path: &str) -> Kind {
+    match group {
+        Group::Open if super::PROBE_PATHS.contains(&path) => Kind::Probe,
+        Group::Open => Kind::Document,
+        _ => Kind::Operation,
     }
 }
 

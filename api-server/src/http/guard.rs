@@ -119,6 +119,26 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
     }
 }
 
+/// Refuses, from a request's head alone, who would be refused anyway: so that strangers' bodies are not read. It lets nobody in:
+/// that is for [`admit`], once the body is there.
+///
+/// # Errors
+/// 401 with the group's challenge.
+pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap) -> Result<(), Problem> {
+    match group {
+        Group::Internal | Group::User => gateway(app, headers),
+        Group::Admin => basic(headers).map(drop).ok_or_else(administrator_wanted),
+        Group::Public | Group::Open => Ok(()),
+    }
+}
+
+fn administrator_wanted() -> Problem {
+    Problem::new(
+        ErrorCode::AdminCredentialsRequired,
+        "This path wants an administrator's name and password (HTTP Basic).",
+    )
+}
+
 /// A 429 with the time to wait.
 pub fn rate_limited(detail: &str, wait: Duration) -> Problem {
     Problem::new(ErrorCode::RateLimited, detail).retry_after(wait)
@@ -145,13 +165,7 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
 }
 
 async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
-    let refused = || {
-        Problem::new(
-            ErrorCode::AdminCredentialsRequired,
-            "This path wants an administrator's name and password (HTTP Basic).",
-        )
-    };
-    let (name, password) = basic(headers).ok_or_else(refused)?;
+    let (name, password) = basic(headers).ok_or_else(administrator_wanted)?;
     let address = context.ip.to_string();
     if let Some(wait) = app.admins.must_wait(&name, &address) {
         return Err(rate_limited("Too many failed attempts for this name or from this address.", wait));
@@ -162,7 +176,7 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     };
     if !app.admins.verify(&name, &password, stored.as_ref()).await? {
         app.admins.failed(&name, &address);
-        return Err(refused());
+        return Err(administrator_wanted());
     }
     if stored.is_some_and(|s| s.last_used_stale) {
         let mut conn = app.db.acquire().await?;

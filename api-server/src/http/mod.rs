@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod administration;
+pub mod admission;
 pub mod body;
 pub mod codes;
 pub mod context;
@@ -18,7 +19,6 @@ pub mod headers;
 pub mod idempotency;
 pub mod internal;
 pub mod json;
-pub mod linger;
 pub mod lobby;
 pub mod mail;
 pub mod notifications;
@@ -40,6 +40,7 @@ pub mod users;
 
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use poem::endpoint::ToDynEndpoint;
 use poem::{EndpointExt as _, Response, Route, get, handler};
 use poem_openapi::{OpenApiService, Tags as DeriveTags};
@@ -53,6 +54,9 @@ use frame::Frame;
 const OPEN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json"];
 /// The page that shows the document, where `BACKEND_DOCS_ENABLED` is set.
 const DOCS: &str = "/docs";
+
+/// Those of them that are probes.
+const PROBE_PATHS: [&str; 4] = ["/healthz", "/readyz", "/health/live", "/health/ready"];
 
 /// Groups of the document.
 #[derive(DeriveTags)]
@@ -95,9 +99,15 @@ fn service() -> OpenApiService<impl poem_openapi::OpenApi, ()> {
     )
 }
 
+/// The document, written once: every answer shares its bytes.
+#[derive(Clone)]
+struct Written {
+    document: Bytes,
+}
+
 #[handler]
-fn openapi_json(document: poem::web::Data<&Arc<Value>>) -> Response {
-    Response::builder().content_type("application/json").body(document.to_string())
+fn openapi_json(written: poem::web::Data<&Written>) -> Response {
+    Response::builder().content_type("application/json").body(written.document.clone())
 }
 
 /// All of it: routes, document, Swagger UI, probes, in their frame.
@@ -108,6 +118,7 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
     let service = service();
     let document = document::refine(&service.spec())?;
     body::judge_by(document.clone());
+    let text = document.to_string();
     let mut open = OPEN_PATHS.to_vec();
     let mut routes = Route::new()
         .at("/healthz", get(probes::live))
@@ -117,10 +128,11 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
         .at("/openapi.json", get(openapi_json));
     if app.config.http.docs {
         // poem-openapi's page holds what it generated; ours shows what is served and committed.
-        let page = service.swagger_ui_html().replace(&service.spec(), &document.to_string());
+        let page = service.swagger_ui_html().replace(&service.spec(), &text);
         routes = routes.at(DOCS, get(docs::show).data(Docs::new(&page)?));
         open.push(DOCS);
     }
-    let routes = routes.nest("/", service).data(app.clone()).data(document.clone()).map_to_response();
+    let written = Written { document: text.into() };
+    let routes = routes.nest("/", service).data(app.clone()).data(written).map_to_response();
     Ok(Arc::new(ToDynEndpoint(Frame::new(routes, app, &document, &open))))
 }

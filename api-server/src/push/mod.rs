@@ -23,10 +23,10 @@ use shared::queue::wake::{Listener, Waker};
 use shared::secret::Secret;
 use shared::service::health::{Health, PartHandle, PartKind, SchemaGate};
 use shared::service::lifecycle::Lifecycle;
+use shared::service::listen::Tls;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::ServerTlsConfig;
 
 use access::Access;
 use log::Log;
@@ -46,6 +46,10 @@ pub struct PushConfig {
     pub shutdown_timeout: Duration,
     /// For a peer's first words, and for a TLS handshake (`BACKEND_HTTP_READ_TIMEOUT`).
     pub opening_timeout: Duration,
+    /// For a connection without a stream under way (`BACKEND_HTTP_IDLE_TIMEOUT`).
+    pub idle_timeout: Duration,
+    /// Connections at a time; one network has half.
+    pub connections: usize,
     /// Silence on a stream before a bookmark; SPEC allows 5 s.
     pub bookmark_interval: Duration,
     /// Bytes of events that the ring keeps in memory.
@@ -70,6 +74,8 @@ impl Default for PushConfig {
             worker_token: None,
             shutdown_timeout: Duration::from_secs(10),
             opening_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(75),
+            connections: 256,
             bookmark_interval: Duration::from_secs(4),
             ring_bytes: 8 << 20,
             idle_poll: Duration::from_secs(1),
@@ -139,7 +145,7 @@ impl PushHub {
 
     /// Serves gRPC on a bound listener until the soft stop: then every stream ends with a bookmark, calls under way are
     /// answered, and what has not ended after `shutdown_timeout` is left behind.
-    pub fn serve(&self, listener: TcpListener, tls: Option<ServerTlsConfig>) {
+    pub fn serve(&self, listener: TcpListener, tls: Option<Tls>) {
         self.0.log.bound();
         self.0.lifecycle.spawn("grpc", server::run(self.0.clone(), listener, tls));
     }

@@ -4,31 +4,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::TryStreamExt as _;
+use hyper::body::Incoming;
 use shared::proto::PUSH_DESCRIPTORS;
 use shared::proto::push::push_hub_server::PushHubServer;
 use shared::proto::push::push_server::PushServer;
+use shared::service::listen::{Lasting, Limits, Listener, Protocol, Tls};
 use tokio::net::TcpListener;
+use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
+use tower::ServiceExt as _;
 
 use super::Hub;
 use super::access::Needs;
 use super::publish::{MAX_MESSAGE, Publisher};
 use super::subscribe::Subscriptions;
-use crate::opening::Opening;
 
-/// A peer that answers no ping within this and half of it again is dead, and its streams end.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two pings; a peer that answers none within this again is dead, and its streams end.
+const PING: Duration = Duration::from_secs(7);
+/// From a call's head to its answer's, and for the answer to be read: whatever is no stream is short.
+const CALL: Duration = Duration::from_secs(60);
 /// A subscription is a name and a cursor.
 const MAX_SUBSCRIPTION: usize = 4 << 10;
-/// Calls and streams of one connection.
-const MAX_CONCURRENT: u32 = 256;
+/// What goes on for as long as both sides like.
+const SUBSCRIBE: &str = "/galaxy.push.v1.Push/SubscribePush";
+/// The same, and anybody may ask for it.
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
-pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<ServerTlsConfig>) -> anyhow::Result<()> {
+pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls>) -> anyhow::Result<()> {
     // However this ends, the follower need not go on for it.
     let _served = hub.served.clone().drop_guard();
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -40,36 +44,46 @@ pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Server
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let any = hub.access.guard(Needs::AnyToken);
-    let mut server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(MAX_CONCURRENT);
-    if let Some(tls) = tls {
-        server = server.tls_config(tls.timeout(hub.config.opening_timeout)).context("gRPC TLS")?;
-    }
-    let router = server
-        .add_service(health)
+    let routes = Routes::new(health)
         .add_service(InterceptedService::new(push, hub.access.guard(Needs::Gateway)))
         .add_service(InterceptedService::new(publish, hub.access.guard(Needs::Worker)))
         .add_service(InterceptedService::new(described().build_v1().context("reflection")?, any.clone()))
-        .add_service(InterceptedService::new(described().build_v1alpha().context("reflection")?, any));
+        .add_service(InterceptedService::new(described().build_v1alpha().context("reflection")?, any))
+        .prepare();
     let soft = hub.lifecycle.soft();
-    let limit = hub.config.opening_timeout;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let incoming = incoming.map_ok(move |socket| Opening::within(socket, limit));
-    let serving = router.serve_with_incoming_shutdown(incoming, soft.clone().cancelled_owned());
-    let over = async {
-        soft.cancelled().await;
-        tokio::time::sleep(hub.config.shutdown_timeout).await;
+    let limits = Limits {
+        name: "grpc",
+        protocol: Protocol::Http2,
+        connections: hub.config.connections,
+        share: Limits::share_of(hub.config.connections),
+        opening: hub.config.opening_timeout,
+        idle: hub.config.idle_timeout,
+        answering: Some(CALL),
+        unread: CALL,
+        ping: PING,
+        drain: hub.config.shutdown_timeout,
     };
+    let handler = move |request| answer(routes.clone(), request);
     tokio::select! {
-        served = serving => served.context("gRPC server"),
-        () = over => {
-            tracing::warn!("push streams did not end within their budget: leaving them behind");
-            Ok(())
-        }
+        () = Listener::new(listener, tls, limits).serve(handler, soft) => Ok(()),
         never = report(&hub, &reporter) => match never {},
     }
+}
+
+async fn answer(routes: Routes, request: http::Request<Incoming>) -> http::Response<Body> {
+    let lasting = match request.uri().path() {
+        SUBSCRIBE => Some(Lasting::Subscription),
+        WATCH => Some(Lasting::Watch),
+        _ => None,
+    };
+    let Ok(mut response) = routes.oneshot(request).await;
+    // A refusal is whole in its head, and no stream.
+    if let Some(lasting) = lasting
+        && !response.headers().contains_key(tonic::Status::GRPC_STATUS)
+    {
+        response.extensions_mut().insert(lasting);
+    }
+    response
 }
 
 /// Keeps gRPC health true: serving while the follower reads the log and the process is not stopping.

@@ -1,4 +1,4 @@
-//! What a member says to his game's engine, and reads from it (SPEC §9). No transaction is open while the engine is asked.
+//! What a member says to their game's engine, and reads from it (SPEC §9). No transaction is open while the engine is asked.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -60,7 +60,8 @@ fn away() -> Problem {
 /// Sends commands, under the caller's race. `commands` passes unchanged, as does the answer.
 ///
 /// # Errors
-/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_rejected`.
+/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_rejected`,
+/// `rate_limited` where the game or the caller has too many calls under way.
 pub async fn commands(
     app: &App,
     game_id: GameId,
@@ -70,6 +71,7 @@ pub async fn commands(
     let place = place(app, game_id, user_id).await?;
     open_turn(&place.seat, None)?;
     let engine = place.engine.ok_or_else(away)?;
+    let _place = app.engine_places.take(game_id, user_id)?;
     app.engines.command(&engine, &place.race_name, commands).await.map_err(|error| refused(game_id, error))
 }
 
@@ -87,13 +89,15 @@ pub async fn orders(
     let place = place(app, game_id, user_id).await?;
     open_turn(&place.seat, Some(turn))?;
     let engine = place.engine.ok_or_else(away)?;
+    let _place = app.engine_places.take(game_id, user_id)?;
     app.engines.order(&engine, &place.race_name, turn, orders).await.map_err(|error| refused(game_id, error))
 }
 
 /// The report of the caller's race on a turn: from the engine while it is up, from what was kept of a finished game.
 ///
 /// # Errors
-/// `game_not_found`, `not_a_member`, `game_not_running` before the first start, `report_not_found`, `engine_unreachable`.
+/// `game_not_found`, `not_a_member`, `game_not_running` before the first start, `report_not_found`, `engine_unreachable`,
+/// `rate_limited`.
 pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> Result<Box<RawValue>, Problem> {
     let place = place(app, game_id, user_id).await?;
     let finished = place.seat.status == "finished";
@@ -104,7 +108,10 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
         return Ok(report);
     }
     let asked = match &place.engine {
-        Some(engine) => app.engines.report(engine, &place.race_name, turn).await,
+        Some(engine) => {
+            let _place = app.engine_places.take(game_id, user_id)?;
+            app.engines.report(engine, &place.race_name, turn).await
+        }
         None if finished => return Err(no_report()),
         None => return Err(away()),
     };

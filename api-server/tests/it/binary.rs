@@ -22,8 +22,19 @@ pub struct Binary {
 impl Binary {
     /// Starts it with these settings beside those that it cannot do without.
     pub fn start(db: &TestDb, settings: &[(&str, &str)]) -> Self {
+        Self::run(ProcConfig::new(env!("CARGO_BIN_EXE_api-server")), db, settings)
+    }
+
+    /// The same with so many file descriptors, of which half at first.
+    pub fn start_limited(db: &TestDb, descriptors: usize, settings: &[(&str, &str)]) -> Self {
+        let limits = format!("--nofile={}:{descriptors}", descriptors / 2);
+        let config = ProcConfig::new("prlimit").arg(limits).arg(env!("CARGO_BIN_EXE_api-server"));
+        Self::run(config, db, settings)
+    }
+
+    fn run(program: ProcConfig, db: &TestDb, settings: &[(&str, &str)]) -> Self {
         let (rest, ops) = (free_addr(), free_addr());
-        let config = ProcConfig::new(env!("CARGO_BIN_EXE_api-server"))
+        let config = program
             .env("BACKEND_POSTGRES_DSN", db.dsn())
             .env("BACKEND_HTTP_LISTEN_ADDR", rest)
             .env("BACKEND_GRPC_PUSH_LISTEN_ADDR", "127.0.0.1:0")

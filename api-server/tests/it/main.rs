@@ -38,6 +38,7 @@ mod replicas;
 mod runtimes;
 mod scale;
 mod schemathesis;
+mod shares;
 mod sign_in;
 mod tls;
 mod wire;

@@ -40,12 +40,17 @@ impl Files {
     }
 
     async fn replica(&self, db: &TestDb, mutual: bool) -> Binary {
+        self.replica_with(db, mutual, &[]).await
+    }
+
+    async fn replica_with(&self, db: &TestDb, mutual: bool, more: &[(&str, &str)]) -> Binary {
         let path = |name: &str| self.0.path().join(name).display().to_string();
         let (cert, key, clients) = (path("tls.crt"), path("tls.key"), path("clients.pem"));
         let mut settings = vec![("BACKEND_TLS_CERT", cert.as_str()), ("BACKEND_TLS_KEY", key.as_str())];
         if mutual {
             settings.push(("BACKEND_TLS_CLIENT_CA", clients.as_str()));
         }
+        settings.extend(more);
         let mut replica = Binary::start(db, &settings);
         replica.ready().await;
         replica
@@ -134,4 +139,24 @@ async fn with_client_roots_a_certificate_admits_and_the_token_still_decides() {
         }
     }
     demands_the_token(&replica, &Caller::new(&ours, Some(&known))).await;
+}
+
+/// The beginning of a ClientHello, and no more of it: from one network, as often as it is let in.
+#[tokio::test]
+async fn half_handshakes_hold_up_nobody_and_the_probe_of_ourselves_still_gets_through() {
+    let ours = Authority::new("ours").unwrap();
+    let db = TestDb::new().await;
+    let files = Files::new(&ours);
+    let few = [("BACKEND_HTTP_MAX_IN_FLIGHT", "4"), ("BACKEND_HTTP_READ_TIMEOUT", "2s")];
+    let replica = files.replica_with(&db, true, &few).await;
+    let held = testkit::hostile::hold(replica.rest, 300, &[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await;
+    let shown = ours.client("gateway").unwrap();
+    demands_the_token(&replica, &Caller::new(&ours, Some(&shown))).await;
+    assert_eq!(reqwest::get(format!("http://{}/readyz", replica.ops)).await.unwrap().status(), 200);
+    crate::shares::modest(&replica);
+    // Nor does any of them stay.
+    for mut peer in held {
+        let end = tokio::time::timeout(LIMIT, tokio::io::AsyncReadExt::read(&mut peer, &mut [0; 64])).await;
+        assert_eq!(end.expect("a handshake stays open").unwrap_or(0), 0);
+    }
 }

@@ -9,6 +9,7 @@
 
 mod caches;
 mod replica;
+mod shares;
 
 use std::process::ExitCode;
 
@@ -26,12 +27,15 @@ struct Cli {
 enum Bench {
     /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
     Caches(caches::Args),
+    /// What callers feel of a peer that holds all it can (docs/shares.md)
+    Shares(shares::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
+        Bench::Shares(args) => shares::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -31,6 +31,8 @@ pub struct Replica {
     pub pool: Db,
     /// The REST listener.
     pub rest: SocketAddr,
+    /// The push hub.
+    pub grpc: SocketAddr,
     lifecycle: Lifecycle,
 }
 
@@ -46,8 +48,16 @@ impl Replica {
     /// # Errors
     /// When there is no Postgres, or the replica does not become ready.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with other settings than the defaults.
+    ///
+    /// # Errors
+    /// As [`Replica::start`].
+    pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
         let db = TestDb::try_new().await?;
-        let env: BTreeMap<String, String> = [
+        let mut env: BTreeMap<String, String> = [
             ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
             ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
             ("BACKEND_WORKER_TOKEN", "worker-token-of-the-bench"),
@@ -59,6 +69,7 @@ impl Replica {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
+        env.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let source = Source::new(BTreeMap::new(), env);
         let base = config::load::<BaseConfig>("api-server", source.clone()).map_err(|f| faulty(&f))?.config;
         let config = config::load::<Config>("api-server", source).map_err(|f| faulty(&f))?.config;
@@ -89,7 +100,7 @@ impl Replica {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { db, pool, rest: addresses.rest, lifecycle })
+        Ok(Self { db, pool, rest: addresses.rest, grpc: addresses.grpc, lifecycle })
     }
 
     /// The URL of a path.

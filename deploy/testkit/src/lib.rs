@@ -5,6 +5,7 @@
 //! | a migrated, private database | [`TestDb::new`] |
 //! | a Postgres that may be stopped, killed, restarted | [`PostgresServer::start`] |
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
+//! | a peer that holds all it can, from an address of its own | [`hostile`] |
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
@@ -28,6 +29,7 @@
 )]
 
 pub mod db;
+pub mod hostile;
 pub mod mail;
 pub mod mmdb;
 pub mod openapi;

@@ -10654,6 +10654,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
@@ -10764,6 +10765,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
@@ -10893,6 +10895,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {

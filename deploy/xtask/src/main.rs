@@ -1,4 +1,4 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `test`, `gen`, and what they share: the static engine build
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, and what they share: the static engine build
 //! and the tools that tests run.
 #![allow(
     clippy::print_stdout,
@@ -85,6 +85,12 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         accept_breaking: bool,
     },
+    /// Measurements that decisions rest on, built for release: `shares`, `caches`; with `--help`, what each takes
+    Bench {
+        /// Which one, and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        arguments: Vec<String>,
+    },
     /// Build the reference engine as a static binary, for images
     Engine,
     /// Install the programs that tests run and cargo does not build
@@ -112,6 +118,10 @@ fn main() -> ExitCode {
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
+        Command::Bench { arguments } => run::step(
+            "bench",
+            run::cargo().args(["run", "--quiet", "--release", "--locked", "-p", "galaxy-bench", "--"]).args(arguments),
+        ),
         Command::Tools => tools::tools(),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };

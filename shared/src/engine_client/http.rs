@@ -82,10 +82,14 @@ impl EngineClient {
         let mut response = request.send().await.map_err(|error| EngineError::transport(&error))?;
         let status = response.status();
         tracing::Span::current().record("status", status.as_u16());
+        let mut room = self.room.as_ref().and_then(|room| room.take(&target.endpoint, 0).ok());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| EngineError::transport(&error))? {
             if body.len() + chunk.len() > call.limit {
                 return Err(EngineError::BadAnswer(format!("longer than {} bytes", call.limit)));
+            }
+            if room.as_mut().is_some_and(|room| room.grow(chunk.len()).is_err()) {
+                return Err(EngineError::BadAnswer("no room: engines answer too much at once".into()));
             }
             body.extend_from_slice(&chunk);
         }

@@ -17,6 +17,7 @@ pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
 use crate::ids::GameId;
+use crate::service::listen::Budget;
 
 /// How long a call may take, from its first byte to the last of its answer.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +29,11 @@ pub struct Timeouts {
 }
 
 /// Calls engines. Cheap to clone; clones share their connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EngineClient {
     http: reqwest::Client,
     timeouts: Timeouts,
+    room: Option<Budget<String>>,
 }
 
 /// Answers but reports: a status of a thousand races fits many times.
@@ -56,7 +58,13 @@ impl EngineClient {
             .http1_only()
             .build()
             .map_err(|error| EngineError::BadAnswer(format!("no HTTP client: {error}")))?;
-        Ok(Self { http, timeouts })
+        Ok(Self { http, timeouts, room: None })
+    }
+
+    /// The same, whose answers have so many bytes of memory in all and each engine, by its endpoint, while they are read.
+    #[must_use]
+    pub fn with_room(self, room: Budget<String>) -> Self {
+        Self { room: Some(room), ..self }
     }
 
     /// The time limits it was made with.

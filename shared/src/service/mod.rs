@@ -3,5 +3,6 @@
 pub mod config;
 pub mod health;
 pub mod lifecycle;
+pub mod listen;
 pub mod run;
 pub mod telemetry;

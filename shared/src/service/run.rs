@@ -10,6 +10,7 @@ use super::{
     config::{self, Fault, Group, LifecycleConfig, Loaded, OpsConfig, PostgresConfig, Reader, Source, TelemetryConfig},
     health::{self, Health, OpsListener, SchemaGate},
     lifecycle::{Lifecycle, Outcome, install_panic_hook},
+    listen::descriptors,
     telemetry,
 };
 use crate::{clock::Clock, db::Db, random::Random};
@@ -157,6 +158,7 @@ async fn serve<C: Group>(
         tracing::info!(variables = ignored.join(", "), "variables that this process does not read");
     }
 
+    let descriptors = descriptors::raise();
     let lifecycle = Lifecycle::new(base.lifecycle.shutdown_timeout);
     lifecycle.listen_for_signals().context("signal handlers")?;
     let health = Health::new();
@@ -167,6 +169,7 @@ async fn serve<C: Group>(
         instance,
         version = env!("CARGO_PKG_VERSION"),
         schema_version,
+        descriptors,
         ops = %ops.address(),
         "starting"
     );

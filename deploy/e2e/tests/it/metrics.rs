@@ -19,6 +19,7 @@ const OF_ALL: &[(&str, Labels)] = &[
     ("db_pool_in_use", &[]),
     ("db_pool_waits_total", &[]),
     ("queue_wakeup_latency_seconds", &[]),
+    ("listener_connections", &[("listener", "ops")]),
 ];
 
 /// Of one process, which comes first. A value that is given must be seen, an empty one may be any.

@@ -1,36 +1,36 @@
-//! The ops listener: probes and `/metrics`, plain HTTP/1.1, straight on hyper.
+//! The ops listener: probes and `/metrics`, plain HTTP/1.1, one request a connection (docs/shares.md).
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use hyper::body::Incoming;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Health;
-use crate::service::{config::OpsConfig, telemetry};
+use crate::{
+    domain::network::Network,
+    service::{
+        config::OpsConfig,
+        listen::{Budget, Costs, Limits, Listener, Peer, Protocol},
+        telemetry,
+    },
+};
 
-/// A peer that does not finish its request's head in this time is hung up on; idle connections too.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Longest life of a connection: probes and scrapers come back.
-const CONNECTION_LIMIT: Duration = Duration::from_secs(300);
-
-/// Connections at a time; more wait in the kernel's backlog.
-const MAX_CONNECTIONS: usize = 64;
+/// Connections, in all and of one network: a probe or a scrape takes milliseconds, and nobody's carries everybody.
+pub(crate) const CONNECTIONS: usize = 64;
+const SHARE: usize = 16;
+/// For a request to come, for a connection to be of use, and for an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Answers under way, in all and of one network. `/metrics` has places of its own, so that whoever floods it keeps no probe out.
+const PROBES: (usize, usize) = (32, 8);
+const SCRAPES: (usize, usize) = (8, 4);
 
 /// Serves until dropped. It outlives the soft stop, so that probes hear "stopping" instead of nothing.
 pub struct OpsListener {
     address: SocketAddr,
-    task: JoinHandle<()>,
-}
-
-impl Drop for OpsListener {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _stop: DropGuard,
 }
 
 impl OpsListener {
@@ -43,10 +43,34 @@ impl OpsListener {
         health: Health,
         registry: Option<prometheus::Registry>,
     ) -> std::io::Result<Self> {
-        let listener = config.listen_addr.bind().await?;
-        let address = listener.local_addr()?;
-        let task = tokio::spawn(accept(listener, Arc::new(Answers { health, registry })));
-        Ok(Self { address, task })
+        let tcp = config.listen_addr.bind().await?;
+        let address = tcp.local_addr()?;
+        let limits = Limits {
+            name: "ops",
+            protocol: Protocol::Http1Once,
+            connections: CONNECTIONS,
+            share: SHARE,
+            opening: PATIENCE,
+            idle: PATIENCE,
+            answering: None,
+            unread: PATIENCE,
+            ping: PATIENCE,
+            drain: Duration::ZERO,
+        };
+        let answers = Arc::new(Answers {
+            health,
+            registry,
+            probes: Budget::new(PROBES.0, PROBES.1),
+            scrapes: Budget::new(SCRAPES.0, SCRAPES.1),
+            rendering: tokio::sync::Mutex::new(()),
+        });
+        let stop = CancellationToken::new();
+        let handler = move |request| {
+            let answers = Arc::clone(&answers);
+            async move { answers.to(&request).await }
+        };
+        tokio::spawn(Listener::new(tcp, None, limits).serve(handler, stop.clone()));
+        Ok(Self { address, _stop: stop.drop_guard() })
     }
 
     /// Where it listens.
@@ -56,66 +80,59 @@ impl OpsListener {
     }
 }
 
-async fn accept(listener: TcpListener, answers: Arc<Answers>) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of descriptors, most likely: the peers' closing is what helps.
-                tracing::warn!(error = &error as &dyn std::error::Error, "ops listener cannot accept");
-                tokio::time::sleep(Duration::from_millis(200)).await;
-                continue;
-            }
-        };
-        let answers = Arc::clone(&answers);
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let answers = Arc::clone(&answers);
-                async move { Ok::<_, Infallible>(answers.to(&request)) }
-            });
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = tokio::time::timeout(CONNECTION_LIMIT, connection).await;
-            drop(slot);
-        });
-    }
-}
-
 struct Answers {
     health: Health,
     registry: Option<prometheus::Registry>,
+    probes: Budget<Network>,
+    scrapes: Budget<Network>,
+    /// All metrics are written at once, in memory and on a thread that others wait for: one at a time.
+    rendering: tokio::sync::Mutex<()>,
 }
 
 impl Answers {
-    fn to(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn to(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
             answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
-        match request.uri().path() {
+        let path = request.uri().path();
+        let budget = if path == "/metrics" { &self.scrapes } else { &self.probes };
+        let network = request.extensions().get::<Peer>().map(|peer| peer.network);
+        let place = match network.map(|network| budget.take(&network, 1)).transpose() {
+            Ok(place) => place,
+            Err(_short) => {
+                let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "too many at once\n".to_owned());
+                answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+                return answer;
+            }
+        };
+        let mut answer = match path {
             "/healthz" | "/health/live" => json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned()),
             "/readyz" | "/health/ready" => {
                 let report = self.health.report();
                 let status = StatusCode::from_u16(report.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 json(status, serde_json::to_string(&report).unwrap_or_default())
             }
-            "/metrics" => match self.registry.as_ref().map(telemetry::render) {
-                Some(Ok(metrics)) => text(StatusCode::OK, metrics),
-                Some(Err(error)) => {
-                    tracing::error!(error = format!("{error:#}"), "metrics cannot be written");
-                    text(StatusCode::INTERNAL_SERVER_ERROR, String::new())
-                }
-                None => {
-                    let why = "metrics are not exported here: BACKEND_OTEL_METRICS_EXPORTER is not prometheus\n";
-                    text(StatusCode::NOT_FOUND, why.to_owned())
-                }
-            },
+            "/metrics" => self.metrics().await,
             _ => text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n".to_owned()),
+        };
+        answer.extensions_mut().insert(Costs::new(place));
+        answer
+    }
+
+    async fn metrics(&self) -> Response<Full<Bytes>> {
+        let Some(registry) = &self.registry else {
+            let why = "metrics are not exported here: BACKEND_OTEL_METRICS_EXPORTER is not prometheus\n";
+            return text(StatusCode::NOT_FOUND, why.to_owned());
+        };
+        let _alone = self.rendering.lock().await;
+        match telemetry::render(registry) {
+            Ok(metrics) => text(StatusCode::OK, metrics),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "metrics cannot be written");
+                text(StatusCode::INTERNAL_SERVER_ERROR, String::new())
+            }
         }
     }
 }

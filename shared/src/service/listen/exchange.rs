@@ -1,0 +1,208 @@
+//! One request and its answer: how long the answer may lie unread, and what is held until its last byte has gone.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::activity::Activity;
+
+/// What is handed on at a time; an answer's bytes are shared, never copied, when it is cut up.
+const PIECE: usize = 16 << 10;
+
+/// What an answer costs (places, bytes of budgets), put into its extensions: given back when the kernel has its last
+/// byte, or when the peer is given up.
+#[derive(Clone)]
+pub struct Costs {
+    _held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Costs {
+    /// Permits, guards: whatever gives back on drop.
+    #[must_use]
+    pub fn new(held: impl Any + Send + Sync) -> Self {
+        Self { _held: Some(Arc::new(held)) }
+    }
+}
+
+/// Put into an answer's extensions: what kind of stream it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// It goes on for as long as both sides like: a subscription of somebody who showed a token.
+    Subscription,
+    /// It goes on too, but anybody may open it; a connection with nothing else is idle.
+    Watch,
+}
+
+/// By when something must be over.
+pub(super) struct Until(watch::Sender<Option<Instant>>);
+
+tokio::task_local! {
+    /// The deadline of the exchange that is polled: the stream's with HTTP/2, the connection's with HTTP/1.
+    pub(super) static UNTIL: Arc<Until>;
+}
+
+impl Until {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(watch::Sender::new(None)))
+    }
+
+    pub(super) fn set(&self, at: Option<Instant>) {
+        self.0.send_replace(at);
+    }
+
+    pub(super) async fn passed(&self) {
+        let mut at = self.0.subscribe();
+        loop {
+            let now = *at.borrow_and_update();
+            let over = async {
+                match now {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = over => return,
+                changed = at.changed() => if changed.is_err() { std::future::pending::<()>().await },
+            }
+        }
+    }
+
+    /// Runs `work` with this deadline; `None` when it passed.
+    pub(super) async fn bound<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = UNTIL.scope(Arc::clone(self), work) => Some(done),
+            () = self.passed() => None,
+        }
+    }
+}
+
+/// An exchange under way; over when dropped.
+pub(super) struct Exchange {
+    activity: Arc<Activity>,
+    until: Option<Arc<Until>>,
+    counted: bool,
+}
+
+impl Exchange {
+    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
+        activity.begin();
+        Self { activity: Arc::clone(activity), until: None, counted: true }
+    }
+
+    /// Must be over in `limit`; called within the exchange's own task.
+    pub(super) fn must_end(&mut self, limit: Option<Duration>) {
+        if self.until.is_none() {
+            self.until = UNTIL.try_with(Arc::clone).ok();
+        }
+        if let Some(until) = &self.until {
+            until.set(limit.map(|limit| Instant::now() + limit));
+        }
+    }
+
+    /// From now on it keeps its connection no longer.
+    pub(super) fn let_go(&mut self) {
+        if std::mem::take(&mut self.counted) {
+            self.activity.finish();
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.let_go();
+        if let Some(until) = &self.until {
+            until.set(None);
+        }
+    }
+}
+
+/// An answer's body: it hands on small pieces, and each of them holds the exchange and its costs for as long as it lies
+/// anywhere in this process.
+pub(super) struct Answer<B> {
+    body: Pin<Box<B>>,
+    rest: Bytes,
+    held: Arc<(Exchange, Option<Costs>)>,
+}
+
+impl<B> Answer<B> {
+    pub(super) fn new(body: B, exchange: Exchange, costs: Option<Costs>) -> Self {
+        Self { body: Box::pin(body), rest: Bytes::new(), held: Arc::new((exchange, costs)) }
+    }
+}
+
+/// Bytes with what they hold.
+struct Holding {
+    bytes: Bytes,
+    _held: Arc<(Exchange, Option<Costs>)>,
+}
+
+impl AsRef<[u8]> for Holding {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for Answer<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(self.body.as_mut().poll_frame(cx)).transpose()?.map(Frame::into_data) {
+                None => return Poll::Ready(None),
+                Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
+                Some(Ok(bytes)) => {
+                    self.rest = Bytes::from_owner(Holding { bytes, _held: Arc::clone(&self.held) });
+                }
+            }
+        }
+        let here = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(here);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.len() as u64;
+        let inner = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+/// Runs each HTTP/2 stream under a deadline of its own: what passes it is reset, and the connection's other streams go
+/// on.
+#[derive(Clone)]
+pub(super) struct Streams {
+    pub(super) passed: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl<F> hyper::rt::Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let passed = Arc::clone(&self.passed);
+        tokio::spawn(async move {
+            if Until::new().bound(stream).await.is_none() {
+                passed();
+            }
+        });
+    }
+}
