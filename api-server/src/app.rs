@@ -12,6 +12,7 @@ use crate::admins::Admins;
 use crate::config::Config;
 use crate::geo::Geo;
 use crate::limits::Limits;
+use crate::use_cases::challenges;
 
 /// One replica's state. Nothing in it is needed by another replica.
 pub struct App {
@@ -29,6 +30,8 @@ pub struct App {
     pub limits: Limits,
     /// Verifies administrators.
     pub admins: Admins,
+    /// Counts refused codes.
+    pub codes: challenges::Metrics,
     /// Calls engines.
     pub engines: EngineClient,
     /// Tells and counts countries.
