@@ -2,7 +2,7 @@
 
 ALTER TABLE auth_addresses ADD COLUMN guarded_until timestamptz;
 COMMENT ON COLUMN auth_addresses.guarded_until IS 'Until then new challenges of the address carry a long code; null, or past: six digits. Set for a day by too many wrong tries today or code mails within the hour.';
-COMMENT ON COLUMN auth_addresses.wrong_tries IS 'Wrong tries of that day over all challenges of the address: counted before the code is compared, a right one taken back. BACKEND_AUTH_GUARD_WRONG_TRIES of them guard the address.';
+COMMENT ON COLUMN auth_addresses.wrong_tries IS 'Wrong tries of that day over all challenges of the address. BACKEND_AUTH_GUARD_WRONG_TRIES of them guard it.';
 COMMENT ON TABLE auth_addresses IS 'One row per address that asked for a code, whether or not it has an account. Its row lock serialises what is decided for the address: whether a code is mailed, and of which kind (SPEC §6).';
 -- For the sweep: a guard may outlast the challenges of its address.
 CREATE INDEX auth_addresses_guarded_until_idx ON auth_addresses (guarded_until) WHERE guarded_until IS NOT NULL;

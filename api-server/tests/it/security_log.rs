@@ -44,7 +44,7 @@ async fn failures_leave_who_and_from_where_and_nothing_secret() {
     let refused = line(&mut binary, "admin_refused").await;
     let fields =
         ["admin", "ip", "outcome", "level"].map(|field| refused[field].as_str().unwrap_or_default().to_owned());
-    assert_eq!(fields, [ADMIN, "203.0.113.66", "wrong", "WARN"], "{refused}");
+    assert_eq!(fields, [ADMIN, "203.0.113.66", "wrong", "warn"], "{refused}");
     assert!(refused["request_id"].is_string(), "{refused}");
     let refused = line(&mut binary, "code_refused").await;
     assert_eq!(
