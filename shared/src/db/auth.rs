@@ -120,6 +120,8 @@ pub struct Challenge {
     pub salt: Vec<u8>,
     /// What the client wished for the account's language.
     pub preferred_language: Option<String>,
+    /// Whether the code is a long one.
+    pub guarded: bool,
 }
 
 /// Whether this challenge lives and carries a long code.
@@ -150,7 +152,7 @@ pub async fn count_try(
         Challenge,
         "UPDATE auth_challenges SET attempts = attempts + 1
           WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp() AND (guarded OR attempts < $2)
-         RETURNING address, code_hash, salt, preferred_language",
+         RETURNING address, code_hash, salt, preferred_language, guarded",
         challenge_id as ChallengeId,
         max_attempts
     )
