@@ -181,7 +181,10 @@ fn field_errors(error: &jsonschema::ValidationError<'_>) -> Vec<FieldError> {
     use jsonschema::error::ValidationErrorKind as Kind;
     let at = error.instance_path().to_string();
     let below = |name: &str| format!("{at}/{}", escaped(name));
-    let one = |pointer: String, code: &str| vec![FieldError { pointer, code: code.into(), detail: error.to_string() }];
+    // Without the value: it may be a code or a password.
+    let one = |pointer: String, code: &str| {
+        vec![FieldError { pointer, code: code.into(), detail: error.masked_with("this").to_string() }]
+    };
     match error.kind() {
         Kind::Required { property } => one(below(property.as_str().unwrap_or_default()), "required"),
         Kind::AdditionalProperties { unexpected } => unexpected

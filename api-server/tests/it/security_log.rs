@@ -76,7 +76,7 @@ async fn failures_leave_who_and_from_where_and_nothing_secret() {
 #[tokio::test]
 async fn a_start_with_secrets_that_can_be_guessed_fails_and_names_each() {
     let db = TestDb::new().await;
-    let seventy_two = "kQ3#vX9!pL2$wZ7%mR5^tB8&nC4*jD6(hF1)gS0_yA+uE=iO-xK?rT:qW;zV,cM.bN/lPx";
+    let seventy_two = "kQ3#vX9!pL2$wZ7%mR5^tB8&nC4*jD6(hF1)gS0_yA+uE=iO-xK?rT:qW;zV,cM.bN/lPuYx";
     assert_eq!(seventy_two.len(), 72);
     let settings = [
         ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN),
