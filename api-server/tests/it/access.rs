@@ -184,7 +184,7 @@ async fn wrong_guesses_from_elsewhere_never_keep_the_right_password_out() {
     for round in 0..3 {
         guess(&[&api, &other], "ada", "203.0.113.66", 14).await;
         for replica in [&api, &other] {
-            let ada = replica.client.with_header("X-Forwarded-For", &format!("198.51.100.{round}"));
+            let ada = replica.client.with_header("X-Forwarded-For", format!("198.51.100.{round}"));
             ada.with_basic("ada", PASSWORD).get(LIST).send().await.expect(200);
         }
     }
