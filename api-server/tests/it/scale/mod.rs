@@ -29,6 +29,7 @@ const SMALL: i64 = 500;
 const NOT_SEEDED: &[&str] = &[
     "_sqlx_migrations",
     "admin_accounts",
+    "admin_networks",
     "engine_versions",
     "push_epochs",
     "push_event_ids",
