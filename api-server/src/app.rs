@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::engine_places::EnginePlaces;
 use crate::geo::Geo;
 use crate::limits::Limits;
+use crate::use_cases::challenges;
 
 /// One replica's state. Nothing in it is needed by another replica.
 pub struct App {
@@ -30,6 +31,8 @@ pub struct App {
     pub limits: Limits,
     /// Verifies administrators.
     pub admins: Admins,
+    /// Counts refused codes.
+    pub codes: challenges::Metrics,
     /// Calls engines.
     pub engines: EngineClient,
     /// How many such calls may be under way.

@@ -74,8 +74,9 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
 
     let geo = geo::Geo::start(config.geo.as_ref(), &db, &lifecycle, &health).await;
     let app = Arc::new(App {
-        limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate),
+        limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
+        codes: use_cases::challenges::Metrics::new(),
         engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)),
         engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
@@ -126,12 +127,12 @@ async fn bootstrap(app: &App) {
 
 async fn insert_administrator(app: &App, user: &str, password: &str) -> anyhow::Result<bool> {
     let mut conn = app.db.acquire().await?;
-    if db::admin::credentials(&mut conn, user).await?.is_some() {
+    if db::admin::exists(&mut conn, user).await? {
         return Ok(false);
     }
     // No connection is held while bcrypt works.
     drop(conn);
-    let hash = admins::hash(password.to_owned()).await?;
+    let hash = app.admins.hash(password.to_owned()).await?;
     let mut conn = app.db.acquire().await?;
     Ok(db::admin::bootstrap(&mut conn, user, &hash).await?)
 }

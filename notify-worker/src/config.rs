@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use shared::secret::Secret;
+use shared::secret::{MIN_BYTES, Secret};
 use shared::service::config::{Group, Reader, parse};
 
 /// The settings of notify-worker that no other process shares.
@@ -113,6 +113,9 @@ impl Group for HubConfig {
             (None, true) => r.warn("BACKEND_TRUST_NETWORK: we present no credential to the push hub"),
             (Some(_), _) => {}
         }
+        if token.as_ref().is_some_and(|t| t.expose().len() < MIN_BYTES) {
+            r.fault("BACKEND_WORKER_TOKEN", format!("must have at least {MIN_BYTES} bytes, as the hub demands"));
+        }
         if token.as_ref().is_some_and(|t| !t.expose().bytes().all(|b| b.is_ascii_graphic())) {
             r.fault("BACKEND_WORKER_TOKEN", "must be visible ASCII: it travels in a header");
         }
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_the_references() {
-        let config = read(&[("BACKEND_WORKER_TOKEN", "t")]).unwrap();
+        let config = read(&[("BACKEND_WORKER_TOKEN", "worker-token-0123456789-0123456789")]).unwrap();
         assert_eq!(config.admin_email, None);
         assert_eq!(config.worker_interval, Duration::from_secs(5));
         assert_eq!((config.max_attempts, config.concurrency), (8, 4));
@@ -202,7 +205,8 @@ mod tests {
     fn the_token_is_required_unless_the_network_is_trusted() {
         assert_eq!(read(&[]).unwrap_err().len(), 1);
         assert!(read(&[("BACKEND_TRUST_NETWORK", "true")]).unwrap().hub.token.is_none());
-        assert_eq!(read(&[("BACKEND_WORKER_TOKEN", "two words")]).unwrap_err().len(), 1);
+        assert_eq!(read(&[("BACKEND_WORKER_TOKEN", "two words of a token that is long enough")]).unwrap_err().len(), 1);
+        assert_eq!(read(&[("BACKEND_WORKER_TOKEN", "short")]).unwrap_err().len(), 1);
     }
 
     #[test]

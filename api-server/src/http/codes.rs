@@ -47,11 +47,11 @@ error_codes! {
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "the path exists, this method does not; `Allow` lists those that do";
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "the body is over the limit";
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json in UTF-8, without a Content-Encoding";
-    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests from this address or for this e-mail; see `Retry-After`";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests or wrong codes from this address, or requests for this e-mail; see `Retry-After`";
     Internal "internal" INTERNAL_SERVER_ERROR "an unexpected condition; the request id leads to the log";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "the service is overloaded or a part it needs is away; see `Retry-After`";
     Timeout "timeout" GATEWAY_TIMEOUT "the request took longer than it may";
-    ChallengeExpired "challenge_expired" GONE "the challenge is unknown, expired, used up or already used; ask for a new code";
+    ChallengeExpired "challenge_expired" GONE "the challenge is unknown, expired, out of tries or already used; ask for a new code";
     CodeIncorrect "code_incorrect" UNPROCESSABLE_ENTITY "the code is wrong; the try was counted";
     SessionNotFound "session_not_found" NOT_FOUND "no such session";
     AccountNotFound "account_not_found" NOT_FOUND "no such account";

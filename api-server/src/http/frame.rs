@@ -238,7 +238,7 @@ where
             return Err(too_large().into());
         }
         if group != Group::Open {
-            guard::refuse_early(&self.app, group, request.headers())?;
+            guard::refuse_early(&self.app, group, request.headers(), context)?;
         }
         // Before it takes a place: a slow body holds up nobody but its own connection.
         admission::read_body(&mut request, &mut bytes, self.app.config.http.read_timeout).await?;

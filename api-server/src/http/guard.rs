@@ -8,11 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use poem::http::{HeaderMap, header};
 use poem::{FromRequest, Request, RequestBody};
 use shared::db;
+use shared::domain::administrator;
+use shared::domain::network::Network;
 use shared::ids::UserId;
-use shared::secret::same;
 
 use super::context::Context;
 use super::problem::{ErrorCode, Problem};
+use crate::admins::{Attempt, Refusal};
 use crate::app::App;
 
 /// The groups of paths.
@@ -99,7 +101,7 @@ impl<'a> FromRequest<'a> for Admin {
 pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> Result<(), Problem> {
     match Group::of(request.uri().path()) {
         Group::Open => Ok(()),
-        Group::Public => match app.limits.public.take(&context.ip.to_string()) {
+        Group::Public => match app.limits.public.take(&Network::of(context.ip)) {
             Ok(()) => Ok(()),
             Err(wait) => Err(rate_limited("Too many requests from this address.", wait)),
         },
@@ -124,12 +126,28 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
 ///
 /// # Errors
 /// 401 with the group's challenge.
-pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap) -> Result<(), Problem> {
+pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap, context: &Context) -> Result<(), Problem> {
     match group {
         Group::Internal | Group::User => gateway(app, headers),
-        Group::Admin => basic(headers).map(drop).ok_or_else(administrator_wanted),
+        Group::Admin => administrators_credentials(app, headers, context).map(drop),
         Group::Public | Group::Open => Ok(()),
     }
+}
+
+/// The name and the password that a request gives. What cannot be read is an attempt that failed, and is told.
+fn administrators_credentials(
+    app: &App,
+    headers: &HeaderMap,
+    context: &Context,
+) -> Result<(String, String), Problem> {
+    if let Some(given) = basic(headers) {
+        return Ok(given);
+    }
+    // Nobody asks for an account without a credential, so nobody has failed.
+    if headers.contains_key(header::AUTHORIZATION) {
+        tell(app, None, context, "malformed");
+    }
+    Err(administrator_wanted())
 }
 
 fn administrator_wanted() -> Problem {
@@ -147,7 +165,7 @@ pub fn rate_limited(detail: &str, wait: Duration) -> Problem {
 fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(expected) = &app.config.gateway_token else { return Ok(()) };
     match credentials(headers, "Bearer") {
-        Some(token) if same(token.as_bytes(), expected.expose().as_bytes()) => Ok(()),
+        Some(token) if expected.hold(token.as_bytes()) => Ok(()),
         _ => Err(Problem::new(ErrorCode::CredentialsRequired, "This path wants the gateway's bearer token.")),
     }
 }
@@ -165,24 +183,33 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
 }
 
 async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
-    let (name, password) = basic(headers).ok_or_else(administrator_wanted)?;
-    let address = context.ip.to_string();
-    if let Some(wait) = app.admins.must_wait(&name, &address) {
-        return Err(rate_limited("Too many failed attempts for this name or from this address.", wait));
-    }
+    let (name, password) = administrators_credentials(app, headers, context)?;
+    let network = Network::of(context.ip);
     let stored = {
         let mut conn = app.db.acquire().await?;
-        db::admin::credentials(&mut conn, &name).await?
+        db::admin::credentials(&mut conn, &name, network).await?
     };
-    if !app.admins.verify(&name, &password, stored.as_ref()).await? {
-        app.admins.failed(&name, &address);
-        return Err(administrator_wanted());
+    let attempt = Attempt { name: &name, password: &password, network, stored: stored.as_ref() };
+    if let Err(refusal) = app.admins.verify(&attempt).await {
+        tell(app, Some(&name), context, refusal.outcome());
+        return Err(match refusal {
+            Refusal::Wrong => administrator_wanted(),
+            Refusal::Slowed(wait) => rate_limited("Too many failed attempts for this name or from this address.", wait),
+            Refusal::Busy => rate_limited("Too many passwords are being checked.", Duration::from_secs(1)),
+            Refusal::Broken(cause) => Problem::internal(&cause),
+        });
     }
-    if stored.is_some_and(|s| s.last_used_stale) {
+    if stored.is_some_and(|s| s.last_used_stale || !s.familiar) {
         let mut conn = app.db.acquire().await?;
-        db::admin::touch(&mut conn, &name).await?;
+        db::admin::touch(&mut conn, &name, network).await?;
     }
     Ok(Admin { name })
+}
+
+/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6).
+fn tell(app: &App, name: Option<&str>, context: &Context, outcome: &'static str) {
+    app.admins.count(outcome);
+    tracing::warn!(event = "admin_refused", admin = name, ip = %context.ip, outcome, "an administrator was refused");
 }
 
 /// What is given under a scheme, whose name may be in any case (RFC 9110, 11.1).
@@ -195,8 +222,8 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let encoded = credentials(headers, "Basic")?;
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (name, password) = decoded.split_once(':')?;
-    // No account has a longer name or password (bcrypt reads 72 bytes): longer ones are refused before they are remembered.
-    if name.len() > 128 || password.len() > 72 {
+    // No account has a longer name or password (bcrypt reads 71 bytes): longer ones are refused before they are remembered.
+    if name.len() > 128 || password.len() > administrator::PASSWORD_MAX {
         return None;
     }
     Some((name.to_owned(), password.to_owned()))

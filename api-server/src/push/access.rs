@@ -1,6 +1,6 @@
 //! Who may call what (SPEC §4): bearer tokens give the role; a client certificate, where asked for, only admits the peer.
 
-use shared::secret::{Secret, same};
+use shared::secret::Tokens;
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
@@ -8,8 +8,8 @@ use tonic::{Request, Status};
 /// Knows the tokens.
 #[derive(Clone)]
 pub(super) struct Access {
-    gateway: Option<Secret>,
-    worker: Option<Secret>,
+    gateway: Option<Tokens>,
+    worker: Option<Tokens>,
 }
 
 /// What a service asks of its callers.
@@ -24,7 +24,7 @@ pub(super) enum Needs {
 }
 
 impl Access {
-    pub(super) fn new(gateway: Option<Secret>, worker: Option<Secret>) -> Self {
+    pub(super) fn new(gateway: Option<Tokens>, worker: Option<Tokens>) -> Self {
         Self { gateway, worker }
     }
 
@@ -56,8 +56,7 @@ impl Access {
             .map(|(_, token)| token.trim())
             .ok_or_else(|| Status::unauthenticated("a bearer token is required in the authorization metadata"))?;
         // Both are always compared, so that the time tells nothing about which one it was.
-        let holds =
-            |token: &Option<Secret>| token.as_ref().is_some_and(|t| same(t.expose().as_bytes(), shown.as_bytes()));
+        let holds = |tokens: &Option<Tokens>| tokens.as_ref().is_some_and(|t| t.hold(shown.as_bytes()));
         let (gateway, worker) = (holds(&self.gateway), holds(&self.worker));
         match needs {
             Needs::Gateway if gateway => Ok(()),
@@ -87,6 +86,7 @@ impl Interceptor for Guard {
 
 #[cfg(test)]
 mod tests {
+    use shared::secret::Secret;
     use tonic::Code;
 
     use super::*;
@@ -101,13 +101,19 @@ mod tests {
 
     #[test]
     fn each_service_takes_its_own_token_only() {
-        let access = Access::new(Some(Secret::new("g".to_owned())), Some(Secret::new("w".to_owned())));
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let access = Access::new(
+            Some(Tokens::new(secret("g"), Some(secret("g-before")))),
+            Some(Tokens::new(secret("w"), Some(secret("w-before")))),
+        );
         let (none, wrong_role) = (Some(Code::Unauthenticated), Some(Code::PermissionDenied));
         for (needs, by_gateway, by_worker) in
             [(Needs::Gateway, None, wrong_role), (Needs::Worker, wrong_role, None), (Needs::AnyToken, None, None)]
         {
             assert_eq!(ask(&access, needs, Some("Bearer g")), by_gateway);
             assert_eq!(ask(&access, needs, Some("bearer w")), by_worker);
+            assert_eq!(ask(&access, needs, Some("Bearer g-before")), by_gateway);
+            assert_eq!(ask(&access, needs, Some("Bearer w-before")), by_worker);
             for bad in [None, Some("Bearer x"), Some("Basic g"), Some("g"), Some("Bearer "), Some("")] {
                 assert_eq!(ask(&access, needs, bad), none, "{needs:?} {bad:?}");
             }

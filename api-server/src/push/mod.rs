@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use shared::db::Db;
 use shared::queue::wake::{Listener, Waker};
-use shared::secret::Secret;
+use shared::secret::Tokens;
 use shared::service::health::{Health, PartHandle, PartKind, SchemaGate};
 use shared::service::lifecycle::Lifecycle;
 use shared::service::listen::Tls;
@@ -38,10 +38,10 @@ use replacement::Streams;
 pub struct PushConfig {
     /// How far back a cursor may lie (`BACKEND_FRESHNESS_WINDOW`); at most [`shared::db::push_log::MAX_WINDOW`].
     pub freshness_window: Duration,
-    /// Bearer token of gateways; `None`: anybody is one (a trusted network).
-    pub gateway_token: Option<Secret>,
-    /// Bearer token of our workers; `None`: anybody is one.
-    pub worker_token: Option<Secret>,
+    /// Bearer tokens of gateways; `None`: anybody is one (a trusted network).
+    pub gateway_token: Option<Tokens>,
+    /// Bearer tokens of our workers; `None`: anybody is one.
+    pub worker_token: Option<Tokens>,
     /// Budget for ending streams and calls at shutdown (`BACKEND_GRPC_PUSH_SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
     /// For a peer's first words, and for a TLS handshake (`BACKEND_HTTP_READ_TIMEOUT`).

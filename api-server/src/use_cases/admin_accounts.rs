@@ -11,7 +11,6 @@ use shared::db::idempotency::Idempotency;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
-use crate::admins;
 use crate::app::App;
 use crate::http::idempotency;
 use crate::http::problem::{ErrorCode, Problem};
@@ -60,7 +59,7 @@ pub async fn create(
     }
     // No connection is held while bcrypt works.
     drop(conn);
-    let hash = admins::hash(password.to_owned()).await.map_err(|e| Problem::internal(&e))?;
+    let hash = app.admins.hash(password.to_owned()).await.map_err(|e| Problem::internal(&e))?;
     let mut tx = app.db.begin().await?;
     let made = match db::admin_accounts::insert(&mut tx, user_name, &hash, key).await {
         Err(error) if shared::error::constraint(&error) == Some("admin_accounts_pkey") => {
@@ -128,7 +127,7 @@ pub async fn reset_password(
     // No connection is held while bcrypt works.
     drop(conn);
     let password = URL_SAFE_NO_PAD.encode(app.random.bytes::<24>());
-    let hash = admins::hash(password.clone()).await.map_err(|e| Problem::internal(&e))?;
+    let hash = app.admins.hash(password.clone()).await.map_err(|e| Problem::internal(&e))?;
     let mut tx = app.db.begin().await?;
     let row = db::admin_accounts::set_password(&mut tx, user_name, &hash).await?.ok_or_else(not_found)?;
     caller.audit(&mut tx, "admin_account.reset_password", "admin_account", user_name, json!({})).await?;

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod admin_accounts;
 pub mod applications;
 pub mod caller;
+pub mod challenges;
 pub mod departures;
 pub mod engine_versions;
 pub mod enroll;

@@ -1,89 +1,26 @@
-//! Sign-in by mailed code (SPEC §6): the challenge, its tries, and the account and session that a right code makes.
+//! Sign-in by mailed code (SPEC §6): the account and session that a right code makes. The codes stand in [`super::challenges`].
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use shared::db;
 use shared::db::accounts::ProfileChange;
-use shared::db::auth::NewChallenge;
-use shared::db::mail::NewMail;
 use shared::domain::country::CountryCode;
-use shared::domain::email::Address;
+use shared::domain::login_code::Code;
 use shared::ids::{ChallengeId, DeviceSessionId, UserId};
-use shared::mail::{LoginCode, Priority, Template};
-use shared::queue::wake::Topic;
-use shared::secret::{Secret, same};
+use shared::secret::Secret;
 
+use super::challenges;
 use crate::app::App;
-use crate::http::context::Context;
 use crate::http::problem::{ErrorCode, Problem};
-
-/// Starts a challenge, or answers the newest where the throttle holds. Nothing here depends on whether the address has an
-/// account: the work, and so the time, is the same.
-///
-/// # Errors
-/// `rate_limited`, or what the database answers.
-pub async fn send_code(
-    app: &App,
-    context: &Context,
-    address: &Address,
-    preferred_language: Option<&str>,
-) -> Result<ChallengeId, Problem> {
-    let auth = &app.config.auth;
-    if let Err(wait) = app.limits.email.take(address.as_str()) {
-        return Err(crate::http::guard::rate_limited("Too many codes were asked for this address.", wait));
-    }
-    let code = format!("{:06}", app.random.below(1_000_000));
-    let salt: [u8; 16] = app.random.bytes();
-    let challenge_id = ChallengeId::new();
-    let mut tx = app.db.begin().await?;
-    db::auth::lock_address(&mut tx, address.as_str()).await?;
-    let window = auth.throttle_window.as_secs_f64();
-    let live =
-        db::auth::live_challenges(&mut tx, address.as_str(), window, auth.max_attempts, auth.throttle_max).await?;
-    if let Some(newest) = live.first().filter(|_| i64::try_from(live.len()).is_ok_and(|n| n >= auth.throttle_max)) {
-        let newest = *newest;
-        tx.commit().await?;
-        return Ok(newest);
-    }
-    let expires_at = db::auth::insert_challenge(
-        &mut tx,
-        &NewChallenge {
-            challenge_id,
-            address: address.as_str(),
-            code_hash: &code_hash(&auth.pepper, &salt, &code)?,
-            salt: &salt,
-            preferred_language,
-            ttl_seconds: auth.challenge_ttl.as_secs_f64(),
-        },
-    )
-    .await?;
-    db::mail::enqueue(
-        &mut tx,
-        NewMail {
-            template: &Template::LoginCode(LoginCode { code, ttl: auth.challenge_ttl }),
-            idempotency_key: &challenge_id.to_string(),
-            to: &[address.as_str().to_owned()],
-            priority: Priority::Urgent,
-            expires_at: Some(expires_at),
-            request_id: Some(&context.request_id),
-            traceparent: context.traceparent.as_deref(),
-        },
-    )
-    .await?;
-    tx.commit().await?;
-    app.waker.wake(Topic::Mail);
-    Ok(challenge_id)
-}
 
 /// What a client says when it confirms a code.
 pub struct Confirmation<'a> {
     /// Which challenge.
     pub challenge_id: ChallengeId,
-    /// The code from the mail.
-    pub code: &'a str,
+    /// The code from the mail, as read.
+    pub code: &'a Code,
     /// Ed25519 public key of the device, checked.
     pub client_public_key: Option<[u8; 32]>,
     /// IANA zone for a new account, checked.
@@ -107,26 +44,13 @@ pub struct SignedIn {
 /// Counts the try, compares, and in one transaction uses the challenge up, finds or makes the account and opens the session.
 ///
 /// # Errors
-/// `challenge_expired`, `code_incorrect`, `account_blocked` (after a right code alone: who cannot read the mailbox learns of no
+/// `challenge_expired`, `code_incorrect`, `rate_limited`, `account_blocked` (after a right code alone: who cannot read the mailbox learns of no
 /// sanction), or what the database answers.
 pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<SignedIn, Problem> {
-    let auth = &app.config.auth;
-    let expired =
-        || Problem::new(ErrorCode::ChallengeExpired, "This challenge takes no more tries; ask for a new code.");
-    let challenge = {
-        let mut tx = app.db.begin().await?;
-        let challenge =
-            db::auth::count_try(&mut tx, confirmation.challenge_id, auth.max_attempts, auth.daily_attempts).await?;
-        // Committed before the comparison: a try that is not counted is never compared.
-        tx.commit().await?;
-        challenge.ok_or_else(expired)?
-    };
-    if !same(&code_hash(&auth.pepper, &challenge.salt, confirmation.code)?, &challenge.code_hash) {
-        return Err(Problem::new(ErrorCode::CodeIncorrect, "The code is wrong."));
-    }
+    let challenge = challenges::compare(app, confirmation).await?;
     let mut tx = app.db.begin().await?;
-    if !db::auth::consume(&mut tx, confirmation.challenge_id, &challenge.address).await? {
-        return Err(expired());
+    if !db::auth::consume(&mut tx, confirmation.challenge_id).await? {
+        return Err(challenges::expired());
     }
     let newcomer = Newcomer {
         kind: "email",
@@ -266,12 +190,4 @@ async fn find_or_create(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn code_hash(pepper: &Secret, salt: &[u8], code: &str) -> Result<[u8; 32], Problem> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose().as_bytes()).map_err(|e| Problem::internal(&e))?;
-    mac.update(&(salt.len() as u64).to_be_bytes());
-    mac.update(salt);
-    mac.update(code.as_bytes());
-    Ok(mac.finalize().into_bytes().into())
 }

@@ -141,18 +141,114 @@ async fn administrators_are_checked_against_their_row() {
     api.admin().get(list).send().await.expect_problem(401, "admin_credentials_required");
 }
 
+/// An administrator whose password is checked in no time.
+async fn quick_administrator(api: &Api, name: &str) {
+    let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+    sqlx::query("INSERT INTO admin_accounts (user_name, password_hash) VALUES ($1, $2)")
+        .bind(name)
+        .bind(&hash)
+        .execute(&api.pool())
+        .await
+        .unwrap();
+}
+
+/// Guesses at an administrator's password, all at once, over these replicas; their statuses.
+async fn guess(replicas: &[&Api], name: &str, from: &str, count: usize) -> Vec<u16> {
+    let guesses = (0..count).map(|n| {
+        let client = replicas[n % replicas.len()].client.with_header("X-Forwarded-For", from);
+        let client = client.with_basic(name, &format!("guess number {n}"));
+        async move { client.get(LIST).send().await.status.as_u16() }
+    });
+    futures::future::join_all(guesses).await
+}
+
+const LIST: &str = "/api/v1/admin/games";
+
 #[tokio::test]
 async fn failed_administrators_are_slowed_down() {
     let api = Api::start().await;
-    let wrong = api.client.with_basic("somebody", "wrong");
-    for _ in 0..6 {
-        wrong.get("/api/v1/admin/games").send().await.expect_problem(401, "admin_credentials_required");
-    }
+    let statuses = guess(&[&api], "somebody", "127.0.0.1", 40).await;
+    let count = |status: u16| statuses.iter().filter(|s| **s == status).count();
+    assert_eq!((count(401), count(429)), (6, 34), "counted before they are hashed: {statuses:?}");
     // Whatever they ask next, nothing is looked at.
+    let wrong = api.client.with_basic("somebody", "wrong");
     for operation in crate::harness::contract().operations().iter().filter(|o| o.path.starts_with("/api/v1/admin/")) {
         let request = wrong.request(operation.method.parse().unwrap(), operation.path_with(some_value)).bad();
         let answer = request.send().await.expect_problem(429, "rate_limited");
         assert!(!answer.header("retry-after").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn wrong_guesses_from_elsewhere_never_keep_the_right_password_out() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    quick_administrator(&api, "ada").await;
+    for round in 0..3 {
+        guess(&[&api, &other], "ada", "203.0.113.66", 14).await;
+        for replica in [&api, &other] {
+            let ada = replica.client.with_header("X-Forwarded-For", format!("198.51.100.{round}"));
+            ada.with_basic("ada", PASSWORD).get(LIST).send().await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_neighbour_behind_the_same_address_does_not_keep_out_who_signed_in_from_there() {
+    let api = Api::start().await;
+    quick_administrator(&api, "ada").await;
+    let office = "198.51.100.7";
+    let from_office = |api: &Api| api.client.with_header("X-Forwarded-For", office).with_basic("ada", PASSWORD);
+    from_office(&api).get(LIST).send().await.expect(200);
+    assert_eq!(api.count("admin_networks WHERE user_name = 'ada' AND network = '198.51.100.7/32'").await, 1);
+    // Another replica knows of it too, and so would one that starts later.
+    let other = api.replica().await;
+    for _ in 0..3 {
+        for replica in [&api, &other] {
+            for n in 0..20 {
+                let neighbour = replica.client.with_header("X-Forwarded-For", office);
+                let neighbour = neighbour.with_basic("ada", &format!("guess number {n}"));
+                neighbour.get(LIST).send().await.expect_problem(401, "admin_credentials_required");
+            }
+            from_office(replica).get(LIST).send().await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_v6_network_is_one_address_to_every_limit() {
+    let api = Api::start_with(&[("BACKEND_HTTP_PUBLIC_RATE", "20")]).await;
+    let path = "/api/v1/public/auth/send-email-code";
+    let ask = |from: String| {
+        let client = api.client.with_header("X-Forwarded-For", from);
+        async move { client.post(path).bad().send().await.status.as_u16() }
+    };
+    let mut statuses = Vec::new();
+    for n in 0..160 {
+        statuses.push(ask(format!("2001:db8:0:1:{:x}::{n:x}", n * 7)).await);
+    }
+    let limited = statuses.iter().filter(|status| **status == 429).count();
+    assert!(limited >= 100, "{limited} of 160 from one /64 were limited");
+    assert_eq!(ask("2001:db8:0:2::1".to_owned()).await, 415, "the next /64 is another customer");
+    // An IPv4 address is itself in either form.
+    let mut statuses = Vec::new();
+    for n in 0..80 {
+        statuses.push(ask(if n % 2 == 0 { "192.0.2.1".to_owned() } else { "::ffff:192.0.2.1".to_owned() }).await);
+    }
+    assert!(statuses.iter().filter(|status| **status == 429).count() >= 40, "{statuses:?}");
+    assert_eq!(ask("192.0.2.2".to_owned()).await, 415);
+}
+
+#[tokio::test]
+async fn a_token_is_rotated_without_a_gap() {
+    let before = "gateway-token-from-before-this-one-came";
+    let api = Api::start_with(&[("BACKEND_GATEWAY_TOKEN_PREVIOUS", before)]).await;
+    let session = "/api/v1/internal/sessions/00000000-0000-7000-8000-000000000001";
+    for token in [GATEWAY_TOKEN, before] {
+        api.client.with_bearer(token).get(session).send().await.expect_problem(404, "session_not_found");
+    }
+    for token in [&format!("{GATEWAY_TOKEN},{before}"), "", crate::harness::WORKER_TOKEN] {
+        api.client.with_bearer(token).get(session).send().await.expect_problem(401, "credentials_required");
     }
 }
 

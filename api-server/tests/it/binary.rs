@@ -8,7 +8,7 @@ use testkit::TestDb;
 use testkit::process::{Proc, ProcConfig, free_addr};
 use tokio::net::TcpStream;
 
-use crate::harness::{GATEWAY_TOKEN, WORKER_TOKEN};
+use crate::harness::{GATEWAY_TOKEN, PEPPER, WORKER_TOKEN};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,7 +41,7 @@ impl Binary {
             .env("BACKEND_OPS_LISTEN_ADDR", ops)
             .env("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN)
             .env("BACKEND_WORKER_TOKEN", WORKER_TOKEN)
-            .env("BACKEND_AUTH_CODE_PEPPER", "pepper")
+            .env("BACKEND_AUTH_CODE_PEPPER", PEPPER)
             .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
             .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
             .envs(settings.iter().copied());

@@ -22,8 +22,9 @@ use testkit::openapi::{Contract, ContractClient};
 use testkit::{TestDb, eventually};
 use tokio::net::TcpListener;
 
-pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-tests";
-pub const WORKER_TOKEN: &str = "worker-token-of-the-tests";
+pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-tests-long-enough";
+pub const WORKER_TOKEN: &str = "worker-token-of-the-tests-long-enough";
+pub const PEPPER: &str = "pepper-of-the-tests-which-is-long-enough";
 pub const ADMIN: &str = "root";
 pub const PASSWORD: &str = "correct horse battery";
 pub const VERSION: &str = "1.0.0";
@@ -233,7 +234,7 @@ async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, Addresse
         ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
         ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
         ("BACKEND_WORKER_TOKEN", WORKER_TOKEN),
-        ("BACKEND_AUTH_CODE_PEPPER", "pepper"),
+        ("BACKEND_AUTH_CODE_PEPPER", PEPPER),
         ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN),
         ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", PASSWORD),
         ("BACKEND_HTTP_PUBLIC_RATE", "100000"),

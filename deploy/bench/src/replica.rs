@@ -18,7 +18,7 @@ use testkit::TestDb;
 use tokio::net::TcpListener;
 
 /// The gateway's token of every bench.
-pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-bench";
+pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-bench-long-enough";
 
 /// The first administrator.
 pub const ADMIN: (&str, &str) = ("root", "correct horse battery");
@@ -60,8 +60,8 @@ impl Replica {
         let mut env: BTreeMap<String, String> = [
             ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
             ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
-            ("BACKEND_WORKER_TOKEN", "worker-token-of-the-bench"),
-            ("BACKEND_AUTH_CODE_PEPPER", "pepper"),
+            ("BACKEND_WORKER_TOKEN", "worker-token-of-the-bench-long-enough"),
+            ("BACKEND_AUTH_CODE_PEPPER", "pepper-of-the-bench-which-is-long-enough"),
             ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN.0),
             ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", ADMIN.1),
             ("BACKEND_OTEL_TRACES_EXPORTER", "none"),

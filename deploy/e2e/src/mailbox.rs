@@ -73,10 +73,16 @@ impl Mailbox {
     }
 }
 
-/// The sign-in code in a mail: the one run of exactly six digits in its text.
+/// The sign-in code in a mail: the one run of exactly six digits in its text, or the one word of three groups of a guarded address.
 pub fn code(mail: &Mail) -> Option<String> {
     let text = mail.text.as_deref()?;
+    let is_group =
+        |group: &str| group.len() == 4 && group.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
+    let is_long = |word: &&str| word.split('-').count() == 3 && word.split('-').all(is_group);
     let mut runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 6);
-    let code = runs.next()?;
-    runs.next().is_none().then(|| code.to_owned())
+    let mut long = text.split_whitespace().filter(is_long);
+    match (runs.next(), runs.next(), long.next(), long.next()) {
+        (Some(code), None, None, _) | (None, _, Some(code), None) => Some(code.to_owned()),
+        _ => None,
+    }
 }

@@ -1330,8 +1330,9 @@ export interface paths {
         put?: never;
         /**
          * Confirm a sign-in code
-         * @description A right code opens a session, and makes the account at the first time. A challenge takes a limited number of tries,
-         *     counted before the code is compared, and one right one. `Idempotency-Key` is ignored.
+         * @description A right code opens a session, and makes the account at the first time. A challenge with six digits takes a limited number
+         *     of tries, counted before the code is compared; one with a long code takes any. Either takes one right one.
+         *     `Idempotency-Key` is ignored.
          */
         post: operations["confirm_email_code"];
         delete?: never;
@@ -1351,7 +1352,8 @@ export interface paths {
         put?: never;
         /**
          * Mail a sign-in code
-         * @description Mails a six-digit code to the address. While too many codes of the address are alive the newest challenge is
+         * @description Mails a code to the address: six digits, or where somebody keeps trying codes of this address, or asking for them, a
+         *     long one in groups, such as `7KQ4-9XNM-2RTD`. While too many codes of the address are alive the newest challenge is
          *     answered again and no mail goes out. `Idempotency-Key` is ignored.
          */
         post: operations["send_email_code"];
@@ -2795,7 +2797,8 @@ export interface components {
              */
             client_public_key?: string | null;
             /**
-             * @description The six digits from the mail.
+             * Format: login-code
+             * @description The code from the mail: six digits, or a long one in groups. Blanks, dashes and the case of letters do not matter.
              * @example 271828
              */
             code: string;
@@ -3920,7 +3923,7 @@ export interface components {
         NewAdminAccount: {
             /**
              * Format: password-text
-             * @description At least 8 characters, at most 72 octets in UTF-8, no control characters.
+             * @description 15 to 71 bytes in UTF-8, no control characters, none of the commonest passwords.
              * @example correct horse battery staple
              */
             password: string;
@@ -6027,7 +6030,7 @@ export interface components {
                 };
             };
         };
-        /** @description `rate_limited` — too many requests from this address or for this e-mail; see `Retry-After` */
+        /** @description `rate_limited` — too many requests or wrong codes from this address, or requests for this e-mail; see `Retry-After` */
         rate_limited: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -10382,7 +10385,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `challenge_expired` — the challenge is unknown, expired, used up or already used; ask for a new code */
+            /** @description `challenge_expired` — the challenge is unknown, expired, out of tries or already used; ask for a new code */
             410: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

@@ -112,3 +112,36 @@ async fn an_address_is_forgotten_with_its_ended_challenges_but_not_its_tries_of_
     drop(conn);
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_guard_is_kept_as_long_as_it_holds_and_mails_as_long_as_they_count() {
+    let stage = Stage::new().await;
+    let pool = stage.pool();
+    for (address, guarded) in [("ann@example.org", -1), ("bob@example.org", 1), ("eve@example.org", -1)] {
+        sqlx::query(
+            "INSERT INTO auth_addresses (address, day, guarded_until)
+             VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date - 2, now() + make_interval(hours => $2))",
+        )
+        .bind(address)
+        .bind(guarded)
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    // Ann's and Bob's guards outlasted their challenges. Eve's ended a minute ago, and its mail counts.
+    sqlx::query(
+        "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, created_at, expires_at)
+         VALUES (gen_random_uuid(), 'eve@example.org', '', '', now() - interval '11 minutes', now() - interval '1 minute')",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut conn = pool.acquire().await.unwrap();
+    let age = std::time::Duration::from_secs(1);
+    assert_eq!(shared::db::challenges::remove_ended(&mut conn, age, 10).await.unwrap(), 0);
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT address FROM auth_addresses ORDER BY address").fetch_all(&mut *conn).await.unwrap();
+    assert_eq!(kept, ["bob@example.org", "eve@example.org"]);
+    drop(conn);
+    stage.end().await;
+}

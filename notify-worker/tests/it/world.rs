@@ -127,8 +127,8 @@ impl World {
             let listener = TcpListener::from_std(listener).expect("tokio");
             let (db, waker, ears) = self.parts(&node.lifecycle);
             let config = PushConfig {
-                gateway_token: Some(Secret::new(GATEWAY.to_owned())),
-                worker_token: Some(Secret::new(WORKER.to_owned())),
+                gateway_token: Some(Secret::new(GATEWAY.to_owned()).into()),
+                worker_token: Some(Secret::new(WORKER.to_owned()).into()),
                 shutdown_timeout: Duration::from_secs(1),
                 ..PushConfig::default()
             };

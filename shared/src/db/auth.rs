@@ -2,47 +2,70 @@
 
 use sqlx::PgConnection;
 
+use crate::domain::challenge::{Recent, Standing};
 use crate::ids::ChallengeId;
 
-/// Locks the address's row, making it if needed: whoever holds it decides alone about the throttle of this address.
+/// Locks the address's row, making it if needed, and answers how it stands: whoever holds it decides alone about the next
+/// challenge of this address.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO auth_addresses (address, day) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date)
-         ON CONFLICT (address) DO UPDATE SET day = auth_addresses.day",
+pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<Standing, sqlx::Error> {
+    sqlx::query_as!(
+        Standing,
+        r#"INSERT INTO auth_addresses AS a (address, day) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date)
+           ON CONFLICT (address) DO UPDATE SET day = a.day
+           RETURNING coalesce(guarded_until > clock_timestamp(), false) AS "guarded!",
+                     CASE WHEN day = (clock_timestamp() AT TIME ZONE 'UTC')::date THEN wrong_tries ELSE 0 END AS "wrong_tries!""#,
         address
     )
-    .execute(conn)
-    .await?;
-    Ok(())
+    .fetch_one(conn)
+    .await
 }
 
-/// The live challenges of an address within the throttle window, newest first: one that is used, over, or out of tries opens
-/// nothing any more. Call under [`lock_address`].
+/// The challenges of an address that live or were made within the hour, newest first, `limit` at most. Call under [`lock_address`].
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn live_challenges(
+pub async fn recent_challenges(
     conn: &mut PgConnection,
     address: &str,
     window_seconds: f64,
     max_attempts: i32,
     limit: i64,
-) -> Result<Vec<ChallengeId>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT challenge_id AS "challenge_id: ChallengeId" FROM auth_challenges
-            WHERE address = $1 AND consumed_at IS NULL AND expires_at > statement_timestamp() AND attempts < $4
-              AND created_at > statement_timestamp() - make_interval(secs => $2)
-            ORDER BY created_at DESC LIMIT $3"#,
+) -> Result<Vec<Recent>, sqlx::Error> {
+    sqlx::query_as!(
+        Recent,
+        r#"SELECT challenge_id AS "challenge_id: ChallengeId", guarded,
+                  consumed_at IS NULL AND expires_at > statement_timestamp() AS "live!",
+                  NOT guarded AND attempts >= $3 AS "burnt!",
+                  created_at > statement_timestamp() - make_interval(secs => $2) AS "in_window!",
+                  created_at > statement_timestamp() - interval '1 hour' AS "in_hour!"
+             FROM auth_challenges
+            WHERE address = $1 AND (created_at > statement_timestamp() - interval '1 hour' OR expires_at > statement_timestamp())
+            ORDER BY created_at DESC LIMIT $4"#,
         address,
         window_seconds,
-        limit,
-        max_attempts
+        max_attempts,
+        limit
     )
     .fetch_all(conn)
     .await
+}
+
+/// Guards the address for a day; false where it is guarded already.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn guard(conn: &mut PgConnection, address: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "UPDATE auth_addresses SET guarded_until = clock_timestamp() + interval '1 day'
+          WHERE address = $1 AND (guarded_until IS NULL OR guarded_until <= clock_timestamp())",
+        address
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// A challenge to be written.
@@ -57,6 +80,8 @@ pub struct NewChallenge<'a> {
     pub salt: &'a [u8],
     /// What the client wished for the account's language.
     pub preferred_language: Option<&'a str>,
+    /// Whether the code is a long one, which tries do not burn.
+    pub guarded: bool,
     /// Life, in seconds.
     pub ttl_seconds: f64,
 }
@@ -70,13 +95,14 @@ pub async fn insert_challenge(
     new: &NewChallenge<'_>,
 ) -> Result<chrono::DateTime<chrono::Utc>, sqlx::Error> {
     sqlx::query_scalar!(
-        "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_language, expires_at)
-         VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6)) RETURNING expires_at",
+        "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_language, guarded, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7)) RETURNING expires_at",
         new.challenge_id as ChallengeId,
         new.address,
         new.code_hash,
         new.salt,
         new.preferred_language,
+        new.guarded,
         new.ttl_seconds
     )
     .fetch_one(conn)
@@ -94,10 +120,26 @@ pub struct Challenge {
     pub salt: Vec<u8>,
     /// What the client wished for the account's language.
     pub preferred_language: Option<String>,
+    /// Whether the code is a long one.
+    pub guarded: bool,
 }
 
-/// Counts a try against the challenge and against the address's day. Commit before comparing: a try that is not counted
-/// is never compared. `None` when the challenge is unknown, expired, used, or out of tries, or the address's budget is spent.
+/// Whether this challenge lives and carries a long code.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn is_guarded(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, sqlx::Error> {
+    let guarded = sqlx::query_scalar!(
+        "SELECT guarded FROM auth_challenges WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp()",
+        challenge_id as ChallengeId
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(guarded.unwrap_or(false))
+}
+
+/// Counts a try against the challenge. Commit before comparing: a try that is not counted is never compared. `None` when the
+/// challenge is unknown, expired, used, or out of tries; a guarded one is never out of tries.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -105,54 +147,45 @@ pub async fn count_try(
     conn: &mut PgConnection,
     challenge_id: ChallengeId,
     max_attempts: i32,
-    daily_budget: i32,
 ) -> Result<Option<Challenge>, sqlx::Error> {
-    let challenge = sqlx::query_as!(
+    sqlx::query_as!(
         Challenge,
         "UPDATE auth_challenges SET attempts = attempts + 1
-          WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp() AND attempts < $2
-         RETURNING address, code_hash, salt, preferred_language",
+          WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp() AND (guarded OR attempts < $2)
+         RETURNING address, code_hash, salt, preferred_language, guarded",
         challenge_id as ChallengeId,
         max_attempts
     )
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some(challenge) = challenge else { return Ok(None) };
-    let within_budget = sqlx::query!(
-        "INSERT INTO auth_addresses AS a (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
-         ON CONFLICT (address) DO UPDATE
-            SET wrong_tries = CASE WHEN a.day = excluded.day THEN a.wrong_tries + 1 ELSE 1 END, day = excluded.day
-          WHERE a.day <> excluded.day OR a.wrong_tries < $2",
-        challenge.address,
-        daily_budget
-    )
-    .execute(conn)
-    .await?
-    .rows_affected()
-        == 1;
-    Ok(within_budget.then_some(challenge))
+    .fetch_optional(conn)
+    .await
 }
 
-/// Uses the challenge up, once, and takes the right try back from the address's wrong ones. False when another request was first.
+/// Counts a wrong try against the address's day, over all its challenges, and answers how many there are now.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn consume(conn: &mut PgConnection, challenge_id: ChallengeId, address: &str) -> Result<bool, sqlx::Error> {
-    let first = sqlx::query!(
+pub async fn count_wrong(conn: &mut PgConnection, address: &str) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar!(
+        "INSERT INTO auth_addresses AS a (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
+         ON CONFLICT (address) DO UPDATE
+            SET wrong_tries = CASE WHEN a.day = excluded.day THEN a.wrong_tries + 1 ELSE 1 END, day = excluded.day
+         RETURNING wrong_tries",
+        address
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// Uses the challenge up, once. False when another request was first.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn consume(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
         "UPDATE auth_challenges SET consumed_at = clock_timestamp() WHERE challenge_id = $1 AND consumed_at IS NULL",
         challenge_id as ChallengeId
     )
-    .execute(&mut *conn)
-    .await?
-    .rows_affected()
-        == 1;
-    if first {
-        sqlx::query!(
-            "UPDATE auth_addresses SET wrong_tries = greatest(wrong_tries - 1, 0) WHERE address = $1",
-            address
-        )
-        .execute(conn)
-        .await?;
-    }
-    Ok(first)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

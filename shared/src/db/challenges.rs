@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
+/// How long a challenge counts among the code mails of its address (SPEC §6).
+const COUNTED_FOR: Duration = Duration::from_secs(3600);
+
 /// Removes up to `limit` challenges that ended more than `age` ago, oldest first, and answers how many. With them go their
-/// addresses' counts of wrong tries, but today's.
+/// addresses' rows, but for today's wrong tries and for a guard that holds. What was mailed within the hour stays: it counts.
 ///
 /// # Errors
 /// The database's.
@@ -21,9 +24,17 @@ pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) ->
              DELETE FROM auth_addresses WHERE address = ANY (ARRAY(
                SELECT address FROM auth_addresses
                 WHERE address IN (SELECT address FROM ended) AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
-                FOR UPDATE SKIP LOCKED)))
+                  AND (guarded_until IS NULL OR guarded_until < statement_timestamp())
+                FOR UPDATE SKIP LOCKED))),
+           -- A guard that outlasted the challenges of its address.
+           unguarded AS (
+             DELETE FROM auth_addresses WHERE address = ANY (ARRAY(
+               SELECT address FROM auth_addresses a
+                WHERE guarded_until < statement_timestamp() AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
+                  AND NOT EXISTS (SELECT FROM auth_challenges c WHERE c.address = a.address)
+                ORDER BY guarded_until LIMIT $2 FOR UPDATE SKIP LOCKED)))
            SELECT count(*) AS "n!" FROM ended"#,
-        age.as_secs_f64(),
+        age.max(COUNTED_FOR).as_secs_f64(),
         limit
     )
     .fetch_one(conn)

@@ -2,10 +2,13 @@
 
 /// Longest name, in characters.
 pub const NAME_MAX: usize = 64;
-/// Shortest password, in characters.
-pub const PASSWORD_MIN: usize = 8;
-/// Longest password, in octets: bcrypt reads no more.
-pub const PASSWORD_MAX: usize = 72;
+/// Shortest password, in bytes of its UTF-8.
+pub const PASSWORD_MIN: usize = 15;
+/// Longest password, in bytes of its UTF-8: bcrypt reads 72, of which the closing NUL is one.
+pub const PASSWORD_MAX: usize = 71;
+/// A password that is guessed within this many tries is one of the commonest. At 15 bytes that is what is made of one or two
+/// pieces that everybody thinks of: words that lead the lists, keyboard walks, counting, repetitions.
+const COMMON_BELOW: u64 = 100_000_000;
 
 /// A name for HTTP Basic, which ends it at a colon, and for a path: ASCII letters, digits and `. _ - @ +`.
 ///
@@ -21,19 +24,26 @@ pub fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A password: long enough, short enough for bcrypt, and without control characters.
+/// A password for an administrator called `name`: long enough, short enough for bcrypt, without control characters, and none of
+/// the commonest (NIST SP 800-63B, 3.1.1.2), the name and the product's among them. Accounts keep what they had before.
 ///
 /// # Errors
-/// What is wrong, for people.
-pub fn password(text: &str) -> Result<(), String> {
-    if text.chars().count() < PASSWORD_MIN {
-        return Err(format!("a password has at least {PASSWORD_MIN} characters"));
+/// What is wrong, for people; never the password.
+pub fn password(text: &str, name: &str) -> Result<(), String> {
+    if text.len() < PASSWORD_MIN {
+        return Err(format!("a password has at least {PASSWORD_MIN} bytes"));
     }
     if text.len() > PASSWORD_MAX {
-        return Err(format!("a password has at most {PASSWORD_MAX} octets in UTF-8"));
+        return Err(format!("a password has at most {PASSWORD_MAX} bytes in UTF-8, which is what bcrypt reads"));
     }
     if text.chars().any(char::is_control) {
         return Err("a password has no control characters".into());
+    }
+    if zxcvbn::zxcvbn(text, &[name, "galaxy"]).guesses() < COMMON_BELOW {
+        return Err(
+            "this password is too common: of such words, rows of keys or repetitions are the first that are guessed"
+                .into(),
+        );
     }
     Ok(())
 }
@@ -54,11 +64,43 @@ mod tests {
 
     #[test]
     fn passwords_are_as_long_as_they_must_and_no_longer_than_bcrypt_reads() {
-        for good in ["8 octets", "пароль-пароль", &"x".repeat(72)] {
-            password(good).unwrap();
+        let random = "kQ3#vX9!pL2$wZ7%mR5^tB8&nC4*jD6(hF1)gS0_yA+uE=iO-xK?rT:qW;zV,cM.bN/lPuY";
+        assert_eq!(random.len(), 71);
+        for good in ["fifteen bytes x", "пароль за горой", "correct horse battery", "a long enough one", random]
+        {
+            password(good, "root").unwrap_or_else(|why| panic!("{good}: {why}"));
         }
-        for bad in ["", "7 octet", "with\0null", "with\nline", &"x".repeat(73), &"я".repeat(37)] {
-            assert!(password(bad).is_err(), "{bad:?}");
+        for bad in
+            ["", "fourteen bytes", "with\0null within", "with\nline within", &format!("{random}x"), &"я".repeat(36)]
+        {
+            assert!(password(bad, "root").is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_commonest_passwords_are_refused_however_long() {
+        for common in [
+            "123456789012345",
+            "111111111111111",
+            "1234567890123456789",
+            "passwordpassword",
+            "PasswordPassword",
+            "P@ssw0rdP@ssw0rd",
+            "password12345678",
+            "qwertyuiopasdfgh",
+            "qwertyuiop123456",
+            "1qaz2wsx3edc4rfv",
+            "abcdefghijklmnop",
+            "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "abcabcabcabcabcabc",
+            "administrator123",
+            "iloveyouiloveyou",
+            "letmeinletmein12",
+            "galaxygalaxygalaxy",
+            "zzyzzx-warden-42zzyzzx-warden-42",
+            "               ",
+        ] {
+            assert!(password(common, "zzyzzx-warden-42").is_err(), "{common}");
         }
     }
 }

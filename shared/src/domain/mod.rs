@@ -2,10 +2,12 @@
 
 pub mod account;
 pub mod administrator;
+pub mod challenge;
 pub mod country;
 pub mod email;
 pub mod engine_version;
 pub mod game;
+pub mod login_code;
 pub mod name;
 pub mod network;
 pub mod notification;

@@ -49,6 +49,10 @@ async fn an_administrator_is_made_seen_and_logs_in() {
         (json!({ "user_name": "", "password": SECRET }), "/user_name"),
         (json!({ "user_name": "a b", "password": SECRET }), "/user_name"),
         (json!({ "user_name": "eve", "password": "short" }), "/password"),
+        (json!({ "user_name": "eve", "password": "fourteen bytes" }), "/password"),
+        (json!({ "user_name": "eve", "password": "x".repeat(72) }), "/password"),
+        (json!({ "user_name": "eve", "password": "passwordpassword" }), "/password"),
+        (json!({ "user_name": "evelyn-the-second", "password": "evelyn-the-second" }), "/password"),
         (json!({ "user_name": "eve", "password": "я".repeat(37) }), "/password"),
         (json!({ "user_name": "eve", "password": "line\nline\nline" }), "/password"),
     ] {

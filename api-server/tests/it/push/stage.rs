@@ -35,8 +35,8 @@ pub struct Like {
 impl Default for Like {
     fn default() -> Self {
         let config = PushConfig {
-            gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned())),
-            worker_token: Some(Secret::new(WORKER_TOKEN.to_owned())),
+            gateway_token: Some(Secret::new(GATEWAY_TOKEN.to_owned()).into()),
+            worker_token: Some(Secret::new(WORKER_TOKEN.to_owned()).into()),
             shutdown_timeout: Duration::from_secs(2),
             ..PushConfig::default()
         };

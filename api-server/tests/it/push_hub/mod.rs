@@ -41,8 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config() -> PushConfig {
     PushConfig {
-        gateway_token: Some(Secret::new(GATEWAY.to_owned())),
-        worker_token: Some(Secret::new(WORKER.to_owned())),
+        gateway_token: Some(Secret::new(GATEWAY.to_owned()).into()),
+        worker_token: Some(Secret::new(WORKER.to_owned()).into()),
         shutdown_timeout: Duration::from_secs(5),
         ..PushConfig::default()
     }

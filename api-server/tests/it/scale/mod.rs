@@ -29,6 +29,7 @@ const SMALL: i64 = 500;
 const NOT_SEEDED: &[&str] = &[
     "_sqlx_migrations",
     "admin_accounts",
+    "admin_networks",
     "engine_versions",
     "push_epochs",
     "push_event_ids",
@@ -111,6 +112,10 @@ async fn every_get_answers_from_indexes_with_a_fixed_number_of_statements() {
     let second = first.replica_with(&[("BACKEND_POSTGRES_DSN", &generic)]).await;
     // So that no request of the walk finds it stale.
     sqlx::query("UPDATE admin_accounts SET last_used_at = now() + interval '1 day'").execute(&mut admin).await.unwrap();
+    sqlx::query("INSERT INTO admin_networks (user_name, network) SELECT user_name, '127.0.0.1/32' FROM admin_accounts")
+        .execute(&mut admin)
+        .await
+        .unwrap();
     let samples = Samples::read(&mut admin).await.unwrap();
     let big = big_tables(&mut admin).await;
     let mut world = World { api: first, admin, log: Log::new(server.log_file()), big, faults: String::new() };

@@ -26,8 +26,8 @@ pub struct NewAdminAccount {
     /// The name to log in with: 1 to 64 ASCII letters, digits and `. _ - @ +`.
     #[oai(validator(min_length = 1, max_length = 64))]
     pub user_name: String,
-    /// At least 8 characters, at most 72 octets in UTF-8, no control characters.
-    #[oai(validator(min_length = 8, max_length = 72))]
+    /// 15 to 71 bytes in UTF-8, no control characters, none of the commonest passwords.
+    #[oai(validator(min_length = 8, max_length = 71))]
     pub password: String,
 }
 
@@ -54,7 +54,7 @@ impl Operation {
     ) -> Result<Created<AdminAccount>, Fail<AdminCreateAdminAccountCodes>> {
         let caller = Caller::admin(&admin, &context);
         let name = administrator::name(&body.user_name).map_err(|why| Problem::field("/user_name", "format", why))?;
-        administrator::password(&body.password).map_err(|why| Problem::field("/password", "format", why))?;
+        administrator::password(&body.password, &name).map_err(|why| Problem::field("/password", "format", why))?;
         let asked =
             NewAdminAccount { user_name: name.clone(), password: admin_accounts::stand_in(&app, &body.password)? };
         let key = idempotency::read(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
 use shared::domain::account;
+use shared::domain::login_code::Code;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -21,8 +22,8 @@ use crate::use_cases::sign_in::{self, Confirmation};
 pub struct ConfirmEmailCode {
     /// From `send-email-code`.
     pub challenge_id: Uuid,
-    /// The six digits from the mail.
-    #[oai(validator(pattern = "^[0-9]{6}$"))]
+    /// The code from the mail: six digits, or a long one in groups. Blanks, dashes and the case of letters do not matter.
+    #[oai(validator(min_length = 6, max_length = 64))]
     pub code: String,
     /// Ed25519 public key of the device: 32 bytes, base64.
     #[oai(validator(max_length = 64))]
@@ -54,8 +55,9 @@ pub struct Operation;
 impl Operation {
     /// Confirm a sign-in code
     ///
-    /// A right code opens a session, and makes the account at the first time. A challenge takes a limited number of tries,
-    /// counted before the code is compared, and one right one. `Idempotency-Key` is ignored.
+    /// A right code opens a session, and makes the account at the first time. A challenge with six digits takes a limited number
+    /// of tries, counted before the code is compared; one with a long code takes any. Either takes one right one.
+    /// `Idempotency-Key` is ignored.
     #[oai(path = "/public/auth/confirm-email-code", method = "post", operation_id = "confirm_email_code")]
     async fn call(
         &self,
@@ -67,9 +69,12 @@ impl Operation {
         let key = key.map_err(|why| Problem::field("/client_public_key", "format", why))?;
         let time_zone = body.time_zone.as_deref().map(account::time_zone).transpose();
         let time_zone = time_zone.map_err(|why| Problem::field("/time_zone", "value", why))?;
+        let code = Code::read(&body.code).ok_or_else(|| {
+            Problem::field("/code", "format", "a code is the six digits, or the three groups, of the mail")
+        })?;
         let confirmation = Confirmation {
             challenge_id: body.challenge_id.into(),
-            code: &body.code,
+            code: &code,
             client_public_key: key,
             time_zone: time_zone.as_deref(),
             ip: context.ip,

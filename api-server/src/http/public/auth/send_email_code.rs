@@ -13,7 +13,7 @@ use crate::http::Tags;
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::problem::{Fail, Problem};
-use crate::use_cases::sign_in;
+use crate::use_cases::challenges;
 
 /// Who wants to sign in.
 #[derive(Debug, Object)]
@@ -51,7 +51,8 @@ pub struct Operation;
 impl Operation {
     /// Mail a sign-in code
     ///
-    /// Mails a six-digit code to the address. While too many codes of the address are alive the newest challenge is
+    /// Mails a code to the address: six digits, or where somebody keeps trying codes of this address, or asking for them, a
+    /// long one in groups, such as `7KQ4-9XNM-2RTD`. While too many codes of the address are alive the newest challenge is
     /// answered again and no mail goes out. `Idempotency-Key` is ignored.
     #[oai(path = "/public/auth/send-email-code", method = "post", operation_id = "send_email_code")]
     async fn call(
@@ -63,7 +64,7 @@ impl Operation {
         let address = email::Address::parse(&body.email).map_err(|why| Problem::field("/email", "format", why))?;
         let language = body.preferred_language.as_deref().map(account::language).transpose();
         let language = language.map_err(|why| Problem::field("/preferred_language", "format", why))?;
-        let challenge_id = sign_in::send_code(&app, &context, &address, language.as_deref()).await?;
+        let challenge_id = challenges::send(&app, &context, &address, language.as_deref()).await?;
         Ok(Accepted::Accepted(Json(Challenge { challenge_id: challenge_id.uuid() })))
     }
 }

@@ -1,0 +1,221 @@
+//! Codes that are mailed for a sign-in (SPEC §6): asked for, and tried. `docs/accounts.md` has the states and what fails how.
+
+use hmac::{Hmac, Mac as _};
+use opentelemetry::metrics::Counter;
+use opentelemetry::{KeyValue, global};
+use sha2::Sha256;
+use shared::db;
+use shared::db::auth::{Challenge, NewChallenge};
+use shared::db::mail::NewMail;
+use shared::domain::challenge::{self, Answer, Cause, Rules};
+use shared::domain::email::Address;
+use shared::domain::login_code::Code;
+use shared::domain::network::Network;
+use shared::ids::ChallengeId;
+use shared::mail::{LoginCode, Priority, Template};
+use shared::queue::wake::Topic;
+use shared::secret::{Secret, same};
+use sqlx::PgConnection;
+
+use super::sign_in::Confirmation;
+use crate::app::App;
+use crate::http::context::Context;
+use crate::http::guard::rate_limited;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// What is counted of codes (SPEC §6).
+pub struct Metrics {
+    wrong: Counter<u64>,
+    guarded: Counter<u64>,
+}
+
+impl Metrics {
+    /// The counters.
+    pub fn new() -> Self {
+        let meter = global::meter("galaxy");
+        Self {
+            wrong: meter
+                .u64_counter("auth_wrong_codes_total")
+                .with_description("Codes refused: incorrect, expired (no such challenge, or it is over), slowed")
+                .build(),
+            guarded: meter
+                .u64_counter("auth_addresses_guarded_total")
+                .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
+                .build(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn rules(app: &App) -> Rules {
+    let auth = &app.config.auth;
+    Rules {
+        throttle_max: usize::try_from(auth.throttle_max).unwrap_or(usize::MAX),
+        guard_mails: auth.guard.mails,
+        guard_wrong_tries: auth.guard.wrong_tries,
+    }
+}
+
+/// Answers a challenge: another one, whose code goes out by mail, or the one that lives. Nothing here depends on whether the
+/// address has an account: the work, and so the time, is the same.
+///
+/// # Errors
+/// `rate_limited`, or what the database answers.
+pub async fn send(
+    app: &App,
+    context: &Context,
+    address: &Address,
+    preferred_language: Option<&str>,
+) -> Result<ChallengeId, Problem> {
+    let (auth, rules) = (&app.config.auth, rules(app));
+    // By network too: whoever asks for somebody else's codes uses up his own requests.
+    if let Err(wait) = app.limits.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
+        return Err(rate_limited("Too many codes were asked for this address.", wait));
+    }
+    let mut tx = app.db.begin().await?;
+    let standing = db::auth::lock_address(&mut tx, address.as_str()).await?;
+    let window = auth.throttle_window.as_secs_f64();
+    // All that can decide: what is counted, and one more.
+    let limit = i64::try_from(rules.guard_mails.max(rules.throttle_max)).unwrap_or(i64::MAX - 1) + 1;
+    let recent = db::auth::recent_challenges(&mut tx, address.as_str(), window, auth.max_attempts, limit).await?;
+    let cause = challenge::guards(standing, &recent, rules);
+    if let Some(cause) = cause {
+        guard(app, &mut tx, address.as_str(), cause).await?;
+    }
+    let code = match challenge::answer(standing.guarded || cause.is_some(), &recent, rules) {
+        Answer::Again(challenge_id) => {
+            tx.commit().await?;
+            return Ok(challenge_id);
+        }
+        Answer::Short => (Code::short(&app.random), false),
+        Answer::Long => (Code::long(&app.random), true),
+    };
+    let challenge_id = mail(app, &mut tx, context, address, preferred_language, code).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Mail);
+    Ok(challenge_id)
+}
+
+/// Writes a challenge and the mail with its code.
+async fn mail(
+    app: &App,
+    conn: &mut PgConnection,
+    context: &Context,
+    address: &Address,
+    preferred_language: Option<&str>,
+    (code, guarded): (Code, bool),
+) -> Result<ChallengeId, Problem> {
+    let auth = &app.config.auth;
+    let challenge_id = ChallengeId::new();
+    let salt: [u8; 16] = app.random.bytes();
+    let expires_at = db::auth::insert_challenge(
+        conn,
+        &NewChallenge {
+            challenge_id,
+            address: address.as_str(),
+            code_hash: &hash(&auth.pepper, &salt, &code)?,
+            salt: &salt,
+            preferred_language,
+            guarded,
+            ttl_seconds: auth.challenge_ttl.as_secs_f64(),
+        },
+    )
+    .await?;
+    db::mail::enqueue(
+        conn,
+        NewMail {
+            template: &Template::LoginCode(LoginCode { code: code.shown(), ttl: auth.challenge_ttl }),
+            idempotency_key: &challenge_id.to_string(),
+            to: &[address.as_str().to_owned()],
+            priority: Priority::Urgent,
+            expires_at: Some(expires_at),
+            request_id: Some(&context.request_id),
+            traceparent: context.traceparent.as_deref(),
+        },
+    )
+    .await?;
+    Ok(challenge_id)
+}
+
+/// Guards an address for a day, unless it is guarded already.
+async fn guard(app: &App, conn: &mut PgConnection, address: &str, cause: Cause) -> Result<(), Problem> {
+    if db::auth::guard(conn, address).await? {
+        app.codes.guarded.add(1, &[KeyValue::new("cause", cause.as_str())]);
+        tracing::warn!(event = "address_guarded", cause = cause.as_str(), "an e-mail address is guarded for a day");
+    }
+    Ok(())
+}
+
+/// The challenge is no good any more, or never was.
+pub(super) fn expired() -> Problem {
+    Problem::new(ErrorCode::ChallengeExpired, "This challenge takes no more tries; ask for a new code.")
+}
+
+/// Counts the try, compares, and answers the challenge that the code is right for. It is not used up yet.
+///
+/// # Errors
+/// `challenge_expired`, `code_incorrect`, `rate_limited`, or what the database answers.
+pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Result<Challenge, Problem> {
+    let auth = &app.config.auth;
+    let network = Network::of(confirmation.ip);
+    // Taken before the comparison and given back if the code is right, so that many at once get no more.
+    let taken = app.limits.wrong_codes.take(&network);
+    if let Err(wait) = taken {
+        // A long code is not guessed, and whoever has one must not be kept out by a neighbour.
+        if !db::auth::is_guarded(&mut *app.db.acquire().await?, confirmation.challenge_id).await? {
+            tell(app, network, "slowed");
+            return Err(rate_limited("Too many wrong codes from this address.", wait));
+        }
+    }
+    let give_back = || {
+        if taken.is_ok() {
+            app.limits.wrong_codes.give_back(&network);
+        }
+    };
+    let challenge = {
+        let mut tx = app.db.begin().await?;
+        let challenge = db::auth::count_try(&mut tx, confirmation.challenge_id, auth.max_attempts).await?;
+        // Committed before the comparison: a try that is not counted is never compared.
+        tx.commit().await?;
+        challenge
+    };
+    let Some(challenge) = challenge else {
+        // Nothing was compared.
+        give_back();
+        tell(app, network, "expired");
+        return Err(expired());
+    };
+    let right = same(&hash(&auth.pepper, &challenge.salt, confirmation.code)?, &challenge.code_hash);
+    if right || challenge.guarded {
+        give_back();
+    }
+    if right {
+        return Ok(challenge);
+    }
+    let mut tx = app.db.begin().await?;
+    if db::auth::count_wrong(&mut tx, &challenge.address).await? >= auth.guard.wrong_tries {
+        guard(app, &mut tx, &challenge.address, Cause::WrongTries).await?;
+    }
+    tx.commit().await?;
+    tell(app, network, "incorrect");
+    Err(Problem::new(ErrorCode::CodeIncorrect, "The code is wrong."))
+}
+
+/// Says that a code was refused, and to which network; never whose code it was.
+fn tell(app: &App, network: Network, outcome: &'static str) {
+    app.codes.wrong.add(1, &[KeyValue::new("outcome", outcome)]);
+    tracing::warn!(event = "code_refused", %network, outcome, "a sign-in code was refused");
+}
+
+fn hash(pepper: &Secret, salt: &[u8], code: &Code) -> Result<[u8; 32], Problem> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose().as_bytes()).map_err(|e| Problem::internal(&e))?;
+    mac.update(&(salt.len() as u64).to_be_bytes());
+    mac.update(salt);
+    mac.update(code.as_bytes());
+    Ok(mac.finalize().into_bytes().into())
+}
