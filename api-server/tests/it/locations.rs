@@ -10,6 +10,9 @@ use crate::harness::{Api, contract, game, text};
 /// What the answer to a creation holds that is told once and never again.
 const SECRETS: &[&str] = &["session_token"];
 
+/// The id of nothing.
+const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
+
 async fn follow(made: ContractResponse, who: &ContractClient) -> Value {
     let location = made.clone().expect(201).header("location").to_owned();
     let found = who.get(&location).send().await.expect(200).json();
@@ -18,6 +21,12 @@ async fn follow(made: ContractResponse, who: &ContractClient) -> Value {
         expected.as_object_mut().unwrap().remove(*secret);
     }
     assert_eq!(found, expected, "{location}");
+    // And nothing else stands beside it.
+    let (place, id) = location.rsplit_once('/').unwrap();
+    if id.len() == NOBODY.len() {
+        let answer = who.get(format!("{place}/{NOBODY}")).send().await.expect(404).json();
+        assert!(text(&answer, "code").ends_with("_not_found"), "{answer}");
+    }
     found
 }
 
