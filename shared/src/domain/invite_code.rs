@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(write([255; 10]), "ZZZZ-ZZZZ-ZZZZ-ZZZZ");
         assert_eq!(write([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]), "0000-0000-0000-0001");
         assert_eq!(write([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0]), "G000-0000-0000-0000");
-        assert_eq!(write([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "0410-61G5-0R3G-G2GA");
+        assert_eq!(write([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "0410-6105-0R3G-G28A");
     }
 
     #[test]
