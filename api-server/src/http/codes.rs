@@ -47,7 +47,7 @@ error_codes! {
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "the path exists, this method does not; `Allow` lists those that do";
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "the body is over the limit";
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json in UTF-8, without a Content-Encoding";
-    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests or wrong codes from this address, or requests for this e-mail; see `Retry-After`";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests or wrong codes from this address, requests for this e-mail, or invites by this user; see `Retry-After`";
     Internal "internal" INTERNAL_SERVER_ERROR "an unexpected condition; the request id leads to the log";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "the service is overloaded or a part it needs is away; see `Retry-After`";
     Timeout "timeout" GATEWAY_TIMEOUT "the request took longer than it may";
@@ -57,6 +57,7 @@ error_codes! {
     AccountNotFound "account_not_found" NOT_FOUND "no such account";
     UserNameTaken "user_name_taken" CONFLICT "another account has this user name, or one that looks like it";
     SanctionNotFound "sanction_not_found" NOT_FOUND "the account has no such sanction";
+    EntitlementNotFound "entitlement_not_found" NOT_FOUND "the account has no such entitlement";
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
     EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
     EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";

@@ -37,6 +37,8 @@ pub struct Game {
     pub status: String,
     /// The user who runs it; null where administrators alone do.
     pub owner_user_id: Option<Uuid>,
+    /// That user's display name; null where there is no such user, or they have none.
+    pub owner_display_name: Option<String>,
     /// Fewest members to start with.
     pub min_players: i32,
     /// Most members.
@@ -78,6 +80,7 @@ impl From<db::games::Game> for Game {
             visibility: row.visibility,
             status: row.status,
             owner_user_id: row.owner_user_id.map(Into::into),
+            owner_display_name: row.owner_display_name,
             min_players: row.min_players,
             max_players: row.max_players,
             approved_count: row.approved_count,
@@ -204,6 +207,15 @@ pub struct PatchGame {
 
 /// Applies the rules for names and descriptions and gathers their faults.
 pub fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(Option<String>, Option<String>), Problem> {
+    check_words("name", name, description)
+}
+
+/// As [`check_texts`], where the field of the name is called otherwise.
+pub fn check_words(
+    field: &str,
+    name: Option<&str>,
+    description: Option<&str>,
+) -> Result<(Option<String>, Option<String>), Problem> {
     let mut faults = Vec::new();
     let mut check = |field: &str, text: Option<&str>, rule: fn(&str) -> Result<String, String>| {
         text.and_then(|text| {
@@ -214,7 +226,7 @@ pub fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(Opt
                 .ok()
         })
     };
-    let checked = (check("name", name, name::game_name), check("description", description, name::game_description));
+    let checked = (check(field, name, name::game_name), check("description", description, name::game_description));
     if faults.is_empty() { Ok(checked) } else { Err(Problem::fields(faults)) }
 }
 
@@ -227,8 +239,13 @@ pub struct Application {
     pub game_id: Uuid,
     /// Who applies.
     pub user_id: Uuid,
+    /// The applicant's display name; null where they have none.
+    pub display_name: Option<String>,
     /// The wanted race name.
     pub race_name: String,
+    /// Whether the wanted race name is free now. `false`: somebody else got it first, and the application cannot be approved
+    /// until it is free again. The applicant waits, or withdraws and applies with another one. Null once it is decided.
+    pub race_name_available: Option<bool>,
     /// `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
     pub status: String,
     /// When it was made.
@@ -243,7 +260,9 @@ impl From<db::applications::Application> for Application {
             application_id: row.application_id.uuid(),
             game_id: row.game_id.uuid(),
             user_id: row.user_id.uuid(),
+            display_name: row.display_name,
             race_name: row.race_name,
+            race_name_available: row.race_name_available,
             status: row.status,
             created_at: row.created_at,
             decided_at: row.decided_at,
@@ -268,9 +287,13 @@ pub struct Invite {
     pub game_id: Uuid,
     /// Who invites.
     pub inviter_user_id: Uuid,
+    /// The inviter's display name; null where they have none.
+    pub inviter_display_name: Option<String>,
     /// Whom; null for a shareable code.
     pub invited_user_id: Option<Uuid>,
-    /// The shareable code; null for an invite to one user.
+    /// The invited user's display name; null where they have none, and for a shareable code.
+    pub invited_display_name: Option<String>,
+    /// The shareable code, digits and capital letters in groups; null for an invite to one user.
     pub code: Option<String>,
     /// How often the code may be used.
     pub max_uses: Option<i32>,
@@ -288,7 +311,9 @@ impl From<db::invites::Invite> for Invite {
             invite_id: row.invite_id.uuid(),
             game_id: row.game_id.uuid(),
             inviter_user_id: row.inviter_user_id.uuid(),
+            inviter_display_name: row.inviter_display_name,
             invited_user_id: row.invited_user_id.map(Into::into),
+            invited_display_name: row.invited_display_name,
             code: row.code,
             max_uses: row.max_uses,
             uses: row.uses,
@@ -317,6 +342,8 @@ pub struct Membership {
     pub game_id: Uuid,
     /// Who.
     pub user_id: Uuid,
+    /// The member's display name; null where they have none.
+    pub display_name: Option<String>,
     /// As what.
     pub race_name: String,
     /// `active`, `left`, `removed` or `blocked`.
@@ -331,6 +358,7 @@ impl From<db::memberships::Membership> for Membership {
             membership_id: row.membership_id.uuid(),
             game_id: row.game_id.uuid(),
             user_id: row.user_id.uuid(),
+            display_name: row.display_name,
             race_name: row.race_name,
             status: row.status,
             joined_at: row.joined_at,

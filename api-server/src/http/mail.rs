@@ -14,11 +14,12 @@ page_of!(DeliveryPage, Delivery);
 page_of!(AttemptPage, Attempt);
 
 /// The states of a delivery.
-pub const STATES: &[&str] = &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired"];
+pub const STATES: &[&str] =
+    &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired", "dismissed"];
 /// Those of them that end in a dead letter.
 pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
 /// Those that a delivery can be sent again from.
-pub const RESENDABLE: &[&str] = &["pending", "retrying", "dead_lettered", "quarantined"];
+pub const RESENDABLE: &[&str] = &["pending", "retrying", "dead_lettered", "quarantined", "dismissed"];
 
 /// A mail.
 #[derive(Debug, Object)]
@@ -31,7 +32,7 @@ pub struct Delivery {
     pub idempotency_key: String,
     /// Whom it goes to.
     pub recipients: Vec<DeliveryRecipient>,
-    /// `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined` or `expired`.
+    /// `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined`, `expired` or `dismissed`.
     pub status: String,
     /// Attempts so far, over its whole life.
     pub attempts: i32,
@@ -133,14 +134,14 @@ impl From<db::mail::PastAttempt> for Attempt {
     }
 }
 
-/// Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter.
+/// Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter but alarms about others.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct DeliveryChoice {
-    /// `dead_lettered`, `quarantined`, `retrying` or `pending`; the first two together if absent.
+    /// `dead_lettered`, `quarantined`, `retrying`, `pending` or `dismissed`; the first two together if absent.
     #[oai(validator(max_length = 32))]
     pub status: Option<String>,
-    /// Written by this template.
+    /// Written by this template. Alarms about dead mails (`mail.dead_lettered`) are sent again only if they are named here.
     #[oai(validator(max_length = 128))]
     pub template_id: Option<String>,
     /// To this address, in whatever case.
@@ -164,11 +165,52 @@ impl DeliveryChoice {
     pub fn filter(&self) -> Result<DeliveryFilter, Problem> {
         let status = word("/filter/status", self.status.as_deref(), RESENDABLE)?;
         Ok(DeliveryFilter {
-            statuses: Some(status.map_or_else(|| DEAD.iter().map(|s| (*s).to_owned()).collect(), |s| vec![s])),
+            statuses: Some(dead_or(status)),
             template_id: self.template_id.clone(),
             recipient: self.recipient.clone(),
             created: span("/filter/created", self.created_after, self.created_before)?,
             failed: span("/filter/failed", self.failed_after, self.failed_before)?,
         })
     }
+}
+
+/// Which dead mails to put away. What is absent leaves the choice open; `{}` is every one.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct DeadMailChoice {
+    /// `dead_lettered` or `quarantined`; both if absent.
+    #[oai(validator(max_length = 32))]
+    pub status: Option<String>,
+    /// Written by this template.
+    #[oai(validator(max_length = 128))]
+    pub template_id: Option<String>,
+    /// To this address, in whatever case.
+    #[oai(validator(max_length = 254))]
+    pub recipient: Option<String>,
+    /// Dead or quarantined at this time or later.
+    pub failed_after: Option<DateTime<Utc>>,
+    /// Dead or quarantined before this time.
+    pub failed_before: Option<DateTime<Utc>>,
+}
+
+impl DeadMailChoice {
+    /// As the database takes it.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field.
+    pub fn filter(&self) -> Result<DeliveryFilter, Problem> {
+        let status = word("/filter/status", self.status.as_deref(), DEAD)?;
+        Ok(DeliveryFilter {
+            statuses: Some(dead_or(status)),
+            template_id: self.template_id.clone(),
+            recipient: self.recipient.clone(),
+            failed: span("/filter/failed", self.failed_after, self.failed_before)?,
+            ..DeliveryFilter::default()
+        })
+    }
+}
+
+/// The status that was asked for, else those of dead letters.
+fn dead_or(status: Option<String>) -> Vec<String> {
+    status.map_or_else(|| DEAD.iter().map(|s| (*s).to_owned()).collect(), |status| vec![status])
 }

@@ -15,7 +15,8 @@ page_of!(NotificationPage, Notification);
 page_of!(NotificationDeadLetterPage, NotificationDeadLetter);
 
 /// The states of a notification's expansion.
-pub const STATES: &[&str] = &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined"];
+pub const STATES: &[&str] =
+    &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined", "dismissed"];
 /// The states of a dead letter.
 pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
 /// The queues that notifications die in.
@@ -38,7 +39,7 @@ pub struct Notification {
     pub game_id: Option<Uuid>,
     /// What it says; its fields are the kind's.
     pub payload: Value,
-    /// Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered` or `quarantined`.
+    /// Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered`, `quarantined` or `dismissed`.
     pub status: String,
     /// Attempts to expand it; each chunk of a broadcast is one.
     pub attempts: i32,
@@ -64,7 +65,7 @@ pub struct Route {
     pub channel: String,
     /// To whom; null for the administrators.
     pub user_id: Option<Uuid>,
-    /// `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined` or `skipped`.
+    /// `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined`, `skipped` or `dismissed`.
     pub status: String,
     /// Attempts so far.
     pub attempts: i32,
@@ -121,7 +122,7 @@ pub struct NotificationDeadLetter {
     pub user_id: Option<Uuid>,
     /// The game it concerns.
     pub game_id: Option<Uuid>,
-    /// `dead_lettered` or `quarantined`; what it is now, in the answer to its re-driving.
+    /// `dead_lettered` or `quarantined`; in the answer to its re-driving or dismissal, what it is now.
     pub status: String,
     /// Attempts so far.
     pub attempts: i32,
@@ -129,7 +130,7 @@ pub struct NotificationDeadLetter {
     pub last_error: Option<String>,
     /// When the route, or the notification, was made.
     pub created_at: DateTime<Utc>,
-    /// When it died; null once it was re-driven.
+    /// When it died; null once it was re-driven or put away.
     pub failed_at: Option<DateTime<Utc>>,
 }
 
@@ -154,7 +155,7 @@ impl From<db::notifications::DeadLetter> for NotificationDeadLetter {
     }
 }
 
-/// Which dead letters to re-drive. What is absent leaves the choice open; `{}` is every one.
+/// Which dead letters to re-drive, or to put away. What is absent leaves the choice open; `{}` is every one.
 #[derive(Debug, Default, Object)]
 #[oai(deny_unknown_fields)]
 pub struct DeadLetterChoice {

@@ -21,8 +21,47 @@ fn not_found() -> Problem {
     Problem::new(ErrorCode::ApplicationNotFound, "No such application.")
 }
 
-async fn present(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
+/// One application to a game.
+///
+/// # Errors
+/// `application_not_found`.
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
     db::applications::get(conn, game_id, id).await?.ok_or_else(not_found)
+}
+
+/// An application as its applicant and the game's owner may see it. For others it does not exist.
+///
+/// # Errors
+/// `game_not_found`, `application_not_found`.
+pub async fn see(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    game_id: GameId,
+    id: ApplicationId,
+) -> Result<Application, Problem> {
+    let game = visible(&mut *conn, game_id, user_id).await?;
+    let application = get(conn, game_id, id).await?;
+    let may_see = application.user_id == user_id || game.owner_user_id == Some(user_id);
+    if may_see { Ok(application) } else { Err(not_found()) }
+}
+
+/// Takes the caller's own application back. For others it does not exist.
+///
+/// # Errors
+/// `game_not_found`, `application_not_found`, `application_decided`.
+pub async fn withdraw(app: &App, user_id: UserId, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
+    let mut tx = app.db.begin().await?;
+    visible(&mut tx, game_id, user_id).await?;
+    // An approval holds this lock too: of the two one is first, and the other finds the application decided.
+    db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
+    let application = get(&mut tx, game_id, id).await?;
+    if application.user_id != user_id {
+        return Err(not_found());
+    }
+    decide(&mut tx, id, "withdrawn").await?;
+    let application = get(&mut tx, game_id, id).await?;
+    tx.commit().await?;
+    Ok(application)
 }
 
 /// Applies to a public game, and tells its owner.
@@ -48,7 +87,7 @@ pub async fn apply(
     if let Some(key) = key
         && let Some(made) = idempotency::judge(key, db::applications::replayed(&mut tx, key).await?)?
     {
-        return present(&mut tx, game_id, made).await;
+        return get(&mut tx, game_id, made).await;
     }
     if game.visibility != "public" {
         return Err(Problem::new(ErrorCode::GameStateConflict, "A private game takes invites, not applications."));
@@ -65,9 +104,10 @@ pub async fn apply(
     }
     let made = db::applications::insert(&mut tx, id, game_id, user_id, &name, key).await.map_err(|error| {
         match shared::error::constraint(&error) {
-            Some("applications_game_id_user_id_key") => {
-                Problem::new(ErrorCode::ApplicationExists, "The caller has applied to this game already.")
-            }
+            Some("applications_game_id_user_id_key") => Problem::new(
+                ErrorCode::ApplicationExists,
+                "The caller has applied to this game already: withdraw that application to apply anew.",
+            ),
             _ => error.into(),
         }
     })?;
@@ -81,7 +121,7 @@ pub async fn apply(
     let payload = Payload::LobbyApplicationSubmitted { game_id, application_id: id };
     let owner = Audience::Users(game.owner_user_id.into_iter().collect());
     caller.notify(&mut tx, payload, id.to_string(), owner, game_id).await?;
-    let application = present(&mut tx, game_id, id).await?;
+    let application = get(&mut tx, game_id, id).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Notifications);
     Ok(application)
@@ -101,12 +141,12 @@ pub async fn approve(
     let game = lock_managed(&mut tx, caller, game_id).await?;
     let application = undecided(&mut tx, game_id, id).await?;
     let name = RaceName { name: application.race_name, canonical_key: application.canonical_key };
-    enroll::enroll(&mut tx, &game, application.user_id, &name).await?;
+    enroll::enroll(&mut tx, &game, application.user_id, &name, None).await?;
     decide(&mut tx, id, "approved").await?;
     let payload = Payload::LobbyApplicationApproved { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
     caller.audit(&mut tx, "application.approve", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
-    let application = present(&mut tx, game_id, id).await?;
+    let application = get(&mut tx, game_id, id).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Notifications);
     Ok(application)
@@ -129,7 +169,7 @@ pub async fn reject(
     let payload = Payload::LobbyApplicationRejected { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
     caller.audit(&mut tx, "application.reject", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
-    let application = present(&mut tx, game_id, id).await?;
+    let application = get(&mut tx, game_id, id).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Notifications);
     Ok(application)
@@ -140,7 +180,7 @@ fn decided() -> Problem {
 }
 
 async fn undecided(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
-    let application = present(conn, game_id, id).await?;
+    let application = get(conn, game_id, id).await?;
     if application.status == "submitted" { Ok(application) } else { Err(decided()) }
 }
 

@@ -122,15 +122,36 @@ impl<'a> Caller<'a> {
         audience: Audience,
         game_id: GameId,
     ) -> Result<(), Problem> {
-        let new = NewNotification {
+        db::notifications::produce(conn, self.notification(payload, key, audience, game_id)).await?;
+        Ok(())
+    }
+
+    /// As [`Self::notify`], but no mail goes out, for this reason.
+    ///
+    /// # Errors
+    /// What the database answers.
+    pub async fn notify_unmailed(
+        &self,
+        conn: &mut PgConnection,
+        payload: Payload,
+        key: String,
+        audience: Audience,
+        game_id: GameId,
+        why: &str,
+    ) -> Result<(), Problem> {
+        let new = self.notification(payload, key, audience, game_id);
+        db::notifications::produce_unmailed(conn, new, why).await?;
+        Ok(())
+    }
+
+    fn notification(&self, payload: Payload, key: String, audience: Audience, game_id: GameId) -> NewNotification {
+        NewNotification {
             payload,
             idempotency_key: key,
             audience,
             game_id: Some(game_id),
             request_id: Some(self.context.request_id.clone()),
             traceparent: self.context.traceparent.clone(),
-        };
-        db::notifications::produce(conn, new).await?;
-        Ok(())
+        }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use shared::db;
-use shared::db::engine_versions::EngineVersion;
+pub use shared::db::engine_versions::NewEngineVersion;
+use shared::db::engine_versions::{EngineVersion, EngineVersionChange};
 use shared::db::idempotency::Idempotency;
 use sqlx::PgConnection;
 
@@ -32,19 +33,19 @@ async fn replay(conn: &mut PgConnection, key: Option<&Idempotency>) -> Result<Op
 /// Registers a version, enabled.
 ///
 /// # Errors
-/// `engine_version_exists`, `idempotency_key_reused`.
+/// `invalid_request` naming fields, `engine_version_exists`, `idempotency_key_reused`.
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
-    version: &str,
-    image: &str,
+    new: NewEngineVersion<'_>,
     key: Option<&Idempotency>,
 ) -> Result<EngineVersion, Problem> {
+    let (version, image) = (new.version, new.image);
     let mut tx = app.db.begin().await?;
     if let Some(made) = replay(&mut tx, key).await? {
         return Ok(made);
     }
-    let made = match db::engine_versions::insert(&mut tx, version, image, key).await {
+    let made = match db::engine_versions::insert(&mut tx, new, key).await {
         Err(error) if shared::error::constraint(&error) == Some("engine_versions_pkey") => {
             tx.rollback().await?;
             // Perhaps it was a twin of this request that registered it.
@@ -53,7 +54,7 @@ pub async fn create(
                 Problem::new(ErrorCode::EngineVersionExists, "This engine version is registered already.")
             });
         }
-        made => made?,
+        made => made.map_err(constraint)?,
     };
     if !made {
         return replay(&mut tx, key).await?.ok_or_else(|| Problem::internal(&"nothing was made, and nothing before"));
@@ -64,21 +65,43 @@ pub async fn create(
     Ok(row)
 }
 
-/// Changes a version's image or whether it may be used. Games that run are not touched.
+/// Changes a version. Games that run are not touched, nor are games that were made with it.
 ///
 /// # Errors
-/// `engine_version_not_found`.
+/// `engine_version_not_found`, `invalid_request` naming fields.
 pub async fn change(
     app: &App,
     caller: &Caller<'_>,
     version: &str,
-    image: Option<&str>,
-    enabled: Option<bool>,
+    change: EngineVersionChange<'_>,
     action: &str,
 ) -> Result<EngineVersion, Problem> {
     let mut tx = app.db.begin().await?;
-    let row = db::engine_versions::change(&mut tx, version, image, enabled).await?.ok_or_else(not_found)?;
-    caller.audit(&mut tx, action, "engine_version", version, json!({ "image": image, "enabled": enabled })).await?;
+    let row =
+        db::engine_versions::change(&mut tx, version, &change).await.map_err(constraint)?.ok_or_else(not_found)?;
+    caller.audit(&mut tx, action, "engine_version", version, trail(&change)).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// What is changed, for the trail; of texts only that they are.
+fn trail(change: &EngineVersionChange<'_>) -> serde_json::Value {
+    let parts = [
+        ("image", change.image.map(Into::into)),
+        ("enabled", change.enabled.map(Into::into)),
+        ("title", change.title.map(|_| json!("changed"))),
+        ("description", change.description.map(|_| json!("changed"))),
+        ("min_players", change.min_players.map(Into::into)),
+        ("max_players", change.max_players.map(Into::into)),
+    ];
+    parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+fn constraint(error: sqlx::Error) -> Problem {
+    match shared::error::constraint(&error) {
+        Some("engine_versions_players_check") => {
+            Problem::field("/max_players", "range", "must be 1 to 1000 and not below min_players")
+        }
+        _ => error.into(),
+    }
 }

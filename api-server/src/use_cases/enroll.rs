@@ -4,7 +4,7 @@ use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::memberships::Membership;
 use shared::domain::race_name::{self, RaceName};
-use shared::ids::{MembershipId, UserId};
+use shared::ids::{InviteId, MembershipId, UserId};
 use sqlx::PgConnection;
 
 use crate::http::problem::{ErrorCode, Problem};
@@ -49,7 +49,7 @@ pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Pro
     Ok(())
 }
 
-/// Makes the membership, counts it, and reserves the name; the caller holds the game's lock and commits. Every limit is a
+/// Makes the membership, perhaps by an invite, counts it, and reserves the name; the caller holds the game's lock and commits. Every limit is a
 /// constraint or is counted under a lock, so that no concurrency can pass it.
 ///
 /// # Errors
@@ -59,6 +59,7 @@ pub async fn enroll(
     game: &LockedGame,
     user_id: UserId,
     name: &RaceName,
+    invite_id: Option<InviteId>,
 ) -> Result<Membership, Problem> {
     takes_members(game)?;
     let barred = || Problem::new(ErrorCode::Sanctioned, "This account may not join games.");
@@ -79,7 +80,7 @@ pub async fn enroll(
             format!("The account ({}) may be in {allowed} games at once.", allowance.plan),
         ));
     }
-    let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name)
+    let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name, invite_id)
         .await
         .map_err(constraint)?;
     db::games::count_member_in(&mut *conn, game.game_id).await.map_err(constraint)?;

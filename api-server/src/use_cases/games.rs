@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use shared::db;
+use shared::db::engine_versions::Terms;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
 use shared::domain::account;
@@ -14,7 +15,7 @@ use super::caller::Caller;
 use crate::app::App;
 use crate::http::idempotency;
 use crate::http::lobby::{self, PatchGame};
-use crate::http::problem::{ErrorCode, Problem};
+use crate::http::problem::{ErrorCode, FieldError, Problem};
 
 /// No such game, or none that the caller may know of.
 pub fn game_not_found() -> Problem {
@@ -187,7 +188,8 @@ pub async fn create(
         }
     }
     check_enrollment_end(&mut tx, wanted.enrollment_ends_at).await?;
-    check_engine_version(&mut tx, &wanted.target_engine_version).await?;
+    let terms = check_engine_version(&mut tx, &wanted.target_engine_version).await?;
+    check_players_of_engine(&terms, wanted.min_players, wanted.max_players)?;
     if !db::games::insert(&mut tx, &new, key).await.map_err(constraint)? {
         let key = key.ok_or_else(|| Problem::internal(&"a game without a key was replayed"))?;
         let made = idempotency::judge(key, db::games::replayed(&mut tx, key).await?)?.ok_or_else(game_not_found)?;
@@ -218,9 +220,7 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
     if let Some(at) = wanted.enrollment_ends_at {
         check_enrollment_end(&mut tx, at).await?;
     }
-    if let Some(version) = &wanted.target_engine_version {
-        check_engine_version(&mut tx, version).await?;
-    }
+    check_engine(&mut tx, &game, wanted).await?;
     let change = GameChange {
         name: name.as_deref(),
         description: description.as_deref(),
@@ -315,14 +315,49 @@ async fn check_enrollment_end(conn: &mut PgConnection, at: chrono::DateTime<chro
     }
 }
 
-async fn check_engine_version(conn: &mut PgConnection, version: &str) -> Result<(), Problem> {
-    match db::engine_versions::hold_enabled(conn, version).await? {
-        Some(true) => Ok(()),
-        Some(false) => {
+async fn check_engine_version(conn: &mut PgConnection, version: &str) -> Result<Terms, Problem> {
+    match db::engine_versions::hold(conn, version).await? {
+        Some(terms) if terms.enabled => Ok(terms),
+        Some(_) => {
             Err(Problem::new(ErrorCode::EngineVersionDisabled, "This engine version may not be used for new starts."))
         }
         None => Err(Problem::field("/target_engine_version", "value", "no such engine version")),
     }
+}
+
+/// Whether an engine is for so few, and for so many players.
+fn check_players_of_engine(terms: &Terms, min: i32, max: i32) -> Result<(), Problem> {
+    let mut faults = Vec::new();
+    let mut fault = |pointer: &str, detail: String| {
+        faults.push(FieldError { pointer: pointer.into(), code: "range".into(), detail });
+    };
+    if let Some(least) = terms.min_players.filter(|least| min < *least) {
+        fault("/min_players", format!("the engine version is for {least} players at least"));
+    }
+    if let Some(most) = terms.max_players.filter(|most| max > *most) {
+        fault("/max_players", format!("the engine version is for {most} players at most"));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Problem::fields(faults)) }
+}
+
+/// Whether a game's engine version and its players fit each other after a change of either. A game that has run has the players
+/// that it has: only the version is looked at then.
+async fn check_engine(conn: &mut PgConnection, game: &LockedGame, wanted: &PatchGame) -> Result<(), Problem> {
+    let players = wanted.min_players.is_some() || wanted.max_players.is_some();
+    let terms = match &wanted.target_engine_version {
+        Some(version) => Some(check_engine_version(&mut *conn, version).await?),
+        None if players => db::engine_versions::hold(&mut *conn, &game.target_engine_version).await?,
+        None => None,
+    };
+    let Some(terms) = terms.filter(|_| !game.started) else { return Ok(()) };
+    let (min, max) = (wanted.min_players.unwrap_or(game.min_players), wanted.max_players.unwrap_or(game.max_players));
+    check_players_of_engine(&terms, min, max).map_err(|problem| match players {
+        true => problem,
+        // The players were there before: it is the version that does not fit them.
+        false => {
+            Problem::field("/target_engine_version", "value", format!("{} ({min} to {max} players)", problem.detail))
+        }
+    })
 }
 
 fn constraint(error: sqlx::Error) -> Problem {

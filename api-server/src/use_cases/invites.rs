@@ -1,20 +1,21 @@
 //! Invites to private games (SPEC §7).
 
-use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::idempotency::Idempotency;
 use shared::db::invites::{Invite, NewInvite};
 use shared::db::memberships::Membership;
+use shared::domain::invite_code;
 use shared::domain::notification::{Audience, Payload};
+use shared::domain::race_name::RaceName;
 use shared::ids::{GameId, InviteId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::enroll;
-use super::games::{game_not_found, lock_managed};
+use super::games::{game_not_found, lock_managed, visible};
 use crate::app::App;
 use crate::http::idempotency;
 use crate::http::problem::{ErrorCode, Problem};
@@ -23,12 +24,34 @@ fn not_found() -> Problem {
     Problem::new(ErrorCode::InviteNotFound, "No such invite.")
 }
 
-fn closed() -> Problem {
-    Problem::new(ErrorCode::InviteClosed, "The invite is not open any more.")
+/// The invite is not open any more; its status says why.
+fn closed(invite: &Invite) -> Problem {
+    let why = match invite.status.as_str() {
+        "redeemed" => "was used as often as it may be",
+        "declined" => "was declined",
+        "revoked" => "was taken back",
+        "expired" => "has expired",
+        _ => "was closed with the enrolment",
+    };
+    Problem::new(ErrorCode::InviteClosed, format!("The invite {why}."))
 }
 
 async fn present(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Result<Invite, Problem> {
     db::invites::get(conn, game_id, id).await?.ok_or_else(not_found)
+}
+
+/// An invite as the game's owner and the invited user may see it. For others it does not exist.
+///
+/// # Errors
+/// `game_not_found`, `invite_not_found`.
+pub async fn see(conn: &mut PgConnection, user_id: UserId, game_id: GameId, id: InviteId) -> Result<Invite, Problem> {
+    let invite = db::invites::get(&mut *conn, game_id, id).await?;
+    // Who was invited to a private game does not see the game any more once the invite is over, but always the invite.
+    if let Some(own) = invite.as_ref().filter(|invite| invite.invited_user_id == Some(user_id)) {
+        return Ok(own.clone());
+    }
+    let game = visible(conn, game_id, user_id).await?;
+    invite.filter(|_| game.owner_user_id == Some(user_id)).ok_or_else(not_found)
 }
 
 /// Whom an invite is for.
@@ -44,11 +67,14 @@ pub enum Target<'a> {
     },
 }
 
-/// Invites into a private game; an invited user is told.
+/// Why no mail goes with an invite.
+const MAILED_TODAY: &str = "the invitee had a mail of an invite to this game within a day";
+
+/// Invites into a private game; an invited user is told, by mail once a day and game at most.
 ///
 /// # Errors
 /// `game_not_found`, `not_game_owner`, `sanctioned`, `game_state_conflict` for a public game, `enrollment_closed`,
-/// `account_not_found`, `already_member`, `invite_exists`, `invalid_request`, `idempotency_key_reused`.
+/// `rate_limited`, `account_not_found`, `already_member`, `invite_exists`, `invalid_request`, `idempotency_key_reused`.
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
@@ -61,7 +87,7 @@ pub async fn create(
     let invite_id = InviteId::new();
     // 80 bits: beyond guessing, short enough to be read out.
     let code = match target {
-        Target::Code { .. } => Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(app.random.bytes::<10>())),
+        Target::Code { .. } => Some(invite_code::write(app.random.bytes::<10>())),
         Target::User(_) | Target::Named(_) => None,
     };
 
@@ -77,6 +103,11 @@ pub async fn create(
     }
     enroll::takes_members(&game)?;
     enroll::may_act(&mut tx, inviter).await?;
+    if let Some(wait) = db::invites::lock_quota(&mut tx, inviter).await? {
+        let most = db::invites::INVITES_AN_HOUR;
+        let why = format!("The caller has made {most} invites within the hour, which is as many as one may.");
+        return Err(Problem::new(ErrorCode::RateLimited, why).retry_after(wait));
+    }
     if expires_at.is_some_and(|at| at <= game.now) {
         return Err(Problem::field("/expires_at", "range", "must be in the future"));
     }
@@ -88,6 +119,10 @@ pub async fn create(
             (Some(invitee(&mut tx, &game, user_id).await?), None)
         }
     };
+    let mailed = match invited {
+        Some(user_id) => !db::invites::mailed_within_a_day(&mut tx, game_id, user_id).await?,
+        None => false,
+    };
     let new = NewInvite {
         invite_id,
         game_id,
@@ -97,6 +132,7 @@ pub async fn create(
         max_uses,
         expires_at,
         default_ttl_seconds: app.config.lobby.invite_ttl.as_secs_f64(),
+        mailed,
     };
     let made =
         db::invites::insert(&mut tx, &new, key).await.map_err(|error| match shared::error::constraint(&error) {
@@ -114,7 +150,12 @@ pub async fn create(
     }
     if let Some(user_id) = invited {
         let payload = Payload::LobbyInviteReceived { game_id, inviter_user_id: inviter };
-        caller.notify(&mut tx, payload, invite_id.to_string(), Audience::Users(vec![user_id]), game_id).await?;
+        let (key, audience) = (invite_id.to_string(), Audience::Users(vec![user_id]));
+        if mailed {
+            caller.notify(&mut tx, payload, key, audience, game_id).await?;
+        } else {
+            caller.notify_unmailed(&mut tx, payload, key, audience, game_id, MAILED_TODAY).await?;
+        }
     }
     let invite = present(&mut tx, game_id, invite_id).await?;
     tx.commit().await?;
@@ -138,7 +179,7 @@ async fn invitee(conn: &mut PgConnection, game: &LockedGame, user_id: Option<Use
     Ok(user_id)
 }
 
-/// Joins with an invite to the caller. What is not for him does not exist for him.
+/// Joins with an invite to the caller. An invite to somebody else does not exist for the caller.
 ///
 /// # Errors
 /// `sanctioned`, `race_name_invalid`, `game_not_found`, `invite_not_found`, `invite_closed`, and those of [`enroll::enroll`].
@@ -150,7 +191,6 @@ pub async fn redeem(
     id: InviteId,
     race_name: &str,
 ) -> Result<(Invite, Membership), Problem> {
-    caller.not_sanctioned("game_join_block")?;
     let name = enroll::read_race_name(race_name)?;
     let mut tx = app.db.begin().await?;
     let game = db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
@@ -158,11 +198,9 @@ pub async fn redeem(
     if invite.invited_user_id != Some(user_id) {
         return Err(not_found());
     }
-    use_up(&mut tx, &invite).await?;
-    let membership = enroll::enroll(&mut tx, &game, user_id, &name).await?;
-    let invite = present(&mut tx, game_id, id).await?;
+    let redeemed = take_up(&mut tx, caller, &game, &invite, user_id, &name).await?;
     tx.commit().await?;
-    Ok((invite, membership))
+    Ok(redeemed)
 }
 
 /// Joins with a shareable code.
@@ -176,21 +214,38 @@ pub async fn redeem_code(
     code: &str,
     race_name: &str,
 ) -> Result<(Invite, Membership), Problem> {
-    caller.not_sanctioned("game_join_block")?;
     let name = enroll::read_race_name(race_name)?;
     let mut tx = app.db.begin().await?;
     // Read before the game's lock, which the code leads to; what may have changed is judged by the update under the lock.
-    let invite = db::invites::by_code(&mut tx, code).await?.ok_or_else(not_found)?;
+    let invite = db::invites::by_code(&mut tx, &invite_code::read(code)).await?.ok_or_else(not_found)?;
     let game = db::games::lock(&mut tx, invite.game_id).await?.ok_or_else(game_not_found)?;
-    use_up(&mut tx, &invite).await?;
-    let membership = enroll::enroll(&mut tx, &game, user_id, &name).await?;
-    let invite = present(&mut tx, invite.game_id, invite.invite_id).await?;
+    let redeemed = take_up(&mut tx, caller, &game, &invite, user_id, &name).await?;
     tx.commit().await?;
-    Ok((invite, membership))
+    Ok(redeemed)
 }
 
-async fn use_up(conn: &mut PgConnection, invite: &Invite) -> Result<(), Problem> {
-    if db::invites::redeem(conn, invite.invite_id).await? { Ok(()) } else { Err(closed()) }
+/// Uses an invite once for a new member. Who is a member by this very invite is answered the membership again: the first answer
+/// may have been lost. The caller holds the game's lock.
+async fn take_up(
+    conn: &mut PgConnection,
+    caller: &Caller<'_>,
+    game: &LockedGame,
+    invite: &Invite,
+    user_id: UserId,
+    name: &RaceName,
+) -> Result<(Invite, Membership), Problem> {
+    let Invite { game_id, invite_id, .. } = *invite;
+    let membership = match db::memberships::given_by(&mut *conn, game_id, user_id, invite_id).await? {
+        Some(membership) => membership,
+        None => {
+            caller.not_sanctioned("game_join_block")?;
+            if !db::invites::redeem(&mut *conn, invite_id).await? {
+                return Err(closed(&present(conn, game_id, invite_id).await?));
+            }
+            enroll::enroll(&mut *conn, game, user_id, name, Some(invite_id)).await?
+        }
+    };
+    Ok((present(conn, game_id, invite_id).await?, membership))
 }
 
 /// Turns an invite down.
@@ -204,7 +259,7 @@ pub async fn decline(app: &App, user_id: UserId, game_id: GameId, id: InviteId) 
         return Err(not_found());
     }
     if !db::invites::end(&mut tx, id, "declined").await? {
-        return Err(closed());
+        return Err(closed(&present(&mut tx, game_id, id).await?));
     }
     let invite = present(&mut tx, game_id, id).await?;
     tx.commit().await?;
@@ -220,7 +275,7 @@ pub async fn revoke(app: &App, caller: &Caller<'_>, game_id: GameId, id: InviteI
     lock_managed(&mut tx, caller, game_id).await?;
     let invite = present(&mut tx, game_id, id).await?;
     if !db::invites::end(&mut tx, id, "revoked").await? {
-        return Err(closed());
+        return Err(closed(&present(&mut tx, game_id, id).await?));
     }
     if let Some(user_id) = invite.invited_user_id {
         let payload = Payload::LobbyInviteRevoked { game_id };

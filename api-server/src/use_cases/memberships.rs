@@ -24,6 +24,14 @@ fn ended() -> Problem {
     Problem::new(ErrorCode::MembershipEnded, "The membership has ended before.")
 }
 
+/// One membership of a game.
+///
+/// # Errors
+/// `membership_not_found`.
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: MembershipId) -> Result<Membership, Problem> {
+    db::memberships::get(conn, game_id, id).await?.ok_or_else(not_found)
+}
+
 /// After the commit: somebody is told, and perhaps a race is banished.
 fn wake(app: &App) {
     app.waker.wake(Topic::Notifications);
@@ -58,7 +66,7 @@ pub async fn leave(app: &App, caller: &Caller<'_>, user_id: UserId, game_id: Gam
 pub async fn remove(app: &App, caller: &Caller<'_>, game_id: GameId, id: MembershipId) -> Result<Membership, Problem> {
     let mut tx = app.db.begin().await?;
     let game = lock_managed(&mut tx, caller, game_id, MemberAction::Remove).await?;
-    let membership = db::memberships::get(&mut tx, game_id, id).await?.ok_or_else(not_found)?;
+    let membership = get(&mut tx, game_id, id).await?;
     permitted(caller, &game, MemberAction::Remove, false)?;
     let membership = end(&mut tx, caller, &membership, "removed").await?;
     let by = if caller.user_id().is_some() { "the game's owner" } else { "an administrator" };
@@ -78,7 +86,7 @@ pub async fn remove(app: &App, caller: &Caller<'_>, game_id: GameId, id: Members
 pub async fn block(app: &App, caller: &Caller<'_>, game_id: GameId, id: MembershipId) -> Result<Membership, Problem> {
     let mut tx = app.db.begin().await?;
     let game = lock_managed(&mut tx, caller, game_id, MemberAction::Block).await?;
-    let membership = db::memberships::get(&mut tx, game_id, id).await?.ok_or_else(not_found)?;
+    let membership = get(&mut tx, game_id, id).await?;
     permitted(caller, &game, MemberAction::Block, false)?;
     let membership = bar(&mut tx, caller, membership).await?;
     let detail = json!({ "game_id": game_id, "user_id": membership.user_id });

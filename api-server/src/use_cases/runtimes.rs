@@ -93,7 +93,7 @@ pub async fn patch(app: &App, caller: &Caller<'_>, game_id: GameId, version: &st
             format!("The engine is {}: {version} is no higher patch of it.", record.engine_version),
         ));
     }
-    if db::engine_versions::hold_enabled(&mut tx, &version).await? != Some(true) {
+    if !db::engine_versions::hold(&mut tx, &version).await?.is_some_and(|terms| terms.enabled) {
         return Err(Problem::new(
             ErrorCode::EngineVersionDisabled,
             format!("Engine version {version} is not registered, or may not be used for new starts."),

@@ -1,5 +1,6 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
+use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, LockedGame};
@@ -15,6 +16,8 @@ use super::caller::Caller;
 use super::games::{lock_for, present, schedule, status};
 use super::runtimes;
 use crate::app::App;
+use crate::http::admin::games::resume_many::PausedGameChoice;
+use crate::http::administration::BulkResult;
 use crate::http::problem::{ErrorCode, Problem};
 
 /// Why a game is paused whose container was stopped by hand (SPEC §7): then an administrator may choose another engine.
@@ -59,6 +62,35 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
     Ok(changed)
 }
 
+/// Resumes the oldest `limit` of the chosen paused games, each in a transaction of its own, as [`transition`] does. One that
+/// somebody else resumed or stopped meanwhile is passed over.
+///
+/// # Errors
+/// `invalid_request` naming fields of the choice; what the database answers, after which some may have been resumed.
+pub async fn resume_many(
+    app: &App,
+    caller: &Caller<'_>,
+    choice: &PausedGameChoice,
+    limit: u16,
+) -> Result<BulkResult, Problem> {
+    let filter = choice.filter()?;
+    let mut tx = app.db.begin().await?;
+    let (matched, games) = db::games::resumable(&mut tx, &filter, i64::from(limit)).await?;
+    // Who asked for it, and of which games; each game that is resumed has a line of its own besides.
+    let detail = json!({ "filter": choice.to_json(), "limit": limit, "matched": matched, "game_ids": games });
+    caller.audit(&mut tx, "game.resume_many", "game", "paused", detail).await?;
+    tx.commit().await?;
+    let mut changed = 0;
+    for game_id in games {
+        match transition(app, caller, game_id, GameAction::Resume).await {
+            Ok(_) => changed += 1,
+            Err(problem) if problem.code == ErrorCode::GameStateConflict => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(BulkResult { matched, changed })
+}
+
 async fn open_enrollment(
     conn: &mut PgConnection,
     game: &LockedGame,
@@ -88,7 +120,7 @@ async fn start(
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    if db::engine_versions::hold_enabled(conn, &game.target_engine_version).await? != Some(true) {
+    if !db::engine_versions::hold(conn, &game.target_engine_version).await?.is_some_and(|terms| terms.enabled) {
         return Err(Problem::new(
             ErrorCode::EngineVersionDisabled,
             format!("Engine version {} may not be used for new starts.", game.target_engine_version),

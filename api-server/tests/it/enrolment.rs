@@ -182,9 +182,10 @@ async fn an_invite_is_for_one_person_once() {
     let redeem = format!("{invites}/{invite}/redeem");
     let race = json!({ "race_name": "Zerg" });
     eve.post(&redeem).json(&race).send().await.expect_problem(404, "invite_not_found");
+    // However often it is sent: one membership.
     let answers = join_all((0..4).map(|_| bob.post(&redeem).json(&race).send())).await;
-    assert_eq!(answers.iter().filter(|a| a.status == 200).count(), 1);
-    let redeemed = answers.iter().find(|a| a.status == 200).unwrap().json();
+    let redeemed = answers[0].clone().expect(200).json();
+    assert!(answers.iter().all(|a| a.status == 200 && a.json() == redeemed), "{answers:?}");
     assert_eq!(
         (&redeemed["status"], &redeemed["uses"], &redeemed["membership"]["race_name"]),
         (&json!("redeemed"), &json!(1), &json!("Zerg"))

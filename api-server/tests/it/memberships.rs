@@ -228,3 +228,39 @@ async fn who_leaves_a_started_game_is_banished_as_soon_as_the_runtime_is_free() 
     api.admin().post(ban).json(&json!({ "reason": "late" })).send().await.expect_problem(409, "game_state_conflict");
     assert_eq!(api.game(&game).await["approved_count"], 1);
 }
+
+#[tokio::test]
+async fn a_membership_is_seen_by_whoever_sees_the_game_with_the_member_s_name() {
+    let api = Api::start().await;
+    let (owner_id, owner) = api.player("owner").await;
+    let (ada_id, ada) = api.player("ada").await;
+    let (_, eve) = api.player("eve").await;
+    for (player, name) in [(&owner, "Grace"), (&ada, "Ada Lovelace")] {
+        player.patch("/api/v1/user/account").json(&json!({ "display_name": name })).send().await.expect(200);
+    }
+    let game = api.open_public_game(json!({ "owner_user_id": owner_id })).await;
+    api.join(&game, &ada, "Zerg").await;
+    let path = format!("/api/v1/user/lobby/games/{game}/memberships");
+    let listed = eve.get(&path).send().await.expect(200).json()["items"][0].clone();
+    assert_eq!((&listed["user_id"], &listed["display_name"]), (&json!(ada_id), &json!("Ada Lovelace")));
+    let one = format!("{path}/{}", text(&listed, "membership_id"));
+    let of_admin = one.replace("/user/lobby/", "/admin/");
+    for who in [&ada, &eve, &owner] {
+        assert_eq!(who.get(&one).send().await.expect(200).json(), listed);
+    }
+    assert_eq!(api.admin().get(&of_admin).send().await.expect(200).json(), listed);
+    assert_eq!(api.game(&game).await["owner_display_name"], "Grace");
+    // Not as another game's, and not where the game is nobody's business.
+    let other = api.open_public_game(json!({})).await;
+    ada.get(one.replace(&game, &other)).send().await.expect_problem(404, "membership_not_found");
+    let elsewhere = of_admin.replace(&game, &other);
+    api.admin().get(elsewhere).send().await.expect_problem(404, "membership_not_found");
+    let private = api.open_private_game(&owner, json!({})).await;
+    eve.get(one.replace(&game, &private)).send().await.expect_problem(404, "game_not_found");
+    // It stays when it is over, and has no name any more when the member has none.
+    ada.delete("/api/v1/user/account").send().await.expect(204);
+    let left = eve.get(&one).send().await.expect(200).json();
+    assert_eq!((&left["status"], &left["display_name"]), (&json!("left"), &serde_json::Value::Null));
+    owner.patch("/api/v1/user/account").json(&json!({ "display_name": null })).send().await.expect(200);
+    assert_eq!(api.game(&game).await["owner_display_name"], serde_json::Value::Null);
+}

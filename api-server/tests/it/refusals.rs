@@ -307,6 +307,7 @@ async fn an_invite_is_refused_for_what_the_guest_or_the_game_is() {
 
     // To join with one: by the invite to a user, and by a code.
     let code = post(ada, &invites, json!({ "max_uses": 50 })).await.expect(201).json()["code"].clone();
+    let other = post(ada, &invites, json!({ "max_uses": 50 })).await.expect(201).json()["code"].clone();
     let mut guests = 0;
     for by_code in [false, true] {
         let mut guest = async || {
@@ -344,7 +345,7 @@ async fn an_invite_is_refused_for_what_the_guest_or_the_game_is() {
         // In by the other way meanwhile.
         let (_, member, path, body) = guest().await;
         let race = if by_code { "Ii" } else { "Hh" };
-        redeem(&member, "/api/v1/user/lobby/invites/redeem", &json!({ "code": code }), race).await.expect(200);
+        redeem(&member, "/api/v1/user/lobby/invites/redeem", &json!({ "code": other }), race).await.expect(200);
         redeem(&member, &path, &body, "Jj").await.expect_problem(409, "already_member");
     }
     let unknown = json!({ "code": "guess", "race_name": "Zerg" });

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use shared::db::notifications::{NewNotification, produce};
+use shared::db::notifications::{NewNotification, produce, produce_unmailed};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{ApplicationId, DeliveryId, UserId};
 use testkit::eventually;
@@ -61,6 +61,29 @@ async fn each_audience_gets_its_routes_and_nobody_else() {
         1,
         "administrators' kinds go to the administrators, whatever the producer asked for"
     );
+}
+
+#[tokio::test]
+async fn what_goes_without_a_mail_is_pushed_and_says_why_there_is_none() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let users = world.accounts(1, true).await;
+    let game = world.game(&users).await;
+    let new = NewNotification {
+        payload: Payload::LobbyInviteReceived { game_id: game, inviter_user_id: users[0] },
+        idempotency_key: "unmailed".to_owned(),
+        audience: Audience::Users(users),
+        game_id: Some(game),
+        request_id: None,
+        traceparent: None,
+    };
+    produce_unmailed(&mut world.db.connect().await, new, "there was one today").await.unwrap();
+    let id = sqlx::query_scalar("SELECT notification_id FROM notifications").fetch_one(&world.pool()).await.unwrap();
+    let _worker = world.worker(address, &WorkerLike::default());
+    world.settles(id, &[("push", "delivered", 1), ("email", "skipped", 1)]).await;
+    let why = "SELECT count(*) FROM notification_routes WHERE channel = 'email' AND last_error = 'there was one today'";
+    assert_eq!(world.count(why).await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 0);
 }
 
 #[tokio::test]

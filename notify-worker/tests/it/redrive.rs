@@ -12,7 +12,11 @@ use crate::world::{SOON, WorkerLike, World};
 /// As the administrator's request does it.
 async fn set_going(world: &World, id: Uuid) {
     let mut tx = world.pool().begin().await.unwrap();
-    let picked = pick_one(&mut tx, id).await.unwrap().expect("it is there").expect("it is dead");
+    let picked = pick_one(&mut tx, id, &["dead_lettered", "quarantined"])
+        .await
+        .unwrap()
+        .expect("it is there")
+        .expect("it is dead");
     assert_eq!(redrive(&mut tx, &picked).await.unwrap(), 1);
     tx.commit().await.unwrap();
     world.waker.wake(Topic::Notifications);

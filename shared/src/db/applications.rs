@@ -18,6 +18,8 @@ pub struct Application {
     pub game_id: GameId,
     /// Who applies.
     pub user_id: UserId,
+    /// The applicant's display name; `None` where they have none, or are deleted.
+    pub display_name: Option<String>,
     /// The wanted name, as shown.
     pub race_name: String,
     /// The wanted name's key.
@@ -28,6 +30,8 @@ pub struct Application {
     pub created_at: DateTime<Utc>,
     /// When it was decided.
     pub decided_at: Option<DateTime<Utc>>,
+    /// Whether the wanted name is free for the applicant at this moment; `None` once the application is decided.
+    pub race_name_available: Option<bool>,
 }
 
 macro_rules! applications {
@@ -35,7 +39,15 @@ macro_rules! applications {
         sqlx::query_as!(
             Application,
             r#"SELECT application_id AS "application_id: ApplicationId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
-                      race_name, canonical_key, status, created_at, decided_at FROM applications "# + $tail
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = applications.user_id) AS display_name,
+                      race_name, canonical_key, status, created_at, decided_at,
+                      -- As `race_names::is_free` says.
+                      CASE WHEN status = 'submitted' THEN NOT EXISTS (
+                          SELECT FROM race_names n
+                           WHERE n.canonical_key = applications.canonical_key AND n.status <> 'released'
+                             AND (n.user_id <> applications.user_id OR (n.game_id = applications.game_id AND n.status <> 'registered')))
+                      END AS race_name_available
+                 FROM applications "# + $tail
             $(, $argument)*
         )
     };
@@ -159,7 +171,7 @@ pub async fn list_of_user(
     .await
 }
 
-/// Decides a submitted application: `approved` or `rejected`. Answers false when it was decided before.
+/// Decides a submitted application: `approved`, `rejected` or `withdrawn`. Answers false when it was decided before.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -174,7 +186,7 @@ pub async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) ->
     Ok(done.rows_affected() == 1)
 }
 
-/// Ends a user's open application to a game: `withdrawn` by himself, or `rejected` with his block. Answers whether there was one.
+/// Ends a user's open application to a game: `withdrawn` by the user, or `rejected` with a block. Answers whether there was one.
 ///
 /// # Errors
 /// What Postgres answers.

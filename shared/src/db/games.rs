@@ -21,6 +21,8 @@ pub struct Game {
     pub status: String,
     /// Who runs it, where that is a user.
     pub owner_user_id: Option<UserId>,
+    /// The owner's display name; `None` where there is no owner, or they have none, or are deleted.
+    pub owner_display_name: Option<String>,
     /// Fewest members to start with.
     pub min_players: i32,
     /// Most members.
@@ -59,7 +61,8 @@ macro_rules! games {
         sqlx::query_as!(
             Game,
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
-                      g.owner_user_id AS "owner_user_id: UserId", g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
+                      g.owner_user_id AS "owner_user_id: UserId",
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name, g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
                       g.turn_schedule, g.time_zone, g.target_engine_version, g.current_turn, g.pause_reason, g.winners,
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
@@ -73,7 +76,7 @@ macro_rules! games {
 // Below the macro, which it uses.
 mod browse;
 
-pub use browse::{GameFilter, list, list_own, list_visible, list_visible_by_status};
+pub use browse::{GameFilter, PausedFilter, list, list_own, list_visible, list_visible_by_status, resumable};
 
 /// One game, whoever asks.
 ///

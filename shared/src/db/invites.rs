@@ -1,5 +1,7 @@
 //! `invites`: the way into a private game, for one user or by a shareable code (SPEC §7).
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
@@ -16,8 +18,12 @@ pub struct Invite {
     pub game_id: GameId,
     /// Who invites.
     pub inviter_user_id: UserId,
+    /// The inviter's display name; `None` where they have none, or are deleted.
+    pub inviter_display_name: Option<String>,
     /// Whom, where it is for one user.
     pub invited_user_id: Option<UserId>,
+    /// The invited user's display name; `None` where they have none, or are deleted, and for a code.
+    pub invited_display_name: Option<String>,
     /// The shareable code, where it has one.
     pub code: Option<String>,
     /// How often the code may be used.
@@ -35,7 +41,10 @@ macro_rules! invites {
         sqlx::query_as!(
             Invite,
             r#"SELECT invite_id AS "invite_id: InviteId", game_id AS "game_id: GameId", inviter_user_id AS "inviter_user_id: UserId",
-                      invited_user_id AS "invited_user_id: UserId", code, max_uses, uses, expires_at,
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = invites.inviter_user_id) AS inviter_display_name,
+                      invited_user_id AS "invited_user_id: UserId",
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = invites.invited_user_id) AS invited_display_name,
+                      code, max_uses, uses, expires_at,
                       CASE WHEN status = 'open' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END AS "status!"
                  FROM invites "# + $tail
             $(, $argument)*
@@ -62,6 +71,8 @@ pub struct NewInvite<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     /// Life of an invite that names no end, in seconds.
     pub default_ttl_seconds: f64,
+    /// Whether a mail goes with it.
+    pub mailed: bool,
 }
 
 /// Makes an invite; false when the idempotency key made one before. A second open invite of the user to the game is the
@@ -76,8 +87,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at, idempotency_owner, idempotency_key, idempotency_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11)
+        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at, idempotency_owner, idempotency_key, idempotency_hash, mailed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11, CASE WHEN $12 THEN clock_timestamp() END)
          ON CONFLICT ON CONSTRAINT invites_idempotency_key DO NOTHING",
         new.invite_id as InviteId,
         new.game_id as GameId,
@@ -89,7 +100,8 @@ pub async fn insert(
         new.default_ttl_seconds,
         owner,
         key,
-        hash
+        hash,
+        new.mailed
     )
     .execute(conn)
     .await?;
@@ -122,12 +134,61 @@ pub async fn get(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Resu
     invites!("WHERE invite_id = $1 AND game_id = $2", id as InviteId, game_id as GameId).fetch_optional(conn).await
 }
 
-/// The invite with a shareable code.
+/// The invite with one of these shareable codes: the ways to read what somebody typed, of which one can be a code.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn by_code(conn: &mut PgConnection, code: &str) -> Result<Option<Invite>, sqlx::Error> {
-    invites!("WHERE code = $1", code).fetch_optional(conn).await
+pub async fn by_code(conn: &mut PgConnection, codes: &[String]) -> Result<Option<Invite>, sqlx::Error> {
+    invites!("WHERE code = ANY ($1)", codes).fetch_optional(conn).await
+}
+
+/// Invites of one user within any hour at most (SPEC §7).
+pub const INVITES_AN_HOUR: i64 = 20;
+
+/// Takes the inviter's own lock until the transaction ends, and answers for how long they are to wait until they may invite
+/// again; `None`: they may now. The lock is none of the account's: two who invite each other at once would wait for each
+/// other there.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Option<Duration>, sqlx::Error> {
+    sqlx::query!(
+        r#"SELECT 1 AS "one!" FROM (SELECT pg_advisory_xact_lock(hashtextextended('invites of ' || $1, 0))) l"#,
+        inviter.to_string()
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    // By a statement of its own: one that waits for a lock does not see what was committed meanwhile.
+    let seconds = sqlx::query_scalar!(
+        r#"SELECT extract(epoch FROM created_at + interval '1 hour' - clock_timestamp())::float8 AS "seconds!" FROM invites
+            WHERE inviter_user_id = $1 AND created_at > clock_timestamp() - interval '1 hour'
+            ORDER BY created_at DESC OFFSET $2 LIMIT 1"#,
+        inviter as UserId,
+        INVITES_AN_HOUR - 1
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default()))
+}
+
+/// Whether a mail of an invite to this game was ordered for the user within the last day (SPEC §7). The caller holds the game's
+/// lock.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn mailed_within_a_day(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    user_id: UserId,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM invites WHERE game_id = $1 AND invited_user_id = $2
+                             AND mailed_at > statement_timestamp() - interval '1 day') AS "mailed!""#,
+        game_id as GameId,
+        user_id as UserId
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// The invites to a game, newest first, from below `before`.

@@ -8,7 +8,7 @@ use super::browse::walk_in_order;
 use super::keyset::below;
 use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
-use crate::ids::{GameId, MembershipId, UserId};
+use crate::ids::{GameId, InviteId, MembershipId, UserId};
 
 /// A membership.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Membership {
     pub game_id: GameId,
     /// Who.
     pub user_id: UserId,
+    /// The member's display name; `None` where they have none, or are deleted.
+    pub display_name: Option<String>,
     /// As what, as shown.
     pub race_name: String,
     /// `active`, `left`, `removed` or `blocked`.
@@ -31,15 +33,16 @@ macro_rules! memberships {
     ($tail:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
             Membership,
-            r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+            r#"SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = memberships.user_id) AS display_name, race_name,
                       status, joined_at FROM memberships "# + $tail
             $(, $argument)*
         )
     };
 }
 
-/// Takes a user in. Constraints: `memberships_game_id_user_id_key` when he is in already or blocked,
-/// `memberships_game_id_canonical_key_key` when another member has the name.
+/// Takes a user in, perhaps by an invite. Constraints: `memberships_game_id_user_id_key` when the user is in already or
+/// blocked, `memberships_game_id_canonical_key_key` when another member has the name.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -49,17 +52,20 @@ pub async fn insert(
     game_id: GameId,
     user_id: UserId,
     race_name: &RaceName,
+    invite_id: Option<InviteId>,
 ) -> Result<Membership, sqlx::Error> {
     sqlx::query_as!(
         Membership,
-        r#"INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key) VALUES ($1, $2, $3, $4, $5)
-           RETURNING membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+        r#"INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key, invite_id) VALUES ($1, $2, $3, $4, $5, $6)
+           RETURNING membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
+                     (SELECT a.display_name FROM accounts a WHERE a.user_id = memberships.user_id) AS display_name, race_name,
                      status, joined_at"#,
         id as MembershipId,
         game_id as GameId,
         user_id as UserId,
         race_name.name,
-        race_name.canonical_key
+        race_name.canonical_key,
+        invite_id as Option<InviteId>
     )
     .fetch_one(conn)
     .await
@@ -149,6 +155,30 @@ pub async fn newest(
     .await
 }
 
+/// The active membership that an invite to one user, or a code, gave this user. Memberships that are older than the record
+/// of their invites count as given by an invite to that very user.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn given_by(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    user_id: UserId,
+    invite_id: InviteId,
+) -> Result<Option<Membership>, sqlx::Error> {
+    memberships!(
+        "WHERE game_id = $1 AND user_id = $2 AND status = 'active'
+            AND (invite_id = $3
+                 OR (invite_id IS NULL AND EXISTS (
+                     SELECT FROM invites i WHERE i.invite_id = $3 AND i.invited_user_id = $2 AND i.status = 'redeemed')))",
+        game_id as GameId,
+        user_id as UserId,
+        invite_id as InviteId
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Ends active memberships: `left`, `removed` or `blocked`. The one place where a membership ends, with all that follows
 /// from it in the lobby: the seat is counted out, the reserved race name released, and where the game's engine may know the
 /// race its banishment is owed from now on (see [`super::banishments`]). The caller holds the row locks of the games.
@@ -179,7 +209,8 @@ pub async fn end(conn: &mut PgConnection, ids: &[MembershipId], status: &str) ->
                UPDATE race_names n SET status = 'released', updated_at = clock_timestamp()
                  FROM ended e
                 WHERE n.game_id = e.game_id AND n.user_id = e.user_id AND n.canonical_key = e.canonical_key AND n.status = 'reserved')
-           SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId", race_name,
+           SELECT membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
+                  (SELECT a.display_name FROM accounts a WHERE a.user_id = ended.user_id) AS display_name, race_name,
                   status, joined_at
              FROM ended ORDER BY game_id, membership_id"#,
         &ids,

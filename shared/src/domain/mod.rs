@@ -7,6 +7,7 @@ pub mod country;
 pub mod email;
 pub mod engine_version;
 pub mod game;
+pub mod invite_code;
 pub mod login_code;
 pub mod name;
 pub mod network;

@@ -28,7 +28,7 @@ mod worker;
 
 pub use self::{
     context::{Lost, WorkContext},
-    redrive::redrive,
+    redrive::{dismiss, redrive},
     run::{WorkerDeps, run},
     spec::{Cause, Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Verdict},
     sql::explain_claim,

@@ -44,6 +44,8 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             mail::deliveries::resend::Operation,
             mail::deliveries::resend_many::Operation,
             mail::dead_letters::list::Operation,
+            mail::dead_letters::dismiss::Operation,
+            mail::dead_letters::dismiss_many::Operation,
         ),
         (
             notifications::list::Operation,
@@ -51,6 +53,8 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             notifications::dead_letters::list::Operation,
             notifications::dead_letters::redrive::Operation,
             notifications::dead_letters::redrive_many::Operation,
+            notifications::dead_letters::dismiss::Operation,
+            notifications::dead_letters::dismiss_many::Operation,
         ),
         (queues::list::Operation, queues::pause::Operation, queues::resume::Operation, audit_log::list::Operation),
     )

@@ -166,6 +166,30 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
             let body = json!({ "filter": {} });
             ((admin("mail/deliveries/resend".into()), Some(body)), trace("mail.resend_many", "queue", "mail"))
         }
+        "admin_dismiss_mail_dead_letter" => {
+            let id = a_dead_mail().await;
+            ((admin(format!("mail/dead-letters/{id}/dismiss")), None), trace("mail.dismiss", "mail_delivery", id))
+        }
+        "admin_dismiss_mail_dead_letters" => {
+            a_dead_mail().await;
+            let body = json!({ "filter": {} });
+            ((admin("mail/dead-letters/dismiss".into()), Some(body)), trace("mail.dismiss_many", "queue", "mail"))
+        }
+        "admin_dismiss_notification_dead_letter" => {
+            let id = a_dead_route().await;
+            let path = admin(format!("notifications/dead-letters/{id}/dismiss"));
+            ((path, None), trace("notification.dismiss", "notification_route", id))
+        }
+        "admin_dismiss_notification_dead_letters" => {
+            a_dead_route().await;
+            let path = admin("notifications/dead-letters/dismiss".into());
+            ((path, Some(json!({ "filter": {} }))), trace("notification.dismiss_many", "queue", "notification_routes"))
+        }
+        "admin_resume_games" => {
+            // Each game that it resumes has a line of its own besides: here there is none.
+            let body = json!({ "filter": { "engine_version": "none" } });
+            ((admin("games/resume".into()), Some(body)), trace("game.resume_many", "game", "paused"))
+        }
         "admin_redrive_notification_dead_letter" => {
             let id = a_dead_route().await;
             let path = admin(format!("notifications/dead-letters/{id}/redrive"));

@@ -2,9 +2,11 @@
 
 mod accounts;
 mod audit;
+mod dismissal;
 mod mail;
 mod notifications;
 mod queues;
+mod resumption;
 
 use serde_json::Value;
 use shared::db::mail::{NewMail, enqueue};

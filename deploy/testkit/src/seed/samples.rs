@@ -61,6 +61,20 @@ const IDS: &[(&str, &str)] = &[
         "SELECT r.turn::text FROM memberships m JOIN accounts a USING (user_id) JOIN engine_reports r USING (game_id, race_name)
           WHERE a.user_name = 'pilot-0000001' LIMIT 1",
     ),
+    (
+        "application",
+        "SELECT application_id::text FROM applications WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC LIMIT 1) LIMIT 1",
+    ),
+    (
+        "invite",
+        "SELECT invite_id::text FROM invites WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
+    ),
+    (
+        "membership",
+        "SELECT membership_id::text FROM memberships WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
+    ),
+    ("sanction", "SELECT sanction_id::text FROM sanctions JOIN accounts USING (user_id) WHERE user_name = 'pilot-0000001' LIMIT 1"),
+    ("entitlement", "SELECT entitlement_id::text FROM entitlements JOIN accounts USING (user_id) WHERE user_name = 'pilot-0000001' LIMIT 1"),
     ("session", "SELECT device_session_id::text FROM device_sessions WHERE token_hash = sha256('seed-token-1-2')"),
     ("delivery", "SELECT delivery_id::text FROM mail_deliveries WHERE idempotency_key = 'seed-1'"),
     ("three_days_ago", "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '3 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
@@ -84,7 +98,7 @@ const FILTERS: &[(&str, &str, &[&str])] = &[
     (
         "admin_list_notifications",
         "status",
-        &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined"],
+        &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined", "dismissed"],
     ),
     ("", "status", &["dead_lettered", "quarantined"]),
     ("", "kind", &["lobby.application.approved", "game.started", "game.paused"]),
@@ -128,7 +142,8 @@ const RUNTIME_STATUSES: &[&str] = &[
     "finished",
 ];
 
-const MAIL_STATUSES: &[&str] = &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired"];
+const MAIL_STATUSES: &[&str] =
+    &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired", "dismissed"];
 
 impl Samples {
     /// Whether a database holds the seed.
@@ -211,6 +226,11 @@ impl Samples {
                 "game_id" => &self.ids["private_game"],
                 "user_id" => &self.heavy_user,
                 "device_session_id" => &self.ids["session"],
+                "application_id" => &self.ids["application"],
+                "invite_id" => &self.ids["invite"],
+                "membership_id" => &self.ids["membership"],
+                "sanction_id" => &self.ids["sanction"],
+                "entitlement_id" => &self.ids["entitlement"],
                 "delivery_id" => &self.ids["delivery"],
                 "notification_id" => &self.ids["notification"],
                 "version" => "0.1.9",

@@ -181,3 +181,51 @@ pub async fn list(
         _ => walk!("games c", "c.game_id < $1 ORDER BY c.game_id DESC"),
     }
 }
+
+/// Of more games that match no more are counted.
+pub const MATCHED_LIMIT: i64 = 10_000;
+
+/// Which paused games; what is absent leaves the choice open.
+#[derive(Debug, Clone, Default)]
+pub struct PausedFilter<'a> {
+    /// Paused for this reason; absent: for any but by hand.
+    pub pause_reason: Option<&'a str>,
+    /// `public` or `private`.
+    pub visibility: Option<&'a str>,
+    /// Run by this user.
+    pub owner_user_id: Option<UserId>,
+    /// On this engine version.
+    pub engine_version: Option<&'a str>,
+}
+
+/// How many paused games match that can be resumed, counted up to [`MATCHED_LIMIT`], and the oldest `limit` of them. One whose
+/// container is stopped or being replaced cannot be.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn resumable(
+    conn: &mut PgConnection,
+    filter: &PausedFilter<'_>,
+    limit: i64,
+) -> Result<(i64, Vec<GameId>), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"WITH matching AS MATERIALIZED (
+               SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
+                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped' AND r.endpoint IS NOT NULL AND r.status <> 'starting'
+                  AND CASE WHEN $1::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $1 END
+                  AND ($2::text IS NULL OR g.visibility = $2) AND ($3::uuid IS NULL OR g.owner_user_id = $3)
+                  AND ($4::text IS NULL OR g.target_engine_version = $4)
+                ORDER BY g.game_id LIMIT $5)
+           SELECT (SELECT count(*) FROM matching) AS "matched!",
+                  ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $6) AS "ids!: Vec<GameId>""#,
+        filter.pause_reason,
+        filter.visibility,
+        filter.owner_user_id.map(UserId::uuid),
+        filter.engine_version,
+        MATCHED_LIMIT,
+        limit
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.matched, row.ids))
+}

@@ -201,7 +201,7 @@ async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result
     Ok(())
 }
 
-async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), sqlx::Error> {
+pub(super) async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), sqlx::Error> {
     if over.is_empty() {
         return Ok(());
     }

@@ -10,4 +10,4 @@ pub use browse::{Delivery, DeliveryFilter, DeliveryRecipient, PastAttempt, deliv
 pub use enqueue::{NewMail, enqueue};
 pub use finish::{Attempt, AttemptOutcome, Decision, Record, lost_attempts, record};
 pub use letter::{Letter, Recipient, RecipientStatus, data_begins, letters};
-pub use resend::{HeldDelivery, MATCHED_LIMIT, Picked, hold, pick, resend};
+pub use resend::{HeldDelivery, MATCHED_LIMIT, Picked, dismiss, hold, pick, pick_dead, resend};

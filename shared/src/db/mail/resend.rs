@@ -1,4 +1,4 @@
-//! Sending again what died, or waits, at an administrator's word.
+//! Sending again what died, or waits, and putting away what died, at an administrator's word.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::browse::{DeliveryFilter, chosen};
 use crate::db::browse::plan_for_values;
 use crate::db::queues;
+use crate::domain::notification::Kind;
 use crate::ids::DeliveryId;
-use crate::queue::redrive;
+use crate::queue::{dismiss as dismiss_rows, redrive};
 
 /// Of more that match no more are counted.
 pub const MATCHED_LIMIT: i64 = 10_000;
@@ -45,39 +46,62 @@ pub struct Picked {
     pub ids: Vec<Uuid>,
 }
 
-/// Locks the oldest `limit` deliveries that match and still have contents. Those that a worker or another administrator has
-/// locked are passed over and not waited for; they are decided already. To be called in a transaction.
+/// Locks the oldest deliveries that `$chosen` and `$walk` leave, and counts them all.
+macro_rules! picked {
+    ($chosen:tt, $walk:tt $(, $argument:expr)*) => {
+        sqlx::query!(
+            "WITH picked AS MATERIALIZED (
+               SELECT d.delivery_id FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
+                WHERE " + $chosen + $walk + r#"
+                ORDER BY d.delivery_id LIMIT $10 FOR NO KEY UPDATE OF d SKIP LOCKED)
+             SELECT (SELECT coalesce(array_agg(delivery_id), '{}') FROM picked) AS "ids!",
+                    (SELECT count(*) FROM (SELECT FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
+                                            WHERE "# + $chosen + $walk + r#" LIMIT $11) AS m) AS "matched!""#
+            $(, $argument)*
+        )
+    };
+}
+
+/// Locks the oldest `limit` deliveries that match and still have contents. Alarms about other mails are left out unless the
+/// filter names their template: they tell of what is being mended. Those that a worker or another administrator has locked are
+/// passed over and not waited for; they are decided already. To be called in a transaction.
 ///
 /// # Errors
 /// The database's.
 pub async fn pick(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
-    macro_rules! picked {
-        ($chosen:tt, $walk:tt $(, $argument:expr)*) => {
-            sqlx::query!(
-                "WITH picked AS MATERIALIZED (
-                   SELECT d.delivery_id FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
-                    WHERE p.wiped_at IS NULL AND " + $chosen + $walk + r#"
-                    ORDER BY d.delivery_id LIMIT $10 FOR NO KEY UPDATE OF d SKIP LOCKED)
-                 SELECT (SELECT coalesce(array_agg(delivery_id), '{}') FROM picked) AS "ids!",
-                        (SELECT count(*) FROM (SELECT FROM mail_deliveries d JOIN mail_payloads p ON p.delivery_id = d.delivery_id
-                                                WHERE p.wiped_at IS NULL AND "# + $chosen + $walk + r#" LIMIT $11) AS m) AS "matched!""#
-                $(, $argument)*
-            )
-        };
-    }
     plan_for_values(conn).await?;
+    let alarms = filter.template_id.is_none().then_some(Kind::MailDeadLettered.as_str());
     let by_id = chosen!(
         picked,
-        " AND d.delivery_id < $1 AND d.delivery_id >= $2",
+        " AND d.delivery_id < $1 AND d.delivery_id >= $2 AND p.wiped_at IS NULL AND ($12::text IS NULL OR d.template_id <> $12)",
         filter,
         None::<DeliveryId>,
         limit,
-        MATCHED_LIMIT
+        MATCHED_LIMIT,
+        alarms
     );
     let row = by_id.fetch_one(&mut *conn).await?;
     // As above: a row that was wiped as it died, between the statement's start and its lock.
     let ids = with_contents(conn, &row.ids).await?;
     Ok(Picked { matched: row.matched, ids })
+}
+
+/// Locks the oldest `limit` dead deliveries that match, those without contents too, as [`pick`] does.
+///
+/// # Errors
+/// The database's.
+pub async fn pick_dead(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    plan_for_values(conn).await?;
+    let by_id = chosen!(
+        picked,
+        " AND d.status IN ('dead_lettered', 'quarantined') AND d.delivery_id < $1 AND d.delivery_id >= $2",
+        filter,
+        None::<DeliveryId>,
+        limit,
+        MATCHED_LIMIT
+    );
+    let row = by_id.fetch_one(conn).await?;
+    Ok(Picked { matched: row.matched, ids: row.ids })
 }
 
 /// Those of these deliveries whose contents are there.
@@ -102,6 +126,17 @@ pub async fn resend(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::
     )
     .execute(&mut *conn)
     .await?;
+    sqlx::query!("DELETE FROM mail_dead_letters WHERE delivery_id = ANY ($1)", ids).execute(conn).await?;
+    Ok(changed)
+}
+
+/// Puts locked dead deliveries away. Whatever they held of a login code is gone with it. Answers how many it were.
+///
+/// # Errors
+/// The database's.
+pub async fn dismiss(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+    let changed = dismiss_rows(conn, &queues::MAIL, ids).await?;
+    super::finish::wipe(&mut *conn, ids).await?;
     sqlx::query!("DELETE FROM mail_dead_letters WHERE delivery_id = ANY ($1)", ids).execute(conn).await?;
     Ok(changed)
 }

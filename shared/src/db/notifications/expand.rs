@@ -27,6 +27,7 @@ pub struct Expansion {
     priority: i16,
     request_id: Option<String>,
     traceparent: Option<String>,
+    unmailed: Option<String>,
 }
 
 /// What one chunk made of one notification.
@@ -55,7 +56,7 @@ pub async fn load_expansions(
         r#"SELECT n.notification_id AS "notification_id!", n.kind AS "kind!", n.audience AS "audience!",
                   cardinality(n.user_ids) > 0 AS "named_users!", n.game_id AS "game_id?", n.game_seq AS "game_seq?",
                   n.payload AS "payload!: Json<serde_json::Value>", n.expanded_to IS NOT NULL AS "begun!", n.priority AS "priority!",
-                  n.request_id AS "request_id?", n.traceparent AS "traceparent?"
+                  n.request_id AS "request_id?", n.traceparent AS "traceparent?", n.unmailed AS "unmailed?"
              FROM unnest($1::uuid[]) WITH ORDINALITY AS a(id, at) JOIN notifications n ON n.notification_id = a.id
             ORDER BY a.at"#,
         ids
@@ -87,6 +88,7 @@ pub async fn load_expansions(
                 priority: row.priority.min(BROADCAST_PRIORITY),
                 request_id: row.request_id,
                 traceparent: row.traceparent,
+                unmailed: row.unmailed,
             })
         })
         .collect())
@@ -217,6 +219,8 @@ impl Expansion {
                     Some("the account is deleted")
                 } else if *channel == Channel::Email && !recipient.has_email {
                     Some("the account has no e-mail identity")
+                } else if *channel == Channel::Email {
+                    self.unmailed.as_deref()
                 } else {
                     None
                 };

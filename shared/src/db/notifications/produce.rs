@@ -33,6 +33,18 @@ pub struct NewNotification {
 /// # Errors
 /// Those of the database; `notifications_game_id_fkey` when there is no such game.
 pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bool, sqlx::Error> {
+    write(conn, new, None).await
+}
+
+/// As [`produce`], but no mail goes out: the routes of e-mail are recorded `skipped`, for this reason.
+///
+/// # Errors
+/// As [`produce`].
+pub async fn produce_unmailed(conn: &mut PgConnection, new: NewNotification, why: &str) -> Result<bool, sqlx::Error> {
+    write(conn, new, Some(why)).await
+}
+
+async fn write(conn: &mut PgConnection, new: NewNotification, unmailed: Option<&str>) -> Result<bool, sqlx::Error> {
     if new.payload.about_itself() {
         return Ok(false);
     }
@@ -47,8 +59,8 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
         r#"WITH numbered AS (
                UPDATE games SET notification_seq = notification_seq + 1 WHERE game_id = $6 AND $7 RETURNING notification_seq)
            INSERT INTO notifications (notification_id, kind, idempotency_key, audience, user_ids, game_id, game_seq, payload,
-                                      priority, request_id, traceparent)
-           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11)
+                                      priority, request_id, traceparent, unmailed)
+           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11, $12)
            ON CONFLICT (kind, idempotency_key) DO NOTHING"#,
         NotificationId::new().uuid(),
         kind.as_str(),
@@ -61,6 +73,7 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
         audience.priority(),
         new.request_id,
         new.traceparent,
+        unmailed,
     )
     .execute(conn)
     .await?;

@@ -1,4 +1,4 @@
-//! Setting dead routes and notifications going again, at an administrator's word.
+//! Setting dead routes and notifications going again, or putting them away, at an administrator's word.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::browse::{DeadLetterFilter, chosen_dead};
 use crate::db::browse::plan_for_values;
 use crate::db::queues;
 use crate::ids::{GameId, NotificationId, UserId};
-use crate::queue::redrive as redrive_rows;
+use crate::queue::{dismiss as dismiss_rows, redrive as redrive_rows};
 
 /// Of more that match no more are counted, in each queue.
 pub const MATCHED_LIMIT: i64 = 10_000;
@@ -23,19 +23,22 @@ pub struct Picked {
     pub routes: Vec<Uuid>,
 }
 
-/// Locks one dead letter by its id: a route's, or a notification's. `Err(status)`: it is there, in this state, and no
-/// dead letter (any more). `None`: there is none of this id.
+/// Locks one route or notification by its id, if it is in one of the states `from`. `Err(status)`: it is there, in this other
+/// state. `None`: there is none of this id.
 ///
 /// # Errors
 /// The database's.
-pub async fn pick_one(conn: &mut PgConnection, id: Uuid) -> Result<Option<Result<Picked, String>>, sqlx::Error> {
-    let is_dead = |status: &str| matches!(status, "dead_lettered" | "quarantined");
+pub async fn pick_one(
+    conn: &mut PgConnection,
+    id: Uuid,
+    from: &[&str],
+) -> Result<Option<Result<Picked, String>>, sqlx::Error> {
     let route = sqlx::query_scalar!("SELECT status FROM notification_routes WHERE route_id = $1 FOR NO KEY UPDATE", id)
         .fetch_optional(&mut *conn)
         .await?;
     if let Some(status) = route {
         let picked = Picked { matched: 1, routes: vec![id], ..Picked::default() };
-        return Ok(Some(if is_dead(&status) { Ok(picked) } else { Err(status) }));
+        return Ok(Some(if from.contains(&status.as_str()) { Ok(picked) } else { Err(status) }));
     }
     let notification =
         sqlx::query_scalar!("SELECT status FROM notifications WHERE notification_id = $1 FOR NO KEY UPDATE", id)
@@ -43,7 +46,7 @@ pub async fn pick_one(conn: &mut PgConnection, id: Uuid) -> Result<Option<Result
             .await?;
     Ok(notification.map(|status| {
         let picked = Picked { matched: 1, notifications: vec![id], ..Picked::default() };
-        if is_dead(&status) { Ok(picked) } else { Err(status) }
+        if from.contains(&status.as_str()) { Ok(picked) } else { Err(status) }
     }))
 }
 
@@ -98,4 +101,13 @@ pub async fn redrive(conn: &mut PgConnection, picked: &Picked) -> Result<u64, sq
             .await?;
     }
     Ok(changed)
+}
+
+/// Puts locked dead letters away. Answers how many it were.
+///
+/// # Errors
+/// The database's.
+pub async fn dismiss(conn: &mut PgConnection, picked: &Picked) -> Result<u64, sqlx::Error> {
+    let notifications = dismiss_rows(conn, &queues::NOTIFICATIONS, &picked.notifications).await?;
+    Ok(notifications + dismiss_rows(conn, &queues::ROUTES, &picked.routes).await?)
 }

@@ -14,6 +14,7 @@ use crate::http::context::Context;
 use crate::http::created::Created;
 use crate::http::guard::Admin;
 use crate::http::idempotency;
+use crate::http::lobby::check_words;
 use crate::http::problem::{Fail, Problem};
 use crate::http::runtimes::EngineVersion;
 use crate::use_cases::caller::Caller;
@@ -29,6 +30,18 @@ pub struct NewEngineVersion {
     /// Image reference, by tag or digest; with the process driver the path of a binary.
     #[oai(validator(min_length = 1, max_length = 512))]
     pub image: String,
+    /// What users read instead of the label, in one line.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    pub title: Option<String>,
+    /// What users read about it.
+    #[oai(validator(max_length = 4000))]
+    pub description: Option<String>,
+    /// Games on it have at least so many players.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub min_players: Option<i32>,
+    /// Games on it have at most so many players; not below `min_players`.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub max_players: Option<i32>,
 }
 
 codes!(AdminCreateEngineVersionCodes: AdminCredentialsRequired, EngineVersionExists, IdempotencyKeyReused);
@@ -61,7 +74,16 @@ impl Operation {
         )?;
         let version = engine_version::label(&body.version).map_err(|why| Problem::field("/version", "format", why))?;
         let image = engine_version::image(&body.image).map_err(|why| Problem::field("/image", "format", why))?;
-        let row: EngineVersion = engine_versions::create(&app, &caller, &version, &image, key.as_ref()).await?.into();
+        let (title, description) = check_words("title", body.title.as_deref(), body.description.as_deref())?;
+        let new = engine_versions::NewEngineVersion {
+            version: &version,
+            image: &image,
+            title: title.as_deref(),
+            description: description.as_deref(),
+            min_players: body.min_players,
+            max_players: body.max_players,
+        };
+        let row: EngineVersion = engine_versions::create(&app, &caller, new, key.as_ref()).await?.into();
         Ok(Created::at(&format!("/admin/engine-versions/{}", row.version), row))
     }
 }

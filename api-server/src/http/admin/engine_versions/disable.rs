@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, payload::Json};
+use shared::db::engine_versions::EngineVersionChange;
 
 use crate::app::App;
 use crate::codes;
@@ -38,7 +39,7 @@ impl Operation {
         version: Path<String>,
     ) -> Result<Json<EngineVersion>, Fail<AdminDisableEngineVersionCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let action = "engine_version.disable";
-        Ok(Json(engine_versions::change(&app, &caller, &version, None, Some(false), action).await?.into()))
+        let change = EngineVersionChange { enabled: Some(false), ..EngineVersionChange::default() };
+        Ok(Json(engine_versions::change(&app, &caller, &version, change, "engine_version.disable").await?.into()))
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use shared::db::engine_versions::EngineVersionChange;
 use shared::domain::engine_version;
 
 use crate::app::App;
@@ -12,6 +14,7 @@ use crate::http::Tags;
 use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::guard::Admin;
+use crate::http::lobby::check_words;
 use crate::http::problem::{Fail, Problem};
 use crate::http::runtimes::EngineVersion;
 use crate::use_cases::caller::Caller;
@@ -26,6 +29,27 @@ pub struct PatchEngineVersion {
     pub image: Option<String>,
     /// Whether new starts may use it.
     pub enabled: Option<bool>,
+    /// What users read instead of the label, in one line; null clears it.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    pub title: MaybeUndefined<String>,
+    /// What users read about it; null clears it.
+    #[oai(validator(max_length = 4000))]
+    pub description: MaybeUndefined<String>,
+    /// Games on it have at least so many players; null: no bound.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub min_players: MaybeUndefined<i32>,
+    /// Games on it have at most so many players, not below `min_players`; null: no bound.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub max_players: MaybeUndefined<i32>,
+}
+
+/// What is absent stays (`None`), null clears (`Some(None)`).
+fn given<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
 }
 
 codes!(AdminPatchEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
@@ -37,7 +61,7 @@ pub struct Operation;
 impl Operation {
     /// Change an engine version
     ///
-    /// Games that run on it are not touched.
+    /// Games that run on it, or were made with it, are not touched.
     #[oai(path = "/admin/engine-versions/:version", method = "patch", operation_id = "admin_patch_engine_version")]
     async fn call(
         &self,
@@ -50,7 +74,21 @@ impl Operation {
         let caller = Caller::admin(&admin, &context);
         let image = body.image.as_deref().map(engine_version::image).transpose();
         let image = image.map_err(|why| Problem::field("/image", "format", why))?;
-        let action = "engine_version.patch";
-        Ok(Json(engine_versions::change(&app, &caller, &version, image.as_deref(), body.enabled, action).await?.into()))
+        let PatchEngineVersion { enabled, title, description, min_players, max_players, .. } = body.0;
+        let (title, description) = (given(title), given(description));
+        let new = check_words(
+            "title",
+            title.as_ref().and_then(Option::as_deref),
+            description.as_ref().and_then(Option::as_deref),
+        )?;
+        let change = EngineVersionChange {
+            image: image.as_deref(),
+            enabled,
+            title: title.map(|_| new.0.as_deref()),
+            description: description.map(|_| new.1.as_deref()),
+            min_players: given(min_players),
+            max_players: given(max_players),
+        };
+        Ok(Json(engine_versions::change(&app, &caller, &version, change, "engine_version.patch").await?.into()))
     }
 }

@@ -14,6 +14,7 @@ pub mod patch;
 pub mod pause;
 pub mod ready_to_start;
 pub mod resume;
+pub mod resume_many;
 pub mod retry_start;
 pub mod start;
 
@@ -28,13 +29,20 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             retry_start::Operation,
             pause::Operation,
             resume::Operation,
+            resume_many::Operation,
             cancel::Operation,
             force_start::Operation,
             force_stop::Operation,
         ),
-        (applications::list::Operation, applications::approve::Operation, applications::reject::Operation),
+        (
+            applications::list::Operation,
+            applications::get::Operation,
+            applications::approve::Operation,
+            applications::reject::Operation,
+        ),
         (
             memberships::list::Operation,
+            memberships::get::Operation,
             memberships::remove::Operation,
             memberships::block::Operation,
             members::ban::Operation,

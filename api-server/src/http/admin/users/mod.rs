@@ -13,12 +13,18 @@ pub mod sessions;
 pub fn operations() -> impl poem_openapi::OpenApi {
     (
         (list::Operation, get::Operation, delete::Operation, countries::list::Operation),
-        (sanctions::list::Operation, sanctions::create::Operation, sanctions::lift::Operation),
+        (
+            sanctions::list::Operation,
+            sanctions::create::Operation,
+            sanctions::get::Operation,
+            sanctions::lift::Operation,
+        ),
         (
             limits::get::Operation,
             limits::set::Operation,
             entitlements::list::Operation,
             entitlements::create::Operation,
+            entitlements::get::Operation,
         ),
         (sessions::list::Operation, sessions::revoke_all::Operation),
     )

@@ -1,5 +1,6 @@
 //! The lobby.
 
+pub mod engine_versions;
 pub mod games;
 pub mod invites;
 pub mod my;
@@ -22,12 +23,15 @@ pub fn operations() -> impl poem_openapi::OpenApi {
         (
             games::applications::list::Operation,
             games::applications::create::Operation,
+            games::applications::get::Operation,
             games::applications::approve::Operation,
             games::applications::reject::Operation,
+            games::applications::withdraw::Operation,
         ),
         (
             games::invites::list::Operation,
             games::invites::create::Operation,
+            games::invites::get::Operation,
             games::invites::redeem::Operation,
             games::invites::decline::Operation,
             games::invites::revoke::Operation,
@@ -35,10 +39,11 @@ pub fn operations() -> impl poem_openapi::OpenApi {
         ),
         (
             games::memberships::list::Operation,
+            games::memberships::get::Operation,
             games::memberships::remove::Operation,
             games::memberships::block::Operation,
         ),
         (my::games::Operation, my::applications::Operation, my::invites::Operation, my::race_names::Operation),
-        race_names::register::Operation,
+        (race_names::register::Operation, engine_versions::Operation),
     )
 }

@@ -1,5 +1,6 @@
 //! Applications to a game.
 
 pub mod approve;
+pub mod get;
 pub mod list;
 pub mod reject;

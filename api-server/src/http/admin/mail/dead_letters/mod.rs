@@ -1,3 +1,5 @@
 //! Mails that died.
 
+pub mod dismiss;
+pub mod dismiss_many;
 pub mod list;

@@ -25,7 +25,7 @@ pub struct Operation;
 impl Operation {
     /// Send a mail again
     ///
-    /// One that is `pending`, `retrying`, `dead_lettered` or `quarantined` is due at once, with its whole budget of attempts,
+    /// One that is `pending`, `retrying`, `dead_lettered`, `quarantined` or `dismissed` is due at once, with its whole budget of attempts,
     /// to everybody who has not accepted it.
     #[oai(
         path = "/admin/mail/deliveries/:delivery_id/resend",

@@ -22,7 +22,7 @@ use crate::use_cases::mail;
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct ResendDeliveries {
-    /// Which; `{}` is every dead letter.
+    /// Which; `{}` is every dead letter but alarms about others.
     pub filter: DeliveryChoice,
     /// At most so many, 1 to 1 000; 200 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
@@ -38,8 +38,8 @@ pub struct Operation;
 impl Operation {
     /// Send many mails again
     ///
-    /// The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
-    /// For dead letters, call it until `changed` is 0.
+    /// The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match,
+    /// and alarms about dead mails only if `template_id` names them. For dead letters, call it until `changed` is 0.
     #[oai(path = "/admin/mail/deliveries/resend", method = "post", operation_id = "admin_resend_mail_deliveries")]
     async fn call(
         &self,

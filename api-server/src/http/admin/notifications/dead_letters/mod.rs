@@ -1,5 +1,7 @@
 //! Routes and notifications that died.
 
+pub mod dismiss;
+pub mod dismiss_many;
 pub mod list;
 pub mod redrive;
 pub mod redrive_many;

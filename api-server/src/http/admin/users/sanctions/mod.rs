@@ -1,5 +1,6 @@
 //! Sanctions on an account.
 
 pub mod create;
+pub mod get;
 pub mod lift;
 pub mod list;

@@ -20,7 +20,7 @@ use crate::use_cases::invites;
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct RedeemCode {
-    /// As the owner of the game shared it.
+    /// As the owner of the game shared it: in any case, with or without its hyphens; O is read as 0, I and L as 1.
     #[oai(validator(min_length = 1, max_length = 64))]
     pub code: String,
     /// 1 to 32 characters of one script.
@@ -36,7 +36,8 @@ pub struct Operation;
 impl Operation {
     /// Join with a shareable code
     ///
-    /// The caller is a member from now on, and the race name his for this game.
+    /// The caller is a member from now on, under this race name. Whoever joined with it before, and still is a member by it, is
+    /// answered the same membership again.
     #[oai(path = "/user/lobby/invites/redeem", method = "post", operation_id = "redeem_invite_code")]
     async fn call(
         &self,

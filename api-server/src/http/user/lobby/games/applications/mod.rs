@@ -2,5 +2,7 @@
 
 pub mod approve;
 pub mod create;
+pub mod get;
 pub mod list;
 pub mod reject;
+pub mod withdraw;

@@ -36,7 +36,7 @@ pub struct NewInvite {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-codes!(CreateInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused);
+codes!(CreateInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed, RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused);
 
 /// The operation.
 pub struct Operation;
@@ -45,7 +45,8 @@ pub struct Operation;
 impl Operation {
     /// Invite into a private game
     ///
-    /// One user, by id or by name, or whoever has the code, `max_uses` times.
+    /// One user, by id or by name, or whoever has the code, `max_uses` times. Twenty invites an hour at most. The invited user
+    /// is told by push, and by mail unless a mail of an invite to this game went to them within a day.
     #[oai(path = "/user/lobby/games/:game_id/invites", method = "post", operation_id = "create_invite")]
     async fn call(
         &self,

@@ -1,5 +1,6 @@
 //! Members of a game.
 
 pub mod block;
+pub mod get;
 pub mod list;
 pub mod remove;

@@ -1,0 +1,94 @@
+//! `POST /admin/games/resume`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, payload::Json};
+use shared::db::games::PausedFilter;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::BulkResult;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::filters::{BULK_DEFAULT, word};
+use crate::http::guard::Admin;
+use crate::http::lobby::VISIBILITIES;
+use crate::http::problem::{Fail, Problem};
+use crate::use_cases::caller::Caller;
+use crate::use_cases::transitions;
+
+/// Why a game is paused that can be resumed.
+const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual"];
+
+/// Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct PausedGameChoice {
+    /// Paused for this reason: `engine_unreachable`, `generation_failed` or `manual`; any but `manual` if absent.
+    #[oai(validator(max_length = 32))]
+    pub pause_reason: Option<String>,
+    /// `public` or `private`.
+    #[oai(validator(max_length = 32))]
+    pub visibility: Option<String>,
+    /// Run by this user.
+    pub owner_user_id: Option<Uuid>,
+    /// With this version as `target_engine_version`.
+    #[oai(validator(max_length = 128))]
+    pub engine_version: Option<String>,
+}
+
+impl PausedGameChoice {
+    /// As the database takes it.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field.
+    pub fn filter(&self) -> Result<PausedFilter<'_>, Problem> {
+        word("/filter/pause_reason", self.pause_reason.as_deref(), PAUSE_REASONS)?;
+        word("/filter/visibility", self.visibility.as_deref(), VISIBILITIES)?;
+        Ok(PausedFilter {
+            pause_reason: self.pause_reason.as_deref(),
+            visibility: self.visibility.as_deref(),
+            owner_user_id: self.owner_user_id.map(Into::into),
+            engine_version: self.engine_version.as_deref(),
+        })
+    }
+}
+
+/// Which paused games to resume, and how many of them.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct ResumeGames {
+    /// Which; `{}` is every game that was not paused by hand.
+    pub filter: PausedGameChoice,
+    /// At most so many, 1 to 200; 200 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+    pub limit: Option<u16>,
+}
+
+codes!(AdminResumeGamesCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Resume many paused games
+    ///
+    /// The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
+    /// replaced never match: only a start brings them back. Call it until `changed` is 0.
+    #[oai(path = "/admin/games/resume", method = "post", operation_id = "admin_resume_games")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        body: Body<ResumeGames>,
+    ) -> Result<Json<BulkResult>, Fail<AdminResumeGamesCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let limit = body.limit.unwrap_or(BULK_DEFAULT);
+        Ok(Json(transitions::resume_many(&app, &caller, &body.filter, limit).await?))
+    }
+}

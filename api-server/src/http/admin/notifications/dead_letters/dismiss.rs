@@ -1,0 +1,46 @@
+//! `POST /admin/notifications/dead-letters/{route_id}/dismiss`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::notifications::NotificationDeadLetter;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::notifications;
+
+codes!(AdminDismissNotificationDeadLetterCodes: AdminCredentialsRequired, DeadLetterNotFound, NotDeadLettered);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Put a dead letter away
+    ///
+    /// It is no dead letter any more. The route, or the notification, is `dismissed` until it is removed by age, and can be
+    /// re-driven as long as it is there.
+    #[oai(
+        path = "/admin/notifications/dead-letters/:route_id/dismiss",
+        method = "post",
+        operation_id = "admin_dismiss_notification_dead_letter"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        /// The route's id; of a notification that died before it had routes, the notification's: `dead_letter_id` in the list.
+        route_id: Path<Uuid>,
+    ) -> Result<Json<NotificationDeadLetter>, Fail<AdminDismissNotificationDeadLetterCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(notifications::dismiss(&app, &caller, route_id.0).await?.into()))
+    }
+}

@@ -1,0 +1,59 @@
+//! `POST /admin/notifications/dead-letters/dismiss`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, payload::Json};
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::administration::BulkResult;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::filters::BULK_DEFAULT;
+use crate::http::guard::Admin;
+use crate::http::notifications::DeadLetterChoice;
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::notifications;
+
+/// Which dead letters to put away, and how many of them.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct DismissDeadLetters {
+    /// Which; `{}` is every one.
+    pub filter: DeadLetterChoice,
+    /// At most so many, 1 to 1 000; 200 if absent.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub limit: Option<u16>,
+}
+
+codes!(AdminDismissNotificationDeadLettersCodes: AdminCredentialsRequired);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Put many dead letters away
+    ///
+    /// The oldest `limit` of those that match, notifications before routes, as if each were put away by itself. Call it until
+    /// `changed` is 0.
+    #[oai(
+        path = "/admin/notifications/dead-letters/dismiss",
+        method = "post",
+        operation_id = "admin_dismiss_notification_dead_letters"
+    )]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        body: Body<DismissDeadLetters>,
+    ) -> Result<Json<BulkResult>, Fail<AdminDismissNotificationDeadLettersCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        let limit = body.limit.unwrap_or(BULK_DEFAULT);
+        Ok(Json(notifications::dismiss_many(&app, &caller, &body.filter, limit).await?))
+    }
+}

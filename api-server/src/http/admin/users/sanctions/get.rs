@@ -1,0 +1,42 @@
+//! `GET /admin/users/{user_id}/sanctions/{sanction_id}`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use shared::db;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::objects::Sanction;
+use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::use_cases::accounts;
+
+codes!(AdminGetSanctionCodes: AdminCredentialsRequired, AccountNotFound, SanctionNotFound);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// Get a sanction on an account
+    ///
+    /// In force, ended or lifted.
+    #[oai(path = "/admin/users/:user_id/sanctions/:sanction_id", method = "get", operation_id = "admin_get_sanction")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user_id: Path<Uuid>,
+        sanction_id: Path<Uuid>,
+    ) -> Result<Json<Sanction>, Fail<AdminGetSanctionCodes>> {
+        let user_id = user_id.0.into();
+        let mut conn = app.db.acquire().await?;
+        let Some(row) = db::sanctions::get(&mut conn, user_id, sanction_id.0.into()).await? else {
+            accounts::present(&mut conn, user_id).await?;
+            return Err(Problem::new(ErrorCode::SanctionNotFound, "The account has no such sanction.").into());
+        };
+        Ok(Json(row.into()))
+    }
+}

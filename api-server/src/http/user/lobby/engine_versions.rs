@@ -1,0 +1,43 @@
+//! `GET /user/lobby/engine-versions`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Query, payload::Json};
+use shared::db;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::guard::User;
+use crate::http::page::WordPage;
+use crate::http::problem::Fail;
+use crate::http::runtimes::LobbyEngineVersionPage;
+
+codes!(ListLobbyEngineVersionsCodes: CredentialsRequired, UserUnknown);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
+impl Operation {
+    /// List the engine versions that a game can be made with
+    ///
+    /// In descending order of their labels.
+    #[oai(path = "/user/lobby/engine-versions", method = "get", operation_id = "list_lobby_engine_versions")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        _user: User,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<LobbyEngineVersionPage>, Fail<ListLobbyEngineVersionsCodes>> {
+        let page = WordPage::read(limit.0, cursor.0.as_deref())?;
+        let mut conn = app.db.acquire().await?;
+        let rows = db::engine_versions::list(&mut conn, Some(true), page.before.as_deref(), page.fetch()).await?;
+        let (rows, next_cursor) = page.cut(rows, |v| v.version.as_str());
+        Ok(Json(LobbyEngineVersionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}
