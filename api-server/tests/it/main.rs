@@ -30,6 +30,7 @@ mod lobby_races;
 mod memberships;
 mod migrate_on_start;
 mod play;
+mod postgres_away;
 mod push;
 mod push_hub;
 mod race_names;

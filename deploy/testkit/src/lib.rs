@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a migrated, private database | [`TestDb::new`] |
 //! | a Postgres that may be stopped, killed, restarted | [`PostgresServer::start`] |
+//! | a pooler in front of it | [`pgbouncer::PgBouncer::start`] |
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
@@ -31,6 +32,7 @@ pub mod db;
 pub mod mail;
 pub mod mmdb;
 pub mod openapi;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

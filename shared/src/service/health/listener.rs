@@ -111,7 +111,7 @@ impl Answers {
                     text(StatusCode::INTERNAL_SERVER_ERROR, String::new())
                 }
                 None => {
-                    let why = "metrics are not exported here: BACKEND_OTEL_METRICS_EXPORTER is not prometheus\n";
+                    let why = "metrics are not served here: set BACKEND_OTEL_METRICS_EXPORTER=prometheus\n";
                     text(StatusCode::NOT_FOUND, why.to_owned())
                 }
             },
