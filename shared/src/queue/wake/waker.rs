@@ -100,9 +100,12 @@ async fn run(
         let probe = inner.probe.lock().take();
         if bits != 0 || probe.is_some() {
             let (channels, payloads) = messages(bits, probe);
-            let limit = if stopping { LAST_LIMIT } else { SEND_LIMIT };
-            let sent = timeout(limit, send(&mut conn, &options, &channels, &payloads)).await;
-            match sent.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
+            let sent = tokio::select! {
+                sent = timeout(SEND_LIMIT, send(&mut conn, &options, &channels, &payloads)) => sent.ok(),
+                () = async { stop.cancelled().await; sleep(LAST_LIMIT).await } => None,
+            };
+            let stopping = stopping || stop.is_cancelled();
+            match sent.unwrap_or_else(|| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
                         tracing::info!("wake-ups are being sent again");

@@ -186,6 +186,10 @@ impl Watch {
     /// No connection was to be had from the pool, or it broke: finds out why. A pool that is merely busy is no fault of
     /// Postgres.
     async fn away(&self, error: sqlx::Error) -> bool {
+        if let Some(unfit) = self.db.unfit() {
+            self.postgres.set_failed(self.unfit(unfit));
+            return false;
+        }
         let reason = match error {
             sqlx::Error::PoolTimedOut => match timeout(PATIENCE, self.db.diagnose()).await {
                 Ok(Ok(None)) => {
