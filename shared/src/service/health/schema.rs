@@ -147,13 +147,10 @@ impl Watch {
             None if !self.pooler_asked => timeout(PATIENCE, self.db.probe_pooler()).await,
             None => return true,
         };
-        match unfit {
-            Ok(Ok(unfit)) => {
-                self.pooler_asked = !matches!(unfit, Some(Unfit::Pooler(_)));
-                self.db.set_unfit(unfit);
-            }
-            // Away, or too busy for a question: nothing new is known.
-            Ok(Err(_)) | Err(_) => {}
+        // Where it is away, or too busy for a question, nothing new is known.
+        if let Ok(Ok(unfit)) = unfit {
+            self.pooler_asked = !matches!(unfit, Some(Unfit::Pooler(_)));
+            self.db.set_unfit(unfit);
         }
         match self.db.unfit() {
             Some(unfit) => {
