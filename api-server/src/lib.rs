@@ -112,7 +112,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
 async fn bootstrap(app: &App) {
     let Some(Bootstrap { user, password }) = &app.config.bootstrap else { return };
     loop {
-        match insert_administrator(app, user, password.expose()).await {
+        match app.db.try_within(insert_administrator(app, user, password.expose())).await {
             Ok(true) => tracing::info!("bootstrap administrator inserted; rotate the password"),
             Ok(false) => tracing::debug!("bootstrap administrator exists already"),
             Err(error) => {

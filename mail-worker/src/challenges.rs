@@ -20,7 +20,7 @@ pub async fn sweep(age: Duration, db: Db, mut gate: SchemaGate, random: Random, 
     let sweeping = async {
         loop {
             gate.opened().await;
-            match pass(age, &db).await {
+            match db.try_within(pass(age, &db)).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "ended sign-in challenges removed"),
                 Err(error) => tracing::warn!(%error, "ended sign-in challenges could not be removed; next time"),

@@ -96,6 +96,7 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
     let Service { config, base, lifecycle, health, gate, random, db, instance, name, .. } = service;
     let (waker, listener) = queue::wake::start(&base.postgres, &lifecycle, &random);
     let worker = Worker::start(&db, name, &instance, &lifecycle, &random);
+    worker.report(&health, &lifecycle);
     let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     start(&config, settings(&config), deps, &health)
 }

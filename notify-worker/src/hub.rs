@@ -30,7 +30,10 @@ pub const MAX_PAYLOAD: usize = 64 << 10;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A connection is asked for a sign of life so often, calls under way or not, and closed when it gives none: what is published
+/// on a dead one fails within the two together, and is published on another.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE_BASE: Duration = Duration::from_millis(250);
 /// A hub that is away is asked about once a second at the least: events wait for it, and one small question costs nothing.
 const PAUSE_CAP: Duration = Duration::from_secs(1);
@@ -38,8 +41,9 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The way to the hub; shared by all batches.
 pub struct Hub {
-    client: PushHubClient<Channel>,
-    probe: HealthClient<Channel>,
+    endpoint: Endpoint,
+    /// Replaced by a new one whenever the hub seems away: the next try must not go over the connection that failed.
+    channel: Mutex<Channel>,
     token: Option<MetadataValue<Ascii>>,
     random: Random,
     state: Mutex<State>,
@@ -83,17 +87,17 @@ impl Hub {
         if config.url.starts_with("https:") {
             endpoint = endpoint.tls_config(client_tls(&config.tls))?;
         }
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE / 4)
-            .tcp_nodelay(true)
-            .connect_lazy();
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true);
         let token = config.token.as_ref().map(|t| format!("Bearer {}", t.expose()).parse()).transpose()?;
         Ok(Self {
-            client: PushHubClient::new(channel.clone()).max_encoding_message_size(MAX_BYTES + (1 << 20)),
-            probe: HealthClient::new(channel),
+            channel: Mutex::new(endpoint.connect_lazy()),
+            endpoint,
             token: token.map(|mut t: MetadataValue<Ascii>| {
                 t.set_sensitive(true);
                 t
@@ -144,7 +148,9 @@ impl Hub {
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", token.clone());
         }
-        let answer = self.client.clone().publish(request).await;
+        let channel = self.channel.lock().clone();
+        let mut client = PushHubClient::new(channel).max_encoding_message_size(MAX_BYTES + (1 << 20));
+        let answer = client.publish(request).await;
         // Whatever it said, it is there and talks to us.
         if answer.as_ref().err().is_none_or(|status| !is_away(status)) {
             *self.state.lock() = State::default();
@@ -173,9 +179,15 @@ impl Hub {
         let pause = self.pause(state.failures);
         state.away_until = Some(now + pause);
         drop(state);
+        self.reconnect();
         self.health.set_failed(told(status));
         self.fell.notify_one();
         pause
+    }
+
+    /// The next call makes a connection of its own. Calls under way on the former one end as they end.
+    fn reconnect(&self) {
+        *self.channel.lock() = self.endpoint.connect_lazy();
     }
 
     /// Half of it for certain, half by chance: the jitter spreads the replicas, it must not let one of them hammer.
@@ -209,7 +221,8 @@ impl Hub {
 
     /// Asks the hub whether it serves, and notes when it does not answer.
     async fn look(&self) -> bool {
-        let asked = self.probe.clone().check(HealthCheckRequest { service: String::new() }).await;
+        let mut probe = HealthClient::new(self.channel.lock().clone());
+        let asked = probe.check(HealthCheckRequest { service: String::new() }).await;
         let failed = match asked {
             Ok(answer) if answer.get_ref().status() == ServingStatus::Serving => None,
             Ok(answer) => Some(Status::unavailable(format!("it says {:?}", answer.get_ref().status()))),
@@ -227,6 +240,7 @@ impl Hub {
         state.failures = state.failures.saturating_add(1);
         state.away_until = Some(Instant::now() + self.pause(state.failures));
         drop(state);
+        self.reconnect();
         self.health.set_failed(told(&status));
         false
     }

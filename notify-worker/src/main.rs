@@ -15,6 +15,7 @@ async fn wire(service: Service<NotifyConfig>) -> anyhow::Result<()> {
     let Service { name, config, base, lifecycle, health, gate, random, db, instance, .. } = service;
     let (waker, listener) = wake::start(&base.postgres, &lifecycle, &random);
     let worker = Worker::start(&db, name, &instance, &lifecycle, &random);
+    worker.report(&health, &lifecycle);
     let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     notify_worker::start(&config, Tuning::default(), &deps, &health)
 }

@@ -158,6 +158,7 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
     let Service { name, config, base, lifecycle, health, gate, random, db, instance, .. } = service;
     let (waker, listener) = queue::wake::start(&base.postgres, &lifecycle, &random);
     let worker = Worker::start(&db, name, &instance, &lifecycle, &random);
+    worker.report(&health, &lifecycle);
     let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     start(&config, deps, &health)
 }

@@ -13,12 +13,17 @@ pub fn is_unavailable(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::Tls(_)
         | sqlx::Error::WorkerCrashed => true,
-        // Class 57 (operator intervention), 53 (insufficient resources), 08 (connection exception).
-        sqlx::Error::Database(e) => {
-            e.code().is_some_and(|c| c.starts_with("57") || c.starts_with("53") || c.starts_with("08"))
-        }
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| is_unavailable_code(&code)),
         _ => false,
     }
+}
+
+/// Class 57 (operator intervention), 53 (insufficient resources), 08 (connection exception), 58 (the server's own machine: a
+/// disk, say); `25006`: it became a standby under us, or read-only; `25P03`, `25P04`: it ended our session; `26000`, `42P05`: a
+/// pooler gave us a server that has not heard of our statement, or has another under its name.
+fn is_unavailable_code(code: &str) -> bool {
+    ["57", "53", "08", "58"].iter().any(|class| code.starts_with(class))
+        || ["25006", "25P03", "25P04", "26000", "42P05"].contains(&code)
 }
 
 /// Whether a lock that was asked for without waiting is held by somebody else.
@@ -49,4 +54,21 @@ pub fn ensure_affected_rows(
         return Ok(());
     }
     Err(sqlx::Error::Decode(Box::new(WrongRowCount { what, touched, expected })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_is_the_matter_with_is_told_from_what_is_the_matter_with_a_statement() {
+        for code in ["25006", "25P03", "57P01", "57P02", "57P03", "57014", "53300", "53100", "08006", "08P01", "58030"]
+        {
+            assert!(is_unavailable_code(code), "{code}");
+        }
+        // A statement after a failed one, a constraint, a deadlock (which has an answer of its own), no such table.
+        for code in ["25P02", "23505", "40P01", "40001", "42P01", "22021"] {
+            assert!(!is_unavailable_code(code), "{code}");
+        }
+    }
 }

@@ -83,7 +83,7 @@ impl Counts {
     async fn flush(&self, db: &Db) -> Result<(), sqlx::Error> {
         let mut taken = Taken { of: self, rows: self.take() };
         while let Some(batch) = taken.rows.chunks(BATCH).next() {
-            let written = async { countries::add(&mut *db.acquire().await?, batch).await }.await;
+            let written = db.try_within(async { countries::add(&mut *db.acquire().await?, batch).await }).await;
             self.metrics.flushed(written.is_ok());
             written?;
             taken.rows.drain(..batch.len());

@@ -15,6 +15,7 @@ use shared::domain::country::CountryCode;
 use shared::service::health::PartHandle;
 
 use super::Inner;
+use super::file::{self, Read};
 use super::metrics::Metrics;
 
 /// The database in use, and what was last seen of its file.
@@ -86,7 +87,7 @@ impl Database {
             return;
         }
         let read = match now {
-            Ok(_) => read(&self.path).map_err(|error| error.to_string()),
+            Ok(_) => read_caught(&self.path),
             Err(kind) => Err(kind.to_string()),
         };
         // Written to while it was read: the next look sees yet another file, or this one at rest.
@@ -96,9 +97,16 @@ impl Database {
         *self.seen.lock() = Some(now);
         self.metrics.read(read.is_ok());
         match read {
-            Ok(reader) => {
+            Ok(Read { reader, unreadable }) => {
                 let about = reader.metadata();
                 tracing::info!(kind = about.database_type, built = about.build_epoch, "geo database read");
+                if unreadable > 0 {
+                    tracing::warn!(
+                        records = unreadable,
+                        "records of the geo database cannot be read; they have no country"
+                    );
+                }
+                self.metrics.unreadable(unreadable);
                 self.reader.store(Some(Arc::new(reader)));
                 self.health.set_ok();
             }
@@ -120,11 +128,11 @@ pub(super) async fn watch(inner: Arc<Inner>, every: Duration) {
     }
 }
 
-/// The whole file, checked from its first node to its last record: half a file must not be taken for one.
-fn read(path: &Path) -> Result<Reader<Vec<u8>>, MaxMindDbError> {
-    let reader = Reader::open_readfile(path)?;
-    reader.verify()?;
-    Ok(reader)
+/// The file, or why it cannot be used.
+fn read_caught(path: &Path) -> Result<Read, String> {
+    // A library that trips over a broken file must not end the look at it.
+    let read = catch_unwind(AssertUnwindSafe(|| file::read(path)));
+    read.map_err(|_| "it cannot be read to its end".to_owned())?.map_err(|error| error.to_string())
 }
 
 /// `country.iso_code`, as GeoLite2 and DB-IP both have it, in their databases of countries and of cities.

@@ -1,6 +1,6 @@
 //! What geo counts of itself (SPEC §16).
 
-use opentelemetry::metrics::Counter;
+use opentelemetry::metrics::{Counter, Gauge};
 use opentelemetry::{KeyValue, global};
 use shared::domain::country::CountryCode;
 
@@ -11,6 +11,7 @@ use super::database::LookupError;
 pub(super) struct Metrics {
     lookups: Counter<u64>,
     readings: Counter<u64>,
+    unreadable: Gauge<u64>,
     flushes: Counter<u64>,
     dropped: Counter<u64>,
 }
@@ -26,6 +27,10 @@ impl Metrics {
             readings: meter
                 .u64_counter("geo_database_reads_total")
                 .with_description("Readings of a new geo database: ok, failed (the one before stays in use)")
+                .build(),
+            unreadable: meter
+                .u64_gauge("geo_database_unreadable_records")
+                .with_description("Records of the geo database in use in which no country can be looked up")
                 .build(),
             flushes: meter
                 .u64_counter("geo_flushes_total")
@@ -50,6 +55,10 @@ impl Metrics {
 
     pub(super) fn read(&self, ok: bool) {
         self.readings.add(1, &[outcome(ok)]);
+    }
+
+    pub(super) fn unreadable(&self, records: usize) {
+        self.unreadable.record(u64::try_from(records).unwrap_or(u64::MAX), &[]);
     }
 
     pub(super) fn flushed(&self, ok: bool) {

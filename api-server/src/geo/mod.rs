@@ -5,6 +5,7 @@
 
 mod counts;
 mod database;
+mod file;
 mod metrics;
 
 use std::net::IpAddr;

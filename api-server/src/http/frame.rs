@@ -257,9 +257,11 @@ where
             }
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
-        match tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(Problem::internal(&"handler panicked").into()),
+        let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(Ok(result))) => result,
+            Ok(Ok(Err(_panic))) => Err(Problem::internal(&"handler panicked").into()),
+            Ok(Err(silence)) => Err(Problem::from(silence).into()),
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
         }
     }

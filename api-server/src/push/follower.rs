@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use shared::db::push_log::{Cursor, Tick};
-use shared::db::{pool, push_log};
+use shared::db::{push_log, session};
 use shared::queue::wake::{NotifyHealth, Topic};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
@@ -15,8 +15,6 @@ use super::frame;
 
 /// Least time from one tick to the next while there is traffic: each is a commit.
 const SPACING: Duration = Duration::from_millis(4);
-/// A look that takes longer has lost its connection, whatever the socket says.
-const STEP_LIMIT: Duration = Duration::from_secs(10);
 const PAGE_ROWS: i32 = 500;
 const PAGE_BYTES: i64 = 1 << 20;
 
@@ -52,9 +50,9 @@ impl Follower {
         let mut pause = SPACING;
         loop {
             let started = Instant::now();
-            let step = timeout(STEP_LIMIT, self.step()).await.context("the database does not answer").flatten();
-            let longest = match step {
+            let longest = match self.step().await {
                 Ok(news) => {
+                    self.hub.log.looked(started);
                     if self.hub.log.head().borrow().bound {
                         self.hub.part.set_ok();
                     }
@@ -88,13 +86,13 @@ impl Follower {
     async fn step(&mut self) -> anyhow::Result<bool> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => connect(&self.hub).await?,
+            None => self.in_time(connect(&self.hub)).await?,
         };
         let head = loop {
-            match push_log::tick(&mut conn, self.remembered).await? {
+            match self.in_time(push_log::tick(&mut conn, self.remembered)).await? {
                 Tick::Head { lost: true, .. } => {} // another replica took them: its tick is committed by now
                 Tick::Head { head, .. } => break head,
-                Tick::Unsound => self.open_epoch(&mut conn).await?,
+                Tick::Unsound => self.in_time(self.open_epoch(&mut conn)).await?,
             }
         };
         let news = self.position != Some(head);
@@ -109,6 +107,12 @@ impl Follower {
         }
         self.conn = Some(conn);
         Ok(news)
+    }
+
+    /// A statement that takes longer has lost its connection, whatever the socket says.
+    async fn in_time<T, E: Into<anyhow::Error>>(&self, asked: impl Future<Output = Result<T, E>>) -> anyhow::Result<T> {
+        let answer = timeout(self.hub.db.operation_timeout(), asked).await.context("the database does not answer")?;
+        answer.map_err(Into::into)
     }
 
     async fn open_epoch(&self, conn: &mut PgConnection) -> anyhow::Result<()> {
@@ -126,9 +130,9 @@ impl Follower {
     }
 
     async fn read_on(&mut self, conn: &mut PgConnection, at: Cursor, head: Cursor) -> anyhow::Result<Cursor> {
-        let page = push_log::events_after(conn, at, PAGE_ROWS, PAGE_BYTES).await?;
+        let page = self.in_time(push_log::events_after(conn, at, PAGE_ROWS, PAGE_BYTES)).await?;
         if !page.iter().zip(at.seq + 1..).all(|(stored, seq)| stored.seq == seq) || page.is_empty() {
-            let bounds = push_log::bounds(conn, self.hub.config.freshness_window).await?;
+            let bounds = self.in_time(push_log::bounds(conn, self.hub.config.freshness_window)).await?;
             return match bounds {
                 Some(b) if b.head.epoch == at.epoch && at.seq + 1 >= b.oldest_readable => {
                     bail!("the log has a hole after {at}: its head is {head}")
@@ -152,6 +156,8 @@ impl Follower {
 async fn connect(hub: &Hub) -> anyhow::Result<PgConnection> {
     let options = hub.db.pool().connect_options();
     let mut conn = PgConnection::connect_with(&options.as_ref().clone().application_name("galaxy push")).await?;
-    pool::check_current_schema(&mut conn).await?;
-    Ok(conn)
+    match session::check(&mut conn).await? {
+        None => Ok(conn),
+        Some(unfit) => bail!("{unfit}"),
+    }
 }

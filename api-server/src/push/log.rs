@@ -6,7 +6,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use shared::db::push_log::Cursor;
 use shared::proto::push::push_event::Kind;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 /// An event as the streams send it.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(super) enum Tail {
 pub(super) struct Log {
     ring: RwLock<Ring>,
     head: watch::Sender<Head>,
+    /// When the last look at the log began that went well.
+    looked: watch::Sender<Option<Instant>>,
     limit: usize,
 }
 
@@ -55,7 +59,12 @@ struct Ring {
 
 impl Log {
     pub(super) fn new(limit: usize) -> Self {
-        Self { ring: RwLock::default(), head: watch::Sender::new(Head::default()), limit }
+        Self {
+            ring: RwLock::default(),
+            head: watch::Sender::new(Head::default()),
+            looked: watch::Sender::new(None),
+            limit,
+        }
     }
 
     /// To be waited on; a receiver taken before a look at the ring misses nothing.
@@ -65,6 +74,34 @@ impl Log {
 
     pub(super) fn bound(&self) {
         self.head.send_modify(|head| head.bound = true);
+    }
+
+    /// Notes a look that began then and whose events are all in the ring.
+    pub(super) fn looked(&self, began: Instant) {
+        self.looked.send_replace(Some(began));
+    }
+
+    /// To wait for a look with. A look is told after what it found.
+    pub(super) fn looks(&self) -> watch::Receiver<Option<Instant>> {
+        self.looked.subscribe()
+    }
+
+    /// Whether the log has not been seen for longer than `limit`.
+    pub(super) fn is_blind(&self, limit: Duration) -> bool {
+        self.looked.borrow().is_some_and(|began| began.elapsed() > limit)
+    }
+
+    /// Returns once the log has not been seen for longer than `limit`.
+    pub(super) async fn blind(&self, limit: Duration) {
+        let mut seen = Instant::now();
+        loop {
+            let latest = self.looked.borrow().unwrap_or(seen);
+            if latest + limit <= Instant::now() {
+                return;
+            }
+            seen = latest;
+            sleep_until(latest + limit).await;
+        }
     }
 
     /// Starts over at a position, with nothing in memory.

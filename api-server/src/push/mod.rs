@@ -52,6 +52,9 @@ pub struct PushConfig {
     pub connections: usize,
     /// Silence on a stream before a bookmark; SPEC allows 5 s.
     pub bookmark_interval: Duration,
+    /// A replica that has not seen the log for so long ends its streams: a revocation must not hide behind a stream that
+    /// looks alive (SPEC §12).
+    pub blind_limit: Duration,
     /// Bytes of events that the ring keeps in memory.
     pub ring_bytes: usize,
     /// How often the log is looked at while nothing happens and notifications are known to arrive.
@@ -77,6 +80,7 @@ impl Default for PushConfig {
             idle_timeout: Duration::from_secs(75),
             connections: 256,
             bookmark_interval: Duration::from_secs(4),
+            blind_limit: Duration::from_secs(10),
             ring_bytes: 8 << 20,
             idle_poll: Duration::from_secs(1),
             anxious_poll: Duration::from_millis(250),

@@ -33,7 +33,8 @@ impl PushHubService for Publisher {
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
         let request = request.into_inner();
         let ids = validate(&request.events).map_err(Status::invalid_argument)?;
-        let places = self.append(&request.events, &ids).await.map_err(|error| {
+        let appended = self.0.db.try_within(self.append(&request.events, &ids)).await;
+        let places = appended.map_err(|error| {
             // Everything is undone or repeatable: the same call again answers the same.
             if is_unavailable(&error) {
                 return Status::unavailable("the database is not reachable; publish again");

@@ -70,7 +70,7 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
                 // Without streams there is nothing to end.
                 () = tokio::time::sleep(hub.config.replacement_poll), if !idle => {}
             }
-            if let Err(error) = look(&hub).await {
+            if let Err(error) = hub.db.try_within(look(&hub)).await {
                 tracing::debug!(%error, "replaced push streams were not looked for this time");
             }
         }

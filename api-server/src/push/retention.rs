@@ -26,7 +26,7 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
             if slow {
                 slow_due = Instant::now() + SLOW_INTERVAL;
             }
-            match pass(&hub, slow).await {
+            match hub.db.try_within(pass(&hub, slow)).await {
                 Ok(()) => {}
                 // The follower has said so already.
                 Err(error) if is_unavailable(&error) => {

@@ -37,19 +37,36 @@ pub(super) struct Opening {
 /// The frames of one stream, as tonic reads them. Dropped when the client goes, which ends the task.
 pub(super) struct Frames {
     frames: mpsc::Receiver<PushEvent>,
-    /// Looked at before the frames: a reader that lags must not be served on after it was replaced.
-    replaced: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Looked at before the frames: a reader that lags must not be served on after it was replaced, or while nobody knows
+    /// whether what it reads still holds. `None` once it has been told.
+    ends: Option<Ends>,
     _gone: DropGuard,
+}
+
+/// Why a stream ends at once, other than by its reader.
+struct Ends {
+    replaced: Pin<Box<WaitForCancellationFutureOwned>>,
+    blind: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// What a stream, and who wants one, is told by a replica that does not see the log.
+pub(super) fn blind() -> Status {
+    Status::unavailable("this replica does not see the push log; subscribe at another one")
 }
 
 impl Stream for Frames {
     type Item = Result<PushEvent, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(replaced) = &mut self.replaced else { return Poll::Ready(None) };
-        if replaced.as_mut().poll(cx).is_ready() {
-            self.replaced = None;
-            return Poll::Ready(Some(Err(Status::aborted("the same gateway_client_id has subscribed again"))));
+        let Some(ends) = &mut self.ends else { return Poll::Ready(None) };
+        let status = if ends.replaced.as_mut().poll(cx).is_ready() {
+            Some(Status::aborted("the same gateway_client_id has subscribed again"))
+        } else {
+            ends.blind.as_mut().poll(cx).is_ready().then(blind)
+        };
+        if let Some(status) = status {
+            self.ends = None;
+            return Poll::Ready(Some(Err(status)));
         }
         self.frames.poll_recv(cx).map(|frame| frame.map(Ok))
     }
@@ -58,7 +75,7 @@ impl Stream for Frames {
 /// Starts a stream's task.
 pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
     let (sender, frames) = mpsc::channel(CHANNEL);
-    let (replaced, gone) = (CancellationToken::new(), CancellationToken::new());
+    let (replaced, gone, unseen) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
     hub.streams.insert(opening.stream_id, opening.gateway_client_id.clone(), replaced.clone());
     hub.metrics.opened(&opening.gateway_client_id);
     let head = hub.log.head();
@@ -66,6 +83,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
         position: opening.start,
         last: String::new(),
         last_at: Instant::now(),
+        troubled_since: None,
         sender,
         head,
         client: opening.gateway_client_id,
@@ -73,7 +91,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
     };
     let (stream_id, gap, bounds) = (opening.stream_id, opening.gap, opening.bounds);
     let (soft, hard) = (hub.lifecycle.soft(), hub.lifecycle.hard());
-    let (ended, dropped) = (replaced.clone(), gone.clone());
+    let (ended, dropped, unseen_now) = (replaced.clone(), gone.clone(), unseen.clone());
     hub.clone().lifecycle.spawn_detached_ok("push stream", async move {
         // First, whatever happens: the channel is empty, so this never waits. A stream that was opened in the moment of
         // the soft stop must say hello, and tell its gap, before the farewell names a cursor behind it.
@@ -89,19 +107,25 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
                     () = hard.cancelled() => {}
                 }
             }
-            // Ends only with its reader.
-            () = feeder.feed() => {}
+            () = hub.log.blind(hub.config.blind_limit) => feeder.lost_sight(&unseen_now),
+            end = feeder.feed() => if let End::Blind = end { feeder.lost_sight(&unseen_now) },
         }
         hub.streams.remove(stream_id);
         hub.metrics.closed();
         Ok(())
     });
     // Looks at once whether it replaces, or is itself replaced already.
-    Frames { frames, replaced: Some(Box::pin(replaced.cancelled_owned())), _gone: gone.drop_guard() }
+    let ends = Ends { replaced: Box::pin(replaced.cancelled_owned()), blind: Box::pin(unseen.cancelled_owned()) };
+    Frames { frames, ends: Some(ends), _gone: gone.drop_guard() }
 }
 
-/// The reader is gone.
-struct Gone;
+/// Why a stream cannot be fed any more.
+enum End {
+    /// The reader is gone.
+    Gone,
+    /// What follows its position could not be read for [`blind_limit`](super::PushConfig::blind_limit).
+    Blind,
+}
 
 struct Feeder {
     hub: Arc<Hub>,
@@ -113,11 +137,13 @@ struct Feeder {
     /// The cursor of the last frame, and when that was.
     last: String,
     last_at: Instant,
+    /// Since when what follows the position cannot be read.
+    troubled_since: Option<Instant>,
 }
 
 impl Feeder {
     /// Where the stream starts, and what was lost by it.
-    async fn greet(&mut self, gap: Option<Reason>, bounds: Bounds) -> Result<(), Gone> {
+    async fn greet(&mut self, gap: Option<Reason>, bounds: Bounds) -> Result<(), End> {
         self.send(Kind::Hello(Hello {
             resumed_from: self.position.to_string(),
             oldest: bounds.head.at(bounds.oldest).to_string(),
@@ -130,23 +156,31 @@ impl Feeder {
         }
     }
 
-    async fn feed(&mut self) {
-        let _: Result<(), Gone> = async {
-            loop {
-                self.head.mark_unchanged();
-                match self.hub.log.after(self.position, CHANNEL) {
-                    Tail::Entries(entries) => {
-                        for entry in entries {
-                            self.event(&entry).await?;
-                        }
-                    }
-                    Tail::Nothing => self.wait().await?,
-                    Tail::Older => self.page().await?,
-                    Tail::OtherEpoch => self.reconsider().await?,
-                }
+    async fn feed(&mut self) -> End {
+        loop {
+            self.head.mark_unchanged();
+            let fed = match self.hub.log.after(self.position, CHANNEL) {
+                Tail::Entries(entries) => self.events(entries).await,
+                Tail::Nothing => self.wait().await,
+                Tail::Older => self.page().await,
+                Tail::OtherEpoch => self.reconsider().await,
+            };
+            if let Err(end) = fed {
+                return end;
             }
         }
-        .await;
+    }
+
+    fn lost_sight(&self, told: &CancellationToken) {
+        tracing::warn!(gateway_client_id = self.client, "a push stream ends: this replica does not see the log");
+        told.cancel();
+    }
+
+    async fn events(&mut self, entries: Vec<Arc<Entry>>) -> Result<(), End> {
+        for entry in entries {
+            self.event(&entry).await?;
+        }
+        Ok(())
     }
 
     /// The last frame before a planned close: where to resume at another replica.
@@ -155,18 +189,18 @@ impl Feeder {
         let _ = timeout(self.hub.config.shutdown_timeout / 2, self.send(Kind::Bookmark(Bookmark {}))).await;
     }
 
-    async fn event(&mut self, entry: &Entry) -> Result<(), Gone> {
+    async fn event(&mut self, entry: &Entry) -> Result<(), End> {
         // The position moves with the frame, not before: a farewell in between must name what was handed over.
         let at = self.position.at(entry.seq);
         self.frame(at, entry.kind.clone()).await
     }
 
-    async fn send(&mut self, kind: Kind) -> Result<(), Gone> {
+    async fn send(&mut self, kind: Kind) -> Result<(), End> {
         self.frame(self.position, kind).await
     }
 
-    async fn frame(&mut self, at: Cursor, kind: Kind) -> Result<(), Gone> {
-        let permit = self.sender.reserve().await.map_err(|_| Gone)?;
+    async fn frame(&mut self, at: Cursor, kind: Kind) -> Result<(), End> {
+        let permit = self.sender.reserve().await.map_err(|_| End::Gone)?;
         self.hub.metrics.sent(frame::label(&kind));
         let cursor = at.to_string();
         permit.send(PushEvent {
@@ -176,31 +210,45 @@ impl Feeder {
         });
         self.position = at;
         self.last_at = Instant::now();
+        self.troubled_since = None;
         Ok(())
     }
 
-    async fn gap(&mut self, reason: Reason, oldest: Cursor) -> Result<(), Gone> {
+    async fn gap(&mut self, reason: Reason, oldest: Cursor) -> Result<(), End> {
         let gap = ResumeGap { reason: reason.into(), oldest: oldest.to_string() };
         self.frame(oldest.at(oldest.seq - 1), Kind::ResumeGap(gap)).await
     }
 
-    /// Until there may be something new, with bookmarks meanwhile.
-    async fn wait(&mut self) -> Result<(), Gone> {
-        let silent_until = self.last_at + self.hub.config.bookmark_interval;
+    /// Until there may be something new, with bookmarks meanwhile. A bookmark says that there was nothing: that is known by
+    /// a look at the log since the last frame, and by nothing else.
+    async fn wait(&mut self) -> Result<(), End> {
+        self.troubled_since = None;
+        let (mut looks, since) = (self.hub.log.looks(), self.last_at);
+        let nothing_new = async {
+            sleep_until(since + self.hub.config.bookmark_interval).await;
+            looks.wait_for(|began| began.is_some_and(|began| began > since)).await.map(drop)
+        };
         tokio::select! {
-            changed = self.head.changed() => changed.map_err(|_| Gone),
-            () = sleep_until(silent_until) => self.send(Kind::Bookmark(Bookmark {})).await,
+            biased;
+            changed = self.head.changed() => return changed.map_err(|_| End::Gone),
+            known = nothing_new => known.map_err(|_| End::Gone)?,
+        }
+        // What that look found stands in the ring before it is told.
+        match self.head.has_changed() {
+            Ok(false) => self.send(Kind::Bookmark(Bookmark {})).await,
+            Ok(true) => Ok(()),
+            Err(_) => Err(End::Gone),
         }
     }
 
     /// Reads on in the table.
-    async fn page(&mut self) -> Result<(), Gone> {
+    async fn page(&mut self) -> Result<(), End> {
         let read = async {
             let _slot = self.hub.table_reads.acquire().await;
             let mut conn = self.hub.db.acquire().await?;
             push_log::events_after(&mut conn, self.position, PAGE_ROWS, PAGE_BYTES).await
         };
-        match read.await {
+        match self.hub.db.try_within(read).await {
             Ok(page) if page.first().is_some_and(|stored| stored.seq == self.position.seq + 1) => {
                 for stored in page {
                     if stored.seq != self.position.seq + 1 {
@@ -216,12 +264,12 @@ impl Feeder {
     }
 
     /// What should follow the position is not there: looks why.
-    async fn reconsider(&mut self) -> Result<(), Gone> {
+    async fn reconsider(&mut self) -> Result<(), End> {
         let read = async {
             let mut conn = self.hub.db.acquire().await?;
             push_log::bounds(&mut conn, self.hub.config.freshness_window).await
         };
-        match read.await {
+        match self.hub.db.try_within(read).await {
             // Only forward: a restored database shows its old epoch until a follower has opened the next one.
             Ok(Some(bounds)) if bounds.head.epoch > self.position.epoch => {
                 tracing::warn!(
@@ -244,17 +292,19 @@ impl Feeder {
         }
     }
 
-    async fn troubled(&mut self, error: &sqlx::Error) -> Result<(), Gone> {
+    async fn troubled(&mut self, error: &sqlx::Error) -> Result<(), End> {
         tracing::debug!(%error, gateway_client_id = self.client, "a push stream cannot read the log");
         self.pause().await
     }
 
-    /// Before the next try; the client hears that the stream lives.
-    async fn pause(&mut self) -> Result<(), Gone> {
-        sleep(RETRY).await;
-        match self.last_at.elapsed() < self.hub.config.bookmark_interval {
-            true => Ok(()),
-            false => self.send(Kind::Bookmark(Bookmark {})).await,
+    /// Before the next try. There is something that this stream does not know yet, so it gets no bookmark; and where that
+    /// does not end, the gateway is better off elsewhere.
+    async fn pause(&mut self) -> Result<(), End> {
+        let since = *self.troubled_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.hub.config.blind_limit {
+            return Err(End::Blind);
         }
+        sleep(RETRY).await;
+        Ok(())
     }
 }

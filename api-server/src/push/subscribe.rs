@@ -31,9 +31,13 @@ impl PushService for Subscriptions {
         if hub.lifecycle.is_stopping() {
             return Err(Status::unavailable("this replica is stopping; subscribe at another one"));
         }
+        if hub.log.is_blind(hub.config.blind_limit) {
+            return Err(super::stream::blind());
+        }
         // Names a stream, nothing more; any fresh id does.
         let stream_id = RequestId::new().uuid();
-        let bounds = self.admit(&gateway_client_id, stream_id).await.map_err(|error| {
+        let admitted = hub.db.try_within(self.admit(&gateway_client_id, stream_id)).await;
+        let bounds = admitted.map_err(|error| {
             tracing::debug!(%error, "a subscription was not possible");
             Status::unavailable("the push log is not reachable")
         })?;

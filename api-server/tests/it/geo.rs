@@ -186,6 +186,56 @@ async fn a_changed_file_is_read_anew_and_a_broken_one_changes_nothing() {
     assert!(!degraded(&api).await);
 }
 
+#[tokio::test]
+async fn every_database_that_the_format_allows_is_used() {
+    let without: [&'static [&'static str]; 4] =
+        [&[], &["description"], &["languages"], &["description", "languages", "build_epoch", "database_type"]];
+    let file = File::new(WORLD);
+    let api = file.api().await;
+    let mut n = 0;
+    for ip_version in [4, 6] {
+        for record_size in [24, 28, 32] {
+            for without in without {
+                let shape = mmdb::Shape { ip_version, record_size, without };
+                // A country of its own for each, so that the answer says which file it is from.
+                let code = format!("{}{}", char::from(b'A' + n / 26), char::from(b'A' + n % 26));
+                file.replace(&mmdb::countries_like(
+                    shape,
+                    &[("192.0.2.0/24", code.as_str()), ("198.51.100.0/24", "FR")],
+                ));
+                for asked in 0.. {
+                    let user = sign_up_from(&api, &format!("{n}-{asked}@example.org"), "192.0.2.7").await;
+                    let seen = declared(&api, &user).await;
+                    if seen == code.as_str() {
+                        break;
+                    }
+                    assert!(asked < 500, "{shape:?}: it stays {seen}");
+                }
+                assert!(!degraded(&api).await, "{shape:?}");
+                n += 1;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broken_record_costs_its_own_addresses_their_country_and_nobody_else() {
+    let mut bytes = mmdb::countries(&[("192.0.2.0/24", "PL"), ("198.51.100.0/24", "FR")]);
+    let at = bytes.windows(2).position(|w| w == b"PL").unwrap();
+    // The text's length: it runs beyond the data.
+    bytes[at - 1] = 0x5d;
+    let file = File::new(WORLD);
+    file.rewrite(&bytes);
+    let api = file.api().await;
+    assert!(!degraded(&api).await);
+    for (email, address, country) in
+        [("a@example.org", "198.51.100.7", json!("FR")), ("b@example.org", "192.0.2.7", Value::Null)]
+    {
+        let user = sign_up_from(&api, email, address).await;
+        assert_eq!(declared(&api, &user).await, country, "{address}");
+    }
+}
+
 /// Whether readiness names the geo database, while the replica is ready.
 async fn degraded(api: &Api) -> bool {
     let answer = reqwest::get(format!("http://{}/readyz", api.rest)).await.unwrap();

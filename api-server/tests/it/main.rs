@@ -35,6 +35,7 @@ mod locations;
 mod memberships;
 mod migrate_on_start;
 mod play;
+mod postgres_away;
 mod push;
 mod push_hub;
 mod race_names;

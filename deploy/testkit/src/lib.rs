@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a migrated, private database | [`TestDb::new`] |
 //! | a Postgres that may be stopped, killed, restarted | [`PostgresServer::start`] |
+//! | a pooler in front of it | [`pgbouncer::PgBouncer::start`] |
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
 //! | a peer that holds all it can, from an address of its own | [`hostile`] |
 //! | a network that fails | [`proxy::TcpProxy`] |
@@ -33,6 +34,7 @@ pub mod hostile;
 pub mod mail;
 pub mod mmdb;
 pub mod openapi;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -4,12 +4,37 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+/// What may differ between databases that the format allows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// 6, with IPv4 below `::/96`, or 4.
+    pub ip_version: u16,
+    /// Bits of a record: 24, 28 or 32.
+    pub record_size: u16,
+    /// Keys that the metadata does not have.
+    pub without: &'static [&'static str],
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { ip_version: 6, record_size: 24, without: &[] }
+    }
+}
+
 /// A database of countries: `("203.0.113.0/24", "DE")`, `("2001:db8::/32", "FR")`. The later entry wins where networks overlap.
 ///
 /// # Panics
 /// When a network is none.
 pub fn countries(entries: &[(&str, &str)]) -> Vec<u8> {
-    let mut tree = Tree::default();
+    countries_like(Shape::default(), entries)
+}
+
+/// [`countries`] in another shape.
+///
+/// # Panics
+/// As [`countries`], and when an address of IPv6 is to stand in a database of IPv4.
+pub fn countries_like(shape: Shape, entries: &[(&str, &str)]) -> Vec<u8> {
+    let mut tree = Tree { depth: if shape.ip_version == 4 { 32 } else { 128 }, ..Tree::default() };
     let mut records = Vec::new();
     let mut offsets: HashMap<&str, usize> = HashMap::new();
     for (network, code) in entries {
@@ -25,16 +50,19 @@ pub fn countries(entries: &[(&str, &str)]) -> Vec<u8> {
         let (address, prefix) = network.split_once('/').expect("a network is address/prefix");
         let prefix: u32 = prefix.parse().expect("a prefix");
         let (bits, prefix) = match address.parse().expect("an address") {
-            IpAddr::V4(ip) => (u128::from(u32::from(ip)), prefix + 96),
-            IpAddr::V6(ip) => (u128::from(ip), prefix),
+            IpAddr::V4(ip) => (u128::from(u32::from(ip)), prefix + tree.depth - 32),
+            IpAddr::V6(ip) => {
+                assert_eq!(tree.depth, 128, "{network} in a database of IPv4");
+                (u128::from(ip), prefix)
+            }
         };
         tree.insert(bits, prefix, offset);
     }
-    let mut file = tree.encode();
+    let mut file = tree.encode(shape.record_size);
     file.extend([0; 16]);
     file.extend(records);
     file.extend(b"\xab\xcd\xefMaxMind.com");
-    metadata(&mut file, tree.nodes.len());
+    metadata(&mut file, tree.nodes.len(), shape);
     file
 }
 
@@ -49,20 +77,22 @@ enum Record {
 
 struct Tree {
     nodes: Vec<[Record; 2]>,
+    /// Bits of an address.
+    depth: u32,
 }
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { nodes: vec![[Record::Nothing; 2]] }
+        Self { nodes: vec![[Record::Nothing; 2]], depth: 128 }
     }
 }
 
 impl Tree {
     fn insert(&mut self, bits: u128, prefix: u32, offset: usize) {
-        assert!((1..=128).contains(&prefix), "a prefix of 1 to 128 bits, of 0 to 32 for IPv4");
+        assert!((1..=self.depth).contains(&prefix), "a prefix of 1 to {} bits", self.depth);
         let mut node = 0;
         for depth in 0..prefix {
-            let side = usize::from(bits >> (127 - depth) & 1 == 1);
+            let side = usize::from(bits >> (self.depth - 1 - depth) & 1 == 1);
             if depth + 1 == prefix {
                 self.nodes[node][side] = Record::Data(offset);
                 return;
@@ -80,48 +110,74 @@ impl Tree {
         }
     }
 
-    /// Records of 24 bits: a node's number; the number of nodes for "nothing"; beyond it, and the separator of 16 bytes, the data.
-    fn encode(&self) -> Vec<u8> {
+    /// A record is a node's number; the number of nodes for "nothing"; beyond it, and the separator of 16 bytes, the data.
+    fn encode(&self, record_size: u16) -> Vec<u8> {
         let count = self.nodes.len();
-        let mut out = Vec::with_capacity(count * 6);
-        for record in self.nodes.iter().flatten() {
+        let value = |record: &Record| {
             let value = match record {
                 Record::Nothing => count,
                 Record::Node(next) => *next,
                 Record::Data(offset) => count + 16 + offset,
             };
-            out.extend(&u32::try_from(value).expect("a small database").to_be_bytes()[1..]);
+            u32::try_from(value).expect("a small database").to_be_bytes()
+        };
+        let mut out = Vec::new();
+        for [left, right] in &self.nodes {
+            let (left, right) = (value(left), value(right));
+            match record_size {
+                24 => out.extend([&left[1..], &right[1..]].concat()),
+                // The byte between the two holds the upper four bits of each.
+                28 => out.extend([&left[1..], &[left[0] << 4 | right[0]], &right[1..]].concat()),
+                32 => out.extend([left, right].concat()),
+                other => panic!("no record has {other} bits"),
+            }
         }
         out
     }
 }
 
-fn metadata(out: &mut Vec<u8>, nodes: usize) {
-    map(out, 9);
-    for (key, value) in [("binary_format_major_version", 2_u16), ("binary_format_minor_version", 0)] {
+fn metadata(out: &mut Vec<u8>, nodes: usize, shape: Shape) {
+    let number = |value: u16| move |out: &mut Vec<u8>| unsigned(out, 5, &value.to_be_bytes());
+    let nodes = u32::try_from(nodes).expect("a small database");
+    type Write = Box<dyn Fn(&mut Vec<u8>)>;
+    let pairs: [(&str, Write); 9] = [
+        ("binary_format_major_version", Box::new(number(2))),
+        ("binary_format_minor_version", Box::new(number(0))),
+        (
+            "build_epoch",
+            // An extended type: 9 is a 64-bit number.
+            Box::new(|out| {
+                out.extend([0x08, 0x02]);
+                out.extend(1_700_000_000_u64.to_be_bytes());
+            }),
+        ),
+        ("database_type", Box::new(|out| text(out, "Galaxy-Test-Country"))),
+        (
+            "description",
+            Box::new(|out| {
+                map(out, 1);
+                text(out, "en");
+                text(out, "made by a test");
+            }),
+        ),
+        ("ip_version", Box::new(number(shape.ip_version))),
+        (
+            "languages",
+            // An extended type: 11 is an array, of one here.
+            Box::new(|out| {
+                out.extend([0x01, 0x04]);
+                text(out, "en");
+            }),
+        ),
+        ("node_count", Box::new(move |out| unsigned(out, 6, &nodes.to_be_bytes()))),
+        ("record_size", Box::new(number(shape.record_size))),
+    ];
+    let kept: Vec<_> = pairs.iter().filter(|(key, _)| !shape.without.contains(key)).collect();
+    map(out, kept.len());
+    for (key, write) in kept {
         text(out, key);
-        unsigned(out, 5, &value.to_be_bytes());
+        write(out);
     }
-    text(out, "build_epoch");
-    // An extended type: 9 is a 64-bit number.
-    out.extend([0x08, 0x02]);
-    out.extend(1_700_000_000_u64.to_be_bytes());
-    text(out, "database_type");
-    text(out, "Galaxy-Test-Country");
-    text(out, "description");
-    map(out, 1);
-    text(out, "en");
-    text(out, "made by a test");
-    text(out, "ip_version");
-    unsigned(out, 5, &6_u16.to_be_bytes());
-    text(out, "languages");
-    // An extended type: 11 is an array, of one here.
-    out.extend([0x01, 0x04]);
-    text(out, "en");
-    text(out, "node_count");
-    unsigned(out, 6, &u32::try_from(nodes).expect("a small database").to_be_bytes());
-    text(out, "record_size");
-    unsigned(out, 5, &24_u16.to_be_bytes());
 }
 
 /// Control byte: three bits of type, five of size.

@@ -26,6 +26,8 @@ pub enum Direction {
 #[derive(Debug, Clone, Copy, Default)]
 struct Weather {
     stalled: bool,
+    /// Connections with a lower number are stalled.
+    frozen_before: u64,
     to_upstream: Duration,
     to_client: Duration,
 }
@@ -110,6 +112,13 @@ impl TcpProxy {
         self.weather.send_modify(|weather| weather.stalled = true);
     }
 
+    /// Passes nothing more on the connections that are there, until [`restore`](Self::restore), and lets new ones be: a host that
+    /// vanished while another took its address over.
+    pub fn freeze(&self) {
+        let before = self.accepted();
+        self.weather.send_modify(|weather| weather.frozen_before = before);
+    }
+
     /// Holds every chunk back for `delay` before passing it on. Applies to open connections too.
     pub fn delay(&self, direction: Direction, delay: Duration) {
         self.weather.send_modify(|weather| match direction {
@@ -152,9 +161,10 @@ impl TcpProxy {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     continue;
                 };
-                accepted.fetch_add(1, Ordering::Relaxed);
+                let number = accepted.fetch_add(1, Ordering::Relaxed);
                 let upstream = *upstream.lock();
-                tracker.spawn(carry(client, upstream, weather.clone(), token.clone()));
+                let weather = Outlook { number, weather: weather.clone() };
+                tracker.spawn(carry(client, upstream, weather, token.clone()));
             }
         });
         *self.running.lock() = Some(Running { stop, tasks });
@@ -169,10 +179,34 @@ impl Drop for TcpProxy {
     }
 }
 
-async fn carry(client: TcpStream, upstream: SocketAddr, weather: watch::Receiver<Weather>, stop: CancellationToken) {
+/// The weather as one connection has it.
+#[derive(Clone)]
+struct Outlook {
+    number: u64,
+    weather: watch::Receiver<Weather>,
+}
+
+impl Outlook {
+    fn delay(&self, direction: Direction) -> Duration {
+        let now = *self.weather.borrow();
+        match direction {
+            Direction::ToUpstream => now.to_upstream,
+            Direction::ToClient => now.to_client,
+        }
+    }
+
+    /// Returns once nothing is stalled.
+    async fn clear(&self) {
+        let (number, mut weather) = (self.number, self.weather.clone());
+        // An error means that the proxy is gone; the connection's token ends it.
+        let _ = weather.wait_for(|weather| !weather.stalled && number >= weather.frozen_before).await;
+    }
+}
+
+async fn carry(client: TcpStream, upstream: SocketAddr, weather: Outlook, stop: CancellationToken) {
     let _ = client.set_nodelay(true);
     let connect = async {
-        clear(&weather).await;
+        weather.clear().await;
         TcpStream::connect(upstream).await
     };
     let server = tokio::select! {
@@ -203,33 +237,22 @@ async fn carry(client: TcpStream, upstream: SocketAddr, weather: watch::Receiver
 async fn pass(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
-    weather: watch::Receiver<Weather>,
+    weather: Outlook,
     direction: Direction,
 ) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
     loop {
         let n = from.read(&mut chunk).await?;
-        let now = *weather.borrow();
-        let delay = match direction {
-            Direction::ToUpstream => now.to_upstream,
-            Direction::ToClient => now.to_client,
-        };
+        let delay = weather.delay(direction);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        clear(&weather).await;
+        weather.clear().await;
         if n == 0 {
             return to.shutdown().await;
         }
         to.write_all(&chunk[..n]).await?;
     }
-}
-
-/// Returns once nothing is stalled.
-async fn clear(weather: &watch::Receiver<Weather>) {
-    let mut weather = weather.clone();
-    // An error means that the proxy is gone; the connection's token ends it.
-    let _ = weather.wait_for(|weather| !weather.stalled).await;
 }
 
 /// Makes the close that follows a reset, as a broken network or a crashed peer does, instead of an orderly goodbye.

@@ -44,6 +44,19 @@ pub(crate) fn dying_with_us(program: &Path, signal: &str) -> Command {
     }
 }
 
+/// A command that runs `program`, which is to outlive us, without the file descriptors that we were given: a lock that our caller
+/// holds on one of them would last as long as the program. The process id stays the same.
+pub(crate) fn alone(program: &Path) -> Command {
+    const CLOSE: &str = r#"for fd in /proc/self/fd/*; do
+        fd=${fd##*/}
+        if (( fd > 2 && fd != 255 )); then exec {fd}>&-; fi
+    done
+    exec "$@""#;
+    let mut command = Command::new("/bin/bash");
+    command.arg("-c").arg(CLOSE).arg("bash").arg(program);
+    command
+}
+
 /// The first executable of that name in `PATH` or the usual system directories.
 pub(crate) fn find_in_path(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

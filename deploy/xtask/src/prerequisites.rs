@@ -33,6 +33,8 @@ const VENV: Need = Need {
     package: "python3-venv",
     present: || python(&["-c", "import venv, ensurepip"]),
 };
+const PGBOUNCER: Need =
+    Need { what: "PgBouncer (tests stand behind it)", package: "pgbouncer", present: || has_program("pgbouncer") };
 const NODE: Need = Need { what: "Node.js (TypeScript types)", package: "nodejs", present: || has_program("node") };
 const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
 
@@ -65,7 +67,7 @@ pub fn generators() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn tools() -> Result<()> {
-    ensure(&[VENV])
+    ensure(&[VENV, PGBOUNCER])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {

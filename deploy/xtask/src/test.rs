@@ -23,6 +23,7 @@ pub fn test(fast: bool) -> Result<()> {
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     )?;
+    dependencies()?;
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
     tools::tools()?;
@@ -61,6 +62,17 @@ pub fn test(fast: bool) -> Result<()> {
     docker.clean("tests");
     result?;
     coverage(&nextest)
+}
+
+/// What may come into the tree: bans, licences and sources, without the network. Advisories need a copy of the RustSec database,
+/// which no package registry carries: `cargo deny check advisories` is for whoever reaches it (deny.toml).
+fn dependencies() -> Result<()> {
+    run::step(
+        "Dependencies: bans, licences, sources",
+        run::program(tools::cargo_deny()?)
+            .args(["--offline", "--locked", "--all-features", "--log-level", "error"])
+            .args(["check", "--hide-inclusion-graph", "--allow", "duplicate", "bans", "licenses", "sources"]),
+    )
 }
 
 /// Judges what all tests together saw of the contract, when they have all ended. It is built already: the same command, with

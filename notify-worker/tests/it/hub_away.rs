@@ -1,5 +1,7 @@
 //! The hub goes and comes back.
 
+use std::time::Duration;
+
 use shared::domain::notification::{Audience, Payload};
 use testkit::eventually;
 use testkit::proxy::TcpProxy;
@@ -63,6 +65,31 @@ async fn while_the_hub_is_away_pushes_wait_mails_go_and_nothing_is_lost_or_doubl
     assert_eq!(world.count("SELECT count(*) FROM notification_routes WHERE failures > 0").await, 0);
     assert_eq!(world.count("SELECT count(*) FROM mail_deliveries").await, 20);
     drop(hub);
+}
+
+#[tokio::test]
+async fn what_is_published_on_a_connection_that_went_dead_goes_over_another() {
+    let world = World::new().await;
+    let (_hub, address) = world.hub().await;
+    let proxy = TcpProxy::start(address).await.unwrap();
+    let users = world.accounts(1, false).await;
+    let game_id = world.game(&users).await;
+    let _worker = world.worker(proxy.addr(), &WorkerLike { max_attempts: 1, ..WorkerLike::default() });
+    let turn = |turn| Payload::GameTurnReady { game_id, turn };
+    let id = world.produce(turn(1), Audience::GameMembers, Some(game_id)).await;
+    world.settles(id, &[("push", "delivered", 1)]).await;
+    for n in 2..4 {
+        // The hub's host is gone without a word, and another has its address.
+        let used = proxy.accepted();
+        proxy.freeze();
+        let id = world.produce(turn(n), Audience::GameMembers, Some(game_id)).await;
+        // Half a minute less than it takes where nobody asks an idle connection whether it lives.
+        tokio::time::timeout(Duration::from_secs(15), world.settles(id, &[("push", "delivered", 1)]))
+            .await
+            .expect("it does not wait for the dead connection");
+        assert!(proxy.accepted() > used, "over a new connection");
+    }
+    assert_eq!(world.count("SELECT count(*) FROM notification_routes WHERE failures > 0").await, 0);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl Sweeper {
             if !self.gate.is_open() {
                 continue;
             }
-            if let Err(error) = self.pass(&stop).await {
+            if let Err(error) = self.db.try_within(self.pass(&stop)).await {
                 tracing::warn!(%error, "a sweep broke off");
             }
         }

@@ -26,7 +26,7 @@ pub async fn run(engines: Arc<Engines>, part: PartHandle, stop: CancellationToke
             () = stop.cancelled() => return Ok(()),
         }
         // Broken off anywhere, it leaves nothing that another pass would not see.
-        let Some(done) = stop.run_until_cancelled(pass(&engines)).await else { return Ok(()) };
+        let Some(done) = stop.run_until_cancelled(engines.db.try_within(pass(&engines))).await else { return Ok(()) };
         match done {
             Ok(()) if away => match engines.driver.daemon_id().await {
                 Ok(id) if id != engines.daemon_id => {

@@ -9,7 +9,9 @@ pub mod auth;
 pub mod banishments;
 pub mod browse;
 pub mod challenges;
+mod connection;
 pub mod countries;
+mod deadline;
 pub mod departures;
 pub mod engine_versions;
 pub mod entitlements;
@@ -29,6 +31,8 @@ pub mod queues;
 pub mod race_names;
 pub mod runtime;
 pub mod sanctions;
+pub mod session;
 pub mod sessions;
 
+pub use connection::{Conn, Tx};
 pub use pool::Db;

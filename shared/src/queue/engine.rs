@@ -10,7 +10,6 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use sqlx::{Postgres, pool::PoolConnection};
 use tokio::{
     sync::Notify,
     time::{Instant, error::Elapsed},
@@ -18,9 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Queue, QueueSpec, Settings, WorkerDeps, sql::Statements};
-
-/// No statement of the engine takes this long on a connection that lives; the server gives up earlier.
-pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+use crate::db::Conn;
 
 /// Longest pause while Postgres is away.
 pub(super) const RECONNECT_CAP: Duration = Duration::from_secs(1);
@@ -60,8 +57,13 @@ impl<Q: Queue> Engine<Q> {
         self.sql.spec.name
     }
 
+    /// Longest that one conversation of the engine with Postgres may take: what takes longer has lost its connection.
+    pub(super) fn statement_limit(&self) -> Duration {
+        self.deps.db.operation_timeout()
+    }
+
     /// A connection to claim with; `None` at the soft stop, which must not wait for a pool that has none to give.
-    pub(super) async fn connection(&self) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
+    pub(super) async fn connection(&self) -> Result<Option<Conn>, sqlx::Error> {
         let soft = self.deps.lifecycle.soft();
         tokio::select! {
             conn = self.deps.db.acquire() => conn.map(Some),
@@ -121,10 +123,7 @@ impl Flags {
 
 /// The result of a bounded conversation with Postgres. A connection that did not answer in time is thrown away: its
 /// answer may still come, or never.
-pub(super) fn bounded<T>(
-    done: Result<Result<T, sqlx::Error>, Elapsed>,
-    mut conn: PoolConnection<Postgres>,
-) -> Result<T, sqlx::Error> {
+pub(super) fn bounded<T>(done: Result<Result<T, sqlx::Error>, Elapsed>, mut conn: Conn) -> Result<T, sqlx::Error> {
     done.unwrap_or_else(|_| {
         conn.close_on_drop();
         Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
@@ -133,11 +132,9 @@ pub(super) fn bounded<T>(
 
 /// Whether the same statement may well succeed later.
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
-    // Serialization failures and deadlocks are class 40; a server that became a standby is 25006, and one that ended a
-    // session idle in a transaction 25P03. Not the rest of class 25: a statement after a failed one fails for ever.
-    let passing = |code: &str| code.starts_with("40") || code == "25006" || code == "25P03";
+    // Serialization failures and deadlocks are class 40.
     crate::error::is_unavailable(error)
-        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| passing(&code)))
+        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| code.starts_with("40")))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
     backoff::{Reconnect, full_jitter},
-    engine::{Engine, STATEMENT_LIMIT, bounded, is_transient},
+    engine::{Engine, bounded, is_transient},
     metrics,
     sql::Kind,
     work::{Bundle, Report, Reported},
@@ -143,7 +143,7 @@ impl<Q: Queue> Engine<Q> {
 
     async fn try_write(&self, batch: &mut Prepared<Q::Note>, record: bool) -> Result<Matched, Trouble> {
         let mut conn = self.deps.db.acquire().await.map_err(trouble)?;
-        let written = timeout(STATEMENT_LIMIT, self.write(&mut conn, batch, record)).await;
+        let written = timeout(self.statement_limit(), self.write(&mut conn, batch, record)).await;
         match written {
             Ok(Err(Trouble::Broken(error))) => {
                 // Perhaps it panicked in the middle of a statement.

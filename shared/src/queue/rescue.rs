@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     Cause, Fate, Queue, Rescued,
     backoff::jittered,
-    engine::{Engine, STATEMENT_LIMIT, bounded, is_transient},
+    engine::{Engine, bounded, is_transient},
     metrics,
     sql::RESCUE_LIMIT,
     worker::Lease,
@@ -49,7 +49,7 @@ impl<Q: Queue> Engine<Q> {
             let row = self.sql.probe.query().bind(judge).bind(self.sql.arg()).fetch_one(&mut *conn).await?;
             Ok((row.try_get::<bool, _>("lost")?, row.try_get::<bool, _>("suspects")?))
         };
-        let probed = timeout(STATEMENT_LIMIT, probing).await;
+        let probed = timeout(self.statement_limit(), probing).await;
         let (lost, suspects) = bounded(probed, conn)?;
         if suspects {
             self.flags.set_suspects(true);
@@ -64,7 +64,7 @@ impl<Q: Queue> Engine<Q> {
         let (mut limit, mut record) = (RESCUE_LIMIT, true);
         loop {
             let mut conn = self.deps.db.acquire().await?;
-            let rescuing = timeout(STATEMENT_LIMIT, self.rescue_some(&mut conn, judge, limit, record)).await;
+            let rescuing = timeout(self.statement_limit(), self.rescue_some(&mut conn, judge, limit, record)).await;
             match bounded(rescuing, conn) {
                 Ok(rows) => {
                     self.report(&rows);
@@ -145,7 +145,7 @@ impl<Q: Queue> Engine<Q> {
 
     async fn sample(&self) -> Result<(), sqlx::Error> {
         let mut conn = self.deps.db.acquire().await?;
-        let sampled = timeout(STATEMENT_LIMIT, metrics::sample(&mut conn, &self.sql)).await;
+        let sampled = timeout(self.statement_limit(), metrics::sample(&mut conn, &self.sql)).await;
         let snapshot = bounded(sampled, conn)?;
         metrics::engine().sampled(self.spec(), &snapshot);
         self.queue.sampled(&snapshot);

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     Queue,
     backoff::jittered,
-    engine::{Engine, STATEMENT_LIMIT, bounded},
+    engine::{Engine, bounded},
 };
 
 /// Rows of one DELETE: short enough to hold up nobody.
@@ -44,7 +44,7 @@ impl<Q: Queue> Engine<Q> {
 
     async fn remove_some(&self) -> Result<u64, sqlx::Error> {
         let mut conn = self.deps.db.acquire().await?;
-        let removing = timeout(STATEMENT_LIMIT, self.remove(&mut conn)).await;
+        let removing = timeout(self.statement_limit(), self.remove(&mut conn)).await;
         let removed = bounded(removing, conn)?;
         if removed > 0 {
             super::metrics::engine().removed(self.name(), removed);

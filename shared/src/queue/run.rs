@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Postgres, pool::PoolConnection};
 use tokio::{
     sync::{
         OwnedMutexGuard, Semaphore,
@@ -18,14 +17,14 @@ use super::{
     Claim, Listener, NotifyHealth, Queue, Settings, Signal, Topic, Waker, Worker,
     backoff::{Reconnect, jittered},
     claim::{Claimer, Free, Pass},
-    engine::{Engine, Flags, RECONNECT_CAP, STATEMENT_LIMIT, bounded},
+    engine::{Engine, Flags, RECONNECT_CAP, bounded},
     metrics,
     sql::{Claimed, Statements},
     work::{After, Bundle, Loaded, Report, Reported, Room},
     worker::Lease,
 };
 use crate::{
-    db::Db,
+    db::{Conn, Db},
     random::Random,
     service::{health::SchemaGate, lifecycle::Lifecycle},
 };
@@ -257,7 +256,8 @@ impl<Q: Queue> ClaimLoop<Q> {
         let engine = Arc::clone(&self.engine);
         let mut conn = engine.deps.db.acquire().await?;
         let asked_at = Instant::now();
-        let claiming = timeout(STATEMENT_LIMIT, engine.sql.claim_suspect(&mut conn, lease.id.uuid(), self.deadline()));
+        let claiming =
+            timeout(engine.statement_limit(), engine.sql.claim_suspect(&mut conn, lease.id.uuid(), self.deadline()));
         let claimed = match claiming.await {
             Ok(claimed) => claimed?,
             Err(elapsed) => return bounded(Err(elapsed), conn),
@@ -300,7 +300,7 @@ impl<Q: Queue> ClaimLoop<Q> {
             }
             self.claimer.pass(&mut conn, &engine.sql, lease.id.uuid(), free, deadline, sweep).await
         };
-        let Pass { rows, full, held, doubtful, sweep_in } = match timeout(STATEMENT_LIMIT, looking).await {
+        let Pass { rows, full, held, doubtful, sweep_in } = match timeout(engine.statement_limit(), looking).await {
             Ok(pass) => pass?,
             Err(elapsed) => return bounded(Err(elapsed), conn),
         };
@@ -323,11 +323,15 @@ impl<Q: Queue> ClaimLoop<Q> {
             Some(conn) => conn,
             None => engine.deps.db.acquire().await?,
         };
-        let next_due =
-            match timeout(STATEMENT_LIMIT, engine.sql.next_due(&mut conn, looked_at.elapsed() + OVERLAP)).await {
-                Ok(next_due) => next_due?,
-                Err(elapsed) => return bounded(Err(elapsed), conn),
-            };
+        let next_due = match timeout(
+            engine.statement_limit(),
+            engine.sql.next_due(&mut conn, looked_at.elapsed() + OVERLAP),
+        )
+        .await
+        {
+            Ok(next_due) => next_due?,
+            Err(elapsed) => return bounded(Err(elapsed), conn),
+        };
         let next_due = next_due.map(|due| due.max(AT_ONCE));
         let pause = [next_due, sweep_in].into_iter().flatten().fold(self.scan_interval(), Duration::min);
         // Rows that the filter holds back may become due when another of the queue is finished.
@@ -338,18 +342,18 @@ impl<Q: Queue> ClaimLoop<Q> {
     async fn begin(
         &mut self,
         lease: &Arc<Lease>,
-        mut conn: PoolConnection<Postgres>,
+        mut conn: Conn,
         rows: Vec<Claimed>,
         claimed_at: Instant,
         solo: Option<OwnedMutexGuard<()>>,
-    ) -> Result<Option<PoolConnection<Postgres>>, sqlx::Error> {
+    ) -> Result<Option<Conn>, sqlx::Error> {
         let engine = Arc::clone(&self.engine);
         for row in &rows {
             metrics::engine().picked_up(engine.name(), row.lag);
         }
         let claims: Vec<Claim> = rows.into_iter().map(|row| row.claim).collect();
         let ids: Vec<(Uuid, i64)> = claims.iter().map(|claim| (claim.id, claim.token)).collect();
-        let (loaded, after) = match timeout(STATEMENT_LIMIT, engine.load(&mut conn, claims)).await {
+        let (loaded, after) = match timeout(engine.statement_limit(), engine.load(&mut conn, claims)).await {
             Ok(loaded) => loaded,
             Err(elapsed) => {
                 // Nobody knows of these rows any more: the next look gives them back.

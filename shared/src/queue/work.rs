@@ -169,13 +169,15 @@ impl<Q: Queue> Engine<Q> {
         let ended = tokio::select! {
             biased;
             // What is done is done, even if the lease was lost in the same instant: the token guards the finish.
-            ended = tokio::time::timeout_at(until, call) => ended,
+            ended = tokio::time::timeout_at(until, self.deps.db.within(call)) => ended,
             () = lease.lost.cancelled() => return interrupted("the worker lost touch with the database"),
             () = hard.cancelled() => return interrupted("the worker had to stop"),
         };
         match ended {
-            Ok(Ok(verdicts)) => pair(claims.len(), verdicts),
-            Ok(Err(panic)) => {
+            Ok(Ok(Ok(verdicts))) => pair(claims.len(), verdicts),
+            // A connection that the work stood on went dead, though the lease's own lives.
+            Ok(Err(_)) => interrupted("the database did not answer"),
+            Ok(Ok(Err(panic))) => {
                 let error = format!("the work panicked: {}", panic_message(panic.as_ref()));
                 tracing::error!(queue = self.name(), rows = claims.len(), error, "work panicked");
                 self.brought_down(claims, &error)

@@ -19,7 +19,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{background, backoff::Reconnect};
-use crate::{db::Db, ids::WorkerId, random::Random, service::lifecycle::Lifecycle};
+use crate::{
+    db::Db,
+    ids::WorkerId,
+    random::Random,
+    service::{
+        health::{Health, PartKind},
+        lifecycle::Lifecycle,
+    },
+};
 
 /// The intervals of liveness and rescue; the defaults are the product's, tests take shorter ones.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +126,30 @@ impl Worker {
         let reconnect = Reconnect::new(random.clone(), timing.beat);
         background::spawn(lifecycle, "heartbeat", Duration::from_secs(1), |stop| keeper.run(reconnect, stop));
         Self { lease, timing, solo: Arc::default() }
+    }
+
+    /// Tells of the lease as the part `lease` of the process's health: a worker without one does nothing, and is not ready.
+    pub fn report(&self, health: &Health, lifecycle: &Lifecycle) {
+        let (part, mut lease) = (health.part("lease", PartKind::Required), self.lease.clone());
+        let soft = lifecycle.soft();
+        lifecycle.spawn_detached_ok("lease report", async move {
+            let reporting = async {
+                let mut had = false;
+                loop {
+                    match lease.borrow_and_update().is_some() {
+                        true => part.set_ok(),
+                        false if had => part.set_failed("the lease is lost: Postgres did not take its renewal"),
+                        false => part.set_failed("no lease yet: Postgres has not taken this worker's registration"),
+                    }
+                    had |= lease.borrow().is_some();
+                    if lease.changed().await.is_err() {
+                        break;
+                    }
+                }
+            };
+            soft.run_until_cancelled(reporting).await;
+            Ok(())
+        });
     }
 
     /// Whether this process may claim and have effects now.

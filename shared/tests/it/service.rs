@@ -29,7 +29,7 @@ async fn get(ops: SocketAddr, path: &str) -> Result<(u16, String), reqwest::Erro
 }
 
 /// Waits until `/readyz` answers with this status and text.
-async fn becomes(ops: SocketAddr, status: u16, text: &str) {
+pub async fn becomes(ops: SocketAddr, status: u16, text: &str) {
     eventually(SOON, format!("readiness {status} with {text:?}"), || async move {
         match get(ops, "/readyz").await {
             Ok((seen, body)) if seen == status && body.contains(text) => Ok(()),
@@ -88,6 +88,19 @@ async fn it_is_ready_on_a_fitting_schema_answers_its_healthcheck_and_stops_clean
     assert_eq!(object["otel_trace_id"].as_str().map(str::len), Some(32), "{within_a_span}");
     assert_eq!(object["request_id"], "none");
     db.close().await;
+}
+
+#[tokio::test]
+async fn metrics_are_served_where_the_exporter_says_so_and_elsewhere_it_is_said_how() {
+    let db = TestDb::new().await;
+    let (config, ops) = frame_on(&db.dsn());
+    let mut process = Proc::start(config.env("BACKEND_OTEL_METRICS_EXPORTER", "otlp")).unwrap();
+    becomes(ops, 200, "postgres").await;
+    let (status, said) = get(ops, "/metrics").await.unwrap();
+    assert_eq!(status, 404);
+    assert!(said.contains("BACKEND_OTEL_METRICS_EXPORTER=prometheus"), "{said}");
+    process.terminate();
+    assert_eq!(exit_code(&mut process).await, Some(0));
 }
 
 #[tokio::test]

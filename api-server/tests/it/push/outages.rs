@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api_server::push::PushConfig;
 use parking_lot::Mutex;
+use shared::ids::UserId;
+use shared::proto::push::push_event::Kind;
 use shared::random::Random;
 use testkit::proxy::TcpProxy;
 use testkit::{PostgresConfig, PostgresServer, StopMode, eventually};
+use tonic::Code;
 
 use super::SOON;
 use super::gateway::{Publisher, Subscription, event, mark};
@@ -19,7 +23,9 @@ async fn a_postgres_that_is_stopped_or_killed_and_started_again_loses_and_double
     let mut server = tokio::task::block_in_place(|| PostgresServer::start(config)).unwrap();
     let stage = Stage::on(&server).await;
     traffic::entities(&stage.pool()).await;
-    let replicas = [stage.replica().await, stage.replica().await];
+    // However long this machine takes to start Postgres again: what ends a stream has a test of its own.
+    let patient = || Like::with(|config| config.blind_limit = Duration::from_secs(600));
+    let replicas = [stage.replica_like(patient()).await, stage.replica_like(patient()).await];
     let addresses = Arc::new(Mutex::new(replicas.iter().map(|r| r.address).collect::<Vec<_>>()));
     let mut through = Subscription::open(replicas[0].address, "through", "").await;
     let start = through.held.clone();
@@ -71,7 +77,7 @@ async fn a_postgres_that_is_stopped_or_killed_and_started_again_loses_and_double
     for gateway in gateways {
         traffic::check(&gateway.await.unwrap(), &written);
     }
-    // A stream that nobody cut lived through both, with bookmarks meanwhile.
+    // A stream that nobody cut lived through both.
     traffic::check(&through.await.unwrap(), &written);
     assert_eq!(stage.count("SELECT count(*) FROM push_epochs").await, 1, "a restart is no failover");
 }
@@ -97,6 +103,60 @@ async fn what_notifications_do_not_tell_is_found_by_looking() {
     proxy.restore().await.unwrap();
     publisher.one(event("test", "back")).await;
     assert_eq!(stream.take(1).await.iter().map(mark).collect::<Vec<_>>(), ["back"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_cut_off_says_nothing_and_sends_its_streams_away_to_where_a_revocation_is_known() {
+    let stage = Stage::new().await;
+    let proxy = TcpProxy::start(stage.db.server_addr()).await.unwrap();
+    let quick = |config: &mut PushConfig| {
+        config.bookmark_interval = Duration::from_millis(200);
+        config.blind_limit = Duration::from_secs(3);
+    };
+    let via = Some(proxy.addr());
+    let cut_off = stage.replica_like(Like { listens_via: via, works_via: via, ..Like::with(quick) }).await;
+    let other = stage.replica().await;
+    let mut stream = Subscription::open(cut_off.address, "gateway", "").await;
+    Publisher::connect(other.address).await.one(event("test", "before")).await;
+    assert_eq!(stream.take(1).await.iter().map(mark).collect::<Vec<_>>(), ["before"]);
+    assert!(matches!(stream.frame().await.unwrap().unwrap().kind, Some(Kind::Bookmark(_))), "it looks, and says so");
+
+    proxy.stall();
+    let user = UserId::new();
+    stage.invalidate(user, &[], "elsewhere").await;
+    // From here on it cannot have looked: at most the bookmark of a look that had begun before.
+    let (frames, code) = stream.end().await;
+    assert_eq!(code, Some(Code::Unavailable), "{frames:?}");
+    assert!(frames.len() <= 1, "bookmarks without a look: {frames:?}");
+    let refused = Subscription::try_open(cut_off.address, "gateway", &stream.held).await.err().expect("it is blind");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+
+    let mut resumed = Subscription::open(other.address, "gateway", &stream.held).await;
+    let told = resumed.take(1).await.remove(0);
+    assert!(matches!(&told.kind, Some(Kind::SessionInvalidation(i)) if i.user_id == user.to_string()), "{told:?}");
+
+    proxy.restore().await.unwrap();
+    let mut back = eventually(SOON, "it takes streams again", || async {
+        Subscription::try_open(cut_off.address, "back", &stream.held).await
+    })
+    .await;
+    assert!(matches!(back.take(1).await[0].kind, Some(Kind::SessionInvalidation(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_ahead_of_a_replica_that_lags_is_no_cursor_from_the_future() {
+    let stage = Stage::new().await;
+    let proxy = TcpProxy::start(stage.db.server_addr()).await.unwrap();
+    // It may ask, but it follows the log no further: its own connections are those of before.
+    let lagging = stage.replica_like(Like { works_via: Some(proxy.addr()), ..Like::default() }).await;
+    let other = stage.replica().await;
+    let mut stream = Subscription::open(other.address, "gateway", "").await;
+    proxy.freeze();
+    Publisher::connect(other.address).await.one(event("test", "news")).await;
+    stream.take(1).await;
+    let mut resumed = Subscription::open(lagging.address, "gateway", &stream.held).await;
+    Publisher::connect(other.address).await.one(event("test", "more")).await;
+    assert_eq!(resumed.take(1).await.iter().map(mark).collect::<Vec<_>>(), ["more"], "no gap, nothing twice");
 }
 
 #[tokio::test]

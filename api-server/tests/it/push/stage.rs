@@ -30,6 +30,8 @@ pub struct Like {
     pub config: PushConfig,
     /// LISTEN goes through this address.
     pub listens_via: Option<SocketAddr>,
+    /// All else goes through this one.
+    pub works_via: Option<SocketAddr>,
 }
 
 impl Default for Like {
@@ -40,7 +42,7 @@ impl Default for Like {
             shutdown_timeout: Duration::from_secs(2),
             ..PushConfig::default()
         };
-        Self { config, listens_via: None }
+        Self { config, listens_via: None, works_via: None }
     }
 }
 
@@ -85,7 +87,7 @@ impl Stage {
         let address = listener.local_addr().expect("bound");
         let (health, lifecycle) = (Health::new(), Lifecycle::new(Duration::from_secs(10)));
         let entered = runtime.enter();
-        let config = postgres(&self.db, like.listens_via);
+        let config = postgres(&self.db, &like);
         let (waker, ears) = wake::start(&config, &lifecycle, &Random::system());
         let db = Db::connect(&config, "hub");
         let gate = SchemaGate::always_open();
@@ -154,12 +156,12 @@ impl Drop for Replica {
     }
 }
 
-fn postgres(db: &TestDb, listens_via: Option<SocketAddr>) -> PostgresConfig {
+fn postgres(db: &TestDb, like: &Like) -> PostgresConfig {
     let mut env = BTreeMap::from([
-        ("BACKEND_POSTGRES_DSN".to_owned(), db.dsn()),
+        ("BACKEND_POSTGRES_DSN".to_owned(), like.works_via.map_or_else(|| db.dsn(), |via| db.dsn_via(via))),
         ("BACKEND_POSTGRES_MAX_CONNS".to_owned(), "8".to_owned()),
     ]);
-    if let Some(via) = listens_via {
+    if let Some(via) = like.listens_via {
         env.insert("BACKEND_POSTGRES_LISTEN_DSN".to_owned(), db.dsn_via(via));
     }
     load::<PostgresConfig>("api-server", Source::new(BTreeMap::new(), env)).expect("a DSN").config

@@ -13,7 +13,12 @@ use super::{PATIENCE, PushConfig, Replica, config};
 async fn a_stream_outlives_a_restart_of_postgres_and_misses_nothing() {
     let mut server = PostgresServer::start(PostgresConfig { durable: true, ..Default::default() }).unwrap();
     let db = TestDb::on(&server).await;
-    let quick = PushConfig { bookmark_interval: Duration::from_millis(500), ..config() };
+    let quick = PushConfig {
+        bookmark_interval: Duration::from_millis(500),
+        // However long this machine takes to start Postgres again.
+        blind_limit: Duration::from_secs(600),
+        ..config()
+    };
     let replica = Replica::start_with(&db, quick).await;
     let mut sub = replica.subscribe("g", "").await;
     let before = replica.push("before").await;
@@ -21,8 +26,6 @@ async fn a_stream_outlives_a_restart_of_postgres_and_misses_nothing() {
 
     server.stop(StopMode::Immediate).unwrap();
     eventually(PATIENCE, "not ready", || async { replica.health.report().http_status() == 503 }).await;
-    // The stream stays, and says that it lives.
-    assert!(matches!(sub.frame().await.unwrap().unwrap().kind, Some(Kind::Bookmark(_))));
     assert!(replica.publish(vec![super::event("u")]).await.is_err());
     server.start_again().unwrap();
     replica.ready().await;

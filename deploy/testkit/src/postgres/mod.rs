@@ -8,6 +8,7 @@ mod program;
 mod server;
 pub mod shared;
 
+pub(crate) use os_user::OsUser;
 pub use server::{PostgresConfig, PostgresServer, StopMode};
 
 /// The superuser of every server made here.

@@ -209,7 +209,7 @@ impl PostgresServer {
                     found.trim()
                 );
             }
-            return Ok(());
+            return self.demand_password();
         }
         // A directory without PG_VERSION is what an interrupted initdb leaves.
         if data.exists() {
@@ -240,6 +240,32 @@ impl PostgresServer {
         Ok(())
     }
 
+    /// Data that was made without a password gets one, and nobody is let in without it any more.
+    fn demand_password(&self) -> Result<()> {
+        let Some(password) = &self.config.password else { return Ok(()) };
+        let rules = self.data_dir().join("pg_hba.conf");
+        let trusting =
+            |line: &str| !line.trim_start().starts_with('#') && line.split_whitespace().any(|w| w == "trust");
+        if !std::fs::read_to_string(&rules).context("read pg_hba.conf")?.lines().any(trusting) {
+            return Ok(());
+        }
+        let mut single = self.command(Command::new(self.bin.join("postgres")));
+        single.arg("--single").arg("-D").arg(self.data_dir()).arg("postgres");
+        let mut single = single.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut stdin = single.stdin.take().context("a pipe to postgres --single")?;
+        std::io::Write::write_all(
+            &mut stdin,
+            format!("ALTER ROLE {SUPERUSER} PASSWORD '{}'\n", password.replace('\'', "''")).as_bytes(),
+        )?;
+        drop(stdin);
+        let output = single.wait_with_output()?;
+        if !output.status.success() {
+            bail!("set the superuser's password: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        write_private(&rules, "host all all 127.0.0.1/32 scram-sha-256\n")?;
+        self.user.map_or(Ok(()), |user| user.own(&rules))
+    }
+
     fn run_on_a_port(&mut self) -> Result<()> {
         if let Some(port) = self.config.port {
             self.port = port;
@@ -265,7 +291,7 @@ impl PostgresServer {
         let mut command = self.command(if self.config.dies_with_us {
             spawn::dying_with_us(&postgres, "INT")
         } else {
-            Command::new(postgres)
+            spawn::alone(&postgres)
         });
         command.arg("-D").arg(self.data_dir());
         for (name, value) in self.settings() {

@@ -16,7 +16,7 @@
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
@@ -138,7 +138,7 @@ fn keep_guard(dir: &Path, user: Option<OsUser>) -> Result<()> {
     }
     lock.unlock()?;
     let flock = spawn::find_in_path("flock").context("`flock` is missing: apt-get install -y util-linux")?;
-    let mut command = Command::new("/bin/sh");
+    let mut command = spawn::alone(Path::new("/bin/sh"));
     command.arg("-c").arg(GUARD).arg("galaxy-postgres-guard").arg(flock).arg(IDLE_SECONDS.to_string());
     command.current_dir(dir).process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -88,7 +88,7 @@ impl Environment {
 }
 
 /// The secret in a file that only we may read, made at the first time.
-fn kept_secret(path: &Path) -> String {
+pub(super) fn kept_secret(path: &Path) -> String {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     if let Ok(text) = std::fs::read_to_string(path)

@@ -82,13 +82,11 @@ impl Stack {
     /// # Errors
     /// What failed, with the end of its log.
     pub async fn start(config: StackConfig, mut progress: impl FnMut(&str)) -> Result<Stack> {
-        for sub in ["logs", "games"] {
-            std::fs::create_dir_all(config.dir.join(sub))
-                .with_context(|| format!("make {}/{sub}", config.dir.display()))?;
+        // Logs name people's ids, mails hold their codes; and what an ordinary user's controller cannot give to the engine's own
+        // user is open to all below `games`.
+        for sub in ["logs", "games", "mails"] {
+            private_dir(&config.dir.join(sub))?;
         }
-        // What an ordinary user's controller cannot give to the engine's own user is open to all below it.
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(config.dir.join("games"), private)?;
         progress("Postgres: a private server, on loopback");
         let ports = Ports::new(config.usual_ports)?;
         let mut postgres_config = if config.durable {
@@ -97,6 +95,8 @@ impl Stack {
             PostgresConfig::default()
         };
         postgres_config.port = Some(ports.any()?);
+        // Its superuser can read files and run programs: not for every user of this machine.
+        postgres_config.password = Some(environment::kept_secret(&config.dir.join("postgres-password.secret")));
         let postgres = tokio::task::spawn_blocking(move || PostgresServer::start(postgres_config)).await??;
         create_database(&postgres).await?;
 
@@ -230,6 +230,18 @@ impl Stack {
     }
 }
 
+/// Makes a directory that only we may look into; one that is there already is closed to the others.
+fn private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt};
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("make {}", path.display()))?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))
+        .with_context(|| format!("close {}", path.display()))
+}
+
 /// The engines of a stack of this configuration: containers, stopped ones included, or processes.
 ///
 /// # Errors
@@ -302,4 +314,23 @@ pub fn instance_of(dir: &Path) -> String {
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     format!("dev-{:08x}", hash & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_a_stack_writes_about_people_is_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = dir.path().join("logs");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
+        for path in [open, dir.path().join("a/mails")] {
+            private_dir(&path).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
+        }
+    }
 }

@@ -29,7 +29,10 @@ impl Ports {
     pub(super) fn new(usual: bool) -> Result<Self> {
         let dir = crate::state_dir().join("ports");
         std::fs::create_dir_all(&dir)?;
-        for from in RANGE.step_by(usize::from(BLOCK)) {
+        // Not always the first: what listens on the same port in every checkout is too easily taken for another's.
+        let blocks: Vec<u16> = RANGE.step_by(usize::from(BLOCK)).collect();
+        let first = usize::try_from(std::process::id()).unwrap_or(0) % blocks.len();
+        for &from in blocks.iter().cycle().skip(first).take(blocks.len()) {
             let lock = File::create(dir.join(from.to_string()))?;
             if lock.try_lock().is_ok() {
                 return Ok(Self { usual, block: from..from + BLOCK, given: Mutex::default(), _lock: lock });

@@ -111,6 +111,8 @@ fn private(path: &Path, text: &str) -> Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    // The mode above is for a file that is made; one that was there keeps its own.
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     file.write_all(text.as_bytes())?;
     Ok(())
 }

@@ -93,3 +93,19 @@ async fn a_persistent_server_keeps_its_data_and_asks_for_its_password() {
     let pool = sqlx::PgPool::connect(&server.dsn("postgres")).await.unwrap();
     sqlx::query("SELECT * FROM kept").fetch_all(&pool).await.unwrap();
 }
+
+#[tokio::test]
+async fn data_that_was_made_without_a_password_gets_one() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let trusting = PostgresConfig::persistent(dir.path().join("pg"));
+    let server = PostgresServer::start(trusting.clone()).unwrap();
+    let pool = sqlx::PgPool::connect(&server.dsn("postgres")).await.unwrap();
+    sqlx::query("CREATE TABLE kept (id int)").execute(&pool).await.unwrap();
+    drop(server);
+    let server = PostgresServer::start(PostgresConfig { password: Some("it's".to_owned()), ..trusting }).unwrap();
+    let stranger = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port());
+    assert!(sqlx::PgPool::connect(&stranger).await.is_err());
+    let pool = sqlx::PgPool::connect(&server.dsn("postgres")).await.unwrap();
+    sqlx::query("SELECT * FROM kept").fetch_all(&pool).await.unwrap();
+}

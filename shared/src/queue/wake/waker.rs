@@ -26,6 +26,9 @@ use crate::{
 /// No NOTIFY takes this long on a connection that lives.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
 
+/// The last ones, at the end of the process: others look at the tables anyway.
+const LAST_LIMIT: Duration = Duration::from_millis(500);
+
 /// Tells every process that there is work of a topic. Cheap to clone.
 #[derive(Clone)]
 pub struct Waker(Arc<Inner>);
@@ -97,8 +100,12 @@ async fn run(
         let probe = inner.probe.lock().take();
         if bits != 0 || probe.is_some() {
             let (channels, payloads) = messages(bits, probe);
-            let sent = timeout(SEND_LIMIT, send(&mut conn, &options, &channels, &payloads)).await;
-            match sent.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
+            let sent = tokio::select! {
+                sent = timeout(SEND_LIMIT, send(&mut conn, &options, &channels, &payloads)) => sent.ok(),
+                () = async { stop.cancelled().await; sleep(LAST_LIMIT).await } => None,
+            };
+            let stopping = stopping || stop.is_cancelled();
+            match sent.unwrap_or_else(|| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
                         tracing::info!("wake-ups are being sent again");
@@ -123,7 +130,7 @@ async fn run(
         }
         if stopping {
             if let Some(conn) = conn {
-                let _ = conn.close().await;
+                let _ = timeout(LAST_LIMIT / 2, conn.close()).await;
             }
             return;
         }

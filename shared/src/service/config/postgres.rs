@@ -2,23 +2,21 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    ConnectOptions as _, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 use tracing::log::LevelFilter;
 
 use super::{Group, Reader, parse};
-use crate::{db::pool, secret::Secret};
+use crate::secret::Secret;
 
 /// The schema that every unqualified name must resolve to.
 pub(crate) const SCHEMA: &str = "backend";
 
-/// A connection that is closed when a transaction in it stands still this long: it would hold back vacuum and locks.
-const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(60);
+/// The server gives up a statement this much of the operation timeout before we give up the connection: its answer says more.
+const SERVER_SHARE: f64 = 0.9;
 
-/// How long a connection may lie idle before it is asked whether it still lives when it is taken out of the pool.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// The server ends a session whose transaction stands still for so many operation timeouts: whoever held it is cut off, and its
+/// locks are in everybody's way.
+const IDLE_IN_TRANSACTION: u32 = 2;
 
 /// How to reach Postgres (SPEC §16; reference/001 §4).
 #[derive(Clone, Debug)]
@@ -31,7 +29,7 @@ pub struct PostgresConfig {
     pub max_conns: u32,
     /// Connections that the pool keeps open when idle.
     pub min_conns: u32,
-    /// Longest wait for a connection, and the server's limit for each statement.
+    /// Longest wait for a connection, and for the answer to a statement.
     pub operation_timeout: Duration,
     /// Age at which a connection is replaced.
     pub conn_max_lifetime: Duration,
@@ -62,7 +60,7 @@ impl Group for PostgresConfig {
         let operation_timeout = r.optional(
             "BACKEND_POSTGRES_OPERATION_TIMEOUT",
             "5s",
-            "Longest wait for a connection, and the server's limit for each statement.",
+            "Longest wait for a connection, and for the answer to a statement; the server gives one up after nine tenths of it.",
             parse::positive_duration,
         );
         let conn_max_lifetime = r.optional(
@@ -84,29 +82,6 @@ impl Group for PostgresConfig {
 }
 
 impl PostgresConfig {
-    /// The pool. It connects when first used, so that a process starts while Postgres is down; must be called within a
-    /// tokio runtime. Every connection is checked to see the schema `backend`.
-    #[must_use]
-    pub fn connect_pool(&self, app_name: &str) -> PgPool {
-        PgPoolOptions::new()
-            .max_connections(self.max_conns)
-            .min_connections(self.min_conns)
-            .acquire_timeout(self.operation_timeout)
-            .max_lifetime(self.conn_max_lifetime)
-            // A round trip before each use is dear; one that was used a moment ago is taken to be alive.
-            .test_before_acquire(false)
-            .before_acquire(|conn, meta| {
-                Box::pin(async move {
-                    if meta.idle_for > TRUSTED_IDLE {
-                        sqlx::Connection::ping(conn).await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(|conn, _| Box::pin(pool::check_current_schema(conn)))
-            .connect_lazy_with(self.options(app_name))
-    }
-
     /// The options of one connection outside the pool, with the same schema and limits.
     #[must_use]
     pub fn options(&self, app_name: &str) -> PgConnectOptions {
@@ -123,8 +98,8 @@ impl PostgresConfig {
     fn limited(&self, options: PgConnectOptions) -> PgConnectOptions {
         quiet(options)
             .options([
-                ("statement_timeout", self.operation_timeout.as_millis()),
-                ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis()),
+                ("statement_timeout", self.operation_timeout.mul_f64(SERVER_SHARE).as_millis().max(1)),
+                ("idle_in_transaction_session_timeout", (self.operation_timeout * IDLE_IN_TRANSACTION).as_millis()),
             ])
             // Our statements are short; where the planner overrates one (many partitions, say), compiling it takes a
             // hundred times longer than running it.

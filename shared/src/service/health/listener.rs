@@ -123,7 +123,7 @@ impl Answers {
 
     async fn metrics(&self) -> Response<Full<Bytes>> {
         let Some(registry) = &self.registry else {
-            let why = "metrics are not exported here: BACKEND_OTEL_METRICS_EXPORTER is not prometheus\n";
+            let why = "metrics are not served here: set BACKEND_OTEL_METRICS_EXPORTER=prometheus\n";
             return text(StatusCode::NOT_FOUND, why.to_owned());
         };
         let _alone = self.rendering.lock().await;

@@ -6,7 +6,10 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{Health, PartHandle, PartKind};
 use crate::{
-    db::{Db, pool},
+    db::{
+        Db, pool,
+        session::{self, Unfit},
+    },
     service::lifecycle::Lifecycle,
 };
 
@@ -19,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Open while the schema fits this binary. A worker must not claim while it is closed.
 ///
-/// It keeps its last verdict while Postgres is away: then nothing can be claimed anyway.
+/// It keeps its last verdict while Postgres is away: then nothing can be claimed anyway. It is closed while Postgres answers
+/// and cannot be worked with.
 #[derive(Clone, Debug)]
 pub struct SchemaGate(watch::Receiver<bool>);
 
@@ -66,16 +70,24 @@ pub fn watch_schema(db: &Db, health: &Health, schema_version: i64, lifecycle: &L
     let watch = Watch {
         db: db.clone(),
         schema_version,
+        pooler_asked: false,
         postgres: health.part("postgres", PartKind::Required),
         schema: health.part("schema", PartKind::Required),
         open,
     };
     let soft = lifecycle.soft();
     lifecycle.spawn("schema watch", async move {
+        let mut watch = watch;
+        let mut unfit = watch.db.watch_unfit();
         let look_again_and_again = async {
             loop {
                 let pause = if watch.look().await { CALM } else { ALERT };
-                tokio::time::sleep(pause).await;
+                unfit.borrow_and_update();
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    // A new connection has found out what the look did not know.
+                    _ = unfit.changed() => {}
+                }
             }
         };
         soft.run_until_cancelled(look_again_and_again).await;
@@ -87,6 +99,8 @@ pub fn watch_schema(db: &Db, health: &Health, schema_version: i64, lifecycle: &L
 struct Watch {
     db: Db,
     schema_version: i64,
+    /// Whether it is known that no pooler loses prepared statements.
+    pooler_asked: bool,
     postgres: PartHandle,
     schema: PartHandle,
     open: watch::Sender<bool>,
@@ -94,7 +108,10 @@ struct Watch {
 
 impl Watch {
     /// Looks once; whether all is well.
-    async fn look(&self) -> bool {
+    async fn look(&mut self) -> bool {
+        if !self.is_fit().await {
+            return false;
+        }
         let state = match timeout(PATIENCE, self.state()).await {
             Ok(Ok(state)) => state,
             Ok(Err(error)) => return self.away(error).await,
@@ -122,20 +139,61 @@ impl Watch {
         fits
     }
 
+    /// Whether Postgres can be worked with, where that is in doubt: as long as it was not, nobody else asks.
+    async fn is_fit(&mut self) -> bool {
+        let unfit = match self.db.unfit() {
+            Some(Unfit::Pooler(_)) => timeout(PATIENCE, self.db.probe_pooler()).await,
+            Some(Unfit::ReadOnly) => timeout(PATIENCE, self.db.diagnose()).await,
+            None if !self.pooler_asked => timeout(PATIENCE, self.db.probe_pooler()).await,
+            None => return true,
+        };
+        // Where it is away, or too busy for a question, nothing new is known.
+        if let Ok(Ok(unfit)) = unfit {
+            self.pooler_asked = !matches!(unfit, Some(Unfit::Pooler(_)));
+            self.db.set_unfit(unfit);
+        }
+        match self.db.unfit() {
+            Some(unfit) => {
+                self.postgres.set_failed(self.unfit(unfit));
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Nothing is claimed, and nobody is given a connection, until Postgres can be worked with. Answers what to say.
+    fn unfit(&self, unfit: Unfit) -> String {
+        let reason = unfit.to_string();
+        self.open.send_if_modified(|open| std::mem::replace(open, false));
+        self.db.set_unfit(Some(unfit));
+        reason
+    }
+
     async fn state(&self) -> Result<Option<pool::SchemaState>, sqlx::Error> {
         let mut conn = self.db.acquire().await?;
+        // A server may become read-only under its connections.
+        if let Some(unfit) = session::check(&mut conn).await? {
+            let error = unfit.error();
+            self.unfit(unfit);
+            return Err(error);
+        }
         pool::schema_state(&mut conn).await
     }
 
     /// No connection was to be had from the pool, or it broke: finds out why. A pool that is merely busy is no fault of
     /// Postgres.
     async fn away(&self, error: sqlx::Error) -> bool {
+        if let Some(unfit) = self.db.unfit() {
+            self.postgres.set_failed(self.unfit(unfit));
+            return false;
+        }
         let reason = match error {
             sqlx::Error::PoolTimedOut => match timeout(PATIENCE, self.db.diagnose()).await {
-                Ok(Ok(())) => {
+                Ok(Ok(None)) => {
                     self.postgres.set_ok();
                     return self.schema.is_ok();
                 }
+                Ok(Ok(Some(unfit))) => self.unfit(unfit),
                 Ok(Err(error)) => said(&error),
                 Err(_) => "no answer in time".to_owned(),
             },
