@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use shared::db::push_log::MAX_WINDOW;
 use shared::engine_client::Timeouts;
+use shared::mail::Style;
 use shared::secret::Secret;
 use shared::service::config::{Group, ListenAddr, Reader, parse};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub bootstrap: Option<Bootstrap>,
     /// Lobby rules that the API applies.
     pub lobby: LobbyConfig,
+    /// How mails look.
+    pub mail_style: Style,
     /// Limits of calls to engines.
     pub engine: Timeouts,
     /// Countries of addresses; `None`: off.
@@ -338,6 +341,7 @@ impl Group for Config {
             (None, None) => None,
         };
         let lobby = r.group();
+        let mail_style = r.group();
         r.section("Engines");
         let engine = Timeouts {
             call: r.optional(
@@ -361,6 +365,19 @@ impl Group for Config {
             "Apply pending migrations before serving, under a lock; for one-machine installs.",
             parse::bool,
         );
-        Self { http, push, tls, gateway_token, worker_token, auth, bootstrap, lobby, engine, geo, migrate_on_start }
+        Self {
+            http,
+            push,
+            tls,
+            gateway_token,
+            worker_token,
+            auth,
+            bootstrap,
+            lobby,
+            mail_style,
+            engine,
+            geo,
+            migrate_on_start,
+        }
     }
 }

@@ -60,10 +60,15 @@ pub async fn send_code(
         },
     )
     .await?;
+    // Asked for in the same way whether or not there is such an account.
+    let time_zone = db::accounts::time_zone_of(&mut tx, "email", address.as_str()).await?;
+    let asked_at = expires_at - auth.challenge_ttl;
     db::mail::enqueue(
         &mut tx,
         NewMail {
-            template: &Template::LoginCode(LoginCode { code, ttl: auth.challenge_ttl }),
+            template: &Template::LoginCode(LoginCode { code, asked_at, expires_at }),
+            style: &app.config.mail_style,
+            time_zone: time_zone.as_deref(),
             idempotency_key: &challenge_id.to_string(),
             to: &[address.as_str().to_owned()],
             priority: Priority::Urgent,

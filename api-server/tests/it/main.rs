@@ -16,6 +16,7 @@ mod admin_users;
 mod administration;
 mod bad_input;
 mod binary;
+mod code_mails;
 mod departures;
 mod document;
 mod enrolment;

@@ -1,5 +1,6 @@
 //! The producer's side: one row, in the producer's own transaction.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -33,6 +34,18 @@ pub struct NewNotification {
 /// # Errors
 /// Those of the database; `notifications_game_id_fkey` when there is no such game.
 pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bool, sqlx::Error> {
+    produce_at(conn, new, None).await
+}
+
+/// As [`produce`], of a notification that waits until `due`, by the database's clock.
+///
+/// # Errors
+/// As [`produce`].
+pub async fn produce_at(
+    conn: &mut PgConnection,
+    new: NewNotification,
+    due: Option<DateTime<Utc>>,
+) -> Result<bool, sqlx::Error> {
     if new.payload.about_itself() {
         return Ok(false);
     }
@@ -47,8 +60,8 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
         r#"WITH numbered AS (
                UPDATE games SET notification_seq = notification_seq + 1 WHERE game_id = $6 AND $7 RETURNING notification_seq)
            INSERT INTO notifications (notification_id, kind, idempotency_key, audience, user_ids, game_id, game_seq, payload,
-                                      priority, request_id, traceparent)
-           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11)
+                                      priority, request_id, traceparent, next_attempt_at)
+           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11, coalesce($12, clock_timestamp()))
            ON CONFLICT (kind, idempotency_key) DO NOTHING"#,
         NotificationId::new().uuid(),
         kind.as_str(),
@@ -61,6 +74,7 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
         audience.priority(),
         new.request_id,
         new.traceparent,
+        due,
     )
     .execute(conn)
     .await?;
