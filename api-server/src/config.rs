@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use shared::db::push_log::MAX_WINDOW;
 use shared::domain::administrator;
 use shared::engine_client::Timeouts;
+use shared::mail::Style;
 use shared::secret::{MIN_BYTES, Secret, Tokens};
 use shared::service::config::{Group, ListenAddr, Reader, parse};
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub bootstrap: Option<Bootstrap>,
     /// Lobby rules that the API applies.
     pub lobby: LobbyConfig,
+    /// How mails look.
+    pub mail_style: Style,
     /// Limits of calls to engines.
     pub engine: Timeouts,
     /// Countries of addresses; `None`: off.
@@ -432,6 +435,7 @@ impl Group for Config {
             (None, None) => None,
         };
         let lobby = r.group();
+        let mail_style = r.group();
         r.section("Engines");
         let engine = Timeouts {
             call: r.optional(
@@ -455,7 +459,20 @@ impl Group for Config {
             "Apply pending migrations before serving, under a lock; for one-machine installs.",
             parse::bool,
         );
-        Self { http, push, tls, gateway_token, worker_token, auth, bootstrap, lobby, engine, geo, migrate_on_start }
+        Self {
+            http,
+            push,
+            tls,
+            gateway_token,
+            worker_token,
+            auth,
+            bootstrap,
+            lobby,
+            mail_style,
+            engine,
+            geo,
+            migrate_on_start,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::smtp::{Failure, Pool, Reply};
+use crate::smtp::{Failure, Pool, Reply, Step};
 
 /// The first pause before the relay is tried again; they double from here.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +32,8 @@ struct State {
     /// Failures since a mail was last dealt with: the pauses' exponent.
     failures: u32,
     served: Option<Instant>,
+    /// The log says that it is down.
+    told: bool,
 }
 
 impl Circuit {
@@ -53,7 +55,8 @@ impl Circuit {
 
     /// Notes that the relay dealt with a mail, be it by refusing it.
     pub fn served(&self) {
-        *self.state.lock() = State { failures: 0, served: Some(Instant::now()) };
+        let mut state = self.state.lock();
+        (state.failures, state.served) = (0, Some(Instant::now()));
     }
 
     /// Whether the relay dealt with a mail a moment ago.
@@ -61,11 +64,20 @@ impl Circuit {
         self.state.lock().served.is_some_and(|at| at.elapsed() < RECENT)
     }
 
-    /// Opens the circuit: the relay cannot be used.
+    /// Opens the circuit: the relay cannot be used. A connection that failed once is no alarm yet: the first probe, a moment
+    /// later, tells. One that failed where a probe does not come to is.
     pub fn open(&self, reply: &Reply) {
         let opened = self.closed.send_if_modified(|closed| std::mem::replace(closed, false));
         if opened {
             self.state.lock().failures += 1;
+        }
+        if reply.step >= Step::MailFrom {
+            self.down(reply);
+        }
+    }
+
+    fn down(&self, reply: &Reply) {
+        if !std::mem::replace(&mut self.state.lock().told, true) {
             tracing::warn!(reason = %reply, "the relay is down: mails wait until it is back");
         }
         self.health.set_failed(format!("relay: {reply}"));
@@ -88,7 +100,9 @@ impl Circuit {
                 Ok(pooled) => {
                     // The probe's connection carries the first mail.
                     pool.give_back(pooled.session, false).await;
-                    tracing::info!("the relay answers: mails flow again");
+                    if std::mem::take(&mut self.state.lock().told) {
+                        tracing::info!("the relay answers: mails flow again");
+                    }
                     self.health.set_ok();
                     self.closed.send_replace(true);
                 }
@@ -101,7 +115,7 @@ impl Circuit {
         let mut state = self.state.lock();
         state.failures = state.failures.saturating_add(1);
         drop(state);
-        self.health.set_failed(format!("relay: {}", failure.reply()));
+        self.down(failure.reply());
     }
 
     /// Between half of the present pause and all of it.
@@ -137,7 +151,6 @@ mod tests {
     use shared::service::health::{Health, PartKind};
 
     use super::*;
-    use crate::smtp::Step;
 
     fn circuit() -> (Arc<Circuit>, Health) {
         let health = Health::new();
@@ -167,6 +180,8 @@ mod tests {
         assert_eq!(health.report().http_status(), 200);
         circuit.open(&Reply::new(Step::Connect, None, "refused"));
         both.wait_for(|open| !open).await.unwrap();
+        assert!(!format!("{:?}", health.report()).contains("Degraded"), "one connection is no alarm yet");
+        circuit.still_down(&Failure::local(Step::Connect, "refused"));
         assert_eq!(health.report().http_status(), 200);
         assert!(format!("{:?}", health.report()).contains("Degraded"));
         circuit.closed.send_replace(true);

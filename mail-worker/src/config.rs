@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lettre::message::Mailbox;
-use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use shared::secret::Secret;
 use shared::service::config::{Group, Reader, parse};
@@ -48,6 +47,15 @@ pub enum TlsMode {
     Tls,
 }
 
+/// How we log in.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret<String>,
+}
+
 /// How the relay is reached and spoken to.
 #[derive(Clone, Debug)]
 pub struct SmtpConfig {
@@ -56,7 +64,7 @@ pub struct SmtpConfig {
     /// Its port.
     pub port: u16,
     /// User name and password, where it wants them.
-    pub credentials: Option<(String, Secret<String>)>,
+    pub login: Option<Login>,
     /// Who the mails are from; also the envelope's sender.
     pub from: Mailbox,
     /// When the connection is encrypted.
@@ -64,7 +72,7 @@ pub struct SmtpConfig {
     /// The roots that its certificate is checked against; `None`: the system's.
     pub roots: Option<Arc<Vec<CertificateDer<'static>>>>,
     /// How we introduce ourselves.
-    pub hello: ClientId,
+    pub hello: String,
     /// Limit of each step of the dialogue.
     pub timeout: Duration,
     /// Where `List-Unsubscribe` points.
@@ -118,8 +126,8 @@ impl Group for SmtpConfig {
             "mailto:unsubscribe@example.org",
             unsubscribe,
         );
-        let credentials = match (user, password) {
-            (Some(user), Some(password)) => Some((user, password)),
+        let login = match (user, password) {
+            (Some(user), Some(password)) => Some(Login { user, password }),
             (None, None) => None,
             (Some(_), None) => {
                 r.fault("BACKEND_SMTP_PASSWORD", "needed with BACKEND_SMTP_USERNAME");
@@ -130,7 +138,7 @@ impl Group for SmtpConfig {
                 None
             }
         };
-        if tls == TlsMode::None && credentials.is_some() {
+        if tls == TlsMode::None && login.is_some() {
             r.warn("BACKEND_SMTP_TLS_MODE=none sends the SMTP password in clear");
         }
         if tls == TlsMode::None && roots.is_some() {
@@ -139,8 +147,8 @@ impl Group for SmtpConfig {
         Self {
             host,
             port,
-            credentials,
-            hello: hello.unwrap_or_else(|| ClientId::Domain(from.email.domain().to_owned())),
+            login,
+            hello: hello.unwrap_or_else(|| from.email.domain().to_owned()),
             unsubscribe: unsubscribe.unwrap_or_else(|| mail_to(&from)),
             from,
             tls,
@@ -177,7 +185,7 @@ impl Group for OutboxConfig {
                 "BACKEND_MAIL_MAX_ATTEMPTS",
                 "8",
                 "Tries of one mail before it is dead-lettered; tries that failed because the relay is down do not \
-                 count.",
+                 count. The pauses between them grow from half a minute to a day: eight tries span at least a day.",
                 parse::positive,
             ),
             concurrency: usize::from(r.optional(
@@ -204,9 +212,9 @@ fn host(value: &str) -> Result<String, String> {
     }
 }
 
-fn host_name(value: &str) -> Result<ClientId, String> {
+fn host_name(value: &str) -> Result<String, String> {
     match rustls::pki_types::ServerName::try_from(value) {
-        Ok(rustls::pki_types::ServerName::DnsName(_)) => Ok(ClientId::Domain(value.to_owned())),
+        Ok(rustls::pki_types::ServerName::DnsName(_)) => Ok(value.to_owned()),
         _ => Err(format!("{value:?} is not a host name")),
     }
 }
@@ -271,10 +279,10 @@ mod tests {
         let config = read(&[HOST, FROM]).unwrap().config;
         assert_eq!(config.port, 587);
         assert_eq!(config.tls, TlsMode::StartTls);
-        assert_eq!(config.hello.to_string(), "example.org");
+        assert_eq!(config.hello, "example.org");
         assert_eq!(config.unsubscribe, "mailto:no-reply+a%25b@example.org?subject=unsubscribe");
         assert_eq!(config.timeout, Duration::from_secs(30));
-        assert!(config.roots.is_none() && config.credentials.is_none());
+        assert!(config.roots.is_none() && config.login.is_none());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use shared::db::Db;
 use shared::db::mail::{Attempt, AttemptOutcome, Decision, Letter, RecipientStatus, data_begins};
-use shared::queue::{Claim, Lost, Outcome, Verdict, WorkContext};
+use shared::queue::{Claim, Lost, Outcome, Settings, Verdict, WorkContext, backoff};
+use shared::random::Random;
 
 use crate::circuit::Circuit;
 use crate::message::Composer;
@@ -13,6 +14,10 @@ use crate::smtp::{Failure, Pool, Pooled, Reply, Session, Step};
 
 /// How soon a mail that met a dead relay is due again: the circuit, not the row, waits for the relay.
 const RELAY_DOWN: Duration = Duration::from_millis(500);
+/// How soon a mail is due again for which the relay had no connection left, while it serves others.
+const RELAY_FULL: Duration = Duration::from_secs(2);
+/// The least that the life of a mail which expires allows between two tries.
+const LIFE_STEP: Duration = Duration::from_secs(30);
 
 /// What is to be written about a mail beside its status.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +38,10 @@ pub struct Mailer {
     pub circuit: std::sync::Arc<Circuit>,
     /// Writes messages.
     pub composer: Composer,
+    /// How retries are spread.
+    pub settings: Settings,
+    /// Jitter.
+    pub random: Random,
 }
 
 /// How a dialogue ended.
@@ -41,10 +50,10 @@ enum End {
     Sent(Reply),
     /// Nobody who was asked would have it now.
     Nobody,
-    /// It did not come to a message, or the relay refused it.
+    /// It did not come to a message, or the relay refused it, or may have taken it.
     Failed(Failure),
-    /// The message was under way when the connection was lost.
-    Unknown(Reply),
+    /// The connection went at a recipient, who is put off; others are to be asked over another one.
+    Parted,
     /// Its time passed meanwhile.
     Expired,
     /// The row is not ours any more, or nobody can say.
@@ -69,7 +78,7 @@ impl Mailer {
         let begun = Instant::now();
         let mut recipients = Recipients::of(letter);
         let end = self.converse(cx, claim, letter, &mut recipients).await;
-        self.judge(end, recipients, begun.elapsed())
+        self.judge(claim, letter, end, recipients, begun.elapsed())
     }
 
     /// The dialogue, over a new connection if one from the pool turns out dead.
@@ -85,17 +94,22 @@ impl Mailer {
                 Err(failure) => return End::Failed(failure),
             };
             let (end, after) = self.dialogue(cx, claim, letter, recipients, &mut session).await;
-            match after {
-                After::Keep { mid_dialogue } => self.pool.give_back(session, mid_dialogue).await,
-                After::Drop if reused && matches!(end, End::Failed(_)) => {
-                    // It may have died while it lay idle, or have served its time: nothing is known about the relay yet.
-                    recipients.ask_again();
-                    pooled = self.pool.connect().await;
-                    continue;
-                }
-                After::Drop => {}
+            if let After::Keep { mid_dialogue } = after {
+                self.pool.give_back(session, mid_dialogue).await;
+                return end;
             }
-            return end;
+            match &end {
+                // It may have died while it lay idle, or have served its time: nothing is known about the relay yet. What may
+                // have been taken is not sent again so soon.
+                End::Failed(failure) if reused && !matches!(failure, Failure::Unknown(_)) => recipients.ask_again(),
+                End::Parted if reused => recipients.ask_again(),
+                End::Parted => recipients.ask_the_others(),
+                _ => return end,
+            }
+            if recipients.open().next().is_none() {
+                return end;
+            }
+            pooled = self.pool.connect().await;
         }
     }
 
@@ -113,24 +127,25 @@ impl Mailer {
         if recipients.open().next().is_none() {
             return (End::Nobody, After::Keep { mid_dialogue: false });
         }
-        let message = match self.composer.compose(letter, &recipients.for_header(session.smtp_utf8())) {
-            Ok(message) => message,
-            Err(e) => {
-                let reply = Reply::new(Step::MailFrom, None, &format!("the message cannot be written: {e}"));
-                return (End::Failed(Failure::Permanent(reply)), After::Keep { mid_dialogue: false });
-            }
-        };
-        let utf8 = recipients.open().any(|r| !r.address.is_ascii());
-        if let Err(failure) = session.mail(self.composer.sender(), utf8, !message.is_ascii()).await {
+        let message = self.composer.compose(letter, recipients.for_header(session.smtp_utf8()));
+        if let Err(failure) = session.mail(self.composer.sender(), !message.is_ascii()).await {
             return failed(failure);
         }
         for recipient in recipients.open_mut() {
-            recipient.answer = match session.rcpt(&recipient.parsed).await {
+            recipient.answer = match session.rcpt(&recipient.path).await {
                 Ok(reply) => Answer::Accepted(reply),
                 Err(Failure::Transient(reply)) => Answer::PutOff(reply),
                 Err(Failure::Permanent(reply)) => Answer::Refused(reply),
+                Err(Failure::Closing(reply) | Failure::Broken(reply)) => {
+                    recipient.answer = Answer::PutOff(reply);
+                    return (End::Parted, After::Drop);
+                }
                 Err(failure) => return failed(failure),
             };
+            if session.is_spent() {
+                // The answer broke off behind its digits.
+                return (End::Parted, After::Drop);
+            }
         }
         if !recipients.any_accepted() {
             return (End::Nobody, After::Keep { mid_dialogue: true });
@@ -144,8 +159,8 @@ impl Mailer {
             return failed(failure);
         }
         match session.message(&message).await {
+            // A connection that broke off behind the relay's yes is not asked anything any more; the mail is sent.
             Ok(reply) => (End::Sent(reply), After::Keep { mid_dialogue: false }),
-            Err(Failure::Broken(reply)) => (End::Unknown(reply), After::Drop),
             Err(failure) => failed(failure),
         }
     }
@@ -160,12 +175,22 @@ impl Mailer {
         if cx.lease_valid() { Ok(begun) } else { Err(Lost::Lease) }
     }
 
-    fn judge(&self, end: End, mut recipients: Recipients, took: Duration) -> Verdict<Note> {
+    fn judge(
+        &self,
+        claim: &Claim,
+        letter: &Letter,
+        end: End,
+        mut recipients: Recipients,
+        took: Duration,
+    ) -> Verdict<Note> {
         let note = |outcome, reply: &Reply, decisions| Note {
             attempt: Some(Attempt { outcome, smtp_code: reply.smtp_code(), detail: reply.to_string(), took }),
             decisions,
         };
-        let retry = |reply: &Reply| Outcome::Retry { error: reply.to_string(), after: None, counts: true };
+        let retry = |reply: &Reply| {
+            let after = self.pause(claim, letter.life.map(|life| life.saturating_sub(took)), reply.asked);
+            Outcome::Retry { error: reply.to_string(), after: Some(after), counts: true }
+        };
         let reply = match end {
             End::Expired => return verdict(Outcome::Done("expired"), Note::default()),
             End::NotOurs(Lost::Database(e)) => {
@@ -176,23 +201,17 @@ impl Mailer {
             // Whoever has it now writes its history; the engine will find that our token is an old one.
             End::NotOurs(Lost::Lease | Lost::Row) => return verdict(Outcome::Release, Note::default()),
             End::Failed(Failure::Relay(reply)) => {
-                // One mail that is turned away while others are served is that mail's trouble, and counts.
-                let relay = reply.step < Step::MailFrom || !self.circuit.served_recently();
-                if relay {
-                    self.circuit.open(&reply);
-                }
-                let after = relay.then_some(RELAY_DOWN);
-                let outcome = Outcome::Retry { error: reply.to_string(), after, counts: !relay };
+                let outcome = self.turned_away(&reply).unwrap_or_else(|| retry(&reply));
                 // Whoever was refused before it is not asked again.
                 return verdict(outcome, note(AttemptOutcome::Retry, &reply, recipients.decisions(false)));
             }
             End::Failed(Failure::Broken(reply)) => {
                 return verdict(retry(&reply), note(AttemptOutcome::Retry, &reply, recipients.decisions(false)));
             }
-            End::Unknown(reply) => {
+            End::Failed(Failure::Unknown(reply)) => {
                 return verdict(retry(&reply), note(AttemptOutcome::Unknown, &reply, recipients.decisions(false)));
             }
-            End::Failed(Failure::Transient(reply)) => {
+            End::Failed(Failure::Transient(reply) | Failure::Closing(reply)) => {
                 recipients.all_unsettled(&Answer::PutOff(reply.clone()));
                 reply
             }
@@ -200,10 +219,12 @@ impl Mailer {
                 recipients.all_unsettled(&Answer::Refused(reply.clone()));
                 reply
             }
-            End::Nobody => recipients.first_reply(),
+            End::Nobody | End::Parted => recipients.first_reply(),
             End::Sent(reply) => reply,
         };
-        self.circuit.served();
+        if reply.code.is_some() {
+            self.circuit.served();
+        }
         let decisions = recipients.decisions(true);
         let sent_now = decisions.iter().any(|d| d.status == RecipientStatus::Accepted);
         if let Some(put_off) = recipients.put_off() {
@@ -215,6 +236,31 @@ impl Mailer {
         } else {
             verdict(Outcome::Dead { error: reply.to_string() }, note(outcome, &reply, decisions))
         }
+    }
+
+    /// What becomes of a mail that the relay would not hear of, without being asked about it. `None`: it is this mail's own
+    /// trouble after all, since others are served.
+    fn turned_away(&self, reply: &Reply) -> Option<Outcome> {
+        let serves = self.circuit.served_recently();
+        let after = match reply.step {
+            // It answers, and has no connection left for us, as relays that limit them say.
+            Step::Greeting | Step::Hello if serves && reply.code.is_some() => RELAY_FULL,
+            step if step >= Step::MailFrom && serves => return None,
+            _ => {
+                self.circuit.open(reply);
+                RELAY_DOWN
+            }
+        };
+        Some(Outcome::Retry { error: reply.to_string(), after: Some(after), counts: false })
+    }
+
+    /// How long a mail waits that is tried again: as its place in the schedule says, and as the relay asks if that is longer.
+    /// A mail that expires is tried several times while it has its sense, and put to rest when it has none any more.
+    fn pause(&self, claim: &Claim, life: Option<Duration>, asked: Option<Duration>) -> Duration {
+        let failures = u32::try_from(claim.failures).unwrap_or(0).saturating_add(1);
+        let own = backoff::delay(&self.random, &self.settings, failures);
+        let Some(life) = life else { return own.max(asked.unwrap_or_default()) };
+        own.min((life / 3).max(LIFE_STEP)).max(asked.unwrap_or_default()).min(life)
     }
 }
 

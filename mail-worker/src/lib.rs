@@ -6,6 +6,7 @@ mod challenges;
 mod circuit;
 mod config;
 mod deliver;
+mod header;
 mod message;
 mod outbox;
 mod recipients;
@@ -18,7 +19,7 @@ use shared::queue::{self, Settings, Worker, WorkerDeps};
 use shared::service::health::{Health, PartKind, SchemaGate};
 use shared::service::run::Service;
 
-pub use config::{Config, OutboxConfig, SmtpConfig, TlsMode};
+pub use config::{Config, Login, OutboxConfig, SmtpConfig, TlsMode};
 pub use outbox::SPEC;
 
 use circuit::Circuit;
@@ -39,8 +40,12 @@ pub fn settings(config: &Config) -> Settings {
         // Connecting anew, the steps before DATA, and the message: the dialogue's own limits end it well before.
         attempt_limit: config.smtp.timeout * 20 + Duration::from_secs(10),
         max_attempts: config.outbox.max_attempts,
-        backoff_base: Duration::from_secs(10),
-        backoff_cap: Duration::from_secs(30 * 60),
+        // Eight tries span at least a day (SPEC §11): three quarters of 30 s, 2 min, 8 min, 32 min, 2.1 h, 8.5 h and 24 h are
+        // 26 h. Greylisting, full mailboxes and hourly quotas end sooner.
+        backoff_base: Duration::from_secs(30),
+        backoff_growth: 4,
+        backoff_cap: Duration::from_secs(24 * 3600),
+        backoff_floor: 0.75,
         scan_interval: config.outbox.interval,
         retention: config.outbox.retention,
     }
@@ -49,7 +54,7 @@ pub fn settings(config: &Config) -> Settings {
 /// Starts working the outbox. Returns at once; the work runs on the lifecycle of `deps`.
 ///
 /// # Errors
-/// When TLS cannot be set up: no usable root certificates.
+/// When TLS cannot be set up (no usable root certificates), or the sender's address is none.
 pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: &Health) -> anyhow::Result<()> {
     let lifecycle = deps.lifecycle.clone();
     let pool = Pool::new(&config.smtp, config.outbox.concurrency)?;
@@ -70,7 +75,9 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
         db: deps.db.clone(),
         pool: Arc::clone(&pool),
         circuit: Arc::clone(&circuit),
-        composer: Composer::new(config.smtp.from.clone(), config.smtp.unsubscribe.clone()),
+        composer: Composer::new(config.smtp.from.clone(), config.smtp.unsubscribe.clone())?,
+        settings: settings.clone(),
+        random: deps.random.clone(),
     };
     queue::run(Arc::new(Outbox::new(mailer, deps.waker.clone())), settings, &deps);
 

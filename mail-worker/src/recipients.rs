@@ -1,9 +1,8 @@
 //! Whom a mail goes to, and what the relay said about each.
 
-use lettre::Address;
 use shared::db::mail::{Decision, Letter, RecipientStatus};
 
-use crate::smtp::{Reply, Step};
+use crate::smtp::{Path, Reply, Step};
 
 /// What the relay said about a recipient in this attempt.
 #[derive(Clone, Debug)]
@@ -22,8 +21,8 @@ pub enum Answer {
 pub struct Asked {
     /// The address, as enqueued.
     pub address: String,
-    /// The same, in a form that cannot end a command.
-    pub parsed: Address,
+    /// The same as the envelope holds it.
+    pub path: Path,
     /// What the relay said.
     pub answer: Answer,
 }
@@ -34,7 +33,7 @@ pub struct Recipients {
     /// Undecided before, and no addresses at all.
     impossible: Vec<(String, Reply)>,
     /// Everybody with a usable address, decided or not, in the letter's order: the `To` header of every copy.
-    header: Vec<Address>,
+    header: Vec<Path>,
     /// Somebody accepted in an earlier attempt.
     pub accepted_before: bool,
 }
@@ -46,19 +45,19 @@ impl Recipients {
         for recipient in &letter.recipients {
             all.accepted_before |= recipient.status == RecipientStatus::Accepted;
             let undecided = recipient.status == RecipientStatus::Undecided;
-            match recipient.address.parse::<Address>() {
-                Ok(parsed) if !recipient.address.chars().any(char::is_control) => {
-                    all.header.push(parsed.clone());
+            match Path::parse(&recipient.address) {
+                Ok(path) => {
+                    all.header.push(path.clone());
                     if undecided {
                         let address = recipient.address.clone();
-                        all.asked.push(Asked { address, parsed, answer: Answer::None });
+                        all.asked.push(Asked { address, path, answer: Answer::None });
                     }
                 }
-                _ if undecided => {
-                    let reply = Reply::new(Step::RcptTo, None, "not a mail address");
+                Err(why) if undecided => {
+                    let reply = Reply::new(Step::RcptTo, None, &format!("not a mail address: {why}"));
                     all.impossible.push((recipient.address.clone(), reply));
                 }
-                _ => {}
+                Err(_) => {}
             }
         }
         all
@@ -79,6 +78,12 @@ impl Recipients {
         self.asked.iter_mut().for_each(|r| r.answer = Answer::None);
     }
 
+    /// Forgets the acceptances: the dialogue starts again with those whom nothing final was said about.
+    pub fn ask_the_others(&mut self) {
+        let accepted = self.asked.iter_mut().filter(|r| matches!(r.answer, Answer::Accepted(_)));
+        accepted.for_each(|r| r.answer = Answer::None);
+    }
+
     /// Whether the relay would take the message for anybody.
     pub fn any_accepted(&self) -> bool {
         self.asked.iter().any(|r| matches!(r.answer, Answer::Accepted(_)))
@@ -86,17 +91,17 @@ impl Recipients {
 
     /// Refuses those whom only SMTPUTF8 could reach.
     pub fn refuse_non_ascii(&mut self, why: &str) {
-        for recipient in self.open_mut().filter(|r| !r.address.is_ascii()) {
+        for recipient in self.open_mut().filter(|r| !r.path.is_ascii()) {
             recipient.answer = Answer::Refused(Reply::new(Step::RcptTo, None, why));
         }
     }
 
     /// The addresses for the `To` header.
-    pub fn for_header(&self, utf8: bool) -> Vec<Address> {
-        self.header.iter().filter(|a| utf8 || AsRef::<str>::as_ref(*a).is_ascii()).cloned().collect()
+    pub fn for_header(&self, utf8: bool) -> impl Iterator<Item = &Path> {
+        self.header.iter().filter(move |path| utf8 || path.is_ascii())
     }
 
-    /// Gives everybody who has no final answer of his own this one: the message itself was turned away.
+    /// Gives everybody who has no final answer of their own this one: the message itself was turned away.
     pub fn all_unsettled(&mut self, answer: &Answer) {
         for recipient in &mut self.asked {
             if matches!(recipient.answer, Answer::None | Answer::Accepted(_)) {
@@ -105,12 +110,14 @@ impl Recipients {
         }
     }
 
-    /// What the relay said to the first who was put off.
+    /// What the relay said to one who was put off: to whom it asked for the longest delay.
     pub fn put_off(&self) -> Option<&Reply> {
-        self.asked.iter().find_map(|r| match &r.answer {
+        let said = self.asked.iter().filter_map(|r| match &r.answer {
             Answer::PutOff(reply) => Some(reply),
             _ => None,
-        })
+        });
+        // Of several the first: `max_by_key` alone would take the last.
+        said.rev().max_by_key(|reply| reply.asked)
     }
 
     /// The first thing that was said about anybody.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use shared::mail::Style;
 use shared::secret::{MIN_BYTES, Secret};
 use shared::service::config::{Group, Reader, parse};
 
@@ -12,6 +13,8 @@ use shared::service::config::{Group, Reader, parse};
 pub struct NotifyConfig {
     /// Where notifications for the administrators go; `None`: nowhere, their routes are recorded `skipped`.
     pub admin_email: Option<String>,
+    /// How mails look.
+    pub style: Style,
     /// How often the queues are looked at without a wake-up.
     pub worker_interval: Duration,
     /// Counted failures after which a route, or the expansion of a notification, is dead-lettered.
@@ -85,6 +88,7 @@ impl Group for NotifyConfig {
                 parse::positive_duration,
             ),
             hub: r.group(),
+            style: r.group(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use shared::db::mail::{self, NewMail};
 use shared::db::notifications::{self, Dispatch as Route};
 use shared::domain::notification::Channel;
 use shared::ids::UserId;
-use shared::mail::{Priority, Template};
+use shared::mail::{Priority, Style, Template};
 use shared::queue::{
     Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
 };
@@ -39,6 +40,8 @@ pub struct Dispatch {
     pub waker: Waker,
     /// Where mails for the administrators go.
     pub admin_email: Option<String>,
+    /// How mails look.
+    pub style: Style,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -55,6 +58,9 @@ pub struct Note {
 struct Letter {
     template: Template,
     to: String,
+    time_zone: Option<String>,
+    /// When the mail has lost its sense.
+    expires_at: Option<DateTime<Utc>>,
     /// Whose address it is; `None`: the administrators'.
     holder: Option<UserId>,
     /// Whom it names.
@@ -90,6 +96,9 @@ impl Dispatch {
                         Plan::Letter(Letter {
                             template,
                             to: to.clone(),
+                            time_zone: route.time_zone.clone(),
+                            // An invite that holds no longer is not worth a mail.
+                            expires_at: route.notice.invite.map(|(_, until)| until),
                             holder,
                             named: letter::named(&route.notice),
                             priority,
@@ -189,10 +198,12 @@ impl Queue for Dispatch {
             };
             let new = NewMail {
                 template: &template,
+                style: &self.style,
+                time_zone: letter.time_zone.as_deref(),
                 idempotency_key: &row.claim.id.to_string(),
                 to: std::slice::from_ref(&letter.to),
                 priority: letter.priority,
-                expires_at: None,
+                expires_at: letter.expires_at,
                 request_id: row.claim.request_id.as_deref(),
                 traceparent: row.claim.traceparent.as_deref(),
             };

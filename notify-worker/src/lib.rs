@@ -69,8 +69,13 @@ pub fn start(config: &NotifyConfig, tuning: Tuning, deps: &WorkerDeps, health: &
         chunk: tuning.chunk,
         metrics: metrics.clone(),
     };
-    let dispatch =
-        Dispatch { hub: Arc::clone(&hub), waker: deps.waker.clone(), admin_email: config.admin_email.clone(), metrics };
+    let dispatch = Dispatch {
+        hub: Arc::clone(&hub),
+        waker: deps.waker.clone(),
+        admin_email: config.admin_email.clone(),
+        style: config.style.clone(),
+        metrics,
+    };
     run(
         Arc::new(expand),
         Settings { batch: tuning.expand_batch, attempt_limit: expand::ATTEMPT_LIMIT, ..settings.clone() },

@@ -104,6 +104,7 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, lobb
         backoff_cap: tuning.backoff_cap,
         scan_interval: tuning.scan_interval,
         retention: config.retention,
+        ..Settings::default()
     };
     let jobs = Jobs {
         engines: Arc::clone(engines),

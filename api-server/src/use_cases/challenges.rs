@@ -126,10 +126,15 @@ async fn mail(
         },
     )
     .await?;
+    // Asked for in the same way whether or not there is such an account.
+    let time_zone = db::accounts::time_zone_of(conn, "email", address.as_str()).await?;
+    let asked_at = expires_at - auth.challenge_ttl;
     db::mail::enqueue(
         conn,
         NewMail {
-            template: &Template::LoginCode(LoginCode { code: code.shown(), ttl: auth.challenge_ttl }),
+            template: &Template::LoginCode(LoginCode { code: code.shown(), asked_at, expires_at }),
+            style: &app.config.mail_style,
+            time_zone: time_zone.as_deref(),
             idempotency_key: &challenge_id.to_string(),
             to: &[address.as_str().to_owned()],
             priority: Priority::Urgent,

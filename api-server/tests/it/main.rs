@@ -17,6 +17,7 @@ mod administration;
 mod applications;
 mod bad_input;
 mod binary;
+mod code_mails;
 mod departures;
 mod document;
 mod engine_versions;

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use testkit::mail::Mail;
 use testkit::stack::Summary;
 
-/// The subject of the mails with sign-in codes.
-pub const CODE_SUBJECT: &str = "Your Galaxy sign-in code";
+/// How the subjects of the mails with sign-in codes begin; the time at which the code was asked for follows.
+pub const CODE_SUBJECT: &str = "Your Galaxy sign-in code, ";
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 

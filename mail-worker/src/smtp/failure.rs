@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::delay;
+
 /// Where in the dialogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -10,8 +12,10 @@ pub enum Step {
     Connect,
     /// The TLS handshake, with or without `STARTTLS` before it.
     Tls,
-    /// The relay's greeting and the answer to `EHLO`.
+    /// The relay's greeting.
     Greeting,
+    /// The answer to `EHLO`.
+    Hello,
     /// `AUTH`.
     Auth,
     /// `MAIL FROM`.
@@ -32,6 +36,7 @@ impl fmt::Display for Step {
             Self::Connect => "connect",
             Self::Tls => "TLS",
             Self::Greeting => "greeting",
+            Self::Hello => "EHLO",
             Self::Auth => "AUTH",
             Self::MailFrom => "MAIL FROM",
             Self::RcptTo => "RCPT TO",
@@ -51,12 +56,15 @@ pub struct Reply {
     pub code: Option<u16>,
     /// The words, cleaned by [`clean`].
     pub text: String,
+    /// The delay that the words ask for.
+    pub asked: Option<Duration>,
 }
 
 impl Reply {
     /// A reply, or a reason of our own; the text is cleaned.
     pub fn new(step: Step, code: Option<u16>, text: &str) -> Self {
-        Self { step, code, text: clean(text) }
+        let asked = code.filter(|code| (400..=499).contains(code)).and_then(|_| delay::asked(text));
+        Self { step, code, text: clean(text), asked }
     }
 
     /// The code as the columns hold it.
@@ -84,18 +92,15 @@ pub enum Failure {
     Transient(Reply),
     /// 5xx: never.
     Permanent(Reply),
-    /// The connection was lost, or stayed silent, in the middle of this mail.
+    /// 421 about this mail: later, perhaps, and over another connection.
+    Closing(Reply),
+    /// The connection was lost, or stayed silent, or got out of step, in the middle of this mail; the relay has not taken it.
     Broken(Reply),
+    /// The same after the final dot: the relay may have taken it.
+    Unknown(Reply),
 }
 
 impl Failure {
-    /// Judges an error of lettre's.
-    pub fn of(step: Step, error: &lettre::transport::smtp::Error) -> Self {
-        let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        let code = error.status().map(u16::from);
-        Self::judge(Reply::new(step, code, &text))
-    }
-
     /// No answer within the limit.
     pub fn silence(step: Step, limit: Duration) -> Self {
         Self::judge(Reply::new(step, None, &format!("no answer within {} s", limit.as_secs_f32())))
@@ -106,27 +111,44 @@ impl Failure {
         Self::judge(Reply::new(step, None, &error.to_string()))
     }
 
-    fn judge(reply: Reply) -> Self {
+    /// Judges a refusal, or what kept the relay from answering.
+    pub(super) fn judge(reply: Reply) -> Self {
         match reply.code {
-            // 421: the service closes. 530, 535, 538: it wants a login or encryption that the configuration does not give.
-            Some(421 | 530 | 535 | 538) => Self::Relay(reply),
             _ if reply.step <= Step::Auth => Self::Relay(reply),
+            // 421: the service closes. 530, 535, 538: it wants a login or encryption that the configuration does not give.
+            // At `MAIL` nothing of this mail is known to it yet. Behind that it is an answer about one mail, and others go on.
+            Some(421 | 530 | 535 | 538) if reply.step == Step::MailFrom => Self::Relay(reply),
+            Some(421) => Self::Closing(reply),
+            Some(530 | 535 | 538) => Self::Transient(reply),
             Some(400..=499) => Self::Transient(reply),
             Some(500..=599) => Self::Permanent(reply),
             _ => Self::Broken(reply),
         }
     }
 
+    /// The same failure when the final dot may have reached the relay: without an answer nobody knows.
+    pub(super) fn after_the_dot(self) -> Self {
+        match self {
+            Self::Broken(reply) => Self::Unknown(reply),
+            answered => answered,
+        }
+    }
+
     /// What was said.
     pub fn reply(&self) -> &Reply {
         match self {
-            Self::Relay(reply) | Self::Transient(reply) | Self::Permanent(reply) | Self::Broken(reply) => reply,
+            Self::Relay(reply)
+            | Self::Transient(reply)
+            | Self::Permanent(reply)
+            | Self::Closing(reply)
+            | Self::Broken(reply)
+            | Self::Unknown(reply) => reply,
         }
     }
 
     /// Whether the connection is of no use any more.
     pub fn ends_connection(&self) -> bool {
-        matches!(self, Self::Relay(_) | Self::Broken(_))
+        !matches!(self, Self::Transient(_) | Self::Permanent(_))
     }
 }
 
@@ -153,7 +175,9 @@ mod tests {
             Failure::Relay(_) => "relay",
             Failure::Transient(_) => "transient",
             Failure::Permanent(_) => "permanent",
+            Failure::Closing(_) => "closing",
             Failure::Broken(_) => "broken",
+            Failure::Unknown(_) => "unknown",
         }
     }
 
@@ -166,6 +190,9 @@ mod tests {
             (Step::Auth, Some(535), "relay"),
             (Step::MailFrom, Some(421), "relay"),
             (Step::MailFrom, Some(530), "relay"),
+            (Step::RcptTo, Some(421), "closing"),
+            (Step::RcptTo, Some(530), "transient"),
+            (Step::Message, Some(421), "closing"),
             (Step::MailFrom, Some(451), "transient"),
             (Step::RcptTo, Some(450), "transient"),
             (Step::RcptTo, Some(550), "permanent"),

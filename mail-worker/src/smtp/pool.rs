@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::extension::ClientId;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -13,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use super::session::Session;
 use super::transport::Connector;
-use crate::config::SmtpConfig;
+use crate::config::{Login, SmtpConfig};
 
 /// Idle connections are closed after this: below what relays grant, above the pause between two mails of a busy minute.
 const IDLE: Duration = Duration::from_secs(30);
@@ -25,8 +23,7 @@ const USES: u32 = 100;
 /// Hands out connections. The number of callers bounds the number of connections.
 pub struct Pool {
     connector: Connector,
-    hello: ClientId,
-    credentials: Option<Credentials>,
+    login: Option<Login>,
     step: Duration,
     keep: usize,
     idle: Mutex<Vec<(Instant, Session)>>,
@@ -47,11 +44,9 @@ impl Pool {
     /// # Errors
     /// See [`Connector::new`].
     pub fn new(config: &SmtpConfig, keep: usize) -> anyhow::Result<Arc<Self>> {
-        let credentials = config.credentials.as_ref();
         Ok(Arc::new(Self {
             connector: Connector::new(config)?,
-            hello: config.hello.clone(),
-            credentials: credentials.map(|(user, password)| Credentials::new(user.clone(), password.expose().clone())),
+            login: config.login.clone(),
             step: config.timeout,
             keep,
             idle: Mutex::default(),
@@ -77,12 +72,16 @@ impl Pool {
     /// # Errors
     /// [`Failure::Relay`].
     pub async fn connect(&self) -> Result<Pooled, Failure> {
-        let session = Session::open(&self.connector, &self.hello, self.credentials.as_ref(), self.step).await?;
+        let session = Session::open(&self.connector, self.login.as_ref(), self.step).await?;
         Ok(Pooled { session, reused: false })
     }
 
-    /// Takes a connection back; `mid_dialogue` when it stands between `MAIL` and `DATA`.
+    /// Takes a connection back; `mid_dialogue` when it stands between `MAIL` and `DATA`. What becomes of it is nothing to the
+    /// mail that it carried.
     pub async fn give_back(&self, mut session: Session, mid_dialogue: bool) {
+        if session.is_spent() {
+            return;
+        }
         if session.used >= USES {
             session.quit().await;
         } else if !mid_dialogue || session.reset().await {

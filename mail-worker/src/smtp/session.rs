@@ -2,25 +2,87 @@
 
 use std::time::Duration;
 
-use lettre::Address;
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Noop, Quit, Rcpt, Rset};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
-use lettre::transport::smtp::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::failure::{Failure, Reply, Step};
+use super::path::Path;
+use super::reply::Answer;
 use super::transport::Connector;
+use super::wire::Wire;
+use crate::config::Login;
 
 /// Shorter than a step: an idle connection that does not answer at once is not worth waiting for.
 const CHECK_LIMIT: Duration = Duration::from_secs(5);
+/// The answer to a message may take this many steps: relays scan it meanwhile (RFC 5321 §4.5.3.2.6).
+const MESSAGE_STEPS: u32 = 4;
 
 /// A connection that greeted us and, where asked to, let us in.
 pub struct Session {
-    conn: AsyncSmtpConnection,
+    wire: Wire,
+    extensions: Extensions,
     step: Duration,
     /// Dialogues begun on it.
     pub(super) used: u32,
+}
+
+/// What the relay offers, as far as we use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extensions {
+    pub(super) start_tls: bool,
+    smtp_utf8: bool,
+    eight_bit: bool,
+    plain: bool,
+    login: bool,
+}
+
+impl Extensions {
+    /// From the lines of an answer to `EHLO`.
+    pub(super) fn of(answer: &Answer) -> Self {
+        let mut offered = Self::default();
+        for line in &answer.lines {
+            let line = line.to_ascii_uppercase();
+            // `AUTH=` is how some announce it to clients of the last century.
+            let mut words = line.split([' ', '\t', '=']).filter(|word| !word.is_empty());
+            match words.next() {
+                Some("STARTTLS") => offered.start_tls = true,
+                Some("SMTPUTF8") => offered.smtp_utf8 = true,
+                Some("8BITMIME") => offered.eight_bit = true,
+                Some("AUTH") => {
+                    for mechanism in words {
+                        offered.plain |= mechanism == "PLAIN";
+                        offered.login |= mechanism == "LOGIN";
+                    }
+                }
+                _ => {}
+            }
+        }
+        offered
+    }
+}
+
+/// Introduces ourselves. A relay that knows only `HELO` offers nothing.
+///
+/// # Errors
+/// [`Failure::Relay`].
+pub(super) async fn introduce(wire: &mut Wire, hello: &str, step: Duration) -> Result<Extensions, Failure> {
+    let answer = wire.ask(Step::Hello, &format!("EHLO {hello}"), step).await?;
+    if answer.whole && matches!(answer.code, 500 | 502 | 504) {
+        let old = wire.ask(Step::Hello, &format!("HELO {hello}"), step).await?;
+        return wanted(Step::Hello, old, 2).map(|_| Extensions::default());
+    }
+    wanted(Step::Hello, answer, 2).map(|answer| Extensions::of(&answer))
+}
+
+/// An answer after which the dialogue can go on, or why it cannot.
+pub(super) fn wanted(step: Step, answer: Answer, class: u16) -> Result<Answer, Failure> {
+    if answer.class() != class {
+        return Err(Failure::said(step, &answer));
+    }
+    if !answer.whole {
+        return Err(Failure::local(step, format!("the reply broke off: {} {}", answer.code, answer.text())));
+    }
+    Ok(answer)
 }
 
 impl Session {
@@ -28,53 +90,58 @@ impl Session {
     ///
     /// # Errors
     /// [`Failure::Relay`].
-    pub async fn open(
-        connector: &Connector,
-        hello: &ClientId,
-        credentials: Option<&Credentials>,
-        step: Duration,
-    ) -> Result<Self, Failure> {
-        let stream = connector.open().await?;
-        // The greeting and EHLO are two steps in one call.
-        let greeted = AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello);
-        let conn = limited(Step::Greeting, step * 2, greeted).await?;
-        let mut session = Self { conn, step, used: 0 };
-        if let Some(credentials) = credentials {
-            let auth = session.conn.auth(&[Mechanism::Plain, Mechanism::Login], credentials);
-            limited(Step::Auth, step * 2, auth).await?;
+    pub async fn open(connector: &Connector, login: Option<&Login>, step: Duration) -> Result<Self, Failure> {
+        let (wire, extensions) = connector.open().await?;
+        let mut session = Self { wire, extensions, step, used: 0 };
+        if let Some(login) = login {
+            session.log_in(login).await?;
         }
         Ok(session)
     }
 
-    /// Whether non-ASCII addresses can be sent over it (RFC 6531).
-    pub fn smtp_utf8(&self) -> bool {
-        self.conn.server_info().supports_feature(Extension::SmtpUtfEight)
+    async fn log_in(&mut self, login: &Login) -> Result<(), Failure> {
+        let (user, password) = (&login.user, login.password.expose());
+        let last = if self.extensions.plain {
+            let secret = STANDARD.encode(format!("\0{user}\0{password}"));
+            self.wire.ask(Step::Auth, &format!("AUTH PLAIN {secret}"), self.step).await?
+        } else if self.extensions.login {
+            let asks = self.wire.ask(Step::Auth, "AUTH LOGIN", self.step).await?;
+            wanted(Step::Auth, asks, 3)?;
+            let asks = self.wire.ask(Step::Auth, &STANDARD.encode(user), self.step).await?;
+            wanted(Step::Auth, asks, 3)?;
+            self.wire.ask(Step::Auth, &STANDARD.encode(password), self.step).await?
+        } else {
+            return Err(Failure::local(Step::Auth, "the relay offers neither AUTH PLAIN nor AUTH LOGIN"));
+        };
+        wanted(Step::Auth, last, 2).map(drop)
     }
 
-    /// `MAIL FROM`.
+    /// Whether addresses with a local part beyond ASCII can be sent over it (RFC 6531).
+    pub fn smtp_utf8(&self) -> bool {
+        self.extensions.smtp_utf8
+    }
+
+    /// `MAIL FROM`. `utf8`: an address or a header of this mail is not ASCII.
     ///
     /// # Errors
     /// Any [`Failure`].
-    pub async fn mail(&mut self, from: &Address, utf8: bool, eight_bit: bool) -> Result<(), Failure> {
+    pub async fn mail(&mut self, from: &Path, utf8: bool) -> Result<(), Failure> {
         self.used += 1;
-        let mut parameters = Vec::new();
-        if utf8 {
-            parameters.push(MailParameter::SmtpUtfEight);
+        let mut command = format!("MAIL FROM:<{from}>");
+        if utf8 && self.extensions.smtp_utf8 {
+            command.push_str(if self.extensions.eight_bit { " BODY=8BITMIME SMTPUTF8" } else { " SMTPUTF8" });
         }
-        if eight_bit && self.conn.server_info().supports_feature(Extension::EightBitMime) {
-            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
-        }
-        let mail = self.conn.command(Mail::new(Some(from.clone()), parameters));
-        limited(Step::MailFrom, self.step, mail).await.map(drop)
+        let answer = self.wire.ask(Step::MailFrom, &command, self.step).await?;
+        wanted(Step::MailFrom, answer, 2).map(drop)
     }
 
     /// `RCPT TO`.
     ///
     /// # Errors
     /// Any [`Failure`].
-    pub async fn rcpt(&mut self, to: &Address) -> Result<Reply, Failure> {
-        let rcpt = self.conn.command(Rcpt::new(to.clone(), Vec::new()));
-        limited(Step::RcptTo, self.step, rcpt).await.map(|answer| said(Step::RcptTo, &answer))
+    pub async fn rcpt(&mut self, to: &Path) -> Result<Reply, Failure> {
+        let answer = self.wire.ask(Step::RcptTo, &format!("RCPT TO:<{to}>"), self.step).await?;
+        wanted(Step::RcptTo, answer, 2).map(|answer| said(Step::RcptTo, &answer))
     }
 
     /// `DATA`: after it only the message may follow.
@@ -82,45 +149,106 @@ impl Session {
     /// # Errors
     /// Any [`Failure`].
     pub async fn data(&mut self) -> Result<(), Failure> {
-        limited(Step::Data, self.step, self.conn.command(Data)).await.map(drop)
+        let answer = self.wire.ask(Step::Data, "DATA", self.step).await?;
+        wanted(Step::Data, answer, 3)?;
+        // A reply that is there already would be taken for the answer to the message.
+        self.wire.in_step(Step::Data, self.step).await
     }
 
     /// The message and its final dot.
     ///
     /// # Errors
-    /// Any [`Failure`]; after [`Failure::Broken`] nobody knows whether the relay took it.
+    /// Any [`Failure`]; after [`Failure::Unknown`], and only then, nobody knows whether the relay took it.
     pub async fn message(&mut self, message: &[u8]) -> Result<Reply, Failure> {
-        let sent = self.conn.message(message);
-        limited(Step::Message, self.step * 4, sent).await.map(|answer| said(Step::Message, &answer))
+        let limit = self.step * MESSAGE_STEPS;
+        // Without the dot no relay may take it: whatever fails up to here is known to have failed.
+        self.wire.write(Step::Message, &stuffed(message), limit).await?;
+        if let Err(failure) = self.wire.write(Step::Message, b".\r\n", limit).await {
+            return Err(failure.after_the_dot());
+        }
+        loop {
+            let answer = self.wire.reply(Step::Message, limit).await.map_err(Failure::after_the_dot)?;
+            match answer.class() {
+                2 => return Ok(said(Step::Message, &answer)),
+                // A second 354 answers nothing that was asked now.
+                3 if answer.whole => {}
+                3 => return Err(Failure::said(Step::Message, &answer).after_the_dot()),
+                _ => return Err(Failure::said(Step::Message, &answer)),
+            }
+        }
+    }
+
+    /// Whether no further command can be given on it.
+    pub fn is_spent(&self) -> bool {
+        self.wire.is_spent()
     }
 
     /// Ends a dialogue before `DATA`, so that the connection can be used again.
     pub(super) async fn reset(&mut self) -> bool {
-        limited(Step::Check, self.step.min(CHECK_LIMIT), self.conn.command(Rset)).await.is_ok()
+        self.checks("RSET").await
     }
 
     /// Whether the relay is still there.
     pub(super) async fn check(&mut self) -> bool {
-        limited(Step::Check, self.step.min(CHECK_LIMIT), self.conn.command(Noop)).await.is_ok()
+        self.checks("NOOP").await
+    }
+
+    async fn checks(&mut self, command: &str) -> bool {
+        let asked = self.wire.ask(Step::Check, command, self.step.min(CHECK_LIMIT)).await;
+        asked.is_ok_and(|answer| wanted(Step::Check, answer, 2).is_ok())
     }
 
     /// Takes leave. What the relay says to it does not matter.
     pub(super) async fn quit(mut self) {
-        let _ = limited(Step::Check, self.step.min(CHECK_LIMIT), self.conn.command(Quit)).await;
+        let limit = self.step.min(CHECK_LIMIT);
+        let _ = self.wire.ask(Step::Check, "QUIT", limit).await;
+        self.wire.close(limit).await;
     }
 }
 
-fn said(step: Step, answer: &Response) -> Reply {
-    Reply::new(step, Some(answer.code().into()), &answer.message().collect::<Vec<_>>().join(" "))
+fn said(step: Step, answer: &Answer) -> Reply {
+    Reply::new(step, Some(answer.code), &answer.text())
 }
 
-async fn limited<T>(
-    step: Step,
-    limit: Duration,
-    work: impl Future<Output = Result<T, lettre::transport::smtp::Error>>,
-) -> Result<T, Failure> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => done.map_err(|e| Failure::of(step, &e)),
-        Err(_) => Err(Failure::silence(step, limit)),
+/// The message with every leading dot doubled (RFC 5321 §4.5.2), ended by a line end.
+fn stuffed(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + 16);
+    let mut begins = true;
+    for byte in message {
+        if begins && *byte == b'.' {
+            out.push(b'.');
+        }
+        out.push(*byte);
+        begins = *byte == b'\n';
+    }
+    if !begins {
+        out.extend_from_slice(b"\r\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_doubled_where_a_line_begins() {
+        for (plain, wire) in
+            [("a\r\n.\r\nb.c\r\n..d\r\n", "a\r\n..\r\nb.c\r\n...d\r\n"), (".", "..\r\n"), ("a", "a\r\n"), ("", "")]
+        {
+            assert_eq!(stuffed(plain.as_bytes()), wire.as_bytes(), "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn offers_are_read_in_any_case_and_spelling() {
+        let of = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+            Extensions::of(&Answer { code: 250, lines, whole: true })
+        };
+        let all = of(&["relay.test", "starttls", "8bitMIME", "SMTPUTF8", "AUTH CRAM-MD5 plain"]);
+        assert!(all.start_tls && all.eight_bit && all.smtp_utf8 && all.plain && !all.login);
+        assert!(of(&["AUTH=LOGIN"]).login);
+        assert_eq!(of(&["relay.test", "XSTARTTLS", "SIZE 1"]), Extensions::default());
     }
 }

@@ -1,21 +1,17 @@
-//! From a host name to an encrypted stream on which lettre can speak.
+//! From a host name to a connection that is encrypted as it should be.
 
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use lettre::transport::smtp::client::AsyncTokioStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use super::failure::{Failure, Reply, Step};
+use super::failure::{Failure, Step};
+use super::session::{Extensions, introduce, wanted};
+use super::wire::{Io, Wire};
 use crate::config::{SmtpConfig, TlsMode};
 
 /// Opens streams to the relay.
@@ -60,44 +56,51 @@ impl Connector {
                 Some((mode, TlsConnector::from(Arc::new(client)), name))
             }
         };
-        let (host, port, hello) = (config.host.clone(), config.port, config.hello.to_string());
+        let (host, port, hello) = (config.host.clone(), config.port, config.hello.clone());
         Ok(Self { host, port, hello, tls, step: config.timeout })
     }
 
-    /// A stream on which the relay's greeting comes next.
+    /// A connection that is encrypted as it should be, with the relay greeted and its offers known.
     ///
     /// # Errors
     /// [`Failure::Relay`], whatever it was.
-    pub async fn open(&self) -> Result<Stream, Failure> {
+    pub(super) async fn open(&self) -> Result<(Wire, Extensions), Failure> {
         let tcp = self.limited(Step::Connect, TcpStream::connect((self.host.as_str(), self.port))).await?;
         // A message and its final dot are two writes: without this the second waits for the relay's delayed ACK.
         tcp.set_nodelay(true).map_err(|e| Failure::local(Step::Connect, e))?;
-        let Some((mode, connector, name)) = &self.tls else {
-            return Ok(Stream { greeting: &[], inner: Inner::Plain(tcp) });
+        let wire = match &self.tls {
+            None => self.greeted(Wire::new(tcp)).await?,
+            Some((TlsMode::StartTls, connector, name)) => {
+                let clear = self.start_tls(tcp).await?;
+                Wire::new(self.limited(Step::Tls, connector.connect(name.clone(), clear)).await?)
+            }
+            Some((TlsMode::Tls | TlsMode::None, connector, name)) => {
+                let tls = self.limited(Step::Tls, connector.connect(name.clone(), tcp)).await?;
+                self.greeted(Wire::new(tls)).await?
+            }
         };
-        let (tcp, greeting): (_, &'static [u8]) = match mode {
-            TlsMode::StartTls => (self.start_tls(tcp).await?, b"220 encrypted\r\n"),
-            TlsMode::Tls | TlsMode::None => (tcp, &[]),
-        };
-        let tls = self.limited(Step::Tls, connector.connect(name.clone(), tcp)).await?;
-        Ok(Stream { greeting, inner: Inner::Tls(Box::new(tls)) })
+        let mut wire = wire;
+        let extensions = introduce(&mut wire, &self.hello, self.step).await?;
+        Ok((wire, extensions))
     }
 
-    /// The dialogue in clear, up to the answer to `STARTTLS`. Ours and not lettre's, because whatever is left in the read
-    /// buffer at that point came in clear and must not be taken for an answer given under TLS (response injection).
-    async fn start_tls(&self, tcp: TcpStream) -> Result<TcpStream, Failure> {
-        let mut clear = BufReader::new(tcp);
-        self.limited(Step::Greeting, reply(&mut clear)).await?.expect(Step::Greeting, 220)?;
-        let hello = format!("EHLO {}\r\n", self.hello);
-        let offered = self.limited(Step::Greeting, ask(&mut clear, &hello)).await?.expect(Step::Greeting, 250)?;
-        if !offered.iter().any(|line| line.trim().eq_ignore_ascii_case("STARTTLS")) {
+    async fn greeted(&self, mut wire: Wire) -> Result<Wire, Failure> {
+        let greeting = wire.reply(Step::Greeting, self.step).await?;
+        wanted(Step::Greeting, greeting, 2).map(|_| wire)
+    }
+
+    /// The dialogue in clear, up to the answer to `STARTTLS`. Whatever was sent beyond it came in clear and must not be taken
+    /// for an answer given under TLS (response injection).
+    async fn start_tls(&self, tcp: TcpStream) -> Result<Box<dyn Io>, Failure> {
+        let mut clear = self.greeted(Wire::new(tcp)).await?;
+        if !introduce(&mut clear, &self.hello, self.step).await?.start_tls {
             return Err(Failure::local(Step::Tls, "the relay does not offer STARTTLS"));
         }
-        self.limited(Step::Tls, ask(&mut clear, "STARTTLS\r\n")).await?.expect(Step::Tls, 220)?;
-        if !clear.buffer().is_empty() {
-            return Err(Failure::local(Step::Tls, "the relay sent more in clear after its answer to STARTTLS"));
-        }
-        Ok(clear.into_inner())
+        let ready = clear.ask(Step::Tls, "STARTTLS", self.step).await?;
+        wanted(Step::Tls, ready, 2)?;
+        clear
+            .into_io()
+            .ok_or_else(|| Failure::local(Step::Tls, "the relay sent more in clear after its answer to STARTTLS"))
     }
 
     async fn limited<T>(&self, step: Step, work: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
@@ -108,119 +111,12 @@ impl Connector {
     }
 }
 
-/// An answer given in clear: code and lines.
-struct ClearReply(u16, Vec<String>);
-
-impl ClearReply {
-    fn expect(self, step: Step, wanted: u16) -> Result<Vec<String>, Failure> {
-        if self.0 == wanted {
-            Ok(self.1)
-        } else {
-            Err(Failure::Relay(Reply::new(step, Some(self.0), &self.1.join(" "))))
-        }
-    }
-}
-
-/// Most bytes of one answer in clear.
-const CLEAR_LIMIT: usize = 16 * 1024;
-
-async fn ask(clear: &mut BufReader<TcpStream>, command: &str) -> io::Result<ClearReply> {
-    clear.get_mut().write_all(command.as_bytes()).await?;
-    reply(clear).await
-}
-
-async fn reply(clear: &mut BufReader<TcpStream>) -> io::Result<ClearReply> {
-    let mut lines = Vec::new();
-    let mut left = CLEAR_LIMIT;
-    loop {
-        let mut line = Vec::new();
-        // Byte-wise limit: `take` on the reader itself would hide its buffer from the check for injected answers.
-        while line.last() != Some(&b'\n') {
-            let found = clear.fill_buf().await?;
-            if found.is_empty() {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let end = found.iter().position(|b| *b == b'\n').map_or(found.len(), |at| at + 1);
-            line.extend(found.iter().take(end));
-            clear.consume(end);
-            left = left.checked_sub(end).ok_or_else(|| io::Error::other("the answer is too long"))?;
-        }
-        let line = String::from_utf8_lossy(&line);
-        let (code, rest) = line.split_at_checked(3).ok_or_else(|| io::Error::other("not an SMTP answer"))?;
-        let code: u16 = code.parse().map_err(|_| io::Error::other("not an SMTP answer"))?;
-        lines.push(rest.trim_start_matches(['-', ' ']).trim_end().to_owned());
-        if !rest.starts_with('-') {
-            return Ok(ClearReply(code, lines));
-        }
-    }
-}
-
-/// A stream to the relay, encrypted or not.
-#[derive(Debug)]
-pub struct Stream {
-    /// What is read before anything else: lettre waits for a greeting, which under `STARTTLS` was given in clear.
-    greeting: &'static [u8],
-    inner: Inner,
-}
-
-#[derive(Debug)]
-enum Inner {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl AsyncTokioStream for Stream {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match &self.inner {
-            Inner::Plain(tcp) => tcp.peer_addr(),
-            Inner::Tls(tls) => tls.get_ref().0.peer_addr(),
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.greeting.is_empty() && buf.remaining() > 0 {
-            let (now, later) = self.greeting.split_at(self.greeting.len().min(buf.remaining()));
-            buf.put_slice(now);
-            self.greeting = later;
-            return Poll::Ready(Ok(()));
-        }
-        match &mut self.inner {
-            Inner::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Inner::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.inner {
-            Inner::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Inner::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.inner {
-            Inner::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Inner::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.inner {
-            Inner::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Inner::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
+    use super::super::failure::Reply;
     use super::*;
 
     fn connector(port: u16) -> Connector {
@@ -228,11 +124,11 @@ mod tests {
         let config = SmtpConfig {
             host: "127.0.0.1".to_owned(),
             port,
-            credentials: None,
+            login: None,
             from: "a@x.test".parse().unwrap(),
             tls: TlsMode::StartTls,
             roots,
-            hello: lettre::transport::smtp::extension::ClientId::Domain("x.test".to_owned()),
+            hello: "x.test".to_owned(),
             timeout: Duration::from_secs(2),
             unsubscribe: String::new(),
         };
@@ -250,7 +146,8 @@ mod tests {
                 let _ = peer.read(&mut [0; 512]).await;
             }
         });
-        let failure = connector(port).open().await.expect_err("must not be taken for a usable relay");
+        let opened = connector(port).open().await;
+        let failure = opened.err().expect("must not be taken for a usable relay");
         relay.abort();
         assert!(matches!(failure, Failure::Relay(_)), "{failure:?}");
         failure.reply().clone()

@@ -8,12 +8,16 @@
     missing_docs
 )]
 
+mod alarms;
 mod codes;
 mod crash;
 mod delivery;
+mod envelope;
+mod hostile;
 mod many;
 mod process;
 mod recipients;
 mod relay;
 mod resend;
+mod retries;
 mod stage;

@@ -9,8 +9,8 @@ use mail_worker::Config;
 use shared::clock::Clock;
 use shared::db::Db;
 use shared::db::mail::{NewMail, enqueue};
-use shared::ids::DeliveryId;
-use shared::mail::{AboutGame, LoginCode, Priority, Template};
+use shared::ids::{DeliveryId, GameId};
+use shared::mail::{AboutGame, LoginCode, Priority, Style, Template};
 use shared::queue::wake::{WakeTiming, start_with};
 use shared::queue::{Settings, Timing, Topic, Waker, Worker, WorkerDeps};
 use shared::random::Random;
@@ -89,6 +89,7 @@ impl Stage {
         let config = load::<Config>("mail-worker", Source::new(BTreeMap::new(), vars)).unwrap().config;
         let mut settings = mail_worker::settings(&config);
         settings.backoff_base = Duration::from_millis(50);
+        settings.backoff_floor = 0.0;
         settings.backoff_cap = Duration::from_millis(400);
         change(&mut settings);
         let (lifecycle, random, health) = (Lifecycle::new(Duration::from_secs(5)), Random::system(), Health::new());
@@ -119,6 +120,8 @@ impl Stage {
         let mut tx = self.pool().begin().await.unwrap();
         let mail = NewMail {
             template,
+            style: &Style::default(),
+            time_zone: None,
             idempotency_key: key,
             to: &to,
             priority: Priority::Normal,
@@ -198,6 +201,14 @@ impl Stage {
         .unwrap()
     }
 
+    /// How many deaths the alarms to the administrators count.
+    pub async fn told_of(&self) -> i64 {
+        sqlx::query_scalar("SELECT coalesce(sum(deliveries), 0)::bigint FROM mail_alarms")
+            .fetch_one(&self.pool())
+            .await
+            .unwrap()
+    }
+
     pub async fn end(self) {
         self.producer.stop();
         self.producer.run_to_end().await;
@@ -252,11 +263,11 @@ pub struct Payload {
 }
 
 pub fn code(code: &str) -> Template {
-    Template::LoginCode(LoginCode { code: code.to_owned(), ttl: Duration::from_secs(600) })
+    Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: from_now(0.0), expires_at: from_now(600.0) })
 }
 
 pub fn started(game_name: &str) -> Template {
-    Template::GameStarted(AboutGame { game_name: game_name.to_owned() })
+    Template::GameStarted(AboutGame { game_id: GameId::new(), game_name: game_name.into() })
 }
 
 /// The `Message-ID` that a delivery's mails carry, without angle brackets.

@@ -66,7 +66,8 @@ async fn the_build_is_for_the_newest_migration_and_each_says_what_it_is_compatib
     assert_eq!(SCHEMA_VERSION, newest);
     let db = TestDb::empty().await;
     let mut conn = connect(&db).await;
-    assert_eq!(pending(&mut conn).await.unwrap().len(), usize::try_from(newest).unwrap());
+    let ups = MIGRATOR.iter().filter(|m| m.migration_type.is_up_migration()).count();
+    assert_eq!(pending(&mut conn).await.unwrap().len(), ups);
     apply(&mut conn).await.unwrap();
     assert_eq!(pending(&mut conn).await.unwrap(), Vec::new());
     let recorded: Vec<(i64, i64)> =

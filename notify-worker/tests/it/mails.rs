@@ -182,5 +182,5 @@ async fn an_inviter_who_is_deleted_meanwhile_is_not_named() {
     .await;
     deletion.commit().await.unwrap();
     world.settles(id, &[("push", "delivered", 1), ("email", "delivered", 1)]).await;
-    assert_eq!(world.count("SELECT count(*) FROM mail_payloads WHERE subject LIKE '%Somebody invites you%'").await, 1);
+    assert_eq!(world.count("SELECT count(*) FROM mail_payloads WHERE body_text LIKE '%From: Somebody%'").await, 1);
 }

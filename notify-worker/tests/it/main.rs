@@ -7,6 +7,7 @@ mod expansion;
 mod failures;
 mod hub_away;
 mod latency;
+mod letters;
 mod mails;
 mod order;
 mod plans;

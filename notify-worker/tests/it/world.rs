@@ -12,6 +12,7 @@ use shared::db::Db;
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
+use shared::mail::Style;
 use shared::queue::{Timing, Topic, Waker, Worker, WorkerDeps, wake};
 use shared::random::Random;
 use shared::secret::Secret;
@@ -183,6 +184,7 @@ impl World {
             concurrency: 4,
             retention: like.retention,
             hub,
+            style: Style { public_url: Some("https://play.example.org".into()), ..Style::default() },
         };
         notify_worker::start(&config, like.tuning, &deps, &node.health).expect("the worker starts");
         drop(entered);

@@ -306,6 +306,24 @@ pub async fn by_identity(
     .await
 }
 
+/// The IANA time zone of the account that owns an identity.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn time_zone_of(
+    conn: &mut PgConnection,
+    kind: &str,
+    external_id: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT a.time_zone FROM identities i JOIN accounts a USING (user_id) WHERE i.kind = $1 AND i.external_id = $2",
+        kind,
+        external_id
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// The account with a user name, if it was not deleted.
 ///
 /// # Errors

@@ -1,63 +1,68 @@
-//! What each template needs to know. Texts may hold anything a user typed: the HTML part escapes, subjects are cleaned.
-
-use std::time::Duration;
+//! What each template needs to know. Whatever somebody wrote is a [`Line`] or a [`Prose`]: templates cannot show it raw.
 
 use chrono::{DateTime, Utc};
 
-use crate::ids::{DeliveryId, GameId};
+use super::{Line, Prose};
+use crate::ids::{DeliveryId, GameId, InviteId};
 
 /// `auth.login_code`: the code that somebody asked for to sign in (SPEC §6).
 #[derive(Clone)]
 pub struct LoginCode {
-    /// Six digits.
+    /// Six digits, or groups of letters and digits for a guarded address.
     pub code: String,
-    /// How long it works from now on.
-    pub ttl: Duration,
+    /// When it was asked for. Two mails differ by it, in their subjects too.
+    pub asked_at: DateTime<Utc>,
+    /// Until when it holds.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl LoginCode {
-    /// The life in words, rounded down to whole minutes so that the promise is kept.
-    pub(super) fn ttl_text(&self) -> String {
-        let (count, unit) = match self.ttl.as_secs() {
-            seconds @ 0..60 => (seconds, "second"),
-            seconds @ 60..7200 => (seconds / 60, "minute"),
-            seconds => (seconds / 3600, "hour"),
-        };
-        format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    /// Whether it has more characters than fit into the large type of six digits on a small screen.
+    pub(super) fn is_long(&self) -> bool {
+        self.code.chars().count() > 8
     }
 }
 
 impl std::fmt::Debug for LoginCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoginCode").field("code", &"[redacted]").field("ttl", &self.ttl).finish()
+        f.debug_struct("LoginCode").field("code", &"[redacted]").field("expires_at", &self.expires_at).finish()
     }
 }
 
 /// `lobby.invite.received`.
 #[derive(Clone, Debug)]
 pub struct InviteReceived {
+    /// The game's id.
+    pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// The inviter's display name, or user name.
-    pub inviter_name: String,
+    pub inviter_name: Line,
+    /// The invite, and until when it holds; `None` where it is gone.
+    pub invite: Option<(InviteId, DateTime<Utc>)>,
 }
 
-/// `lobby.application.approved`, `lobby.application.rejected`, `lobby.membership.blocked`, `game.started`: mails that say one thing about a game.
+/// `lobby.application.approved`, `lobby.application.rejected`, `lobby.membership.blocked`, `game.started`: mails that say
+/// one thing about a game.
 #[derive(Clone, Debug)]
 pub struct AboutGame {
+    /// The game's id.
+    pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
 }
 
 /// `game.finished`.
 #[derive(Clone, Debug)]
 pub struct GameFinished {
+    /// The game's id.
+    pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// The last turn.
     pub turn: i32,
     /// Race names, as the engine gave them; may be empty.
-    pub winners: Vec<String>,
+    pub winners: Vec<Line>,
 }
 
 /// `game.generation.failed`, to the administrators.
@@ -66,11 +71,11 @@ pub struct GenerationFailed {
     /// The game's id.
     pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// The turn that was being closed.
     pub turn: i32,
     /// What the engine or the runtime said.
-    pub reason: String,
+    pub reason: Prose,
 }
 
 /// `runtime.image_pull_failed`, to the administrators.
@@ -79,9 +84,9 @@ pub struct ImagePullFailed {
     /// The game's id.
     pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// The image, as `engine_versions` names it.
-    pub image_ref: String,
+    pub image_ref: Line,
 }
 
 /// `runtime.container_start_failed`, to the administrators.
@@ -90,7 +95,7 @@ pub struct ContainerStartFailed {
     /// The game's id.
     pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
 }
 
 /// `runtime.start_config_invalid`, to the administrators.
@@ -99,41 +104,38 @@ pub struct StartConfigInvalid {
     /// The game's id.
     pub game_id: GameId,
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// What is wrong.
-    pub reason: String,
+    pub reason: Prose,
 }
 
 /// `lobby.membership.removed`.
 #[derive(Clone, Debug)]
 pub struct MembershipRemoved {
     /// The game.
-    pub game_name: String,
+    pub game_name: Line,
     /// Why, in words.
-    pub reason: String,
+    pub reason: Prose,
 }
 
 /// `lobby.race_name.pending`.
 #[derive(Clone, Debug)]
 pub struct RaceNamePending {
     /// The name as written.
-    pub race_name: String,
+    pub race_name: Line,
     /// Until when it may be registered.
     pub expires_at: DateTime<Utc>,
 }
 
-impl RaceNamePending {
-    /// The day, in words that no locale reads in another order.
-    pub(super) fn until(&self) -> String {
-        self.expires_at.format("%-d %B %Y, %H:%M UTC").to_string()
-    }
-}
-
-/// `mail.dead_lettered`, to the administrators.
+/// `mail.dead_lettered`, to the administrators: the mails that one cause killed in a quarter of an hour.
 #[derive(Clone, Debug)]
 pub struct MailDeadLettered {
-    /// The delivery, as the administrators' API names it.
+    /// What they died of: the step of the dialogue and the relay's code, or what went wrong before.
+    pub cause: Line,
+    /// How many they are.
+    pub count: i64,
+    /// The first of them, as the administrators' API names it.
     pub delivery_id: DeliveryId,
     /// Its template.
-    pub template_id: String,
+    pub template_id: Line,
 }

@@ -20,21 +20,16 @@ impl std::fmt::Debug for Rendered {
 /// The longest subject, in characters; names that users choose are shorter, so that cutting is the exception.
 pub const SUBJECT_CHARS: usize = 200;
 
-/// A subject that cannot end its header line, whatever went into it: control characters, and the line and paragraph
-/// separators that some readers break lines at, become spaces.
-pub(super) fn clean_subject(subject: &str) -> String {
-    let spaced: String = subject
-        .chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
-        .take(SUBJECT_CHARS)
-        .collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The subject within its bounds. What went into it is clean already.
+pub(super) fn subject(text: &str) -> String {
+    text.chars().take(SUBJECT_CHARS).collect()
 }
 
 /// The one list of templates: variant, context, `template_id`, class, the two files (named after the id; the derive takes
-/// only literals), subject.
+/// only literals), subject, and the button: what it says and the path below `BACKEND_PUBLIC_URL`.
 macro_rules! templates {
-    ($($(#[$doc:meta])* $variant:ident($context:ty) = $id:literal, $class:ident, [$text:literal, $html:literal], |$m:ident| $subject:expr;)+) => {
+    ($($(#[$doc:meta])* $variant:ident($context:ty) = $id:literal, $class:ident, [$text:literal, $html:literal],
+        |$m:ident, $v:ident| $subject:expr, |$a:ident| $action:expr;)+) => {
         /// A mail that can be written, with all it says. Its `template_id` is the catalogue kind (SPEC §13).
         #[derive(Clone, Debug)]
         pub enum Template {
@@ -63,24 +58,26 @@ macro_rules! templates {
                 match template_id { $($id => Some(Class::$class),)+ _ => None }
             }
 
-            /// Writes the mail.
+            /// Writes the mail for a reader.
             ///
             /// # Errors
             /// The template engine's; no template of ours can fail on any value.
-            pub fn render(&self) -> Result<Rendered, askama::Error> {
+            pub fn render(&self, v: &View<'_>) -> Result<Rendered, askama::Error> {
                 match self {
                     $(Self::$variant(m) => {
                         #[derive(askama::Template)]
                         #[template(path = $text)]
-                        struct Text<'a> { m: &'a $context }
+                        struct Text<'a> { m: &'a $context, v: &'a View<'a>, action: Option<Action> }
                         #[derive(askama::Template)]
                         #[template(path = $html)]
-                        struct Html<'a> { m: &'a $context }
-                        let $m = m;
+                        struct Html<'a> { m: &'a $context, v: &'a View<'a>, action: Option<Action> }
+                        let link = |$a: &$context| -> Option<(&'static str, String)> { $action };
+                        let action = link(m).and_then(|link| v.action(link));
+                        let subject = |$m: &$context, $v: &View<'_>| $subject;
                         Ok(Rendered {
-                            subject: $crate::mail::render::clean_subject(&$subject),
-                            text: askama::Template::render(&Text { m })?,
-                            html: askama::Template::render(&Html { m })?,
+                            subject: $crate::mail::render::subject(&subject(m, v)),
+                            text: askama::Template::render(&Text { m, v, action: action.clone() })?,
+                            html: askama::Template::render(&Html { m, v, action })?,
                         })
                     })+
                 }

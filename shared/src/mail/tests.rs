@@ -1,44 +1,67 @@
-use std::time::Duration;
+use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::ids::{DeliveryId, GameId};
+use crate::ids::{DeliveryId, InviteId};
 
-const NASTY: &str = "<b>Zoë</b> & \"co\"\r\nBcc: eve@example.org\u{2028}x";
+const NASTY: &str = "<b>Zoë</b> & \"co\"\r\nBcc: eve@example.org\u{2028}x\u{202E}y";
+/// The same as mails repeat it.
+const CLEAN: &str = "<b>Zoë</b> & \"co\" Bcc: eve@example.org xy";
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_793_489_405 + seconds, 0).unwrap()
+}
+
+fn style() -> Style {
+    Style { product: "Star Rim".into(), public_url: Some("https://play.example.org".into()) }
+}
+
+fn rendered(template: &Template) -> Rendered {
+    template.render(&View::new(&style(), Some("Europe/Berlin"))).unwrap()
+}
+
+fn code(code: &str) -> Template {
+    Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: at(0), expires_at: at(600) })
+}
 
 fn every() -> Vec<Template> {
-    let (game_id, game_name) = (GameId::new(), NASTY.to_owned());
-    let about = || AboutGame { game_name: NASTY.to_owned() };
+    let (game_id, game_name) = (GameId::new(), Line::new(NASTY));
+    let about = || AboutGame { game_id, game_name: NASTY.into() };
+    let reason = || Prose::new(NASTY);
     vec![
-        Template::LoginCode(LoginCode { code: "012345".to_owned(), ttl: Duration::from_secs(600) }),
-        Template::InviteReceived(InviteReceived { game_name: game_name.clone(), inviter_name: NASTY.to_owned() }),
+        code("012345"),
+        Template::InviteReceived(InviteReceived {
+            game_id,
+            game_name: game_name.clone(),
+            inviter_name: NASTY.into(),
+            invite: Some((InviteId::new(), at(7 * 86_400))),
+        }),
         Template::ApplicationApproved(about()),
         Template::ApplicationRejected(about()),
-        Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: NASTY.to_owned() }),
+        Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: reason() }),
         Template::MembershipBlocked(about()),
-        Template::RaceNamePending(RaceNamePending {
-            race_name: NASTY.to_owned(),
-            expires_at: chrono::DateTime::UNIX_EPOCH,
-        }),
+        Template::RaceNamePending(RaceNamePending { race_name: NASTY.into(), expires_at: at(0) }),
         Template::GameStarted(about()),
         Template::GameFinished(GameFinished {
+            game_id,
             game_name: game_name.clone(),
             turn: 42,
-            winners: vec!["Vega".to_owned(), NASTY.to_owned()],
+            winners: vec!["Vega".into(), NASTY.into()],
         }),
         Template::GenerationFailed(GenerationFailed {
             game_id,
             game_name: game_name.clone(),
             turn: 7,
-            reason: NASTY.to_owned(),
+            reason: reason(),
         }),
-        Template::ImagePullFailed(ImagePullFailed {
-            game_id,
-            game_name: game_name.clone(),
-            image_ref: NASTY.to_owned(),
-        }),
+        Template::ImagePullFailed(ImagePullFailed { game_id, game_name: game_name.clone(), image_ref: NASTY.into() }),
         Template::ContainerStartFailed(ContainerStartFailed { game_id, game_name: game_name.clone() }),
-        Template::StartConfigInvalid(StartConfigInvalid { game_id, game_name, reason: NASTY.to_owned() }),
-        Template::MailDeadLettered(MailDeadLettered { delivery_id: DeliveryId::new(), template_id: NASTY.to_owned() }),
+        Template::StartConfigInvalid(StartConfigInvalid { game_id, game_name, reason: reason() }),
+        Template::MailDeadLettered(MailDeadLettered {
+            cause: "RCPT TO 550".into(),
+            count: 7,
+            delivery_id: DeliveryId::new(),
+            template_id: NASTY.into(),
+        }),
     ]
 }
 
@@ -58,56 +81,170 @@ fn every_template_is_listed_once_and_its_files_are_named_after_it() {
 }
 
 #[test]
-fn values_are_escaped_in_html_and_cannot_break_a_subject() {
+fn what_people_wrote_is_escaped_and_passes_for_nothing_else() {
     for template in every() {
-        let mail = template.render().unwrap();
-        assert!(!mail.subject.chars().any(char::is_control), "{}", mail.subject);
-        assert!(!mail.subject.contains('\u{2028}') && !mail.subject.is_empty());
-        assert!(!mail.html.contains("<b>"), "{}", mail.html);
+        let mail = rendered(&template);
+        let id = template.id();
+        assert!(!mail.subject.chars().any(char::is_control) && !mail.subject.is_empty(), "{id}: {}", mail.subject);
+        assert!(!mail.html.contains("<b>"), "{id}: {}", mail.html);
         assert!(mail.html.contains("<!DOCTYPE html>") && mail.html.contains("</html>"));
+        for body in [&mail.subject, &mail.text, &mail.html] {
+            assert!(!body.contains(['\u{202E}', '\u{2028}', '\r']), "{id}: {body:?}");
+        }
+        assert!(!mail.text.lines().any(|line| line.starts_with("Bcc")), "{id}: {}", mail.text);
         if template.class() != Class::Secret {
-            assert!(mail.text.contains(NASTY), "text is plain, and says it as it is: {}", mail.text);
-            assert!(mail.html.contains("&#60;b&#62;Zoë"), "{}", mail.html);
+            let first = CLEAN.split(" Bcc").next().unwrap();
+            assert!(mail.text.contains(first), "{id}: text is plain: {}", mail.text);
+            assert!(mail.html.contains("&#60;b&#62;Zoë"), "{id}: {}", mail.html);
+        }
+    }
+}
+
+#[test]
+fn a_subject_to_who_is_not_a_member_holds_nothing_that_a_player_wrote() {
+    let members = ["lobby.application.approved", "game.started", "game.finished"];
+    for template in every() {
+        let subject = rendered(&template).subject;
+        assert_eq!(subject.contains("Zoë"), members.contains(&template.id()), "{}: {subject}", template.id());
+    }
+}
+
+#[test]
+fn a_mail_bears_the_products_name_and_leads_to_the_place_it_tells_of() {
+    for template in every() {
+        let (id, mail) = (template.id(), rendered(&template));
+        assert!(mail.text.contains("Star Rim") && mail.html.contains("Star Rim"), "{id}");
+        assert!(!mail.text.contains("Galaxy") && !mail.html.contains("Galaxy") && !mail.subject.contains("Galaxy"));
+        let links = mail.text.matches("https://play.example.org/").count();
+        assert_eq!(links, usize::from(template.class() != Class::Secret), "{id}: one button: {}", mail.text);
+        let url = mail.text.split_whitespace().find(|word| word.starts_with("https://"));
+        assert!(url.is_none_or(|url| mail.html.contains(&format!("href=\"{url}\""))), "{id}: the same in both parts");
+        let plain = template.render(&View::new(&Style::default(), None)).unwrap();
+        assert!(!plain.text.contains("http") && !plain.html.contains("href"), "{id}: no address, no link");
+    }
+    let game = GameId::new();
+    let started = Template::GameStarted(AboutGame { game_id: game, game_name: "Rim".into() });
+    assert!(rendered(&started).text.contains(&format!("Open the game: https://play.example.org/games/{game}\n")));
+}
+
+#[test]
+fn both_parts_say_the_same() {
+    for template in every() {
+        let mail = rendered(&template);
+        let spaced = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut body = mail.html.split("<body").nth(1).unwrap().to_owned();
+        for tag in ["<br>", "</p>", "</td>", "</th>"] {
+            body = body.replace(tag, " ");
+        }
+        let mut shown = String::new();
+        let mut inside = true;
+        for c in body.chars() {
+            match c {
+                '<' => inside = true,
+                '>' => inside = false,
+                c if !inside => shown.push(c),
+                _ => {}
+            }
+        }
+        let shown = spaced(
+            &shown
+                .replace("&#60;", "<")
+                .replace("&#62;", ">")
+                .replace("&#38;", "&")
+                .replace("&#34;", "\"")
+                .replace("&#39;", "'")
+                .replace('’', "'"),
+        );
+        // Marks of a quotation, of a list and of a name are the text part's own way to set things apart.
+        for line in mail.text.replace("-- \n", "").lines() {
+            let line = line.trim_start_matches(['>', ' ', '*']).replace('"', "");
+            let line = spaced(line.split("https://").next().unwrap().trim_end_matches([':', ' ']));
+            let plain = shown.replace('"', "");
+            let found = line.split(": ").all(|part| plain.contains(spaced(part).trim_end_matches(':')));
+            assert!(found, "{}: {line:?} is not in {plain}", template.id());
         }
     }
 }
 
 #[test]
 fn a_code_is_in_both_bodies_but_neither_in_the_subject_nor_in_debug_output() {
-    let template = Template::LoginCode(LoginCode { code: "481516".to_owned(), ttl: Duration::from_secs(600) });
-    let mail = template.render().unwrap();
-    assert!(mail.text.contains("481516") && mail.html.contains("481516"));
-    assert!(mail.text.contains("10 minutes"));
-    assert!(!mail.subject.contains("481516"));
-    assert!(!format!("{template:?} {mail:?}").contains("481516"));
+    for digits in ["481516", "7KQ4-9XNM-2RTV"] {
+        let template = code(digits);
+        let mail = rendered(&template);
+        assert!(mail.text.contains(digits) && mail.html.contains(digits));
+        assert!(!mail.subject.contains(digits));
+        assert!(!format!("{template:?} {mail:?}").contains(digits));
+    }
+    assert!(rendered(&code("481516")).html.contains("font-size:32px"));
+    assert!(rendered(&code("7KQ4-9XNM-2RTV")).html.contains("font-size:22px"), "it fits into 360 pixels");
+}
+
+#[test]
+fn a_code_says_when_it_was_asked_for_and_until_when_it_holds() {
+    let mail = rendered(&code("481516"));
+    assert!(
+        mail.text.contains("asked for on Sunday, 1 November 2026, 00:30:05 (Europe/Berlin, UTC+01:00)"),
+        "{}",
+        mail.text
+    );
+    assert!(mail.text.contains("until Sunday, 1 November 2026, 00:40:05 (Europe/Berlin, UTC+01:00)"), "{}", mail.text);
+    assert_eq!(mail.subject, "Your Star Rim sign-in code, 00:30:05");
+    let later = Template::LoginCode(LoginCode { code: "481516".to_owned(), asked_at: at(1), expires_at: at(601) });
+    assert_ne!(rendered(&later).subject, mail.subject, "two mails are told apart");
+    let nobody = code("481516").render(&View::new(&style(), None)).unwrap();
+    assert!(nobody.text.contains("Saturday, 31 October 2026, 23:30:05 (UTC)"), "{}", nobody.text);
+}
+
+#[test]
+fn an_invite_says_who_which_game_and_until_when_as_a_quotation() {
+    let (game_id, invite_id) = (GameId::new(), InviteId::new());
+    let invite = |invite| {
+        let (game_name, inviter_name) = ("Rim".into(), "Dmitri".into());
+        rendered(&Template::InviteReceived(InviteReceived { game_id, game_name, inviter_name, invite }))
+    };
+    let mail = invite(Some((invite_id, at(86_400))));
+    assert_eq!(mail.subject, "You are invited to a game on Star Rim");
+    assert!(mail.text.contains("> From: Dmitri\n> Game: Rim\n"), "{}", mail.text);
+    assert!(
+        mail.text.contains("holds until Monday, 2 November 2026, 00:30 (Europe/Berlin, UTC+01:00)."),
+        "{}",
+        mail.text
+    );
+    assert!(mail.text.contains(&format!("https://play.example.org/games/{game_id}/invites/{invite_id}\n")));
+    assert!(!invite(None).text.contains("until"));
 }
 
 #[test]
 fn winners_are_listed() {
     let finished = |winners: &[&str]| {
-        let winners = winners.iter().map(|w| (*w).to_owned()).collect();
-        Template::GameFinished(GameFinished { game_name: "Rim".to_owned(), turn: 9, winners }).render().unwrap()
+        let winners = winners.iter().map(|w| Line::new(w)).collect();
+        rendered(&Template::GameFinished(GameFinished {
+            game_id: GameId::new(),
+            game_name: "Rim".into(),
+            turn: 9,
+            winners,
+        }))
     };
     assert!(finished(&[]).text.contains("Nobody won."));
     assert!(finished(&["Vega"]).text.contains("The winner:\n  * Vega\n"), "{}", finished(&["Vega"]).text);
     let two = finished(&["Vega", "Lyra"]);
     assert!(two.text.contains("The winners:\n  * Vega\n  * Lyra\n"), "{}", two.text);
-    assert!(two.html.contains("<strong>Lyra</strong>"));
+    assert!(two.html.contains("<strong><bdi>Lyra</bdi></strong>"));
 }
 
 #[test]
-fn the_life_of_a_code_is_told_in_words_that_keep_their_promise() {
-    let words = |seconds| LoginCode { code: String::new(), ttl: Duration::from_secs(seconds) }.ttl_text();
-    assert_eq!(words(1), "1 second");
-    assert_eq!(words(59), "59 seconds");
-    assert_eq!(words(119), "1 minute");
-    assert_eq!(words(600), "10 minutes");
-    assert_eq!(words(7200), "2 hours");
-}
-
-#[test]
-fn a_deadline_is_told_with_its_zone() {
-    let pending = RaceNamePending { race_name: "Vega".to_owned(), expires_at: chrono::DateTime::UNIX_EPOCH };
-    let mail = Template::RaceNamePending(pending).render().unwrap();
-    assert!(mail.text.contains("1 January 1970, 00:00 UTC"), "{}", mail.text);
+fn an_alarm_says_how_many_and_why() {
+    let alarm = |count| {
+        let (cause, template_id) = ("RCPT TO 550".into(), "game.started".into());
+        rendered(&Template::MailDeadLettered(MailDeadLettered {
+            cause,
+            count,
+            delivery_id: DeliveryId::new(),
+            template_id,
+        }))
+    };
+    let seven = alarm(7);
+    assert_eq!(seven.subject, "[Star Rim] Mails given up: 7");
+    assert!(seven.text.contains("7 mails were given up for one cause.") && seven.text.contains("RCPT TO 550"));
+    assert!(alarm(1).text.contains("A mail was given up."), "{}", alarm(1).text);
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
-    backoff::{Reconnect, full_jitter},
+    backoff::{Reconnect, delay},
     engine::{Engine, bounded, is_transient},
     metrics,
     sql::Kind,
@@ -356,7 +356,7 @@ impl Row {
         random: &Random,
     ) -> Settled {
         (self.delay, self.at, self.failed) = (None, None, 0);
-        match outcome {
+        match outcome.with_fit_error() {
             Outcome::Done(status) => {
                 (self.kind, self.status) = (Kind::Done, status);
                 Settled::Done(status)
@@ -382,8 +382,7 @@ impl Row {
                     (self.kind, self.status) = (Kind::Dead, dead);
                     return Settled::Dead { error };
                 }
-                let delay =
-                    after.unwrap_or_else(|| full_jitter(random, settings.backoff_base, settings.backoff_cap, so_far));
+                let delay = after.unwrap_or_else(|| delay(random, settings, so_far));
                 (self.kind, self.status, self.delay) = (Kind::Retry, "retrying", Some(delay.as_secs_f64()));
                 Settled::Retrying { error }
             }

@@ -46,10 +46,14 @@ pub struct Settings {
     pub attempt_limit: Duration,
     /// Counted failures after which a row is dead.
     pub max_attempts: u32,
-    /// Upper bound of the first retry's delay; it doubles with each failure.
+    /// Upper bound of the first retry's delay.
     pub backoff_base: Duration,
+    /// By what the bound is multiplied with each further failure.
+    pub backoff_growth: u32,
     /// Upper bound of any retry's delay.
     pub backoff_cap: Duration,
+    /// The share of the bound that chance leaves: 0 spreads a herd of failures widest, 1 is no chance at all.
+    pub backoff_floor: f64,
     /// How often the table is looked at without a wake-up, while wake-ups are known to arrive. Jittered by ±20 %.
     pub scan_interval: Duration,
     /// Age at which finished rows are removed; zero keeps them for ever.
@@ -64,7 +68,9 @@ impl Default for Settings {
             attempt_limit: Duration::from_secs(60),
             max_attempts: 8,
             backoff_base: Duration::from_secs(1),
+            backoff_growth: 2,
             backoff_cap: Duration::from_secs(300),
+            backoff_floor: 0.0,
             scan_interval: Duration::from_secs(5),
             retention: Duration::ZERO,
         }
@@ -105,7 +111,7 @@ pub enum Outcome {
     Retry {
         /// What went wrong, for people; no address, code, token or key in it.
         error: String,
-        /// The delay that the other side asked for; none: exponential backoff with full jitter.
+        /// The delay that the other side asked for; none: the queue's exponential backoff.
         after: Option<Duration>,
         /// Whether it burns the attempt budget. `false` for "the relay is down", which is not the row's fault.
         counts: bool,
@@ -124,6 +130,22 @@ pub enum Outcome {
     },
     /// Not begun: back to due as it was, as if it had never been claimed.
     Release,
+}
+
+/// The longest error text that is kept of a row, in characters.
+const ERROR_CHARS: usize = 2000;
+
+impl Outcome {
+    /// The same with an error that a text column takes, whatever another side has put into it: without NUL, bounded.
+    pub(super) fn with_fit_error(mut self) -> Self {
+        if let Self::Retry { error, .. } | Self::Dead { error } = &mut self {
+            error.retain(|c| c != '\0');
+            if let Some((cut, _)) = error.char_indices().nth(ERROR_CHARS) {
+                error.truncate(cut);
+            }
+        }
+        self
+    }
 }
 
 /// An outcome with what [`Queue::record`] needs to know about it.

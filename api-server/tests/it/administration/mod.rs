@@ -12,8 +12,8 @@ use serde_json::Value;
 use shared::db::mail::{NewMail, enqueue};
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
-use shared::ids::{DeliveryId, NotificationId};
-use shared::mail::{AboutGame, LoginCode, Priority, Template};
+use shared::ids::{DeliveryId, GameId, NotificationId};
+use shared::mail::{AboutGame, LoginCode, Priority, Style, Template};
 use testkit::openapi::ContractClient;
 
 use crate::harness::Api;
@@ -44,12 +44,14 @@ async fn walk(client: &ContractClient, path: &str, member: &str) -> Vec<Value> {
 
 /// A mail that is due.
 async fn mail(api: &Api, key: &str, to: &[&str]) -> DeliveryId {
-    enqueued(api, &Template::GameStarted(AboutGame { game_name: "Orion".to_owned() }), key, to).await
+    enqueued(api, &Template::GameStarted(AboutGame { game_id: GameId::new(), game_name: "Orion".into() }), key, to)
+        .await
 }
 
 /// A mail with a code.
 async fn code(api: &Api, key: &str) -> DeliveryId {
-    let code = LoginCode { code: "481516".to_owned(), ttl: std::time::Duration::from_secs(600) };
+    let at = chrono::DateTime::UNIX_EPOCH;
+    let code = LoginCode { code: "481516".to_owned(), asked_at: at, expires_at: at };
     enqueued(api, &Template::LoginCode(code), key, &["ann@example.org"]).await
 }
 
@@ -57,6 +59,8 @@ async fn enqueued(api: &Api, template: &Template, key: &str, to: &[&str]) -> Del
     let to: Vec<String> = to.iter().map(|a| (*a).to_owned()).collect();
     let mail = NewMail {
         template,
+        style: &Style::default(),
+        time_zone: None,
         idempotency_key: key,
         to: &to,
         priority: Priority::Normal,

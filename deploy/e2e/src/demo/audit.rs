@@ -131,7 +131,10 @@ impl Stage {
             let expected = due.get(&(to.clone(), subject.clone())).copied();
             match expected {
                 Some(n) => ensure!(ids.len() == n, "expected {n} mails \"{subject}\" to {to}, and {} came", ids.len()),
-                None => ensure!(subject == CODE_SUBJECT, "the mail \"{subject}\" came to {to}, who was not owed it"),
+                None => ensure!(
+                    subject.starts_with(CODE_SUBJECT),
+                    "the mail \"{subject}\" came to {to}, who was not owed it"
+                ),
             }
         }
         let mut first: HashMap<&str, &Mail> = HashMap::new();

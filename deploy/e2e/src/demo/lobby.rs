@@ -138,7 +138,7 @@ impl Stage {
         let race = format!("{} Echo", self.run);
         let application = self.apply(dmitri, table, &race).await?.expect(201)?;
         let rejected = self.decide(table, id(&application, "application_id")?, "reject", "rejected").await?;
-        let subject = format!("Your application to {}", table.name);
+        let subject = "Your application to a game on Galaxy".to_owned();
         self.owe(dmitri, "lobby.application.rejected", Some(table.game_id), Some(subject));
         let entry = self.told(dmitri, "lobby.application.rejected", Some(table.game_id)).await?;
         let took = rejected.map_or("in the end".to_owned(), |at| self.time_push(at, &entry));
@@ -188,7 +188,7 @@ impl Stage {
             "expected an invite for {}, got {invite}",
             player.name
         );
-        let subject = format!("Dmitri invites you to {}", table.name);
+        let subject = "You are invited to a game on Galaxy".to_owned();
         self.owe(player, "lobby.invite.received", Some(table.game_id), Some(subject));
         let entry = self.told(player, "lobby.invite.received", Some(table.game_id)).await?;
         let took = if repeated { "in the end".to_owned() } else { self.time_push(at, &entry) };

@@ -309,7 +309,7 @@ impl Stage {
             }
             for seat in alive {
                 let player = cast.get(seat.player)?;
-                self.owe(player, "lobby.race_name.pending", None, Some(format!("Keep the name {}", seat.race)));
+                self.owe(player, "lobby.race_name.pending", None, Some("Keep your race name on Galaxy".to_owned()));
                 let race = &seat.race;
                 let what = format!("lobby.race_name.pending for {race}");
                 let wanted = |payload: &Payload| matches!(payload, Payload::LobbyRaceNamePending { race_name, .. } if race_name == race);

@@ -50,7 +50,7 @@ impl Secrets {
         let mut codes = BTreeSet::new();
         for mail in Mailbox::new(summary).unwrap().mails(None, 0).await.unwrap() {
             texts.extend(mail.envelope_to.iter().map(|to| ("a recipient's address", to.clone())));
-            if mail.subject == CODE_SUBJECT {
+            if mail.subject.starts_with(CODE_SUBJECT) {
                 codes.extend(code(&mail));
             }
         }

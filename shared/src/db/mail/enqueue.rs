@@ -4,13 +4,17 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::ids::DeliveryId;
-use crate::mail::{Class, Priority, Template};
+use crate::mail::{Class, Priority, Style, Template, View};
 
 /// A mail to be sent.
 #[derive(Clone, Debug)]
 pub struct NewMail<'a> {
     /// What it says; rendered now.
     pub template: &'a Template,
+    /// How the installation's mails look.
+    pub style: &'a Style,
+    /// The reader's IANA time zone, where it is known.
+    pub time_zone: Option<&'a str>,
     /// With the template's id, what makes the mail unique: the challenge id, the route id.
     pub idempotency_key: &'a str,
     /// Whom it goes to, in one message. More than one see each other's addresses.
@@ -38,7 +42,8 @@ pub async fn enqueue(conn: &mut PgConnection, mail: NewMail<'_>) -> Result<Optio
     if to.is_empty() {
         return Err(sqlx::Error::InvalidArgument("a mail needs a recipient".to_owned()));
     }
-    let rendered = mail.template.render().map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
+    let rendered =
+        mail.template.render(&View::new(mail.style, mail.time_zone)).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
     sqlx::query_scalar!(
         r#"WITH delivery AS (
              INSERT INTO mail_deliveries

@@ -6,8 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::RecipientStatus;
-use crate::db::notifications::{NewNotification, produce};
-use crate::domain::notification::{Audience, Payload};
+use super::alarm::{self, Death};
 use crate::ids::DeliveryId;
 
 /// How a try ended.
@@ -81,8 +80,8 @@ pub struct Record<'a> {
     pub dead: Option<&'a str>,
 }
 
-/// Writes what came of deliveries, in the transaction that finishes (or rescues) them. Each that died is told to the
-/// administrators: wake [`Topic::Notifications`](crate::queue::wake::Topic::Notifications) after the commit.
+/// Writes what came of deliveries, in the transaction that finishes (or rescues) them. The administrators are told of those
+/// that died, gathered by cause: wake [`Topic::Notifications`](crate::queue::wake::Topic::Notifications) after the commit.
 ///
 /// # Errors
 /// The database's.
@@ -178,8 +177,8 @@ async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result
              SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[])
              ON CONFLICT (delivery_id) DO UPDATE
                 SET failed_at = clock_timestamp(), attempt_no = excluded.attempt_no, last_error = excluded.last_error
-             RETURNING delivery_id, attempt_no)
-           SELECT d.delivery_id AS "delivery_id!: DeliveryId", d.template_id, d.request_id, d.traceparent, l.attempt_no AS "attempt_no!"
+             RETURNING delivery_id, last_error)
+           SELECT d.delivery_id AS "delivery_id!: DeliveryId", d.template_id, d.request_id, d.traceparent, l.last_error AS "last_error!"
              FROM letters l JOIN mail_deliveries d USING (delivery_id)"#,
         &ids,
         &numbers,
@@ -187,18 +186,14 @@ async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result
     )
     .fetch_all(&mut *conn)
     .await?;
-    for letter in letters {
-        let notification = NewNotification {
-            idempotency_key: format!("mail-dead:{}:{}", letter.delivery_id, letter.attempt_no),
-            payload: Payload::MailDeadLettered { delivery_id: letter.delivery_id, template_id: letter.template_id },
-            audience: Audience::Administrators,
-            game_id: None,
-            request_id: letter.request_id,
-            traceparent: letter.traceparent,
-        };
-        produce(conn, notification).await?;
-    }
-    Ok(())
+    let deaths = letters.into_iter().map(|letter| Death {
+        cause: alarm::cause(&letter.last_error),
+        delivery_id: letter.delivery_id,
+        template_id: letter.template_id,
+        request_id: letter.request_id,
+        traceparent: letter.traceparent,
+    });
+    alarm::raise(conn, deaths.collect()).await
 }
 
 pub(super) async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), sqlx::Error> {

@@ -1,5 +1,7 @@
 //! What a worker needs to send a mail.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -17,6 +19,8 @@ pub struct Letter {
     pub created_at: DateTime<Utc>,
     /// Its time has passed, by the database's clock: it must not be sent.
     pub expired: bool,
+    /// How long it keeps its sense from the moment it was read; `None`: for ever.
+    pub life: Option<Duration>,
     /// The subject, decoded.
     pub subject: String,
     /// The plain text part.
@@ -82,6 +86,7 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result
     let rows = sqlx::query!(
         r#"SELECT d.delivery_id AS "id!: DeliveryId", d.template_id AS "template_id!", d.created_at AS "created_at!",
                   coalesce(d.expires_at <= clock_timestamp(), false) AS "expired!",
+                  extract(epoch FROM d.expires_at - clock_timestamp())::float8 AS "life?",
                   p.subject AS "subject?", p.body_text AS "body_text?", p.body_html AS "body_html?",
                   r.addresses AS "addresses!", r.statuses AS "statuses!"
              FROM mail_deliveries d
@@ -116,6 +121,7 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result
                     template_id: row.template_id,
                     created_at: row.created_at,
                     expired: row.expired,
+                    life: row.life.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
                     subject,
                     text,
                     html,

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::notification::{Channel, Payload};
+use crate::ids::InviteId;
 
 /// What the routes of one notification have in common; read once for all of them.
 #[derive(Debug)]
@@ -24,8 +26,12 @@ pub struct Notice {
     pub broadcast: bool,
     /// Name of the game it is about.
     pub game_name: Option<String>,
-    /// For an invite: display name of the inviter, else the user name; `None` where he is deleted.
+    /// For an invite: display name of the inviter, else the user name; `None` where they are deleted.
     pub inviter_name: Option<String>,
+    /// For an invite: the invite, and until when it holds.
+    pub invite: Option<(InviteId, DateTime<Utc>)>,
+    /// For an alarm about dead letters: their cause, and how many they are.
+    pub alarm: Option<(String, i64)>,
 }
 
 /// A route on its way out.
@@ -39,8 +45,10 @@ pub struct Dispatch {
     pub user_id: Option<Uuid>,
     /// Whether it is numbered among the pushes of its user and game.
     pub ordered: bool,
-    /// The recipient's address: his e-mail identity, if he has one and still has his account.
+    /// The recipient's address: their e-mail identity, if they have one and still have their account.
     pub address: Option<String>,
+    /// The recipient's IANA time zone.
+    pub time_zone: Option<String>,
     /// What it tells.
     pub notice: Arc<Notice>,
 }
@@ -52,10 +60,10 @@ pub struct Dispatch {
 pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Dispatch, String>>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT r.route_id AS "route_id!", r.notification_id AS "notification_id!", r.channel AS "channel!", r.user_id AS "user_id?",
-                  r.game_seq IS NOT NULL AS "ordered!", i.external_id AS "address?"
+                  r.game_seq IS NOT NULL AS "ordered!", i.external_id AS "address?", i.time_zone AS "time_zone?"
              FROM unnest($1::uuid[]) WITH ORDINALITY AS a(id, at) JOIN notification_routes r ON r.route_id = a.id
              LEFT JOIN LATERAL (
-                  SELECT i.external_id FROM identities i
+                  SELECT i.external_id, a.time_zone FROM identities i JOIN accounts a USING (user_id)
                    WHERE r.channel = 'email' AND i.user_id = r.user_id AND i.kind = 'email' ORDER BY i.identity_id LIMIT 1) i ON true
             ORDER BY a.at"#,
         ids
@@ -77,6 +85,7 @@ pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Re
                 user_id: row.user_id,
                 ordered: row.ordered,
                 address: row.address,
+                time_zone: row.time_zone,
                 notice: Arc::clone(notice),
             })
         })
@@ -84,15 +93,21 @@ pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Re
 }
 
 async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Notice>>, sqlx::Error> {
-    // The cast of the inviter's id stands behind the test of the kind: no other kind's payload is read that way.
+    // The casts of the inviter's id and of the key, which is the invite's, stand behind the test of the kind: nothing else
+    // is read that way.
     let rows = sqlx::query!(
         r#"SELECT n.notification_id AS "notification_id!", n.kind AS "kind!", n.payload AS "payload!: Json<serde_json::Value>",
                   n.idempotency_key AS "idempotency_key!",
                   n.audience = 'everyone' AS "broadcast!", g.name AS "game_name?",
                   (SELECT coalesce(a.display_name, a.user_name) FROM accounts a
                     WHERE a.user_id = CASE WHEN n.kind = 'lobby.invite.received' THEN (n.payload ->> 'inviter_user_id')::uuid END
-                      AND a.deleted_at IS NULL) AS "inviter_name?"
+                      AND a.deleted_at IS NULL) AS "inviter_name?",
+                  v.invite_id AS "invite_id?: InviteId", v.expires_at AS "invite_expires_at?",
+                  m.cause AS "cause?", m.deliveries AS "deliveries?"
              FROM notifications n LEFT JOIN games g ON g.game_id = n.game_id
+             LEFT JOIN invites v ON v.invite_id = CASE WHEN n.kind = 'lobby.invite.received' AND n.idempotency_key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                                       THEN n.idempotency_key::uuid END
+             LEFT JOIN mail_alarms m ON n.kind = 'mail.dead_lettered' AND m.alarm_key = n.idempotency_key
             WHERE n.notification_id = ANY($1)"#,
         ids
     )
@@ -109,6 +124,8 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                 broadcast: row.broadcast,
                 game_name: row.game_name,
                 inviter_name: row.inviter_name,
+                alarm: row.cause.zip(row.deliveries),
+                invite: row.invite_id.zip(row.invite_expires_at),
             };
             (row.notification_id, Arc::new(notice))
         })

@@ -1,5 +1,6 @@
 //! The producer's side: one row, in the producer's own transaction.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub struct NewNotification {
 /// # Errors
 /// Those of the database; `notifications_game_id_fkey` when there is no such game.
 pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bool, sqlx::Error> {
-    write(conn, new, None).await
+    write(conn, new, None, None).await
 }
 
 /// As [`produce`], but no mail goes out: the routes of e-mail are recorded `skipped`, for this reason.
@@ -41,10 +42,27 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
 /// # Errors
 /// As [`produce`].
 pub async fn produce_unmailed(conn: &mut PgConnection, new: NewNotification, why: &str) -> Result<bool, sqlx::Error> {
-    write(conn, new, Some(why)).await
+    write(conn, new, Some(why), None).await
 }
 
-async fn write(conn: &mut PgConnection, new: NewNotification, unmailed: Option<&str>) -> Result<bool, sqlx::Error> {
+/// As [`produce`], of a notification that waits until `due`, by the database's clock.
+///
+/// # Errors
+/// As [`produce`].
+pub async fn produce_at(
+    conn: &mut PgConnection,
+    new: NewNotification,
+    due: Option<DateTime<Utc>>,
+) -> Result<bool, sqlx::Error> {
+    write(conn, new, None, due).await
+}
+
+async fn write(
+    conn: &mut PgConnection,
+    new: NewNotification,
+    unmailed: Option<&str>,
+    due: Option<DateTime<Utc>>,
+) -> Result<bool, sqlx::Error> {
     if new.payload.about_itself() {
         return Ok(false);
     }
@@ -59,8 +77,9 @@ async fn write(conn: &mut PgConnection, new: NewNotification, unmailed: Option<&
         r#"WITH numbered AS (
                UPDATE games SET notification_seq = notification_seq + 1 WHERE game_id = $6 AND $7 RETURNING notification_seq)
            INSERT INTO notifications (notification_id, kind, idempotency_key, audience, user_ids, game_id, game_seq, payload,
-                                      priority, request_id, traceparent, unmailed)
-           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11, $12)
+                                      priority, request_id, traceparent, unmailed, next_attempt_at)
+           VALUES ($1, $2, $3, $4, $5, $6, (SELECT notification_seq FROM numbered), $8, $9, $10, $11, $12,
+                   coalesce($13, clock_timestamp()))
            ON CONFLICT (kind, idempotency_key) DO NOTHING"#,
         NotificationId::new().uuid(),
         kind.as_str(),
@@ -74,6 +93,7 @@ async fn write(conn: &mut PgConnection, new: NewNotification, unmailed: Option<&
         new.request_id,
         new.traceparent,
         unmailed,
+        due,
     )
     .execute(conn)
     .await?;

@@ -91,6 +91,8 @@ pub fn settings() -> Settings {
         attempt_limit: Duration::from_secs(20),
         max_attempts: 3,
         backoff_base: Duration::from_millis(20),
+        backoff_growth: 2,
+        backoff_floor: 0.0,
         backoff_cap: Duration::from_millis(100),
         scan_interval: Duration::from_millis(250),
         retention: Duration::ZERO,

@@ -1,0 +1,2 @@
+DROP TABLE mail_alarms;
+DELETE FROM schema_versions WHERE version = 20;
