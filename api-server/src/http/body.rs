@@ -12,7 +12,7 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractorType, ExtractParamOptions};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::app::App;
 
@@ -166,9 +166,7 @@ fn faults<T: Type>(value: &Value) -> Vec<FieldError> {
 }
 
 fn compile(document: &Value, name: &str) -> Option<jsonschema::Validator> {
-    let mut schema = super::document::json_schema(document);
-    let root = schema.as_object_mut()?;
-    root.insert("$ref".into(), Value::String(format!("#/components/schemas/{name}")));
+    let schema = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document.get("components")? });
     jsonschema::draft202012::options()
         // An annotation only, by default: a UUID or a time that is none would be at fault nowhere.
         .should_validate_formats(true)

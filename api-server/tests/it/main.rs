@@ -21,6 +21,7 @@ mod document;
 mod enrolment;
 mod every_operation;
 mod frame;
+mod generated;
 mod geo;
 mod harness;
 mod idempotency;

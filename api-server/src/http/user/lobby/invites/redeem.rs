@@ -36,7 +36,7 @@ pub struct Operation;
 impl Operation {
     /// Join with a shareable code
     ///
-    /// The caller is a member from now on, and the race name his for this game.
+    /// The caller is a member from now on, and the race name is theirs for this game.
     #[oai(path = "/user/lobby/invites/redeem", method = "post", operation_id = "redeem_invite_code")]
     async fn call(
         &self,

@@ -26,7 +26,7 @@ pub struct Operation;
 impl Operation {
     /// Join with an invite
     ///
-    /// The caller is a member from now on, and the race name his for this game.
+    /// The caller is a member from now on, and the race name is theirs for this game.
     #[oai(
         path = "/user/lobby/games/:game_id/invites/:invite_id/redeem",
         method = "post",
