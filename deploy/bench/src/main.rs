@@ -8,6 +8,7 @@
 )]
 
 mod caches;
+mod push;
 mod replica;
 
 use std::process::ExitCode;
@@ -26,12 +27,15 @@ struct Cli {
 enum Bench {
     /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
     Caches(caches::Args),
+    /// From a published event, and from a revocation, to subscribers of two replicas
+    Push(push::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
+        Bench::Push(args) => push::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

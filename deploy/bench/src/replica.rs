@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -20,17 +21,22 @@ use tokio::net::TcpListener;
 /// The gateway's token of every bench.
 pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-bench";
 
+/// The workers' token of every bench.
+pub const WORKER_TOKEN: &str = "worker-token-of-the-bench";
+
 /// The first administrator.
 pub const ADMIN: (&str, &str) = ("root", "correct horse battery");
 
-/// A running replica and its database; both end when dropped.
+/// A running replica and its database; the former ends when dropped, the latter with the last replica on it.
 pub struct Replica {
     /// The database.
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     /// The pool that the replica itself uses.
     pub pool: Db,
     /// The REST listener.
     pub rest: SocketAddr,
+    /// The gRPC listener.
+    pub grpc: SocketAddr,
     lifecycle: Lifecycle,
 }
 
@@ -46,11 +52,22 @@ impl Replica {
     /// # Errors
     /// When there is no Postgres, or the replica does not become ready.
     pub async fn start() -> Result<Self> {
-        let db = TestDb::try_new().await?;
+        Self::on(Arc::new(TestDb::try_new().await?)).await
+    }
+
+    /// Another one on the same database.
+    ///
+    /// # Errors
+    /// As [`Replica::start`].
+    pub async fn another(&self) -> Result<Self> {
+        Self::on(self.db.clone()).await
+    }
+
+    async fn on(db: Arc<TestDb>) -> Result<Self> {
         let env: BTreeMap<String, String> = [
             ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
             ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
-            ("BACKEND_WORKER_TOKEN", "worker-token-of-the-bench"),
+            ("BACKEND_WORKER_TOKEN", WORKER_TOKEN),
             ("BACKEND_AUTH_CODE_PEPPER", "pepper"),
             ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN.0),
             ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", ADMIN.1),
@@ -89,7 +106,7 @@ impl Replica {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { db, pool, rest: addresses.rest, lifecycle })
+        Ok(Self { db, pool, rest: addresses.rest, grpc: addresses.grpc, lifecycle })
     }
 
     /// The URL of a path.
