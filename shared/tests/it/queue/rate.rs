@@ -54,13 +54,13 @@ async fn round(db: &TestDb, settings: Settings) -> f64 {
 async fn claims_read_no_more_under_a_held_snapshot() {
     let db = database().await;
     let settings = Settings { slots: 4, batch: 100, scan_interval: Duration::from_secs(1), ..settings() };
-    let without = round(&db, settings).await;
+    let without = round(&db, settings.clone()).await;
     let mut holder = db.connect().await;
     holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
     holder.execute("SELECT count(*) FROM probe_jobs").await.unwrap();
     let mut held = Vec::new();
     for _ in 0..3 {
-        held.push(round(&db, settings).await);
+        held.push(round(&db, settings.clone()).await);
     }
     println!("read for each row without a held snapshot: {without:.1}, with: {held:.1?}");
     // Reading over what was claimed before would cost thousands for each row, and more in each round.
