@@ -40,7 +40,7 @@ impl From<db::admin_accounts::AdminAccount> for AdminAccount {
     }
 }
 
-/// An administrator and the password that he was just given.
+/// An administrator and the password that they were just given.
 #[derive(Object)]
 pub struct AdminAccountPassword {
     /// The name to log in with.

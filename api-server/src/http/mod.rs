@@ -43,7 +43,7 @@ use std::sync::Arc;
 use hyper::body::Bytes;
 use poem::endpoint::ToDynEndpoint;
 use poem::{EndpointExt as _, Response, Route, get, handler};
-use poem_openapi::{OpenApiService, Tags as DeriveTags};
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject, Tags as DeriveTags};
 use serde_json::Value;
 
 use crate::app::App;
@@ -93,10 +93,14 @@ pub fn openapi_text() -> anyhow::Result<String> {
 }
 
 fn service() -> OpenApiService<impl poem_openapi::OpenApi, ()> {
-    OpenApiService::new(operations(), "Galaxy backend", "1.0.0").description(
-        "The backend of a platform for long-running, turn-based multiplayer games. Every error is \
-         `application/problem+json` (RFC 9457) with a stable `code`. Lists take `limit` and `cursor`.",
-    )
+    OpenApiService::new(operations(), "Galaxy backend", "1.0.0")
+        .description(
+            "The backend of a platform for long-running, turn-based multiplayer games. Every error is \
+             `application/problem+json` (RFC 9457) with a stable `code`. Lists take `limit` and `cursor`.",
+        )
+        .contact(ContactObject::new().name("The maintainers of the Galaxy backend"))
+        .license(LicenseObject::new("All rights reserved").identifier("LicenseRef-Proprietary"))
+        .server(ServerObject::new("/").description("The server that answered with this document"))
 }
 
 /// The document, written once: every answer shares its bytes.

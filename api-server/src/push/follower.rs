@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Hub;
 use super::frame;
+use super::metrics::Path;
 
 /// Least time from one tick to the next while there is traffic: each is a commit.
 const SPACING: Duration = Duration::from_millis(4);
@@ -48,6 +49,7 @@ impl Follower {
         let signal = self.hub.listener.subscribe(Topic::PushLog);
         self.hub.gate.clone().opened().await;
         let mut pause = SPACING;
+        let mut path = Path::Looked;
         loop {
             let started = Instant::now();
             let longest = match self.step().await {
@@ -57,6 +59,9 @@ impl Follower {
                         self.hub.part.set_ok();
                     }
                     pause = if news { SPACING } else { pause * 2 };
+                    if news {
+                        self.hub.metrics.news(path);
+                    }
                     match self.hub.listener.state() {
                         NotifyHealth::Healthy => self.hub.config.idle_poll,
                         NotifyHealth::Degraded | NotifyHealth::Off => self.hub.config.anxious_poll,
@@ -76,8 +81,9 @@ impl Follower {
                     // At once after a rest; under traffic, whatever came within the spacing shares one tick.
                     tokio::time::sleep_until(started + SPACING).await;
                     pause = SPACING;
+                    path = Path::Notified;
                 }
-                () = sleep(pause) => {}
+                () = sleep(pause) => path = Path::Looked,
             }
         }
     }

@@ -8,6 +8,16 @@ pub(super) struct Metrics {
     events: Counter<u64>,
     dropped: Counter<u64>,
     lag: Histogram<f64>,
+    news: Counter<u64>,
+}
+
+/// What made a replica look at the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// Somebody said that there is something new.
+    Notified,
+    /// Nobody said so: a look of its own.
+    Looked,
 }
 
 impl Metrics {
@@ -34,7 +44,22 @@ impl Metrics {
                     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
                 ])
                 .build(),
+            news: meter
+                .u64_counter("grpc_push_log_news_total")
+                .with_description(
+                    "Looks at the log that found something new, by what they were taken for: notified or looked",
+                )
+                .build(),
         }
+    }
+
+    /// A look at the log found something new.
+    pub(super) fn news(&self, path: Path) {
+        let path = match path {
+            Path::Notified => "notified",
+            Path::Looked => "looked",
+        };
+        self.news.add(1, &[KeyValue::new("path", path)]);
     }
 
     /// A stream was opened. Its client's lost events are counted from here on, at nought: an alarm looks for growth, and a

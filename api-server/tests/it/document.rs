@@ -83,12 +83,12 @@ impl Reader<'_> {
 
     fn component(&mut self, name: &str, schema: &Value) {
         self.words(name, schema);
-        self.example(name, schema, &schema["example"]);
+        self.example(name, schema, &schema["examples"][0]);
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
             let at = format!("{name}.{field}");
             self.words(&at, property);
-            self.example(&at, property, &property["example"]);
-            if schema["example"].get(field).is_none() {
+            self.example(&at, property, &property["examples"][0]);
+            if schema["examples"][0].get(field).is_none() {
                 self.faults.push(format!("the example of {name} lacks {field}: {TABLE}"));
             }
         }

@@ -97,7 +97,7 @@ async fn every_operation_is_turned_away_where_too_much_is_under_way() {
         .await
         .unwrap();
     let waiting = tokio::spawn(ada.post(format!("/api/v1/user/lobby/games/{game}/cancel")).send());
-    eventually(Duration::from_secs(10), "the one place is taken, by who waits for the game", || async {
+    eventually(Duration::from_secs(90), "the one place is taken, by who waits for the game", || async {
         api.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").await > 0
     })
     .await;

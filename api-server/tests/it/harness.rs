@@ -79,7 +79,7 @@ impl Api {
         let (lifecycle, Addresses { rest, grpc }) = replica(&db, settings).await;
         let client = ContractClient::new(format!("http://{rest}"));
         let api = Self { db, rest, grpc, client, lifecycle };
-        eventually(Duration::from_secs(30), "ready", || async {
+        eventually(Duration::from_secs(90), "ready", || async {
             // Not through the contract's client: probes are no operations, and their 503 is no problem.
             let answer = reqwest::get(format!("http://{rest}/readyz")).await.unwrap();
             if answer.status() == 200 { Ok(()) } else { Err(answer.text().await) }

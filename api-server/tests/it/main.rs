@@ -24,6 +24,7 @@ mod engine_versions;
 mod enrolment;
 mod every_operation;
 mod frame;
+mod generated;
 mod geo;
 mod guarded;
 mod harness;

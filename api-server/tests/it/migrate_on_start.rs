@@ -7,7 +7,7 @@ use testkit::{TestDb, eventually};
 
 use crate::binary::Binary;
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 
 #[tokio::test]
 async fn replicas_that_start_at_once_on_an_empty_database_migrate_it_once_and_all_serve() {

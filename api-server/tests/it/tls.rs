@@ -24,7 +24,7 @@ use crate::harness::{GATEWAY_TOKEN, WORKER_TOKEN};
 
 /// A session that there is not: for the gateway to ask for.
 const SESSION: &str = "/api/v1/internal/sessions/0190a5a4-0000-7000-8000-000000000000";
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// The files that the settings name.
 struct Files(TempDir);

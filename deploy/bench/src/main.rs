@@ -8,6 +8,7 @@
 )]
 
 mod caches;
+mod push;
 mod replica;
 mod shares;
 
@@ -29,6 +30,8 @@ enum Bench {
     Caches(caches::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
     Shares(shares::Args),
+    /// From a published event, and from a revocation, to subscribers of two replicas
+    Push(push::Args),
 }
 
 #[tokio::main]
@@ -36,6 +39,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
+        Bench::Push(args) => push::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -20,13 +21,16 @@ use tokio::net::TcpListener;
 /// The gateway's token of every bench.
 pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-bench-long-enough";
 
+/// The workers' token of every bench.
+pub const WORKER_TOKEN: &str = "worker-token-of-the-bench-long-enough";
+
 /// The first administrator.
 pub const ADMIN: (&str, &str) = ("root", "correct horse battery");
 
-/// A running replica and its database; both end when dropped.
+/// A running replica and its database; the former ends when dropped, the latter with the last replica on it.
 pub struct Replica {
     /// The database.
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     /// The pool that the replica itself uses.
     pub pool: Db,
     /// The REST listener.
@@ -56,11 +60,22 @@ impl Replica {
     /// # Errors
     /// As [`Replica::start`].
     pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
-        let db = TestDb::try_new().await?;
+        Self::on(Arc::new(TestDb::try_new().await?), settings).await
+    }
+
+    /// Another one on the same database.
+    ///
+    /// # Errors
+    /// As [`Replica::start`].
+    pub async fn another(&self) -> Result<Self> {
+        Self::on(self.db.clone(), &[]).await
+    }
+
+    async fn on(db: Arc<TestDb>, settings: &[(&str, &str)]) -> Result<Self> {
         let mut env: BTreeMap<String, String> = [
             ("BACKEND_POSTGRES_DSN", db.dsn().as_str()),
             ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
-            ("BACKEND_WORKER_TOKEN", "worker-token-of-the-bench-long-enough"),
+            ("BACKEND_WORKER_TOKEN", WORKER_TOKEN),
             ("BACKEND_AUTH_CODE_PEPPER", "pepper-of-the-bench-which-is-long-enough"),
             ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN.0),
             ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", ADMIN.1),

@@ -248,6 +248,11 @@ impl Proc {
         rss_bytes(self.pid())
     }
 
+    /// How often it was woken, 0 when it has ended ([`wakeups`]).
+    pub fn wakeups(&self) -> u64 {
+        wakeups(self.pid())
+    }
+
     /// The processor time that it has used, user and system, in seconds; 0 when it has ended.
     pub fn cpu_seconds(&self) -> f64 {
         cpu_seconds(self.pid())
@@ -307,6 +312,17 @@ pub fn cpu_seconds(pid: u32) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "centuries fit")]
     let ticks = ticks as f64;
     ticks / 100.0
+}
+
+/// How often any process has gone to sleep and was woken, all its threads together (voluntary context switches): what it does
+/// by itself, however busy the machine is.
+pub fn wakeups(pid: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let switches = |thread: std::fs::DirEntry| -> Option<u64> {
+        let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse().ok()
+    };
+    threads.filter_map(switches).sum()
 }
 
 /// A TCP port of 127.0.0.1 that nobody used a moment ago. Somebody may take it before you do: where the program can

@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * Get an administrator
-         * @description Whether he may log in, and when he last did.
+         * @description Whether they may log in, and when they last did.
          */
         get: operations["admin_get_admin_account"];
         put?: never;
@@ -59,7 +59,7 @@ export interface paths {
         put?: never;
         /**
          * Disable an administrator
-         * @description He is refused from the next request on. The last enabled administrator cannot be disabled.
+         * @description They are refused from the next request on. The last enabled administrator cannot be disabled.
          */
         post: operations["admin_disable_admin_account"];
         delete?: never;
@@ -79,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Enable an administrator
-         * @description He may log in again, with the password that he had.
+         * @description They may log in again, with the password that they had.
          */
         post: operations["admin_enable_admin_account"];
         delete?: never;
@@ -276,7 +276,7 @@ export interface paths {
         put?: never;
         /**
          * Approve an application
-         * @description The applicant is a member from now on, and the race name his for this game.
+         * @description The applicant is a member from now on, and the race name is theirs for this game.
          */
         post: operations["admin_approve_application"];
         delete?: never;
@@ -378,8 +378,8 @@ export interface paths {
         put?: never;
         /**
          * Ban a member from a game
-         * @description In any game, private ones too: his newest membership is `blocked`, whether it had ended or not, and he cannot come back;
-         *     in a game that has started his race is banished.
+         * @description In any game, private ones too: their newest membership is `blocked`, whether it had ended or not, and they cannot come back;
+         *     in a game that has started their race is banished.
          */
         post: operations["admin_ban_member"];
         delete?: never;
@@ -419,7 +419,7 @@ export interface paths {
         put?: never;
         /**
          * Block a member
-         * @description As removing him, but he cannot come back. Members who left or were removed before can be blocked too.
+         * @description As removing them, but they cannot come back. Members who left or were removed before can be blocked too.
          */
         post: operations["admin_block_membership"];
         delete?: never;
@@ -439,7 +439,7 @@ export interface paths {
         put?: never;
         /**
          * Remove a member
-         * @description His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+         * @description The membership ends, the race name is free again, and the member is told; in a game that has started the race is banished. They may
          *     apply or be invited again.
          */
         post: operations["admin_remove_membership"];
@@ -1487,7 +1487,7 @@ export interface paths {
         };
         /**
          * Get a game
-         * @description A game that the caller may not see does not exist for him.
+         * @description A game that the caller may not see does not exist for them.
          */
         get: operations["get_lobby_game"];
         put?: never;
@@ -1537,7 +1537,7 @@ export interface paths {
         put?: never;
         /**
          * Approve an application
-         * @description The applicant is a member from now on, and the race name his for this game.
+         * @description The applicant is a member from now on, and the race name is theirs for this game.
          */
         post: operations["approve_application"];
         delete?: never;
@@ -1641,7 +1641,7 @@ export interface paths {
         put?: never;
         /**
          * Join with an invite
-         * @description The caller is a member from now on, and the race name his for this game.
+         * @description The caller is a member from now on, and the race name is theirs for this game.
          */
         post: operations["redeem_invite"];
         delete?: never;
@@ -1681,7 +1681,7 @@ export interface paths {
         put?: never;
         /**
          * Leave a game
-         * @description The caller's membership ends and his race name is free again; in a game that has started his race is banished. Who is no
+         * @description The caller's membership ends and the race name is free again; in a game that has started the race is banished. Who is no
          *     member but has an open application withdraws it.
          */
         post: operations["leave_lobby_game"];
@@ -1722,7 +1722,7 @@ export interface paths {
         put?: never;
         /**
          * Block a member
-         * @description As removing him, but he cannot come back. Members who left or were removed before can be blocked too.
+         * @description As removing them, but they cannot come back. Members who left or were removed before can be blocked too.
          */
         post: operations["block_membership"];
         delete?: never;
@@ -1742,7 +1742,7 @@ export interface paths {
         put?: never;
         /**
          * Remove a member
-         * @description His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+         * @description The membership ends, the race name is free again, and the member is told; in a game that has started the race is banished. They may
          *     apply or be invited again.
          */
         post: operations["remove_membership"];
@@ -1883,7 +1883,7 @@ export interface paths {
         put?: never;
         /**
          * Join with a shareable code
-         * @description The caller is a member from now on, and the race name his for this game.
+         * @description The caller is a member from now on, and the race name is theirs for this game.
          */
         post: operations["redeem_invite_code"];
         delete?: never;
@@ -1983,8 +1983,8 @@ export interface paths {
         put?: never;
         /**
          * Register a race name for good
-         * @description One that is pending since the caller finished a game with it, in any spelling with the same key, within what his plan
-         *     allows. A name that he has registered already is answered as it is.
+         * @description One that is pending since the caller finished a game with it, in any spelling with the same key, within what the plan
+         *     allows. A name that the caller has registered already is answered as it is.
          */
         post: operations["register_race_name"];
         delete?: never;
@@ -2130,7 +2130,7 @@ export interface components {
              *       "starts_at": "2026-03-02T08:15:00Z"
              *     }
              */
-            entitlement: components["schemas"]["Entitlement"] & unknown;
+            entitlement: components["schemas"]["Entitlement"];
             /**
              * Format: language-tag
              * @description BCP 47 language tag.
@@ -2353,7 +2353,7 @@ export interface components {
         };
         /**
          * AdminAccountPassword
-         * @description An administrator and the password that he was just given.
+         * @description An administrator and the password that they were just given.
          * @example {
          *       "created_at": "2026-01-10T09:00:00Z",
          *       "enabled": true,
@@ -4041,7 +4041,7 @@ export interface components {
              * @description The plan.
              * @example yearly
              */
-            plan: components["schemas"]["Plan"] & unknown;
+            plan: components["schemas"]["Plan"];
             /**
              * Format: line
              * @description Why, in one line of 1 to 500 characters.
@@ -4181,7 +4181,7 @@ export interface components {
              * @description What it forbids.
              * @example game_join_block
              */
-            kind: components["schemas"]["SanctionKind"] & unknown;
+            kind: components["schemas"]["SanctionKind"];
             /**
              * Format: line
              * @description Why, in one line of 1 to 500 characters. The account's owner reads it.
@@ -4858,7 +4858,7 @@ export interface components {
              * @description The stable word that programs branch on.
              * @example invalid_request
              */
-            code: components["schemas"]["ErrorCode"] & unknown;
+            code: components["schemas"]["ErrorCode"];
             /**
              * @description What went wrong this time, for people. A 500 says nothing of its cause.
              * @example /max_players: must be 1 to 1000 and not below min_players
@@ -4944,7 +4944,7 @@ export interface components {
              * @description Where it is from.
              * @example email
              */
-            kind: components["schemas"]["IdentityKind"] & unknown;
+            kind: components["schemas"]["IdentityKind"];
         };
         /**
          * Queue
@@ -5205,7 +5205,7 @@ export interface components {
              *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *     }
              */
-            membership: components["schemas"]["Membership"] & unknown;
+            membership: components["schemas"]["Membership"];
             /**
              * @description `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`.
              * @example redeemed
@@ -5252,7 +5252,7 @@ export interface components {
              *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *     }
              */
-            filter: components["schemas"]["DeadLetterChoice"] & unknown;
+            filter: components["schemas"]["DeadLetterChoice"];
             /**
              * Format: uint16
              * @description At most so many, 1 to 1 000; 200 if absent.
@@ -5289,7 +5289,7 @@ export interface components {
              *       "template_id": "game.started"
              *     }
              */
-            filter: components["schemas"]["DeliveryChoice"] & unknown;
+            filter: components["schemas"]["DeliveryChoice"];
             /**
              * Format: uint16
              * @description At most so many, 1 to 1 000; 200 if absent.
@@ -5431,7 +5431,7 @@ export interface components {
              *       "step": "health"
              *     }
              */
-            job?: (components["schemas"]["RuntimeJob"] & unknown) | null;
+            job?: components["schemas"]["RuntimeJob"] | null;
             /**
              * Format: date-time
              * @description When the next turn is due; null while none is.
@@ -6405,7 +6405,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An administrator and the password that he was just given. */
+            /** @description An administrator and the password that they were just given. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

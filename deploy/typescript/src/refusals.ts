@@ -6,6 +6,8 @@ import { Client } from "./client.js";
 export async function refusals(client: Client): Promise<void> {
   // @ts-expect-error no such path
   await client.get("/api/v1/user/lobby/game", {});
+  // @ts-expect-error nothing can be deleted there
+  await client.delete("/api/v1/user/lobby/games", {});
   // @ts-expect-error no such method on this path
   await client.patch("/api/v1/user/lobby/games", { body: {} });
   // @ts-expect-error the path's parameter is missing
@@ -29,4 +31,8 @@ export async function refusals(client: Client): Promise<void> {
     // @ts-expect-error this operation cannot answer this code
     console.log(account.problem.code === "game_full");
   }
+
+  const deleted = await client.delete("/api/v1/user/account", {});
+  // @ts-expect-error an answer without a body has no members
+  if (deleted.ok) console.log(deleted.value.user_id);
 }

@@ -71,6 +71,12 @@ export async function report(client: Client, game_id: string, turn: number): Pro
   throw new Error(`${read.problem.code}: ${read.problem.detail} (${read.problem.request_id})`);
 }
 
+/** Leaves for good: an answer without a body. */
+export async function leave(client: Client): Promise<void> {
+  const left = await client.delete("/api/v1/user/account", {});
+  if (!left.ok) throw new Error(left.problem.detail);
+}
+
 /** All of it, with the session's token as the gateway wants it. */
 export async function play(gateway: string, email: string, askForCode: () => Promise<string>): Promise<void> {
   const guest = new Client(gateway);

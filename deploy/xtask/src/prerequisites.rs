@@ -29,13 +29,14 @@ const PIP: Need =
     Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
 
 const VENV: Need = Need {
-    what: "virtual environments for Python 3 (Schemathesis lives in one)",
+    what: "virtual environments for Python 3 (Schemathesis and a generator of clients live in one)",
     package: "python3-venv",
     present: || python(&["-c", "import venv, ensurepip"]),
 };
 const PGBOUNCER: Need =
     Need { what: "PgBouncer (tests stand behind it)", package: "pgbouncer", present: || has_program("pgbouncer") };
-const NODE: Need = Need { what: "Node.js (TypeScript types)", package: "nodejs", present: || has_program("node") };
+const NODE: Need =
+    Need { what: "Node.js (TypeScript, linters of the contract)", package: "nodejs", present: || has_program("node") };
 const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
 
 /// For the stack without containers.
@@ -67,7 +68,7 @@ pub fn generators() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn tools() -> Result<()> {
-    ensure(&[VENV, PGBOUNCER])
+    ensure(&[VENV, PGBOUNCER, NODE, NPM])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {

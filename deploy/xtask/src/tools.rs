@@ -13,7 +13,11 @@ use crate::{prerequisites, run};
 /// When something cannot be installed.
 pub fn tools() -> Result<()> {
     prerequisites::tools()?;
-    schemathesis(&crate::root())
+    let root = crate::root();
+    virtual_environment(&root, "Schemathesis", "schemathesis", "api-server/tests/schemathesis/requirements.txt")?;
+    virtual_environment(&root, "openapi-python-client", "contract", "deploy/contract/requirements.txt")?;
+    packages(&root.join("deploy/contract"), "linters of the contract")?;
+    packages(&root.join("deploy/typescript"), "TypeScript packages")
 }
 
 /// The cargo-deny of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
@@ -64,12 +68,12 @@ pub fn cargo_deny() -> Result<PathBuf> {
     Ok(own)
 }
 
-/// Schemathesis, in a virtual environment of its own under `.local`, in exactly the versions of its `requirements.txt`: what it
-/// tries depends on them.
-fn schemathesis(root: &Path) -> Result<()> {
-    let wanted: PathBuf = root.join("api-server/tests/schemathesis/requirements.txt");
+/// A Python program in a virtual environment of its own, `.local/<name>`, in exactly the versions of its `requirements.txt`:
+/// what it does depends on them.
+fn virtual_environment(root: &Path, what: &str, name: &str, requirements: &str) -> Result<()> {
+    let wanted: PathBuf = root.join(requirements);
     let text = std::fs::read(&wanted).with_context(|| wanted.display().to_string())?;
-    let dir = root.join(".local/schemathesis");
+    let dir = root.join(".local").join(name);
     // Written last, so that half an installation is none.
     let stamp = dir.join("installed.txt");
     if std::fs::read(&stamp).ok().as_ref() == Some(&text) {
@@ -78,12 +82,37 @@ fn schemathesis(root: &Path) -> Result<()> {
     if dir.exists() {
         std::fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
     }
-    run::step("A virtual environment for Schemathesis", Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
+    let label = format!("A virtual environment for {what}");
+    run::step(&label, Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
     run::step(
-        "Install Schemathesis",
+        &format!("Install {what}"),
         Command::new(dir.join("bin/python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--requirement"])
             .arg(&wanted),
     )?;
     std::fs::write(&stamp, &text).with_context(|| stamp.display().to_string())
+}
+
+/// The packages that the lock file of a directory names, beside it.
+///
+/// # Errors
+/// When they cannot be installed.
+pub fn packages(dir: &Path, what: &str) -> Result<()> {
+    let lock = dir.join("package-lock.json");
+    let lock = std::fs::read(&lock).with_context(|| lock.display().to_string())?;
+    // Written last: a copy beside the packages says that they are all there, and of which lock file they are.
+    let stamp = dir.join("node_modules/.installed-lock.json");
+    if std::fs::read(&stamp).ok().as_ref() != Some(&lock) {
+        let label = format!("Install the {what}");
+        run::step(&label, npm(dir).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
+        std::fs::write(&stamp, &lock).with_context(|| stamp.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// npm, in a directory.
+pub fn npm(dir: &Path) -> Command {
+    let mut command = run::program("npm");
+    command.current_dir(dir);
+    command
 }

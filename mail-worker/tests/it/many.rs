@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use testkit::eventually;
 
 use crate::stage::{SOON, Stage, message_id, started};
@@ -33,29 +32,16 @@ async fn two_workers_send_200_mails_each_once() {
 }
 
 #[tokio::test]
-async fn an_idle_worker_hands_a_mail_over_at_once() {
+async fn an_idle_worker_is_woken_by_each_mail() {
     let stage = Stage::new().await;
-    let worker = stage.worker();
-    let mut lags = Vec::new();
+    // Scans alone would take longer than any test waits.
+    let worker = stage.worker_with(&[], |settings| settings.scan_interval = Duration::from_secs(3_600));
     for n in 0..21 {
         // Idle again: nothing under way, and the last finish written.
         let id = stage.enqueue(&started("Rim"), &n.to_string(), &["ann@example.org"]).await;
-        let mail = stage.relay.wait_for(|m| m.message_id == message_id(id), SOON).await;
-        let created: DateTime<Utc> =
-            sqlx::query_scalar("SELECT created_at FROM mail_deliveries WHERE delivery_id = $1")
-                .bind(id.uuid())
-                .fetch_one(&stage.pool())
-                .await
-                .unwrap();
+        stage.relay.wait_for(|m| m.message_id == message_id(id), SOON).await;
         stage.reaches(id, "sent").await;
-        if n > 0 {
-            lags.push((mail.received_at - created).to_std().unwrap_or_default());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    lags.sort_unstable();
-    println!("enqueue to message taken: median {:?}, worst {:?}", lags[lags.len() / 2], lags[lags.len() - 1]);
-    assert!(lags[lags.len() / 2] < Duration::from_millis(250), "{lags:?}");
     worker.stop().await;
     stage.end().await;
 }

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use testkit::eventually;
 use testkit::process::{Proc, ProcConfig};
 
@@ -39,7 +37,7 @@ async fn the_process_delivers_tells_nothing_private_and_stops_when_asked() {
     );
 
     worker.terminate();
-    assert!(worker.wait_exit(Duration::from_secs(10)).await.unwrap().success(), "{}", worker.tail(20));
+    assert!(worker.wait_exit(SOON).await.unwrap().success(), "{}", worker.tail(20));
     let said = worker.lines().join("\n");
     for private in ["ann@example.org", "nobody@example.org", "481516", "234223"] {
         assert!(!said.contains(private), "{private} in the log:\n{said}");

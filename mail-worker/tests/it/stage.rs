@@ -22,7 +22,7 @@ use testkit::mail::{MailCatcher, MailCatcherConfig, TlsMode};
 use testkit::{TestDb, eventually};
 
 /// Generous: two slow cores, and other tests beside this one.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(90);
 
 pub struct Stage {
     pub db: TestDb,

@@ -1,7 +1,5 @@
 //! A broadcast to a hundred thousand: one row for its producer, chunk by chunk for us, and in nobody's way.
 
-use std::time::{Duration, Instant};
-
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
@@ -14,7 +12,7 @@ use crate::world::{SOON, WorkerLike, World};
 
 const ALL: i64 = 100_000;
 
-/// Ordinary notifications, one after another, timed from the producer's commit to the subscriber.
+/// Ordinary notifications, one after another: each is waited for.
 struct Ordinary<'a> {
     world: &'a World,
     subscriber: &'a Subscriber,
@@ -23,17 +21,17 @@ struct Ordinary<'a> {
 }
 
 impl Ordinary<'_> {
-    async fn one(&mut self) -> Duration {
+    async fn one(&mut self) {
         self.turn += 1;
         let key = format!("ordinary-{}", self.turn);
         let payload = Payload::GameTurnReady { game_id: self.game_id, turn: self.turn };
-        let began = written(self.world, &key, payload, Audience::GameMembers, Some(self.game_id)).await;
-        eventually(SOON, "it arrives", || async { self.subscriber.arrived(&key) }).await - began
+        written(self.world, &key, payload, Audience::GameMembers, Some(self.game_id)).await;
+        eventually(SOON, "it arrives", || async { self.subscriber.arrived(&key).is_some() }).await;
     }
 }
 
-/// Writes a notification; answers when it was committed.
-async fn written(world: &World, key: &str, payload: Payload, audience: Audience, game_id: Option<GameId>) -> Instant {
+/// Writes a notification.
+async fn written(world: &World, key: &str, payload: Payload, audience: Audience, game_id: Option<GameId>) {
     let new = NewNotification {
         payload,
         idempotency_key: key.to_owned(),
@@ -46,7 +44,6 @@ async fn written(world: &World, key: &str, payload: Payload, audience: Audience,
     produce(&mut tx, new).await.unwrap();
     tx.commit().await.unwrap();
     world.waker.wake(Topic::Notifications);
-    Instant::now()
 }
 
 async fn many_accounts(world: &World) {
@@ -60,12 +57,6 @@ async fn many_accounts(world: &World) {
     .unwrap();
 }
 
-fn median(samples: &[Duration]) -> Duration {
-    let mut sorted = samples.to_vec();
-    sorted.sort_unstable();
-    sorted[sorted.len() / 2]
-}
-
 #[tokio::test]
 async fn a_hundred_thousand_recipients_cost_one_row_and_delay_nobody() {
     let world = World::new().await;
@@ -76,20 +67,11 @@ async fn a_hundred_thousand_recipients_cost_one_row_and_delay_nobody() {
     let game_id = world.game(&[user]).await;
     let worker = world.worker(address, &WorkerLike::default());
     let mut ordinary = Ordinary { world: &world, subscriber: &subscriber, game_id, turn: 0 };
-    let mut idle = Vec::new();
-    for n in 0..23 {
-        let took = ordinary.one().await;
-        // The first few warm connections and plans up.
-        if n >= 3 {
-            idle.push(took);
-        }
-    }
+    ordinary.one().await;
 
     let before = world.count("SELECT count(*) FROM notifications").await;
     let news = Payload::LobbyRaceNameExpired { race_name: "Vega".to_owned() };
-    let began = Instant::now();
     written(&world, "broadcast", news, Audience::Everyone, None).await;
-    let (producing, begun) = (began.elapsed(), Instant::now());
     assert_eq!(world.count("SELECT count(*) FROM notifications").await, before + 1);
     let broadcast: Uuid =
         sqlx::query_scalar("SELECT notification_id FROM notifications WHERE idempotency_key = 'broadcast'")
@@ -97,13 +79,14 @@ async fn a_hundred_thousand_recipients_cost_one_row_and_delay_nobody() {
             .await
             .unwrap();
 
-    // While it is expanded and its first routes are dispatched.
-    let mut busy = Vec::new();
+    // While it is expanded and its first routes are dispatched. What must not be is that an ordinary one waits for its turn
+    // behind the broadcast, or behind what a dead worker left of it: it would arrive when the broadcast is through.
+    let mut passed = 0;
     let cursor = "SELECT count(*) FROM notifications WHERE expanded_to >= '00000000-0000-7000-8000-000000004e20'";
     while world.count(cursor).await == 0 {
-        busy.push(ordinary.one().await);
+        ordinary.one().await;
+        passed += 1;
     }
-    let first = begun.elapsed();
     worker.kill();
     assert_ne!(world.status(broadcast).await, "expanded", "the test must catch it in the middle");
     let made = world.count("SELECT count(*) FROM notification_routes WHERE priority = 1").await;
@@ -112,27 +95,15 @@ async fn a_hundred_thousand_recipients_cost_one_row_and_delay_nobody() {
         world.count("SELECT count(*) FROM notification_routes WHERE priority = 1").await > made
     })
     .await;
-    let (resumed, rest) = (Instant::now(), ALL + 1 - made);
+    let mut passed_after = 0;
     while world.status(broadcast).await != "expanded" {
-        busy.push(ordinary.one().await);
+        ordinary.one().await;
+        passed_after += 1;
     }
-    let expanding = resumed.elapsed();
-    // And while the rest of it is dispatched alone.
-    for _ in 0..10 {
-        busy.push(ordinary.one().await);
-    }
-
-    let (idle, busy_median, worst) = (median(&idle), median(&busy), busy.iter().max().copied().unwrap());
-    println!("produced in {producing:?}; {made} routes in {first:?}, killed, the other {rest} in {expanding:?}");
     println!(
-        "an ordinary notification: {idle:?} without a broadcast, {busy_median:?} beside it (×{:.1}), at worst {worst:?}; {} samples",
-        busy_median.as_secs_f64() / idle.as_secs_f64(),
-        busy.len()
+        "{made} routes were made before the kill; {passed} ordinary ones passed before it, {passed_after} after it"
     );
-    // Two threads and one Postgres do all of it at once, and on a busy machine: what must not be is that it waits for its turn
-    // behind the broadcast, or behind what a dead worker left of it (which takes some ten seconds).
-    assert!(busy_median < 20 * idle.max(Duration::from_millis(10)), "{busy_median:?} against {idle:?}");
-    assert!(worst < Duration::from_secs(5), "{worst:?}");
+    assert!(passed >= 3 && passed_after >= 3, "{passed} passed the broadcast, {passed_after} after a worker's death");
     let recipients = "SELECT count(DISTINCT user_id) FROM notification_routes WHERE priority = 1 AND channel = 'push'";
     assert_eq!(world.count(recipients).await, ALL + 1, "everybody has a route");
     assert_eq!(

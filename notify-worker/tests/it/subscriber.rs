@@ -83,7 +83,7 @@ impl Subscriber {
     }
 
     pub async fn has(&self, n: usize) {
-        eventually(Duration::from_secs(60), format!("{n} events"), || async {
+        eventually(Duration::from_secs(90), format!("{n} events"), || async {
             let seen = self.len();
             if seen >= n { Ok(()) } else { Err(seen) }
         })

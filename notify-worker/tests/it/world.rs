@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tonic::transport::ServerTlsConfig;
 use uuid::Uuid;
 
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(90);
 pub const GATEWAY: &str = "gateway-token";
 pub const WORKER: &str = "worker-token";
 
@@ -83,16 +83,29 @@ pub struct WorkerLike {
     pub tuning: Tuning,
     pub max_attempts: u32,
     pub retention: Duration,
+    /// How often it looks by itself, while notifications arrive.
+    pub scan_interval: Duration,
 }
 
 impl Default for WorkerLike {
     fn default() -> Self {
         let tuning = Tuning { backoff_base: Duration::from_millis(50), ..Tuning::default() };
-        Self { admin_email: Some("admin@example.org"), tuning, max_attempts: 8, retention: Duration::from_secs(3600) }
+        Self {
+            admin_email: Some("admin@example.org"),
+            tuning,
+            max_attempts: 8,
+            retention: Duration::from_secs(3600),
+            scan_interval: Duration::from_secs(2),
+        }
     }
 }
 
 impl WorkerLike {
+    /// Scans alone would take longer than any test waits: what it does, it was woken for.
+    pub fn hardly_scanning() -> Self {
+        Self { scan_interval: Duration::from_secs(3_600), ..Self::default() }
+    }
+
     pub fn chunk(recipients: u32, routes: usize) -> Self {
         let mut one = Self::default();
         one.tuning.chunk = NonZeroU32::new(recipients).expect("not zero");
@@ -179,7 +192,7 @@ impl World {
         };
         let config = NotifyConfig {
             admin_email: like.admin_email.map(str::to_owned),
-            worker_interval: Duration::from_secs(2),
+            worker_interval: like.scan_interval,
             max_attempts: like.max_attempts,
             concurrency: 4,
             retention: like.retention,

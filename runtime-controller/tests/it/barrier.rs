@@ -36,7 +36,7 @@ impl Barrier {
     /// Waits until somebody stands at the barrier.
     pub async fn reached(&mut self) {
         let holder = tokio::sync::Mutex::new(&mut self.holder);
-        eventually(Duration::from_secs(30), "somebody at the barrier", || async {
+        eventually(Duration::from_secs(90), "somebody at the barrier", || async {
             let mut holder = holder.lock().await;
             let waiting: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) {WAITING}")))
                 .bind(KEY)

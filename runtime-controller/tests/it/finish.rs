@@ -1,7 +1,5 @@
 //! A game played to its end.
 
-use std::time::Duration;
-
 use futures::future::join_all;
 use testkit::eventually;
 
@@ -65,7 +63,7 @@ async fn a_game_is_played_to_its_end() {
     ended_well(&world, game_id).await;
     // It stays so.
     controller.terminate();
-    assert!(controller.wait_exit(Duration::from_secs(20)).await.unwrap().success(), "{}", controller.tail(20));
+    assert!(controller.wait_exit(SOON).await.unwrap().success(), "{}", controller.tail(20));
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! A controller with nothing to do, and one that is told to end.
 
-use std::time::Duration;
-
 use testkit::eventually;
 use testkit::process::bin_path;
 
@@ -19,7 +17,7 @@ async fn an_idle_controller_is_small_and_ends_when_told() {
     // The bar is for the optimised binary; the one under test is larger, not smaller.
     assert!(rss < bar || cfg!(debug_assertions) && rss < 2 * bar, "{} KiB resident", rss >> 10);
     controller.terminate();
-    let status = controller.wait_exit(Duration::from_secs(20)).await.unwrap();
+    let status = controller.wait_exit(SOON).await.unwrap();
     assert!(status.success(), "{}", controller.tail(20));
     // Its engine stays: another controller takes it on.
     assert_eq!(world.engines(game_id).len(), 1);
@@ -40,8 +38,8 @@ async fn a_start_that_waits_for_its_engine_is_handed_on_when_the_controller_ends
     })
     .await;
     controller.terminate();
-    // Much less than an engine may take to come up.
-    let status = controller.wait_exit(Duration::from_secs(10)).await.unwrap();
+    // It does not wait for the engine: that would end as a failed attempt.
+    let status = controller.wait_exit(SOON).await.unwrap();
     assert!(status.success(), "{}", controller.tail(20));
     let waits = "SELECT count(*) FROM runtime_jobs WHERE game_id = $1 AND status = 'pending' AND failures = 0";
     assert_eq!(world.number(waits, game_id).await, 1);

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use testkit::process::{Proc, ProcConfig, bin_path};
 use testkit::{TestDb, eventually};
 
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(90);
 
 pub struct World {
     pub db: TestDb,

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::service::frame_on;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(90);
 
 /// A collector that tells how each connection begins: the first bytes, or why there was no handshake.
 async fn collector(certified: &Certified) -> (u16, mpsc::UnboundedReceiver<Result<String, String>>) {

@@ -9,7 +9,7 @@ use testkit::{
     target_dir,
 };
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(90);
 
 /// `cargo test` builds examples, unless told to build one test alone.
 fn frame() -> ProcConfig {

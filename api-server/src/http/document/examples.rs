@@ -3,7 +3,7 @@
 //! The table gives one example a field; those of objects, pages, requests and answers are put together from them, so that
 //! they agree with each other. A test names each field that has none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -131,6 +131,28 @@ pub(super) fn show(document: &mut Value, examples: &Examples) {
         }
     });
     insert_component(document, "examples", objects);
+}
+
+/// Takes out the shared examples that nothing shows: of objects that stand only within others, and of errors that no operation
+/// answers.
+pub(super) fn prune(document: &mut Value) {
+    let mut shown = BTreeSet::new();
+    shown_below(document, &mut shown);
+    if let Some(examples) = document.pointer_mut("/components/examples").and_then(Value::as_object_mut) {
+        examples.retain(|name, _| shown.contains(name));
+    }
+}
+
+fn shown_below(value: &Value, shown: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            let target = members.get("$ref").and_then(Value::as_str);
+            shown.extend(target.and_then(|t| t.strip_prefix("#/components/examples/")).map(str::to_owned));
+            members.values().for_each(|member| shown_below(member, shown));
+        }
+        Value::Array(items) => items.iter().for_each(|item| shown_below(item, shown)),
+        _ => {}
+    }
 }
 
 /// Adds an example to a request or to a success, and words to the latter where it has none.

@@ -7,7 +7,6 @@ mod access;
 mod bookmarks;
 mod gateway;
 mod invalidations;
-mod latency;
 mod order;
 mod outages;
 mod resume;
@@ -17,4 +16,4 @@ mod traffic;
 use std::time::Duration;
 
 /// Longer than anything here takes on a busy machine; a test that waits this long has failed.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);

@@ -1,7 +1,6 @@
 //! Postgres goes and comes back; notifications stop arriving.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use api_server::push::PushConfig;
 use parking_lot::Mutex;
@@ -93,12 +92,8 @@ async fn what_notifications_do_not_tell_is_found_by_looking() {
     // The connection stays open and silent: a dead host, a full firewall.
     proxy.stall();
     for i in 0..5 {
-        let since = Instant::now();
         publisher.one(event("test", i.to_string())).await;
         assert_eq!(stream.take(1).await.iter().map(mark).collect::<Vec<_>>(), [i.to_string()]);
-        let took = since.elapsed();
-        assert!(took < Duration::from_secs(5), "{took:?}");
-        println!("without notifications: {took:?}");
     }
     proxy.restore().await.unwrap();
     publisher.one(event("test", "back")).await;

@@ -8,10 +8,10 @@ use shared::queue::wake::Topic;
 use shared::random::Random;
 use testkit::TestDb;
 
-use super::{PushConfig, Replica, config, event, parts, shifted};
+use super::{PATIENCE, PushConfig, Replica, config, event, parts, shifted};
 
 #[tokio::test]
-async fn an_event_arrives_as_it_was_published_and_soon() {
+async fn an_event_arrives_as_it_was_published_and_by_notification() {
     let db = TestDb::new().await;
     let (a, b) = (Replica::start(&db).await, Replica::start(&db).await);
     let (mut here, mut there) = (a.subscribe("here", "").await, b.subscribe("there", "").await);
@@ -23,16 +23,16 @@ async fn an_event_arrives_as_it_was_published_and_soon() {
     }
     assert!(super::metric("grpc_push_events_total", "kind", "game.turn.ready") >= 2.0);
 
-    // From the call to the subscriber of another replica, with nobody polling that fast.
-    let mut times = Vec::new();
-    for _ in 0..20 {
-        let start = Instant::now();
+    // Whoever comes first tells of it, a notification or a look at the log: over some events, notifications do.
+    let notified = || super::metric("grpc_push_log_news_total", "path", "notified");
+    for _ in 0..1_000 {
         a.push("u").await;
         there.marks(1).await;
-        times.push(start.elapsed());
+        if notified() >= 5.0 {
+            return;
+        }
     }
-    times.sort();
-    assert!(times[10] < Duration::from_millis(200), "median {:?}", times[10]);
+    panic!("{} of a thousand events were told by notifications", notified());
 }
 
 #[tokio::test]
@@ -86,13 +86,13 @@ async fn silence_is_broken_by_bookmarks_that_repeat_the_position() {
     let db = TestDb::new().await;
     let interval = Duration::from_millis(300);
     let replica = Replica::start_with(&db, PushConfig { bookmark_interval: interval, ..config() }).await;
-    let mut sub = replica.subscribe("g", "").await;
     let start = Instant::now();
+    let mut sub = replica.subscribe("g", "").await;
     for n in 1..=4 {
         let frame = sub.frame().await.unwrap().unwrap();
         assert_eq!(frame.kind, Some(Kind::Bookmark(shared::proto::push::Bookmark {})));
         assert_eq!(frame.cursor, sub.hello.resumed_from);
-        assert!(start.elapsed() >= interval * n - Duration::from_millis(50), "{n}: {:?}", start.elapsed());
+        assert!(start.elapsed() >= interval * n, "{n}: {:?}", start.elapsed());
     }
 }
 
@@ -109,7 +109,7 @@ async fn a_planned_close_ends_streams_with_a_bookmark_to_resume_from() {
         last = frame.kind;
     }
     assert!(matches!(last, Some(Kind::Bookmark(_))), "{last:?}");
-    let outcome = tokio::time::timeout(Duration::from_secs(4), a.lifecycle.run_to_end()).await;
+    let outcome = tokio::time::timeout(PATIENCE, a.lifecycle.run_to_end()).await;
     assert_eq!(outcome.unwrap(), shared::service::lifecycle::Outcome::Clean);
     assert!(a.try_subscribe("g", "").await.is_err());
 

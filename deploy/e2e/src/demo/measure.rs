@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 /// What the median has to stay under on an idle system.
-pub const BAR: Duration = Duration::from_millis(50);
+const BAR: Duration = Duration::from_millis(50);
 
 /// The samples, by effect. For mails and events the clock starts when the caller has the answer to the call that committed
 /// the intent; for containers both ends are in the runtime's own log, by the database's clock.

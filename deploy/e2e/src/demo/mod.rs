@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use testkit::stack::Summary;
 
-pub use measure::{BAR, Latencies};
+pub use measure::Latencies;
 pub use report::{Finish, Report};
 pub use story::Story;
 

@@ -8,7 +8,7 @@ use testkit::stack::{PROCESSES, Summary};
 use uuid::Uuid;
 
 /// Depths and ages are sampled every 15 s.
-const SOON: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(90);
 
 /// Names and values of labels.
 type Labels = &'static [(&'static str, &'static str)];

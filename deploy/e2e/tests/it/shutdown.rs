@@ -8,7 +8,7 @@ use testkit::stack::PROCESSES;
 use crate::world::{disturbed, play, report, stack, stop};
 
 /// Less than any budget of `BACKEND_SHUTDOWN_TIMEOUT` and its parts: nothing here has reason to use them up.
-const IN_TIME: Duration = Duration::from_secs(12);
+const IN_TIME: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_process_ends_in_order_under_load() {

@@ -7,7 +7,7 @@ use poem::http::StatusCode;
 use poem_openapi::auth::Bearer;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
-use poem_openapi::{OpenApi, SecurityScheme};
+use poem_openapi::{OpenApi, SecurityScheme, Tags};
 use serde_json::Value;
 
 use super::dto::{BanishRequest, CommandRequest, GameStatus, Health, InitRequest, OrderRequest, Taken, TurnRequest};
@@ -23,6 +23,15 @@ pub struct Platform(());
 #[expect(clippy::unused_async, reason = "the signature that poem-openapi calls")]
 async fn admit(request: &Request, bearer: Bearer) -> Option<()> {
     request.data::<Token>().is_some_and(|token| token.matches(&bearer.token)).then_some(())
+}
+
+/// Who calls.
+#[derive(Tags)]
+enum Caller {
+    /// The platform, to run the game.
+    Platform,
+    /// The platform, on behalf of a player.
+    Player,
 }
 
 /// The engine API.
@@ -51,7 +60,7 @@ impl EngineApi {
     /// Whether the engine is alive.
     ///
     /// The only call that needs no token. Answers as soon as the engine can take calls.
-    #[oai(path = "/healthz", method = "get", operation_id = "healthz")]
+    #[oai(path = "/healthz", method = "get", operation_id = "healthz", tag = "Caller::Platform")]
     async fn healthz(&self) -> Answer<Health> {
         match &self.engine {
             Some(engine) if engine.is_healthy() => Ok(Json(Health { status: "ok".into() })),
@@ -62,7 +71,7 @@ impl EngineApi {
     /// Begin the game.
     ///
     /// Sets turn 0. The same request again answers the status; another one is refused with 409.
-    #[oai(path = "/api/v1/admin/init", method = "post", operation_id = "init")]
+    #[oai(path = "/api/v1/admin/init", method = "post", operation_id = "init", tag = "Caller::Platform")]
     async fn init(&self, _platform: Platform, body: Json<InitRequest>) -> Answer<GameStatus> {
         let InitRequest { game_id, races } = body.0;
         let names: Vec<String> = races.into_iter().map(|race| race.race_name).collect();
@@ -72,7 +81,7 @@ impl EngineApi {
     /// Where the game stands.
     ///
     /// 404 `game_not_initialised` before `init`.
-    #[oai(path = "/api/v1/admin/status", method = "get", operation_id = "status")]
+    #[oai(path = "/api/v1/admin/status", method = "get", operation_id = "status", tag = "Caller::Platform")]
     async fn status(&self, _platform: Platform) -> Answer<GameStatus> {
         Ok(Json(self.run(Engine::status).await?.into()))
     }
@@ -82,7 +91,7 @@ impl EngineApi {
     /// An engine at `expected_turn` generates and answers with the next turn. One that is past it by one answers its
     /// status and generates nothing: the caller missed the answer. Anything else is 409 `turn_mismatch`. The answer
     /// comes when the new state is on disk.
-    #[oai(path = "/api/v1/admin/turn", method = "put", operation_id = "turn")]
+    #[oai(path = "/api/v1/admin/turn", method = "put", operation_id = "turn", tag = "Caller::Platform")]
     async fn turn(&self, _platform: Platform, body: Json<TurnRequest>) -> Answer<GameStatus> {
         Ok(Json(self.run(move |engine| engine.close_turn(body.0.expected_turn)).await?.into()))
     }
@@ -90,13 +99,15 @@ impl EngineApi {
     /// Remove a race from the game.
     ///
     /// Its race is extinct at once. Banishing it again answers the status.
-    #[oai(path = "/api/v1/admin/race/banish", method = "post", operation_id = "banish")]
+    #[oai(path = "/api/v1/admin/race/banish", method = "post", operation_id = "banish", tag = "Caller::Platform")]
     async fn banish(&self, _platform: Platform, body: Json<BanishRequest>) -> Answer<GameStatus> {
         Ok(Json(self.run(move |engine| engine.banish(&body.0.race_name)).await?.into()))
     }
 
-    /// Carry out a race's commands at once, all or none.
-    #[oai(path = "/api/v1/command", method = "put", operation_id = "command")]
+    /// Carry out a race's commands at once.
+    ///
+    /// All or none.
+    #[oai(path = "/api/v1/command", method = "put", operation_id = "command", tag = "Caller::Player")]
     async fn command(&self, _platform: Platform, body: Json<CommandRequest>) -> Answer<Taken> {
         let CommandRequest { race_name, commands } = body.0;
         let accepted = u32::try_from(commands.len()).unwrap_or(u32::MAX);
@@ -107,7 +118,7 @@ impl EngineApi {
     /// Take a race's orders for the current turn, in place of its earlier ones, all or none.
     ///
     /// Orders for another turn are refused with 409 `turn_already_closed`, for a finished game with `game_finished`.
-    #[oai(path = "/api/v1/order", method = "put", operation_id = "order")]
+    #[oai(path = "/api/v1/order", method = "put", operation_id = "order", tag = "Caller::Player")]
     async fn order(&self, _platform: Platform, body: Json<OrderRequest>) -> Answer<Taken> {
         let OrderRequest { race_name, turn, orders } = body.0;
         let accepted = u32::try_from(orders.len()).unwrap_or(u32::MAX);
@@ -115,8 +126,10 @@ impl EngineApi {
         Ok(Json(Taken { turn, accepted }))
     }
 
-    /// A race's report on the current turn or any earlier one: JSON that only the engine and its clients understand.
-    #[oai(path = "/api/v1/report", method = "get", operation_id = "report")]
+    /// A race's report on a turn.
+    ///
+    /// On the current turn or any earlier one: JSON that only the engine and its clients understand.
+    #[oai(path = "/api/v1/report", method = "get", operation_id = "report", tag = "Caller::Player")]
     async fn report(
         &self,
         _platform: Platform,

@@ -6,8 +6,8 @@ use poem::endpoint::BoxEndpoint;
 use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
-use poem_openapi::OpenApiService;
-use serde_json::Value;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
+use serde_json::{Value, json};
 
 use super::api::{EngineApi, framework_problem};
 use super::problem::{Code, PROBLEM_JSON, Problem};
@@ -30,11 +30,15 @@ const METHODS: [(&str, &str); 8] = [
 ];
 
 fn service(engine: Option<Arc<Engine>>) -> OpenApiService<EngineApi, ()> {
-    OpenApiService::new(EngineApi { engine }, "Galaxy engine API", "1.0.0").description(
-        "What a game engine image answers on port 8080. Every call but /healthz carries the token in \
-         GALAXY_ENGINE_TOKEN as bearer. Errors are problem+json with a stable code; an image may have codes of its \
-         own in `errors`. Orders, commands and reports are opaque to the platform.",
-    )
+    OpenApiService::new(EngineApi { engine }, "Galaxy engine API", "1.0.0")
+        .description(
+            "What a game engine image answers on port 8080. Every call but /healthz carries the token in \
+             GALAXY_ENGINE_TOKEN as bearer. Errors are problem+json with a stable code; an image may have codes of \
+             its own in `errors`. Orders, commands and reports are opaque to the platform.",
+        )
+        .contact(ContactObject::new().name("The maintainers of the Galaxy backend"))
+        .license(LicenseObject::new("All rights reserved").identifier("LicenseRef-Proprietary"))
+        .server(ServerObject::new("/").description("The engine of one game"))
 }
 
 /// The OpenAPI document of the engine API, as committed in `deploy/engine/openapi.json`.
@@ -42,8 +46,37 @@ fn service(engine: Option<Arc<Engine>>) -> OpenApiService<EngineApi, ()> {
 /// # Errors
 /// Only if the document is not JSON, which would be a fault of poem-openapi.
 pub fn document() -> serde_json::Result<String> {
-    let document: Value = serde_json::from_str(&service(None).spec())?;
+    let mut document: Value = serde_json::from_str(&service(None).spec())?;
+    if let Some(document) = document.as_object_mut() {
+        document.insert("openapi".into(), "3.1.0".into());
+    }
+    plain_references(&mut document);
+    // Said, and not only left out.
+    if let Some(healthz) = document.pointer_mut("/paths/~1healthz/get").and_then(Value::as_object_mut) {
+        healthz.insert("security".into(), json!([]));
+    }
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+/// The framework describes a reference by a second part of its `allOf`, which generators refuse to merge: the words
+/// belong beside the reference, as OpenAPI 3.1 allows.
+fn plain_references(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.values_mut().for_each(plain_references);
+            let parts = members.get("allOf").and_then(Value::as_array).map(Vec::as_slice);
+            if let Some([reference, words]) = parts
+                && let (Some(target), Some(words)) = (reference.get("$ref"), words.get("description"))
+            {
+                let (target, words) = (target.clone(), words.clone());
+                members.remove("allOf");
+                members.insert("$ref".into(), target);
+                members.insert("description".into(), words);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain_references),
+        _ => {}
+    }
 }
 
 /// The whole API.

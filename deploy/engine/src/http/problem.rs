@@ -85,7 +85,7 @@ pub struct Problem {
     /// What went wrong, for machines.
     pub code: Code,
     /// What is wrong with the request, one by one.
-    #[oai(skip_serializing_if_is_empty)]
+    #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<ProblemItem>,
 }
 

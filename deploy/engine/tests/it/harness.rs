@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 pub const TOKEN: &str = "test-token-1";
 pub const GAME: &str = "0192f0c1-7b1e-7000-8000-000000000001";
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 pub struct Engine {
     pub child: Child,

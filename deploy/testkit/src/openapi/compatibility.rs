@@ -182,6 +182,7 @@ impl Judge<'_> {
     }
 
     fn schema(&mut self, at: &str, was: &Value, is: &Value, written: Written) {
+        let (was, is) = (&plain(was), &plain(is));
         let referenced_twice = referenced(was).zip(referenced(is));
         if let Some((was, is)) = referenced_twice {
             // What stands beside the reference is compared each time, the component once.
@@ -191,7 +192,7 @@ impl Judge<'_> {
             }
         }
         let (was, is) = (resolve(self.before, was), resolve(self.after, is));
-        let (was, is) = (merged(self.before, &was), merged(self.after, &is));
+        let (was, is) = (plain(&merged(self.before, &was)), plain(&merged(self.after, &is)));
         let mut broken = |what: String| self.found.push(format!("{at}: {what}"));
         if was["type"] != is["type"] {
             let widened = written == Written::ByClient
@@ -284,6 +285,28 @@ fn tighter(was: &Value, is: &Value) -> Vec<String> {
 
 fn null(schema: &Value) -> bool {
     schema["nullable"] == Value::Bool(true)
+}
+
+/// The schema with `nullable` as OpenAPI 3.0 has it, in whichever dialect it is written: a baseline may be older than the
+/// document, and saying the same thing anew breaks nobody.
+fn plain(schema: &Value) -> Value {
+    let Some(object) = schema.as_object() else { return schema.clone() };
+    let mut object = object.clone();
+    let pair = |word: &str| Some(schema[word].as_array()?.as_slice());
+    let other = |pair: Option<&[Value]>, is_null: fn(&Value) -> bool| match pair {
+        Some([null, other] | [other, null]) if is_null(null) => Some(other.clone()),
+        _ => None,
+    };
+    if let Some(kind) = other(pair("type"), |kind| kind == "null") {
+        object.insert("type".into(), kind);
+        object.insert("nullable".into(), true.into());
+    }
+    if let Some(part) = other(pair("anyOf"), |part| part["type"] == "null") {
+        object.remove("anyOf");
+        object.insert("allOf".into(), Value::Array(vec![part]));
+        object.insert("nullable".into(), true.into());
+    }
+    Value::Object(object)
 }
 
 /// The component that a schema refers to, by itself or as the one part of `allOf`, and whether null may stand in its place.

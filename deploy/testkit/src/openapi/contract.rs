@@ -9,12 +9,10 @@ use jsonschema::{Draft, Validator};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::schema;
-
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 const PROBLEM: &str = "application/problem+json";
 
-/// An OpenAPI 3.0 document, ready to judge.
+/// An OpenAPI 3.1 document, ready to judge: its schemas are JSON Schema 2020-12 as they stand.
 #[derive(Debug)]
 pub struct Contract {
     document: Value,
@@ -84,10 +82,9 @@ impl Contract {
     pub fn parse(text: &str) -> Result<Arc<Contract>> {
         let document: Value = serde_json::from_str(text)?;
         let version = document["openapi"].as_str().context("no `openapi` version")?;
-        if !version.starts_with("3.0") {
-            bail!("OpenAPI {version}: only 3.0 is understood");
+        if !version.starts_with("3.1") {
+            bail!("OpenAPI {version}: only 3.1 is understood");
         }
-        let schemas = schema::map_values(&document["components"]["schemas"]);
         let prefixes = document["servers"].as_array().into_iter().flatten();
         let prefixes =
             prefixes.filter_map(|server| Some(path_of(server["url"].as_str()?).trim_end_matches('/').to_owned()));
@@ -99,7 +96,7 @@ impl Contract {
             .is_some()
             .then(|| json!({ "$ref": "#/components/schemas/Problem" }));
         Ok(Arc::new(Contract {
-            components: json!({ "schemas": schemas }),
+            components: json!({ "schemas": document["components"]["schemas"] }),
             operations,
             prefixes,
             problem,
@@ -157,12 +154,7 @@ impl Contract {
         let parameters = lists.into_iter().flat_map(|list| list.as_array().into_iter().flatten());
         let queries =
             parameters.map(|parameter| self.resolve(parameter)).filter(|parameter| parameter["in"] == "query");
-        queries.map(|parameter| {
-            let schema = &parameter["schema"];
-            // A schema that is named and described at once stands in an `allOf` of one.
-            let schema = if schema["allOf"].is_array() { &schema["allOf"][0] } else { schema };
-            (parameter["name"].as_str().unwrap_or_default(), self.resolve(schema))
-        })
+        queries.map(|parameter| (parameter["name"].as_str().unwrap_or_default(), self.resolve(&parameter["schema"])))
     }
 
     /// Judges a request's query and body.
@@ -283,7 +275,7 @@ impl Contract {
         let faults: Vec<String> = validator
             .iter_errors(&value)
             .map(|error| {
-                let hint = if error.instance().is_null() { " (is it nullable in the document?)" } else { "" };
+                let hint = if error.instance().is_null() { " (may it be null in the document?)" } else { "" };
                 format!("  at {:?}: {error}{hint}", error.instance_path().as_str())
             })
             .collect();
@@ -307,7 +299,7 @@ impl Contract {
             return Ok(validator.clone());
         }
         // References name `#/components/schemas/…`: these stand beside the schema itself.
-        let root = json!({ "allOf": [schema::to_json_schema(schema)], "components": self.components });
+        let root = json!({ "allOf": [schema], "components": self.components });
         let validator = jsonschema::options()
             .with_draft(Draft::Draft202012)
             .should_validate_formats(true)

@@ -13,7 +13,6 @@ mod client;
 pub mod compatibility;
 mod contract;
 pub mod coverage;
-mod schema;
 
 pub use client::{ContractClient, ContractRequest, ContractResponse, seen_file};
 pub use contract::{Answer, Contract, Operation};

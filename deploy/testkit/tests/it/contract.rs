@@ -5,7 +5,7 @@ use testkit::openapi::{Contract, compatibility, coverage};
 
 fn document() -> Value {
     json!({
-        "openapi": "3.0.0",
+        "openapi": "3.1.0",
         "paths": { "/things": {
             "get": {
                 "operationId": "list_things",
@@ -37,11 +37,11 @@ fn document() -> Value {
             "schemas": {
                 "Thing": { "type": "object", "required": ["id", "description"], "properties": {
                     "id": { "type": "string", "format": "uuid", "example": "x" }, "description": { "type": "string" },
-                    "inner": { "nullable": true, "allOf": [{ "$ref": "#/components/schemas/Thing" }, { "description": "one within" }] }
+                    "inner": { "description": "one within", "anyOf": [{ "$ref": "#/components/schemas/Thing" }, { "type": "null" }] }
                 } },
                 "NewThing": { "type": "object", "required": ["description"], "additionalProperties": false, "properties": {
                     "description": { "type": "string", "maxLength": 10 },
-                    "kind": { "type": "string", "enum": ["a", "b"], "nullable": true }
+                    "kind": { "type": ["string", "null"], "enum": ["a", "b", null] }
                 } },
                 "Problem": { "type": "object", "required": ["code"], "properties": { "code": { "type": "string" } } }
             }
@@ -63,13 +63,42 @@ fn a_document_that_only_grows_breaks_nobody() {
     set(&mut after, "/components/schemas/Thing/properties/more", json!({ "type": "string" }));
     set(&mut after, "/components/schemas/NewThing/properties/more", json!({ "type": "string" }));
     set(&mut after, "/components/schemas/NewThing/properties/description/maxLength", json!(20));
-    set(&mut after, "/components/schemas/NewThing/properties/kind/enum", json!(["a", "b", "c"]));
+    set(&mut after, "/components/schemas/NewThing/properties/kind/enum", json!(["a", "b", "c", null]));
     set(
         &mut after,
         "/components/responses/busy/content/application~1problem+json/schema/allOf/1/properties/code/enum",
         json!(["new"]),
     );
     assert_eq!(compatibility::breaks(&before, &compatibility::outline(&after)), Vec::<String>::new());
+}
+
+/// What OpenAPI 3.0 and 3.1 say in words of their own is the same promise.
+#[test]
+fn a_document_in_the_newer_dialect_keeps_what_the_older_one_promised() {
+    let newer = compatibility::outline(&document());
+    let mut older = newer.clone();
+    let schemas = older.pointer_mut("/components/schemas").unwrap();
+    schemas["Thing"]["properties"]["inner"] =
+        json!({ "nullable": true, "allOf": [{ "$ref": "#/components/schemas/Thing" }] });
+    schemas["NewThing"]["properties"]["kind"] = json!({ "type": "string", "nullable": true, "enum": ["a", "b", null] });
+    assert_eq!(compatibility::breaks(&older, &newer), Vec::<String>::new());
+    assert_eq!(compatibility::breaks(&newer, &older), Vec::<String>::new());
+    for (at, now, found) in [
+        (
+            "/components/schemas/Thing/properties/id",
+            json!({ "type": ["string", "null"], "format": "uuid" }),
+            "GET /things: 200/id: may be null now",
+        ),
+        (
+            "/components/schemas/NewThing/properties/kind",
+            json!({ "type": "string" }),
+            "POST /things: request/kind: may not be null any more",
+        ),
+    ] {
+        let mut after = newer.clone();
+        *after.pointer_mut(at).unwrap() = now;
+        assert!(compatibility::breaks(&older, &after).iter().any(|b| b == found), "{found}");
+    }
 }
 
 #[test]
@@ -98,7 +127,11 @@ fn every_kind_of_break_is_found() {
         (&format!("{schema}/Thing/properties/id"), Value::Null, "GET /things: 200/id is gone"),
         (&format!("{schema}/Thing/properties/id/type"), json!("integer"), "GET /things: 200/id: the type was"),
         (&format!("{schema}/Thing/properties/id/format"), Value::Null, "GET /things: 200/id: the format was"),
-        (&format!("{schema}/Thing/properties/id/nullable"), json!(true), "GET /things: 200/id: may be null now"),
+        (
+            &format!("{schema}/Thing/properties/id/type"),
+            json!(["string", "null"]),
+            "GET /things: 200/id: may be null now",
+        ),
         (&format!("{schema}/Thing/required"), json!(["id"]), "GET /things: 200/description may be absent now"),
         (
             &format!("{schema}/NewThing/required"),
@@ -108,8 +141,8 @@ fn every_kind_of_break_is_found() {
         (&format!("{schema}/NewThing/properties/kind"), Value::Null, "POST /things: request/kind is gone"),
         (&format!("{schema}/NewThing/properties/kind/enum"), json!(["b"]), "POST /things: request/kind: \"a\" is gone"),
         (
-            &format!("{schema}/NewThing/properties/kind/nullable"),
-            json!(false),
+            &format!("{schema}/NewThing/properties/kind/type"),
+            json!("string"),
             "POST /things: request/kind: may not be null any more",
         ),
         (

@@ -10,7 +10,7 @@ use testkit::mail::{MailCatcher, MailCatcherConfig, TlsMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(90);
 
 async fn catcher(tls: TlsMode) -> MailCatcher {
     MailCatcher::start(MailCatcherConfig { tls, ..Default::default() }).await.unwrap()

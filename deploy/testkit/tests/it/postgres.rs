@@ -45,7 +45,7 @@ async fn what_a_killed_test_left_is_swept() {
         .status()
         .unwrap();
     assert!(status.success());
-    eventually(Duration::from_secs(10), "the orphan is dropped", || async { !exists(&watcher, orphan).await }).await;
+    eventually(Duration::from_secs(90), "the orphan is dropped", || async { !exists(&watcher, orphan).await }).await;
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_server_of_ones_own_crashes_and_recovers_on_its_port() {
     assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     server.start_again().unwrap();
     assert_eq!(server.port(), port);
-    eventually(Duration::from_secs(10), "the table is there after recovery", || async {
+    eventually(Duration::from_secs(90), "the table is there after recovery", || async {
         sqlx::query("SELECT * FROM kept").fetch_all(&db.pool()).await
     })
     .await;

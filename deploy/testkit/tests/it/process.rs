@@ -3,7 +3,7 @@ use std::time::Duration;
 use testkit::eventually;
 use testkit::process::{Proc, ProcConfig, bin_path, free_port};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(90);
 
 fn sh(script: &str) -> ProcConfig {
     ProcConfig::new("/bin/sh").arg("-c").arg(script)

@@ -4,7 +4,7 @@ use sqlx::{Connection, Row};
 use testkit::proxy::{Direction, TcpProxy};
 use testkit::{TestDb, eventually};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(90);
 
 async fn answers(conn: &mut sqlx::PgConnection) -> bool {
     let row = tokio::time::timeout(Duration::from_millis(300), sqlx::query("SELECT 1").fetch_one(conn)).await;

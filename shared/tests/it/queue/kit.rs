@@ -31,7 +31,7 @@ use testkit::{TestDb, eventually};
 use uuid::Uuid;
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(90);
 
 pub const SPEC: QueueSpec = QueueSpec {
     name: "probe",

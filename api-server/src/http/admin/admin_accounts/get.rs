@@ -22,7 +22,7 @@ pub struct Operation;
 impl Operation {
     /// Get an administrator
     ///
-    /// Whether he may log in, and when he last did.
+    /// Whether they may log in, and when they last did.
     #[oai(path = "/admin/admin-accounts/:user_name", method = "get", operation_id = "admin_get_admin_account")]
     async fn call(
         &self,

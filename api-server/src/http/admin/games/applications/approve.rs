@@ -25,7 +25,7 @@ pub struct Operation;
 impl Operation {
     /// Approve an application
     ///
-    /// The applicant is a member from now on, and the race name his for this game.
+    /// The applicant is a member from now on, and the race name is theirs for this game.
     #[oai(
         path = "/admin/games/:game_id/applications/:application_id/approve",
         method = "post",

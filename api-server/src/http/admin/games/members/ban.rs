@@ -35,8 +35,8 @@ pub struct Operation;
 impl Operation {
     /// Ban a member from a game
     ///
-    /// In any game, private ones too: his newest membership is `blocked`, whether it had ended or not, and he cannot come back;
-    /// in a game that has started his race is banished.
+    /// In any game, private ones too: their newest membership is `blocked`, whether it had ended or not, and they cannot come back;
+    /// in a game that has started their race is banished.
     #[oai(path = "/admin/games/:game_id/members/:user_id/ban", method = "post", operation_id = "admin_ban_member")]
     async fn call(
         &self,

@@ -25,7 +25,7 @@ pub struct Operation;
 impl Operation {
     /// Block a member
     ///
-    /// As removing him, but he cannot come back. Members who left or were removed before can be blocked too.
+    /// As removing them, but they cannot come back. Members who left or were removed before can be blocked too.
     #[oai(
         path = "/admin/games/:game_id/memberships/:membership_id/block",
         method = "post",

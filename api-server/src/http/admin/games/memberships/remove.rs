@@ -25,7 +25,7 @@ pub struct Operation;
 impl Operation {
     /// Remove a member
     ///
-    /// His membership ends, his race name is free again, and he is told; in a game that has started his race is banished. He may
+    /// The membership ends, the race name is free again, and the member is told; in a game that has started the race is banished. They may
     /// apply or be invited again.
     #[oai(
         path = "/admin/games/:game_id/memberships/:membership_id/remove",

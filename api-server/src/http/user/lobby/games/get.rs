@@ -23,7 +23,7 @@ pub struct Operation;
 impl Operation {
     /// Get a game
     ///
-    /// A game that the caller may not see does not exist for him.
+    /// A game that the caller may not see does not exist for them.
     #[oai(path = "/user/lobby/games/:game_id", method = "get", operation_id = "get_lobby_game")]
     async fn call(
         &self,

@@ -25,7 +25,7 @@ pub struct Operation;
 impl Operation {
     /// Leave a game
     ///
-    /// The caller's membership ends and his race name is free again; in a game that has started his race is banished. Who is no
+    /// The caller's membership ends and the race name is free again; in a game that has started the race is banished. Who is no
     /// member but has an open application withdraws it.
     #[oai(path = "/user/lobby/games/:game_id/leave", method = "post", operation_id = "leave_lobby_game")]
     async fn call(

@@ -25,8 +25,8 @@ pub struct Operation;
 impl Operation {
     /// Register a race name for good
     ///
-    /// One that is pending since the caller finished a game with it, in any spelling with the same key, within what his plan
-    /// allows. A name that he has registered already is answered as it is.
+    /// One that is pending since the caller finished a game with it, in any spelling with the same key, within what the plan
+    /// allows. A name that the caller has registered already is answered as it is.
     #[oai(path = "/user/lobby/race-names/register", method = "post", operation_id = "register_race_name")]
     async fn call(
         &self,

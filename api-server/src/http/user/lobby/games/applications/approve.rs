@@ -25,8 +25,8 @@ pub struct Operation;
 impl Operation {
     /// Approve an application
     ///
-    /// The applicant is a member from now on, under this race name. Where somebody else got the name first (409
-    /// `race_name_taken`) the application stays: its `race_name_available` tells the applicant to wait or to withdraw.
+    /// The applicant is a member from now on, and the race name is theirs for this game. Where somebody else got the name first
+    /// (409 `race_name_taken`) the application stays: its `race_name_available` tells the applicant to wait or to withdraw.
     #[oai(
         path = "/user/lobby/games/:game_id/applications/:application_id/approve",
         method = "post",

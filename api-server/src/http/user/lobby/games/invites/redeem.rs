@@ -26,8 +26,8 @@ pub struct Operation;
 impl Operation {
     /// Join with an invite
     ///
-    /// The caller is a member from now on, under this race name. Whoever joined with it before, and still is a member by it, is
-    /// answered the same membership again.
+    /// The caller is a member from now on, and the race name is theirs for this game. Whoever joined with it before, and still is
+    /// a member by it, is answered the same membership again.
     #[oai(
         path = "/user/lobby/games/:game_id/invites/:invite_id/redeem",
         method = "post",
