@@ -38,7 +38,7 @@ async fn events_go_over_mutual_tls_and_to_nobody_who_cannot_prove_to_be_the_hub(
         key: file("tls.key", &server.key),
         client_ca: Some(file("clients.pem", &authority.pem())),
     };
-    let (_, tls) = api_server::tls::load(Some(&files)).unwrap();
+    let tls = api_server::tls::load(Some(&files)).unwrap().map(|both| both.grpc);
     let (_hub, address) = world.hub_with(tls).await;
     // The subscriber follows another replica, in plain text: this is about the worker.
     let (_plain, open) = world.hub().await;

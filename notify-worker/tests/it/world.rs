@@ -19,10 +19,10 @@ use shared::secret::Secret;
 use shared::service::config::{PostgresConfig, Source, load};
 use shared::service::health::{Health, SchemaGate};
 use shared::service::lifecycle::Lifecycle;
+use shared::service::listen::Tls;
 use sqlx::PgPool;
 use testkit::{TestDb, eventually};
 use tokio::net::TcpListener;
-use tonic::transport::ServerTlsConfig;
 use uuid::Uuid;
 
 pub const SOON: Duration = Duration::from_secs(90);
@@ -132,7 +132,7 @@ impl World {
     }
 
     /// A replica's push hub that speaks TLS.
-    pub async fn hub_with(&self, tls: Option<ServerTlsConfig>) -> (Node, SocketAddr) {
+    pub async fn hub_with(&self, tls: Option<Tls>) -> (Node, SocketAddr) {
         let node = Node::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port").into_std().expect("std");
         let address = listener.local_addr().expect("bound");

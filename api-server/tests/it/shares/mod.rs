@@ -34,17 +34,18 @@ pub fn caller() -> reqwest::Client {
         .unwrap()
 }
 
-async fn get(url: String) -> StatusCode {
-    caller().get(&url).bearer_auth(GATEWAY_TOKEN).send().await.unwrap_or_else(|e| panic!("{url}: {e:?}")).status()
+async fn answered(url: String, status: StatusCode) {
+    let answer = caller().get(&url).bearer_auth(GATEWAY_TOKEN).send().await.unwrap_or_else(|e| panic!("{url}: {e:?}"));
+    let seen = answer.status();
+    assert_eq!(seen, status, "{url}: {}", answer.text().await.unwrap_or_default());
 }
 
-/// Every call of somebody else is answered, probes say the truth on both listeners, and memory and descriptors are
-/// left.
+/// Every call of somebody else is answered, probes say the truth on both listeners, and memory and descriptors are left.
 pub async fn others_are_served(replica: &Binary) {
     for _ in 0..5 {
-        assert_eq!(get(format!("http://{}{SESSION}", replica.rest)).await, StatusCode::NOT_FOUND);
+        answered(format!("http://{}{SESSION}", replica.rest), StatusCode::NOT_FOUND).await;
         for listener in [replica.rest, replica.ops] {
-            assert_eq!(get(format!("http://{listener}/readyz")).await, StatusCode::OK);
+            answered(format!("http://{listener}/readyz"), StatusCode::OK).await;
         }
     }
     modest(replica);
