@@ -13,7 +13,7 @@ use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractorType, ExtractParamOptions};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 

@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{DateTime, Datelike as _, Utc};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::problem::{FieldError, Problem};
 
@@ -97,11 +97,9 @@ impl Schema {
     /// # Errors
     /// When there is none, or it is no schema: a bug.
     pub fn named(document: &Value, name: &str) -> anyhow::Result<Self> {
-        let mut root = super::document::json_schema(document);
+        let reference = format!("#/components/schemas/{name}");
+        let mut root = json!({ "$ref": reference, "components": document.get("components") });
         bound_integers(&mut root);
-        if let Some(root) = root.as_object_mut() {
-            root.insert("$ref".into(), Value::String(format!("#/components/schemas/{name}")));
-        }
         let validator = jsonschema::draft202012::options()
             // An annotation only, by default: a UUID or a time that is none would be at fault nowhere.
             .should_validate_formats(true)
