@@ -64,13 +64,13 @@ pub fn test(fast: bool) -> Result<()> {
     coverage(&nextest)
 }
 
-/// What may come into the tree: bans, licences and sources, without the network. Advisories need a copy of the RustSec database,
+/// What may come into the tree: bans, licences and sources, with nothing but the package registry. Advisories need a copy of the RustSec database,
 /// which no package registry carries: `cargo deny check advisories` is for whoever reaches it (deny.toml).
 fn dependencies() -> Result<()> {
     run::step(
         "Dependencies: bans, licences, sources",
         run::program(tools::cargo_deny()?)
-            .args(["--offline", "--locked", "--all-features", "--log-level", "error"])
+            .args(["--locked", "--all-features", "--log-level", "error"])
             .args(["check", "--hide-inclusion-graph", "--allow", "duplicate", "bans", "licenses", "sources"]),
     )
 }
