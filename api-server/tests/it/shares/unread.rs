@@ -17,7 +17,7 @@ async fn answers_that_nobody_reads_cost_bounded_memory_and_end() {
     let mut replica = Binary::start(&db, &[("BACKEND_HTTP_WRITE_TIMEOUT", "2s")]);
     replica.ready().await;
     let before = rss_bytes(replica.process.pid());
-    let ask = |path: &str| -> Vec<u8> { (0..256).flat_map(|n| get(2 * n + 1, path)).collect() };
+    let ask = |path: &str| -> Vec<u8> { (0..32).flat_map(|n| get(2 * n + 1, path)).collect() };
     let mut held = Vec::new();
     for path in ["/docs", "/openapi.json", "/api/v1/user/account", "/nowhere"] {
         held.extend(hold(replica.rest, 50, &[opening(0), ask(path)].concat()).await);

@@ -37,9 +37,12 @@ const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 /// Bytes that wait in a stream for the socket.
 const SEND_BUFFER: usize = 64 << 10;
-/// Streams that a peer opened and reset before we took them up, and that it made us reset: past this the connection
-/// ends (CVE-2023-44487, "rapid reset", and its kin).
+/// Streams that a peer opened and reset before we took them up: past this the connection ends (CVE-2023-44487, "rapid
+/// reset").
 const RESETS: usize = 32;
+/// Streams that a peer made us reset (CVE-2025-8671, "made you reset"). Those beyond [`STREAMS`] are among them, and a
+/// client that has not read our settings yet may well open a hundred.
+const LOCAL_RESETS: usize = 256;
 /// For a peer to hear that its idle connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How slowly an answer may be read, in bytes a second.
@@ -104,7 +107,7 @@ fn builder(limits: &Limits, streams: Streams) -> auto::Builder<Streams> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
         .max_header_list_size(HEAD_BYTES);
     match limits.protocol {
         Protocol::Http1Once => builder.http1_only(),
