@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn one_credential_is_shown() {
-        let access = Access::new(Some(Secret::new("g".to_owned())), Some(Secret::new("w".to_owned())));
+        let access = Access::new(Some(Secret::new("g".to_owned()).into()), Some(Secret::new("w".to_owned()).into()));
         let mut metadata = MetadataMap::new();
         for token in ["Bearer g", "Bearer w"] {
             metadata.append("authorization", token.parse().unwrap());

@@ -1,6 +1,7 @@
 //! Postgres goes and comes back; notifications stop arriving.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_server::push::PushConfig;
 use parking_lot::Mutex;
