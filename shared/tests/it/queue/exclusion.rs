@@ -34,8 +34,8 @@ async fn cut_off(by: impl AsyncFn(&TcpProxy)) {
     .unwrap();
     assert!(over > 3, "the second did it");
     println!("from the first one's last effect to the second one's first: {:.0} ms", between * 1000.0);
-    // The margin is 400 ms; an effect or the rescue may be on its way for a part of that.
-    assert!(between > 0.1, "{between} s between the first one's last effect and the second one's first");
+    // However long an effect or the rescue is on its way: never both at the same time.
+    assert!(between > 0.0, "{between} s between the first one's last effect and the second one's first");
     // What the first one has to say about it comes too late.
     proxy.restore().await.unwrap();
     eventually(SOON, "the first is back", || async { first.worker.lease_valid() }).await;
