@@ -29,6 +29,7 @@ mod lobby;
 mod lobby_races;
 mod memberships;
 mod migrate_on_start;
+mod names;
 mod play;
 mod push;
 mod push_hub;

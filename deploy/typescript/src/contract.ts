@@ -5773,7 +5773,8 @@ export interface components {
         SendEmailCode: {
             /**
              * Format: email-address
-             * @description The address that the code is mailed to.
+             * @description The address that the code is mailed to. Case, full-width forms, needless quotes and the spelling of the domain (U-labels
+             *     or A-labels) do not matter. A local part that needs quotes and a literal network address are refused.
              * @example ada@example.org
              */
             email: string;

@@ -13,4 +13,6 @@ pub mod plan;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;
+#[cfg(test)]
+mod table;
 pub mod text;

@@ -5,7 +5,7 @@
 //! and Korean stand), nor systems of digits (§5.3), and marks may not be piled up (§5.4). What a whole script offers for
 //! imitation, say `НОТ` in Cyrillic for `HOT`, is allowed and has the same key.
 //!
-//! `race_name/tricks.tsv` holds some hundred names that people play with, and what becomes of each. A change of the rules, or
+//! `shared/tests/tables/race_names.tsv` holds some hundred names that people play with, and what becomes of each. A change of the rules, or
 //! of the crates' Unicode version, changes keys: the directory's rows then need theirs written anew.
 
 mod key;

@@ -93,7 +93,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a character shows nothing of itself, or changes how others are shown: what is read would not be what is there.
-fn hides(c: char) -> bool {
+pub(super) fn hides(c: char) -> bool {
     let category = match c.general_category() {
         Category::Control
         | Category::Format

@@ -66,7 +66,9 @@ impl Operation {
     ) -> Result<Json<Provisioned>, Fail<ProvisionIdentityCodes>> {
         let (kind, external_id) = match body.kind {
             IdentityKind::Telegram => ("telegram", account::external_id(&body.external_id)),
-            IdentityKind::Email => ("email", Address::parse(&body.external_id).map(Address::into_string)),
+            IdentityKind::Email => {
+                ("email", Address::parse(&body.external_id).map(Address::into_string).map_err(String::from))
+            }
         };
         let external_id = external_id.map_err(|why| Problem::field("/external_id", "format", why))?;
         let name = body.display_name.as_deref().map(account::display_name).transpose();
