@@ -4,6 +4,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
+use shared::domain::account;
 use shared::domain::game::{GameAction, GamePart, GameStatus, Refusal, Visibility, act, may_change};
 use shared::domain::schedule::{Schedule, ScheduleError};
 use shared::ids::{GameId, UserId};
@@ -13,7 +14,7 @@ use super::caller::Caller;
 use crate::app::App;
 use crate::http::idempotency;
 use crate::http::lobby::{self, PatchGame};
-use crate::http::problem::{ErrorCode, Problem};
+use crate::http::problem::{ErrorCode, FieldError, Problem};
 
 /// No such game, or none that the caller may know of.
 pub fn game_not_found() -> Problem {
@@ -135,7 +136,8 @@ pub async fn create(
 ) -> Result<Game, Problem> {
     caller.not_sanctioned("private_game_create_block")?;
     let (name, description) = lobby::check_texts(Some(&wanted.name), wanted.description.as_deref())?;
-    let zone = wanted.time_zone.as_deref().unwrap_or("UTC");
+    let zone = time_zone(wanted.time_zone.as_deref())?;
+    let zone = zone.as_deref().unwrap_or("UTC");
     check_players(wanted.min_players, wanted.max_players)?;
     schedule(app, &wanted.turn_schedule, zone)?;
     let game_id = GameId::new();
@@ -203,6 +205,7 @@ pub async fn create(
 /// Those of [`lock_for`], `invalid_request` naming fields, `game_state_conflict`, `engine_version_disabled`.
 pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
     let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
+    let zone = time_zone(wanted.time_zone.as_deref())?;
     let mut tx = app.db.begin().await?;
     let action = if chooses_engine(caller, wanted) { GameAction::ChooseEngine } else { GameAction::Edit };
     let (game, _) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
@@ -210,7 +213,7 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
     check_players(wanted.min_players.unwrap_or(game.min_players), wanted.max_players.unwrap_or(game.max_players))?;
     if wanted.turn_schedule.is_some() || wanted.time_zone.is_some() {
         let text = wanted.turn_schedule.as_deref().unwrap_or(&game.turn_schedule);
-        schedule(app, text, wanted.time_zone.as_deref().unwrap_or(&game.time_zone))?;
+        schedule(app, text, zone.as_deref().unwrap_or(&game.time_zone))?;
     }
     if let Some(at) = wanted.enrollment_ends_at {
         check_enrollment_end(&mut tx, at).await?;
@@ -225,7 +228,7 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
         max_players: wanted.max_players,
         enrollment_ends_at: wanted.enrollment_ends_at,
         turn_schedule: wanted.turn_schedule.as_deref().map(str::trim),
-        time_zone: wanted.time_zone.as_deref(),
+        time_zone: zone.as_deref(),
         target_engine_version: wanted.target_engine_version.as_deref(),
     };
     db::games::change(&mut tx, game_id, &change).await.map_err(constraint)?;
@@ -286,6 +289,12 @@ fn unknown_user() -> Problem {
 
 fn check_players(min: i32, max: i32) -> Result<(), Problem> {
     if min <= max { Ok(()) } else { Err(Problem::field("/max_players", "range", "must not be below min_players")) }
+}
+
+/// The zone that a game was given, in the database's own case.
+fn time_zone(text: Option<&str>) -> Result<Option<String>, Problem> {
+    let zone = text.map(account::time_zone).transpose();
+    zone.map_err(|fault| Problem::fields(vec![FieldError::of("time_zone", fault)]))
 }
 
 /// Reads a turn schedule under this installation's limits.

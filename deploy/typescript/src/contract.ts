@@ -3331,7 +3331,9 @@ export interface components {
          */
         FieldError: {
             /**
-             * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`.
+             * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `format`, `length`, `range`, `value`. Names have
+             *     more: `blank`, `line_break`, `control_character`, `bidi_control`, `invisible_character`, `unassigned_character`,
+             *     `character`, `start`, `marks`, `mixed_scripts`, `mixed_digits`, `link`, `reserved`.
              * @example range
              */
             code: string;
@@ -3993,7 +3995,8 @@ export interface components {
             min_players: number;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name: string;
@@ -4128,7 +4131,8 @@ export interface components {
             min_players: number;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name: string;
@@ -4700,7 +4704,9 @@ export interface components {
         PatchAccount: {
             /**
              * Format: display-name
-             * @description Free name of 1 to 64 characters, none of them invisible, no word of mixed scripts; null clears it.
+             * @description Free name of 1 to 64 characters as people count them (extended grapheme clusters, so an emoji sequence is one) and at
+             *     most 256 code points; null clears it. Letters, marks and digits of every script, symbols, emoji. Not control
+             *     characters, invisible ones where neither script nor emoji needs them, words of mixed scripts, or what reads as a link.
              * @example Ada Lovelace
              */
             display_name?: string | null;
@@ -4712,14 +4718,15 @@ export interface components {
             preferred_language?: string | null;
             /**
              * Format: time-zone
-             * @description IANA time zone name.
+             * @description IANA time zone name, in any case.
              * @example Europe/London
              */
             time_zone?: string | null;
             /**
              * Format: user-name
-             * @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`adrnin`,
-             *     `admin`) are one.
+             * @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`paypa1`,
+             *     `paypal`) are one. `admin`, `root`, `support`, `galaxy` and the like, and what looks like them, are kept for the house:
+             *     code `reserved`.
              * @example ada
              */
             user_name?: string | null;
@@ -4786,7 +4793,8 @@ export interface components {
             min_players?: number | null;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name?: string | null;
@@ -4927,7 +4935,8 @@ export interface components {
         ProvisionIdentity: {
             /**
              * Format: display-name
-             * @description Free name for an account that is made by this call, as in the account's profile.
+             * @description A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
+             *     profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
              * @example Ada Lovelace
              */
             display_name?: string | null;

@@ -5,6 +5,7 @@ pub mod administrator;
 pub mod country;
 pub mod email;
 pub mod engine_version;
+pub mod fault;
 pub mod game;
 pub mod name;
 pub mod network;
