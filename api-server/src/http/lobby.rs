@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use shared::db;
+use shared::domain::fault::Fault;
 use shared::domain::name;
 use uuid::Uuid;
 
@@ -104,8 +105,9 @@ impl From<db::games::Game> for Game {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct NewGame {
-    /// As shown: 1 to 64 characters.
-    #[oai(validator(min_length = 1, max_length = 64))]
+    /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+    /// of an account's `display_name`.
+    #[oai(validator(min_length = 1, max_length = 256))]
     pub name: String,
     /// As shown.
     #[oai(validator(max_length = 4000))]
@@ -133,8 +135,9 @@ pub struct NewGame {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct NewPublicGame {
-    /// As shown: 1 to 64 characters.
-    #[oai(validator(min_length = 1, max_length = 64))]
+    /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+    /// of an account's `display_name`.
+    #[oai(validator(min_length = 1, max_length = 256))]
     pub name: String,
     /// As shown.
     #[oai(validator(max_length = 4000))]
@@ -180,8 +183,9 @@ impl NewPublicGame {
 #[derive(Debug, Default, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchGame {
-    /// As shown: 1 to 64 characters.
-    #[oai(validator(min_length = 1, max_length = 64))]
+    /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+    /// of an account's `display_name`.
+    #[oai(validator(min_length = 1, max_length = 256))]
     pub name: Option<String>,
     /// As shown.
     #[oai(validator(max_length = 4000))]
@@ -217,14 +221,8 @@ pub fn check_words(
     description: Option<&str>,
 ) -> Result<(Option<String>, Option<String>), Problem> {
     let mut faults = Vec::new();
-    let mut check = |field: &str, text: Option<&str>, rule: fn(&str) -> Result<String, String>| {
-        text.and_then(|text| {
-            rule(text)
-                .map_err(|detail| {
-                    faults.push(FieldError { pointer: format!("/{field}"), code: "value".into(), detail })
-                })
-                .ok()
-        })
+    let mut check = |field: &str, text: Option<&str>, rule: fn(&str) -> Result<String, Fault>| {
+        text.and_then(|text| rule(text).map_err(|fault| faults.push(FieldError::of(field, fault))).ok())
     };
     let checked = (check(field, name, name::game_name), check("description", description, name::game_description));
     if faults.is_empty() { Ok(checked) } else { Err(Problem::fields(faults)) }

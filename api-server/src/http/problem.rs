@@ -9,6 +9,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
+use shared::domain::fault::Fault;
 
 pub use super::codes::ErrorCode;
 use super::schema::shortened;
@@ -20,10 +21,19 @@ pub struct FieldError {
     #[oai(validator(max_length = 512))]
     pub pointer: String,
     /// Stable word for the kind of fault: `required`, `type`, `unknown_field`, `unknown_parameter`, `duplicate`, `format`,
-    /// `length`, `range`, `value`, `json`.
+    /// `length`, `range`, `value`, `json`. Names have more: `blank`, `line_break`, `control_character`, `bidi_control`,
+    /// `invisible_character`, `unassigned_character`, `character`, `start`, `marks`, `mixed_scripts`, `mixed_digits`, `link`,
+    /// `reserved`.
     pub code: String,
     /// What is wrong, for people.
     pub detail: String,
+}
+
+impl FieldError {
+    /// A member of the body that a rule refused.
+    pub fn of(field: &str, fault: Fault) -> Self {
+        Self { pointer: format!("/{field}"), code: fault.code.into(), detail: fault.detail }
+    }
 }
 
 /// The body of every error answer (RFC 9457).

@@ -18,8 +18,8 @@ pub fn read_race_name(text: &str) -> Result<RaceName, Problem> {
         let mut problem = Problem::new(ErrorCode::RaceNameInvalid, format!("Not a race name: {why}."));
         problem.errors.push(crate::http::problem::FieldError {
             pointer: "/race_name".into(),
-            code: "value".into(),
-            detail: why,
+            code: why.code.into(),
+            detail: why.detail,
         });
         problem
     })

@@ -291,9 +291,10 @@ fn check_players(min: i32, max: i32) -> Result<(), Problem> {
     if min <= max { Ok(()) } else { Err(Problem::field("/max_players", "range", "must not be below min_players")) }
 }
 
-/// A time zone that somebody names; `@every` needs none, and takes no wrong one either.
-fn time_zone(given: Option<&str>) -> Result<Option<String>, Problem> {
-    given.map(account::time_zone).transpose().map_err(|why| Problem::field("/time_zone", "value", why))
+/// A time zone that somebody names, in the database's own case; `@every` needs none, and takes no wrong one either.
+fn time_zone(text: Option<&str>) -> Result<Option<String>, Problem> {
+    let zone = text.map(account::time_zone).transpose();
+    zone.map_err(|fault| Problem::fields(vec![FieldError::of("time_zone", fault)]))
 }
 
 /// Reads a turn schedule under this installation's limits.

@@ -36,6 +36,7 @@ mod lobby_races;
 mod locations;
 mod memberships;
 mod migrate_on_start;
+mod names;
 mod play;
 mod postgres_away;
 mod push;

@@ -222,7 +222,10 @@ async fn malformed_requests_write_nothing() {
     let api = Api::start().await;
     for body in [
         json!({ "email": "nobody" }),
-        json!({ "email": "a@b.c\r\nBcc: x@y.z" }),
+        json!({ "email": "a@b.cd\r\nBcc: x@y.zz" }),
+        json!({ "email": "\"a b\"@example.org" }),
+        json!({ "email": "a@[127.0.0.1]" }),
+        json!({ "email": "a@localhost" }),
         json!({ "email": "a@example.org", "preferred_language": "not a tag" }),
     ] {
         api.client.post(SEND).json(&body).send().await.expect_problem(400, "invalid_request");

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use super::keyset::below;
 use super::sanctions::Sanction;
 use crate::domain::account::canonical_user_name;
+use crate::domain::email::Address;
 use crate::ids::{IdentityId, UserId};
 
 /// An account with what every reader wants beside it, read in one statement.
@@ -150,13 +151,14 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Account>, sqlx::Error> {
     let (from, to) = search.name.unzip();
+    let email = search.email.map(|address| spellings("email", address));
     // The conditions that do not lead filter what the leading one found.
     macro_rules! led_by {
         ($lead:literal) => {
             accounts!(
                 $lead
                 " AND a.user_id < $6
-                  AND ($1::text IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id AND i.kind = 'email' AND i.external_id = $1))
+                  AND ($1::text[] IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id AND i.kind = 'email' AND i.external_id = ANY ($1)))
                   AND ($2::text IS NULL OR a.user_name COLLATE \"C\" BETWEEN $2 AND $3
                        OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))
                   AND ($4::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = a.user_id AND s.kind = $4 AND s.lifted_at IS NULL
@@ -164,7 +166,7 @@ pub async fn list(
                   AND ($5::text IS NULL OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
                        AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
                 ORDER BY a.user_id DESC LIMIT $7";
-                search.email, from, to, search.sanction, search.plan, below(before), limit
+                email.as_deref(), from, to, search.sanction, search.plan, below(before), limit
             )
             .fetch_all(conn)
             .await
@@ -172,7 +174,7 @@ pub async fn list(
     }
     let rows = if search.email.is_some() {
         led_by!(
-            "SELECT a.user_id FROM identities d JOIN accounts a USING (user_id) WHERE d.kind = 'email' AND d.external_id = $1"
+            "SELECT a.user_id FROM identities d JOIN accounts a USING (user_id) WHERE d.kind = 'email' AND d.external_id = ANY ($1)"
         )
     } else if search.name.is_some() {
         led_by!(
@@ -288,7 +290,8 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// The account that owns an identity.
+/// The account that owns an identity. An address is looked for in the spellings of former times as well; where two accounts
+/// were made for two of them, the one with the normal form is the answer.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -298,9 +301,10 @@ pub async fn by_identity(
     external_id: &str,
 ) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT user_id AS "user_id: UserId" FROM identities WHERE kind = $1 AND external_id = $2"#,
+        r#"SELECT user_id AS "user_id: UserId" FROM identities WHERE kind = $1 AND external_id = ANY ($2)
+            ORDER BY array_position($2, external_id) LIMIT 1"#,
         kind,
-        external_id
+        &spellings(kind, external_id)
     )
     .fetch_optional(conn)
     .await
@@ -316,12 +320,21 @@ pub async fn time_zone_of(
     external_id: &str,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        "SELECT a.time_zone FROM identities i JOIN accounts a USING (user_id) WHERE i.kind = $1 AND i.external_id = $2",
+        "SELECT a.time_zone FROM identities i JOIN accounts a USING (user_id)
+         WHERE i.kind = $1 AND i.external_id = ANY($2) ORDER BY array_position($2, i.external_id) LIMIT 1",
         kind,
-        external_id
+        &spellings(kind, external_id)
     )
     .fetch_optional(conn)
     .await
+}
+
+/// Under which ids an identity may be kept.
+fn spellings(kind: &str, external_id: &str) -> Vec<String> {
+    match Address::parse(external_id) {
+        Ok(address) if kind == "email" => address.spellings(),
+        _ => vec![external_id.to_owned()],
+    }
 }
 
 /// The account with a user name, if it was not deleted.

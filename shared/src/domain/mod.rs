@@ -6,6 +6,7 @@ pub mod challenge;
 pub mod country;
 pub mod email;
 pub mod engine_version;
+pub mod fault;
 pub mod game;
 pub mod invite_code;
 pub mod login_code;
@@ -16,4 +17,6 @@ pub mod plan;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;
+#[cfg(test)]
+mod table;
 pub mod text;

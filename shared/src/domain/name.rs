@@ -1,8 +1,9 @@
 //! Names and descriptions that people give to games.
 
+use super::fault::Fault;
 use super::text;
 
-/// Longest name of a game, in characters.
+/// Longest name of a game, in characters as people count them; [`text::name`] says how many code points they may take.
 pub const GAME_NAME_MAX: usize = 64;
 /// Longest description of a game, in characters.
 pub const GAME_DESCRIPTION_MAX: usize = 4000;
@@ -10,17 +11,17 @@ pub const GAME_DESCRIPTION_MAX: usize = 4000;
 /// A game's name, by the rules of [`text::name`].
 ///
 /// # Errors
-/// What is wrong, for people.
-pub fn game_name(text: &str) -> Result<String, String> {
+/// Those of [`text::name`].
+pub fn game_name(text: &str) -> Result<String, Fault> {
     text::name("a game's name", text, GAME_NAME_MAX)
 }
 
 /// A game's description, by the rules of [`text::lines`]: perhaps empty, lines allowed.
 ///
 /// # Errors
-/// What is wrong, for people.
-pub fn game_description(text: &str) -> Result<String, String> {
-    text::lines("a game's description", text, GAME_DESCRIPTION_MAX)
+/// What is wrong, under the code `value`.
+pub fn game_description(text: &str) -> Result<String, Fault> {
+    text::lines("a game's description", text, GAME_DESCRIPTION_MAX).map_err(|detail| Fault::new("value", detail))
 }
 
 #[cfg(test)]

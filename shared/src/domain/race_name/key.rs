@@ -81,7 +81,7 @@ fn as_seen(letters: &str) -> String {
     clusters.into_iter().rev().collect()
 }
 
-/// Hebrew, Arabic, Thaana and their neighbours; their presentation forms are gone with NFKC.
+/// Hebrew, Arabic, Thaana and their neighbours, Hanifi Rohingya and Adlam; presentation forms are gone with NFKC.
 fn runs_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8FF}') && c.is_alphabetic()
+    matches!(c, '\u{590}'..='\u{8FF}' | '\u{10D00}'..='\u{10D3F}' | '\u{1E900}'..='\u{1E95F}') && c.is_alphabetic()
 }

@@ -6,7 +6,9 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::accounts::Search;
+use shared::domain::account::DISPLAY_NAME_MAX;
 use shared::domain::email::Address;
+use shared::domain::text;
 
 use crate::app::App;
 use crate::codes;
@@ -18,8 +20,8 @@ use crate::http::users::{AccountPage, Plan, SanctionKind};
 /// The shortest beginning of a name to look for, in characters.
 const PREFIX_MIN: usize = 2;
 
-/// The longest name to look for, in characters: a display name and its star.
-const NAME_MAX: usize = 65;
+/// The longest name to look for, in code points: a display name and its star.
+const NAME_MAX: usize = DISPLAY_NAME_MAX * text::CODE_POINTS + 1;
 
 codes!(AdminListUsersCodes: AdminCredentialsRequired);
 
@@ -69,7 +71,8 @@ impl Operation {
 
 /// The least and the greatest name that is looked for.
 fn range(name: &str) -> Result<(String, String), Problem> {
-    let name = name.trim().to_lowercase();
+    // As names are kept.
+    let name = text::fold(name).to_lowercase();
     if !(1..=NAME_MAX).contains(&name.chars().count()) || name.contains('\0') {
         return Err(Problem::field("/query/name", "length", format!("must have 1 to {NAME_MAX} characters")));
     }
@@ -97,6 +100,6 @@ mod tests {
         let (from, to) = range("Ad*").unwrap();
         assert!(from.as_str() <= "ad" && "adzzz" < to.as_str() && "ae" > to.as_str());
         assert!(range("*").is_err() && range("a*").is_err() && range("a").is_ok());
-        assert!(range("").is_err() && range(&"x".repeat(66)).is_err());
+        assert!(range("").is_err() && range(&"x".repeat(258)).is_err());
     }
 }

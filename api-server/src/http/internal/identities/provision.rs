@@ -34,7 +34,8 @@ pub struct ProvisionIdentity {
     /// The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters.
     #[oai(validator(min_length = 1, max_length = 320))]
     pub external_id: String,
-    /// Free name for an account that is made by this call, as in the account's profile.
+    /// A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
+    /// profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
     pub display_name: Option<String>,
 }
 
@@ -66,11 +67,12 @@ impl Operation {
     ) -> Result<Json<Provisioned>, Fail<ProvisionIdentityCodes>> {
         let (kind, external_id) = match body.kind {
             IdentityKind::Telegram => ("telegram", account::external_id(&body.external_id)),
-            IdentityKind::Email => ("email", Address::parse(&body.external_id).map(Address::into_string)),
+            IdentityKind::Email => {
+                ("email", Address::parse(&body.external_id).map(Address::into_string).map_err(String::from))
+            }
         };
         let external_id = external_id.map_err(|why| Problem::field("/external_id", "format", why))?;
-        let name = body.display_name.as_deref().map(account::display_name).transpose();
-        let name = name.map_err(|why| Problem::field("/display_name", "value", why))?;
+        let name = body.display_name.as_deref().and_then(account::display_name_hint);
         let (user_id, created) = identities::provision(&app, kind, &external_id, name.as_deref()).await?;
         Ok(Json(Provisioned { user_id: user_id.uuid(), created }))
     }

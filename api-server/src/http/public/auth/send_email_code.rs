@@ -19,7 +19,8 @@ use crate::use_cases::challenges;
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct SendEmailCode {
-    /// The address that the code is mailed to.
+    /// The address that the code is mailed to. Case, full-width forms, needless quotes and the spelling of the domain (U-labels
+    /// or A-labels) do not matter. A local part that needs quotes and a literal network address are refused.
     #[oai(validator(max_length = 320))]
     pub email: String,
     /// BCP 47 tag for an account that is made by this sign-in.

@@ -8,6 +8,7 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 use shared::db;
 use shared::db::accounts::ProfileChange;
 use shared::domain::account;
+use shared::domain::fault::Fault;
 
 use crate::app::App;
 use crate::codes;
@@ -21,14 +22,17 @@ use crate::http::problem::{ErrorCode, Fail, FieldError, Problem};
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchAccount {
-    /// Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`adrnin`,
-    /// `admin`) are one.
+    /// Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`paypa1`,
+    /// `paypal`) are one. `admin`, `root`, `support`, `galaxy` and the like, and what looks like them, are kept for the house:
+    /// code `reserved`.
     pub user_name: Option<String>,
-    /// Free name of 1 to 64 characters, none of them invisible, no word of mixed scripts; null clears it.
+    /// Free name of 1 to 64 characters as people count them (extended grapheme clusters, so an emoji sequence is one) and at
+    /// most 256 code points; null clears it. Letters, marks and digits of every script, symbols, emoji. Not control
+    /// characters, invisible ones where neither script nor emoji needs them, words of mixed scripts, or what reads as a link.
     pub display_name: MaybeUndefined<String>,
     /// BCP 47 language tag.
     pub preferred_language: Option<String>,
-    /// IANA time zone name.
+    /// IANA time zone name, in any case.
     pub time_zone: Option<String>,
 }
 
@@ -53,14 +57,8 @@ impl Operation {
             return Err(Problem::new(ErrorCode::Sanctioned, "This account may not change its profile.").into());
         }
         let mut faults = Vec::new();
-        let mut check = |field: &str, value: Option<&String>, rule: fn(&str) -> Result<String, String>| {
-            value.and_then(|text| {
-                rule(text)
-                    .map_err(|detail| {
-                        faults.push(FieldError { pointer: format!("/{field}"), code: "value".into(), detail })
-                    })
-                    .ok()
-            })
+        let mut check = |field: &str, value: Option<&String>, rule: fn(&str) -> Result<String, Fault>| {
+            value.and_then(|text| rule(text).map_err(|fault| faults.push(FieldError::of(field, fault))).ok())
         };
         let user_name = check("user_name", body.user_name.as_ref(), account::user_name);
         let preferred_language = check("preferred_language", body.preferred_language.as_ref(), account::language);

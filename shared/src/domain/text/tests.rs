@@ -1,0 +1,19 @@
+use super::*;
+
+#[test]
+fn longer_texts_keep_their_lines_and_emoji() {
+    assert_eq!(
+        lines("it", " one\ntwo\t❤\u{FE0F} 👩\u{200D}🚀 ", 99).as_deref(),
+        Ok("one\ntwo\t❤\u{FE0F} 👩\u{200D}🚀")
+    );
+    assert_eq!(
+        lines("it", "علی\u{200C}رضا\nhttps://example.org", 99).as_deref(),
+        Ok("علی\u{200C}رضا\nhttps://example.org")
+    );
+    assert_eq!(lines("it", "", 99).as_deref(), Ok(""));
+    for bad in ["a\u{0}b", "a\u{202E}b", "a\u{E0041}b", "a\u{200B}b", &"x".repeat(100)] {
+        assert!(lines("it", bad, 99).is_err(), "{bad:?}");
+    }
+    assert!(remark("it", "spam, twice", 99).is_ok());
+    assert!(remark("it", " ", 99).is_err() && remark("it", "a\nb", 99).is_err());
+}
