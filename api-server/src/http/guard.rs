@@ -135,11 +135,7 @@ pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap, context: &Cont
 }
 
 /// The name and the password that a request gives. What cannot be read is an attempt that failed, and is told.
-fn administrators_credentials(
-    app: &App,
-    headers: &HeaderMap,
-    context: &Context,
-) -> Result<(String, String), Problem> {
+fn administrators_credentials(app: &App, headers: &HeaderMap, context: &Context) -> Result<(String, String), Problem> {
     if let Some(given) = basic(headers) {
         return Ok(given);
     }

@@ -172,7 +172,7 @@ export interface paths {
         head?: never;
         /**
          * Change an engine version
-         * @description Games that run on it are not touched.
+         * @description Games that run on it, or were made with it, are not touched.
          */
         patch: operations["admin_patch_engine_version"];
         trace?: never;
@@ -257,6 +257,26 @@ export interface paths {
          * @description Newest first.
          */
         get: operations["admin_list_applications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/applications/{application_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an application
+         * @description As it is now, whatever became of it.
+         */
+        get: operations["admin_get_application"];
         put?: never;
         post?: never;
         delete?: never;
@@ -400,6 +420,26 @@ export interface paths {
          * @description Newest first, former ones included.
          */
         get: operations["admin_list_memberships"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/memberships/{membership_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a membership
+         * @description As it is now, whatever became of it.
+         */
+        get: operations["admin_get_membership"];
         put?: never;
         post?: never;
         delete?: never;
@@ -569,6 +609,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume many paused games
+         * @description The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
+         *     replaced never match: only a start brings them back. Call it until `changed` is 0.
+         */
+        post: operations["admin_resume_games"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/mail/{delivery_id}/resend": {
         parameters: {
             query?: never;
@@ -603,6 +664,48 @@ export interface paths {
         get: operations["admin_list_mail_dead_letters"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/dead-letters/{delivery_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a dead mail away
+         * @description It is no dead letter any more. It stays among the deliveries as `dismissed` until it is removed by age, and can be sent
+         *     again as long as its contents are there; those of a login code are gone.
+         */
+        post: operations["admin_dismiss_mail_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/dead-letters/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put many dead mails away
+         * @description The oldest `limit` of those that match, as if each were put away by itself: mails whose contents are gone too. Call it
+         *     until `changed` is 0.
+         */
+        post: operations["admin_dismiss_mail_dead_letters"];
         delete?: never;
         options?: never;
         head?: never;
@@ -680,7 +783,7 @@ export interface paths {
         put?: never;
         /**
          * Send a mail again
-         * @description One that is `pending`, `retrying`, `dead_lettered` or `quarantined` is due at once, with its whole budget of attempts,
+         * @description One that is `pending`, `retrying`, `dead_lettered`, `quarantined` or `dismissed` is due at once, with its whole budget of attempts,
          *     to everybody who has not accepted it.
          */
         post: operations["admin_resend_mail_delivery"];
@@ -701,8 +804,8 @@ export interface paths {
         put?: never;
         /**
          * Send many mails again
-         * @description The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match.
-         *     For dead letters, call it until `changed` is 0.
+         * @description The oldest `limit` of those that match, as if each were sent again by itself. Mails whose contents are gone never match,
+         *     and alarms about dead mails only if `template_id` names them. For dead letters, call it until `changed` is 0.
          */
         post: operations["admin_resend_mail_deliveries"];
         delete?: never;
@@ -771,6 +874,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/notifications/dead-letters/{route_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a dead letter away
+         * @description It is no dead letter any more. The route, or the notification, is `dismissed` until it is removed by age, and can be
+         *     re-driven as long as it is there.
+         */
+        post: operations["admin_dismiss_notification_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/notifications/dead-letters/{route_id}/redrive": {
         parameters: {
             query?: never;
@@ -786,6 +910,27 @@ export interface paths {
          *     gone on.
          */
         post: operations["admin_redrive_notification_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/dead-letters/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put many dead letters away
+         * @description The oldest `limit` of those that match, notifications before routes, as if each were put away by itself. Call it until
+         *     `changed` is 0.
+         */
+        post: operations["admin_dismiss_notification_dead_letters"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1066,6 +1211,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/users/{user_id}/entitlements/{entitlement_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a plan that an account was granted
+         * @description The one that it has, or one of its history.
+         */
+        get: operations["admin_get_entitlement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users/{user_id}/limits": {
         parameters: {
             query?: never;
@@ -1110,6 +1275,26 @@ export interface paths {
          *     sessions and ends whatever it takes part in, as a deletion does; lifting it brings none of that back.
          */
         post: operations["admin_create_sanction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/sanctions/{sanction_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a sanction on an account
+         * @description In force, ended or lifted.
+         */
+        get: operations["admin_get_sanction"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1454,6 +1639,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/user/lobby/engine-versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the engine versions that a game can be made with
+         * @description In descending order of their labels.
+         */
+        get: operations["list_lobby_engine_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/user/lobby/games": {
         parameters: {
             query?: never;
@@ -1526,6 +1731,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/user/lobby/games/{game_id}/applications/{application_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an application
+         * @description For its applicant and for the owner of the game.
+         */
+        get: operations["get_application"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/user/lobby/games/{game_id}/applications/{application_id}/approve": {
         parameters: {
             query?: never;
@@ -1537,7 +1762,8 @@ export interface paths {
         put?: never;
         /**
          * Approve an application
-         * @description The applicant is a member from now on, and the race name is theirs for this game.
+         * @description The applicant is a member from now on, and the race name is theirs for this game. Where somebody else got the name first
+         *     (409 `race_name_taken`) the application stays: its `race_name_available` tells the applicant to wait or to withdraw.
          */
         post: operations["approve_application"];
         delete?: never;
@@ -1560,6 +1786,26 @@ export interface paths {
          * @description The applicant is told, and may apply anew.
          */
         post: operations["reject_application"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/applications/{application_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw the own application
+         * @description The caller must be the applicant, and may apply anew, with another race name too.
+         */
+        post: operations["withdraw_application"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1601,9 +1847,30 @@ export interface paths {
         put?: never;
         /**
          * Invite into a private game
-         * @description One user, by id or by name, or whoever has the code, `max_uses` times.
+         * @description One user, by id or by name, or whoever has the code, `max_uses` times. Twenty invites an hour at most. The invited user
+         *     is told by push, and by mail unless a mail of an invite to this game went to them within a day.
          */
         post: operations["create_invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/invites/{invite_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an invite
+         * @description For the owner of the game, and for the invited user.
+         */
+        get: operations["get_invite"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1641,7 +1908,8 @@ export interface paths {
         put?: never;
         /**
          * Join with an invite
-         * @description The caller is a member from now on, and the race name is theirs for this game.
+         * @description The caller is a member from now on, and the race name is theirs for this game. Whoever joined with it before, and still is
+         *     a member by it, is answered the same membership again.
          */
         post: operations["redeem_invite"];
         delete?: never;
@@ -1703,6 +1971,26 @@ export interface paths {
          * @description Newest first, former ones included.
          */
         get: operations["list_memberships"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/lobby/games/{game_id}/memberships/{membership_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a membership
+         * @description For everybody who sees the game.
+         */
+        get: operations["get_membership"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1883,7 +2171,8 @@ export interface paths {
         put?: never;
         /**
          * Join with a shareable code
-         * @description The caller is a member from now on, and the race name is theirs for this game.
+         * @description The caller is a member from now on, and the race name is theirs for this game. Whoever joined with it before, and still is
+         *     a member by it, is answered the same membership again.
          */
         post: operations["redeem_invite_code"];
         delete?: never;
@@ -2399,8 +2688,10 @@ export interface components {
          *       "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
          *       "created_at": "2026-03-04T09:30:00Z",
          *       "decided_at": "2026-03-04T12:05:00Z",
+         *       "display_name": "Ada Lovelace",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *       "race_name": "Lovelace",
+         *       "race_name_available": true,
          *       "status": "approved",
          *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *     }
@@ -2425,6 +2716,12 @@ export interface components {
              */
             decided_at?: string | null;
             /**
+             * Format: display-name
+             * @description The applicant's display name; null where they have none.
+             * @example Ada Lovelace
+             */
+            display_name?: string | null;
+            /**
              * Format: uuid
              * @description The game.
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
@@ -2436,6 +2733,12 @@ export interface components {
              * @example Lovelace
              */
             race_name: string;
+            /**
+             * @description Whether the wanted race name is free now. `false`: somebody else got it first, and the application cannot be approved
+             *     until it is free again. The applicant waits, or withdraws and applies with another one. Null once it is decided.
+             * @example true
+             */
+            race_name_available?: boolean | null;
             /**
              * @description `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
              * @example approved
@@ -2458,8 +2761,10 @@ export interface components {
          *           "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
          *           "created_at": "2026-03-04T09:30:00Z",
          *           "decided_at": "2026-03-04T12:05:00Z",
+         *           "display_name": "Ada Lovelace",
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *           "race_name": "Lovelace",
+         *           "race_name_available": true,
          *           "status": "approved",
          *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
          *         }
@@ -2475,8 +2780,10 @@ export interface components {
              *         "application_id": "019cb82e-c9c0-75cb-8edc-ae47474b615c",
              *         "created_at": "2026-03-04T09:30:00Z",
              *         "decided_at": "2026-03-04T12:05:00Z",
+             *         "display_name": "Ada Lovelace",
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
              *         "race_name": "Lovelace",
+             *         "race_name_available": true,
              *         "status": "approved",
              *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
              *       }
@@ -2856,7 +3163,7 @@ export interface components {
         };
         /**
          * DeadLetterChoice
-         * @description Which dead letters to re-drive. What is absent leaves the choice open; `{}` is every one.
+         * @description Which dead letters to re-drive, or to put away. What is absent leaves the choice open; `{}` is every one.
          * @example {
          *       "channel": "email",
          *       "failed_after": "2026-03-17T00:00:00Z",
@@ -2923,6 +3230,48 @@ export interface components {
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id?: string | null;
+        };
+        /**
+         * DeadMailChoice
+         * @description Which dead mails to put away. What is absent leaves the choice open; `{}` is every one.
+         * @example {
+         *       "failed_after": "2026-03-17T00:00:00Z",
+         *       "failed_before": "2026-03-18T00:00:00Z",
+         *       "recipient": "ada@example.org",
+         *       "status": "dead_lettered",
+         *       "template_id": "game.started"
+         *     }
+         */
+        DeadMailChoice: {
+            /**
+             * Format: date-time
+             * @description Dead or quarantined at this time or later.
+             * @example 2026-03-17T00:00:00Z
+             */
+            failed_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Dead or quarantined before this time.
+             * @example 2026-03-18T00:00:00Z
+             */
+            failed_before?: string | null;
+            /**
+             * Format: email-address
+             * @description To this address, in whatever case.
+             * @example ada@example.org
+             */
+            recipient?: string | null;
+            /**
+             * @description `dead_lettered` or `quarantined`; both if absent.
+             * @example dead_lettered
+             * @enum {string|null}
+             */
+            status?: "dead_lettered" | "quarantined" | null;
+            /**
+             * @description Written by this template.
+             * @example game.started
+             */
+            template_id?: string | null;
         };
         /**
          * Delivery
@@ -3029,11 +3378,11 @@ export interface components {
              */
             sent_at?: string | null;
             /**
-             * @description `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined` or `expired`.
+             * @description `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined`, `expired` or `dismissed`.
              * @example sent
              * @enum {string}
              */
-            status: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired";
+            status: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired" | "dismissed";
             /**
              * @description What wrote it: a notification's kind, or `auth.login_code`.
              * @example game.started
@@ -3047,7 +3396,7 @@ export interface components {
         };
         /**
          * DeliveryChoice
-         * @description Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter.
+         * @description Which mails to send again. What is absent leaves the choice open; `{}` is every dead letter but alarms about others.
          * @example {
          *       "created_after": "2026-03-17T00:00:00Z",
          *       "created_before": "2026-03-18T00:00:00Z",
@@ -3090,13 +3439,13 @@ export interface components {
              */
             recipient?: string | null;
             /**
-             * @description `dead_lettered`, `quarantined`, `retrying` or `pending`; the first two together if absent.
+             * @description `dead_lettered`, `quarantined`, `retrying`, `pending` or `dismissed`; the first two together if absent.
              * @example dead_lettered
              * @enum {string|null}
              */
-            status?: "pending" | "retrying" | "dead_lettered" | "quarantined" | null;
+            status?: "pending" | "retrying" | "dead_lettered" | "quarantined" | "dismissed" | null;
             /**
-             * @description Written by this template.
+             * @description Written by this template. Alarms about dead mails (`mail.dead_lettered`) are sent again only if they are named here.
              * @example game.started
              */
             template_id?: string | null;
@@ -3207,12 +3556,90 @@ export interface components {
             status: "undecided" | "accepted" | "refused";
         };
         /**
+         * DismissDeadLetters
+         * @description Which dead letters to put away, and how many of them.
+         * @example {
+         *       "filter": {
+         *         "channel": "email",
+         *         "failed_after": "2026-03-17T00:00:00Z",
+         *         "failed_before": "2026-03-18T00:00:00Z",
+         *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *         "kind": "game.finished",
+         *         "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+         *         "queue": "notification_routes",
+         *         "status": "dead_lettered",
+         *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        DismissDeadLetters: {
+            /**
+             * @description Which; `{}` is every one.
+             * @example {
+             *       "channel": "email",
+             *       "failed_after": "2026-03-17T00:00:00Z",
+             *       "failed_before": "2026-03-18T00:00:00Z",
+             *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *       "kind": "game.finished",
+             *       "notification_id": "019cfcf4-8428-7e44-954a-f95926ccdaa2",
+             *       "queue": "notification_routes",
+             *       "status": "dead_lettered",
+             *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *     }
+             */
+            filter: components["schemas"]["DeadLetterChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 1 000; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
+         * DismissMailDeadLetters
+         * @description Which dead mails to put away, and how many of them.
+         * @example {
+         *       "filter": {
+         *         "failed_after": "2026-03-17T00:00:00Z",
+         *         "failed_before": "2026-03-18T00:00:00Z",
+         *         "recipient": "ada@example.org",
+         *         "status": "dead_lettered",
+         *         "template_id": "game.started"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        DismissMailDeadLetters: {
+            /**
+             * @description Which; `{}` is every dead letter.
+             * @example {
+             *       "failed_after": "2026-03-17T00:00:00Z",
+             *       "failed_before": "2026-03-18T00:00:00Z",
+             *       "recipient": "ada@example.org",
+             *       "status": "dead_lettered",
+             *       "template_id": "game.started"
+             *     }
+             */
+            filter: components["schemas"]["DeadMailChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 1 000; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
          * EngineVersion
          * @description An engine image that games may run on.
          * @example {
          *       "created_at": "2026-01-15T07:00:00Z",
+         *       "description": "The rules of the first season.",
          *       "enabled": true,
          *       "image": "galaxy-engine:1.0.0",
+         *       "max_players": 40,
+         *       "min_players": 2,
+         *       "title": "Classic",
          *       "version": "1.0.0"
          *     }
          */
@@ -3224,6 +3651,11 @@ export interface components {
              */
             created_at: string;
             /**
+             * @description What users read about it.
+             * @example The rules of the first season.
+             */
+            description?: string | null;
+            /**
              * @description Whether new starts may use it.
              * @example true
              */
@@ -3234,6 +3666,23 @@ export interface components {
              * @example galaxy-engine:1.0.0
              */
             image: string;
+            /**
+             * Format: int32
+             * @description Games on it have at most so many players; null: no bound.
+             * @example 40
+             */
+            max_players?: number | null;
+            /**
+             * Format: int32
+             * @description Games on it have at least so many players; null: no bound.
+             * @example 2
+             */
+            min_players?: number | null;
+            /**
+             * @description What users read instead of the label.
+             * @example Classic
+             */
+            title?: string | null;
             /**
              * Format: engine-version
              * @description Semantic version label.
@@ -3248,8 +3697,12 @@ export interface components {
          *       "items": [
          *         {
          *           "created_at": "2026-01-15T07:00:00Z",
+         *           "description": "The rules of the first season.",
          *           "enabled": true,
          *           "image": "galaxy-engine:1.0.0",
+         *           "max_players": 40,
+         *           "min_players": 2,
+         *           "title": "Classic",
          *           "version": "1.0.0"
          *         }
          *       ],
@@ -3262,8 +3715,12 @@ export interface components {
              * @example [
              *       {
              *         "created_at": "2026-01-15T07:00:00Z",
+             *         "description": "The rules of the first season.",
              *         "enabled": true,
              *         "image": "galaxy-engine:1.0.0",
+             *         "max_players": 40,
+             *         "min_players": 2,
+             *         "title": "Classic",
              *         "version": "1.0.0"
              *       }
              *     ]
@@ -3322,7 +3779,7 @@ export interface components {
          * @example invalid_request
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
+        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "entitlement_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
         /**
          * FieldError
          * @description One fault in one field of a request.
@@ -3335,7 +3792,9 @@ export interface components {
         FieldError: {
             /**
              * @description Stable word for the kind of fault: `required`, `type`, `unknown_field`, `unknown_parameter`, `duplicate`, `format`,
-             *     `length`, `range`, `value`, `json`.
+             *     `length`, `range`, `value`, `json`. Names have more: `blank`, `line_break`, `control_character`, `bidi_control`,
+             *     `invisible_character`, `unassigned_character`, `character`, `start`, `marks`, `mixed_scripts`, `mixed_digits`, `link`,
+             *     `reserved`.
              * @example range
              */
             code: string;
@@ -3365,6 +3824,7 @@ export interface components {
          *       "min_players": 8,
          *       "name": "Orion",
          *       "next_turn_at": "2026-03-18T06:00:00Z",
+         *       "owner_display_name": "Ada Lovelace",
          *       "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *       "pause_reason": null,
          *       "runtime_status": "running",
@@ -3443,6 +3903,11 @@ export interface components {
              */
             next_turn_at?: string | null;
             /**
+             * @description That user's display name; null where there is no such user, or they have none.
+             * @example Ada Lovelace
+             */
+            owner_display_name?: string | null;
+            /**
              * Format: uuid
              * @description The user who runs it; null where administrators alone do.
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
@@ -3518,6 +3983,7 @@ export interface components {
          *           "min_players": 8,
          *           "name": "Orion",
          *           "next_turn_at": "2026-03-18T06:00:00Z",
+         *           "owner_display_name": "Ada Lovelace",
          *           "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *           "pause_reason": null,
          *           "runtime_status": "running",
@@ -3549,6 +4015,7 @@ export interface components {
              *         "min_players": 8,
              *         "name": "Orion",
              *         "next_turn_at": "2026-03-18T06:00:00Z",
+             *         "owner_display_name": "Ada Lovelace",
              *         "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
              *         "pause_reason": null,
              *         "runtime_status": "running",
@@ -3687,7 +4154,9 @@ export interface components {
          *       "expires_at": "2026-03-10T18:00:00Z",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *       "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *       "invited_display_name": "Bob",
          *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *       "inviter_display_name": "Ada Lovelace",
          *       "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *       "max_uses": null,
          *       "status": "open",
@@ -3696,8 +4165,8 @@ export interface components {
          */
         Invite: {
             /**
-             * @description The shareable code; null for an invite to one user.
-             * @example wQb5v0Yx1kD2Lg
+             * @description The shareable code, digits and capital letters in groups; null for an invite to one user.
+             * @example 7K3M-0QXW-9ZTB-52HC
              */
             code?: string | null;
             /**
@@ -3719,11 +4188,21 @@ export interface components {
              */
             invite_id: string;
             /**
+             * @description The invited user's display name; null where they have none, and for a shareable code.
+             * @example Bob
+             */
+            invited_display_name?: string | null;
+            /**
              * Format: uuid
              * @description Whom; null for a shareable code.
              * @example 019c9e8a-7500-76d8-b7d8-fcd2c6da6359
              */
             invited_user_id?: string | null;
+            /**
+             * @description The inviter's display name; null where they have none.
+             * @example Ada Lovelace
+             */
+            inviter_display_name?: string | null;
             /**
              * Format: uuid
              * @description Who invites.
@@ -3759,7 +4238,9 @@ export interface components {
          *           "expires_at": "2026-03-10T18:00:00Z",
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *           "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *           "invited_display_name": "Bob",
          *           "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *           "inviter_display_name": "Ada Lovelace",
          *           "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *           "max_uses": null,
          *           "status": "open",
@@ -3778,7 +4259,9 @@ export interface components {
              *         "expires_at": "2026-03-10T18:00:00Z",
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
              *         "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+             *         "invited_display_name": "Bob",
              *         "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+             *         "inviter_display_name": "Ada Lovelace",
              *         "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
              *         "max_uses": null,
              *         "status": "open",
@@ -3795,9 +4278,105 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * LobbyEngineVersion
+         * @description An engine version that a game can be made with.
+         * @example {
+         *       "created_at": "2026-01-15T07:00:00Z",
+         *       "description": "The rules of the first season.",
+         *       "enabled": true,
+         *       "max_players": 40,
+         *       "min_players": 2,
+         *       "title": "Classic",
+         *       "version": "1.0.0"
+         *     }
+         */
+        LobbyEngineVersion: {
+            /**
+             * Format: date-time
+             * @description When it was registered.
+             * @example 2026-01-15T07:00:00Z
+             */
+            created_at: string;
+            /**
+             * @description What to show about it.
+             * @example The rules of the first season.
+             */
+            description?: string | null;
+            /**
+             * @description Whether new starts may use it.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Format: int32
+             * @description A game's `max_players` must not be above; null: no bound.
+             * @example 40
+             */
+            max_players?: number | null;
+            /**
+             * Format: int32
+             * @description A game's `min_players` must not be below; null: no bound.
+             * @example 2
+             */
+            min_players?: number | null;
+            /**
+             * @description What to show instead of the label.
+             * @example Classic
+             */
+            title?: string | null;
+            /**
+             * Format: engine-version
+             * @description Semantic version label, for `target_engine_version`.
+             * @example 1.0.0
+             */
+            version: string;
+        };
+        /**
+         * LobbyEngineVersionPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-01-15T07:00:00Z",
+         *           "description": "The rules of the first season.",
+         *           "enabled": true,
+         *           "max_players": 40,
+         *           "min_players": 2,
+         *           "title": "Classic",
+         *           "version": "1.0.0"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        LobbyEngineVersionPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-01-15T07:00:00Z",
+             *         "description": "The rules of the first season.",
+             *         "enabled": true,
+             *         "max_players": 40,
+             *         "min_players": 2,
+             *         "title": "Classic",
+             *         "version": "1.0.0"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["LobbyEngineVersion"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * Membership
          * @description Somebody's place in a game.
          * @example {
+         *       "display_name": "Ada Lovelace",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *       "joined_at": "2026-03-04T12:05:00Z",
          *       "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
@@ -3807,6 +4386,12 @@ export interface components {
          *     }
          */
         Membership: {
+            /**
+             * Format: display-name
+             * @description The member's display name; null where they have none.
+             * @example Ada Lovelace
+             */
+            display_name?: string | null;
             /**
              * Format: uuid
              * @description The game.
@@ -3850,6 +4435,7 @@ export interface components {
          * @example {
          *       "items": [
          *         {
+         *           "display_name": "Ada Lovelace",
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *           "joined_at": "2026-03-04T12:05:00Z",
          *           "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
@@ -3866,6 +4452,7 @@ export interface components {
              * @description The items of this page.
              * @example [
              *       {
+             *         "display_name": "Ada Lovelace",
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
              *         "joined_at": "2026-03-04T12:05:00Z",
              *         "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
@@ -3938,17 +4525,45 @@ export interface components {
          * NewEngineVersion
          * @description An engine version to be registered.
          * @example {
+         *       "description": "The rules of the first season.",
          *       "image": "galaxy-engine:1.0.0",
+         *       "max_players": 40,
+         *       "min_players": 2,
+         *       "title": "Classic",
          *       "version": "1.0.0"
          *     }
          */
         NewEngineVersion: {
+            /**
+             * Format: text
+             * @description What users read about it.
+             * @example The rules of the first season.
+             */
+            description?: string | null;
             /**
              * Format: image-reference
              * @description Image reference, by tag or digest; with the process driver the path of a binary.
              * @example galaxy-engine:1.0.0
              */
             image: string;
+            /**
+             * Format: int32
+             * @description Games on it have at most so many players; not below `min_players`.
+             * @example 40
+             */
+            max_players?: number | null;
+            /**
+             * Format: int32
+             * @description Games on it have at least so many players.
+             * @example 2
+             */
+            min_players?: number | null;
+            /**
+             * Format: game-name
+             * @description What users read instead of the label, in one line.
+             * @example Classic
+             */
+            title?: string | null;
             /**
              * Format: engine-version
              * @description Semantic version label.
@@ -3997,7 +4612,8 @@ export interface components {
             min_players: number;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name: string;
@@ -4132,7 +4748,8 @@ export interface components {
             min_players: number;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name: string;
@@ -4299,11 +4916,11 @@ export interface components {
              */
             routes: components["schemas"]["NotificationRoute"][];
             /**
-             * @description Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered` or `quarantined`.
+             * @description Of its expansion into routes: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered`, `quarantined` or `dismissed`.
              * @example expanded
              * @enum {string}
              */
-            status: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined";
+            status: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined" | "dismissed";
         };
         /**
          * NotificationDeadLetter
@@ -4351,7 +4968,7 @@ export interface components {
             dead_letter_id: string;
             /**
              * Format: date-time
-             * @description When it died; null once it was re-driven.
+             * @description When it died; null once it was re-driven or put away.
              * @example 2026-03-17T18:40:00Z
              */
             failed_at?: string | null;
@@ -4390,7 +5007,7 @@ export interface components {
              */
             route_id?: string | null;
             /**
-             * @description `dead_lettered` or `quarantined`; what it is now, in the answer to its re-driving.
+             * @description `dead_lettered` or `quarantined`; in the answer to its re-driving or dismissal, what it is now.
              * @example dead_lettered
              */
             status: string;
@@ -4568,11 +5185,11 @@ export interface components {
              */
             route_id: string;
             /**
-             * @description `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined` or `skipped`.
+             * @description `pending`, `dispatching`, `retrying`, `delivered`, `dead_lettered`, `quarantined`, `skipped` or `dismissed`.
              * @example delivered
              * @enum {string}
              */
-            status: "pending" | "dispatching" | "retrying" | "delivered" | "dead_lettered" | "quarantined" | "skipped";
+            status: "pending" | "dispatching" | "retrying" | "delivered" | "dead_lettered" | "quarantined" | "skipped" | "dismissed";
             /**
              * Format: uuid
              * @description To whom; null for the administrators.
@@ -4704,7 +5321,9 @@ export interface components {
         PatchAccount: {
             /**
              * Format: display-name
-             * @description Free name of 1 to 64 characters, none of them invisible, no word of mixed scripts; null clears it.
+             * @description Free name of 1 to 64 characters as people count them (extended grapheme clusters, so an emoji sequence is one) and at
+             *     most 256 code points; null clears it. Letters, marks and digits of every script, symbols, emoji. Not control
+             *     characters, invisible ones where neither script nor emoji needs them, words of mixed scripts, or what reads as a link.
              * @example Ada Lovelace
              */
             display_name?: string | null;
@@ -4716,14 +5335,15 @@ export interface components {
             preferred_language?: string | null;
             /**
              * Format: time-zone
-             * @description IANA time zone name.
+             * @description IANA time zone name, in any case.
              * @example Europe/London
              */
             time_zone?: string | null;
             /**
              * Format: user-name
-             * @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`adrnin`,
-             *     `admin`) are one.
+             * @description Unique handle: 3 to 32 ASCII letters, digits, `_`, `-`, `.`; case is folded. Handles that look alike (`paypa1`,
+             *     `paypal`) are one. `admin`, `root`, `support`, `galaxy` and the like, and what looks like them, are kept for the house:
+             *     code `reserved`.
              * @example ada
              */
             user_name?: string | null;
@@ -4732,11 +5352,21 @@ export interface components {
          * PatchEngineVersion
          * @description What to change; absent fields stay as they are.
          * @example {
+         *       "description": "The rules of the first season.",
          *       "enabled": true,
-         *       "image": "galaxy-engine:1.0.0"
+         *       "image": "galaxy-engine:1.0.0",
+         *       "max_players": 40,
+         *       "min_players": 2,
+         *       "title": "Classic"
          *     }
          */
         PatchEngineVersion: {
+            /**
+             * Format: text
+             * @description What users read about it; null clears it.
+             * @example The rules of the first season.
+             */
+            description?: string | null;
             /**
              * @description Whether new starts may use it.
              * @example true
@@ -4748,6 +5378,24 @@ export interface components {
              * @example galaxy-engine:1.0.0
              */
             image?: string | null;
+            /**
+             * Format: int32
+             * @description Games on it have at most so many players, not below `min_players`; null: no bound.
+             * @example 40
+             */
+            max_players?: number | null;
+            /**
+             * Format: int32
+             * @description Games on it have at least so many players; null: no bound.
+             * @example 2
+             */
+            min_players?: number | null;
+            /**
+             * Format: game-name
+             * @description What users read instead of the label, in one line; null clears it.
+             * @example Classic
+             */
+            title?: string | null;
         };
         /**
          * PatchGame
@@ -4790,7 +5438,8 @@ export interface components {
             min_players?: number | null;
             /**
              * Format: game-name
-             * @description As shown: 1 to 64 characters.
+             * @description As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+             *     of an account's `display_name`.
              * @example Orion
              */
             name?: string | null;
@@ -4827,6 +5476,41 @@ export interface components {
              * @example 1.0.1
              */
             version: string;
+        };
+        /**
+         * PausedGameChoice
+         * @description Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
+         * @example {
+         *       "engine_version": "1.0.0",
+         *       "owner_user_id": null,
+         *       "pause_reason": "engine_unreachable",
+         *       "visibility": "public"
+         *     }
+         */
+        PausedGameChoice: {
+            /**
+             * @description With this version as `target_engine_version`.
+             * @example 1.0.0
+             */
+            engine_version?: string | null;
+            /**
+             * Format: uuid
+             * @description Run by this user.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            owner_user_id?: string | null;
+            /**
+             * @description Paused for this reason: `engine_unreachable`, `generation_failed` or `manual`; any but `manual` if absent.
+             * @example engine_unreachable
+             * @enum {string|null}
+             */
+            pause_reason?: "engine_unreachable" | "generation_failed" | "manual" | null;
+            /**
+             * @description `public` or `private`.
+             * @example public
+             * @enum {string|null}
+             */
+            visibility?: "public" | "private" | null;
         };
         /**
          * @description What an account has paid for, or was given.
@@ -4931,7 +5615,8 @@ export interface components {
         ProvisionIdentity: {
             /**
              * Format: display-name
-             * @description Free name for an account that is made by this call, as in the account's profile.
+             * @description A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
+             *     profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
              * @example Ada Lovelace
              */
             display_name?: string | null;
@@ -5112,14 +5797,14 @@ export interface components {
          * RedeemCode
          * @description A shareable code, and the name under which the caller wants to play.
          * @example {
-         *       "code": "wQb5v0Yx1kD2Lg",
+         *       "code": "7K3M-0QXW-9ZTB-52HC",
          *       "race_name": "Lovelace"
          *     }
          */
         RedeemCode: {
             /**
-             * @description As the owner of the game shared it.
-             * @example wQb5v0Yx1kD2Lg
+             * @description As the owner of the game shared it: in any case, with or without its hyphens; O is read as 0, I and L as 1.
+             * @example 7K3M-0QXW-9ZTB-52HC
              */
             code: string;
             /**
@@ -5137,10 +5822,13 @@ export interface components {
          *       "expires_at": "2026-03-10T18:00:00Z",
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *       "invite_id": "019cb84a-4100-749c-8a50-341bb8e83734",
+         *       "invited_display_name": "Bob",
          *       "invited_user_id": "019c9e8a-7500-76d8-b7d8-fcd2c6da6359",
+         *       "inviter_display_name": "Ada Lovelace",
          *       "inviter_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *       "max_uses": null,
          *       "membership": {
+         *         "display_name": "Ada Lovelace",
          *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
          *         "joined_at": "2026-03-04T12:05:00Z",
          *         "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
@@ -5154,8 +5842,8 @@ export interface components {
          */
         RedeemedInvite: {
             /**
-             * @description The shareable code; null for an invite to one user.
-             * @example wQb5v0Yx1kD2Lg
+             * @description The shareable code, digits and capital letters in groups; null for an invite to one user.
+             * @example 7K3M-0QXW-9ZTB-52HC
              */
             code?: string | null;
             /**
@@ -5177,11 +5865,21 @@ export interface components {
              */
             invite_id: string;
             /**
+             * @description The invited user's display name; null where they have none, and for a shareable code.
+             * @example Bob
+             */
+            invited_display_name?: string | null;
+            /**
              * Format: uuid
              * @description Whom; null for a shareable code.
              * @example 019c9e8a-7500-76d8-b7d8-fcd2c6da6359
              */
             invited_user_id?: string | null;
+            /**
+             * @description The inviter's display name; null where they have none.
+             * @example Ada Lovelace
+             */
+            inviter_display_name?: string | null;
             /**
              * Format: uuid
              * @description Who invites.
@@ -5197,6 +5895,7 @@ export interface components {
             /**
              * @description What it gave.
              * @example {
+             *       "display_name": "Ada Lovelace",
              *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
              *       "joined_at": "2026-03-04T12:05:00Z",
              *       "membership_id": "019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2",
@@ -5278,7 +5977,7 @@ export interface components {
          */
         ResendDeliveries: {
             /**
-             * @description Which; `{}` is every dead letter.
+             * @description Which; `{}` is every dead letter but alarms about others.
              * @example {
              *       "created_after": "2026-03-17T00:00:00Z",
              *       "created_before": "2026-03-18T00:00:00Z",
@@ -5310,6 +6009,37 @@ export interface components {
              * @example pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8
              */
             session_token: string;
+        };
+        /**
+         * ResumeGames
+         * @description Which paused games to resume, and how many of them.
+         * @example {
+         *       "filter": {
+         *         "engine_version": "1.0.0",
+         *         "owner_user_id": null,
+         *         "pause_reason": "engine_unreachable",
+         *         "visibility": "public"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        ResumeGames: {
+            /**
+             * @description Which; `{}` is every game that was not paused by hand.
+             * @example {
+             *       "engine_version": "1.0.0",
+             *       "owner_user_id": null,
+             *       "pause_reason": "engine_unreachable",
+             *       "visibility": "public"
+             *     }
+             */
+            filter: components["schemas"]["PausedGameChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 200; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
         };
         /**
          * RevokedSessions
@@ -5777,7 +6507,8 @@ export interface components {
         SendEmailCode: {
             /**
              * Format: email-address
-             * @description The address that the code is mailed to.
+             * @description The address that the code is mailed to. Case, full-width forms, needless quotes and the spelling of the domain (U-labels
+             *     or A-labels) do not matter. A local part that needs quotes and a literal network address are refused.
              * @example ada@example.org
              */
             email: string;
@@ -6030,7 +6761,7 @@ export interface components {
                 };
             };
         };
-        /** @description `rate_limited` — too many requests or wrong codes from this address, or requests for this e-mail; see `Retry-After` */
+        /** @description `rate_limited` — too many requests or wrong codes from this address, requests for this e-mail, or invites by this user; see `Retry-After` */
         rate_limited: {
             headers: {
                 "Retry-After": components["headers"]["Retry-After"];
@@ -7100,6 +7831,59 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_get_application: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
+                application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's wish to join a public game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Application"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_approve_application: {
         parameters: {
             query?: never;
@@ -7569,6 +8353,59 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
                     };
                 };
             };
@@ -8158,6 +8995,41 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_resume_games: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which paused games to resume, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeGames"];
+            };
+        };
+        responses: {
+            /** @description What was done to many at once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_resend_mail: {
         parameters: {
             query?: never;
@@ -8285,6 +9157,103 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_dismiss_mail_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The mail's id.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A mail. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Delivery"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            /** @description `delivery_state_conflict` — a delivery that is sent, being sent or expired is not sent again */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_state_conflict";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_dismiss_mail_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which dead mails to put away, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DismissMailDeadLetters"];
+            };
+        };
+        responses: {
+            /** @description What was done to many at once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_list_mail_deliveries: {
         parameters: {
             query?: {
@@ -8317,7 +9286,7 @@ export interface operations {
                  * @description Only mails in this status.
                  * @example sent
                  */
-                status?: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired";
+                status?: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired" | "dismissed";
                 /**
                  * @description Only mails that this template wrote.
                  * @example game.started
@@ -8591,7 +9560,7 @@ export interface operations {
                  * @description Only notifications whose expansion into routes is in this status.
                  * @example expanded
                  */
-                status?: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined";
+                status?: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined" | "dismissed";
             };
             header?: never;
             path?: never;
@@ -8752,6 +9721,68 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_dismiss_notification_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The route's id; of a notification that died before it had routes, the notification's: `dead_letter_id` in the list.
+                 * @example 019cfcf4-8810-7a13-a406-c08ac9594f47
+                 */
+                route_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What died on its way: a route, or a notification of which no more routes could be made. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotificationDeadLetter"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `dead_letter_not_found` — no such route or notification */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "dead_letter_not_found";
+                    };
+                };
+            };
+            /** @description `not_dead_lettered` — only what is dead-lettered or quarantined is re-driven; this is not, or not any more */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_dead_lettered";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_redrive_notification_dead_letter: {
         parameters: {
             query?: never;
@@ -8806,6 +9837,41 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_dismiss_notification_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which dead letters to put away, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DismissDeadLetters"];
+            };
+        };
+        responses: {
+            /** @description What was done to many at once. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -9612,6 +10678,59 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_get_entitlement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The grant of a plan.
+                 * @example 019cad9d-67a0-724a-ad65-d05a973fef8c
+                 */
+                entitlement_id: string;
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A plan that was granted: an entry of the account's history. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Grant"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account; `entitlement_not_found` — the account has no such entitlement */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found" | "entitlement_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_get_limits: {
         parameters: {
             query?: never;
@@ -9850,6 +10969,59 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_sanction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The sanction.
+                 * @example 019d0b1d-de00-7f19-bd15-18522998d7c4
+                 */
+                sanction_id: string;
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A sanction. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Sanction"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `account_not_found` — no such account; `sanction_not_found` — the account has no such sanction */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found" | "sanction_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -10917,6 +12089,45 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    list_lobby_engine_versions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["LobbyEngineVersionPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     list_lobby_games: {
         parameters: {
             query?: {
@@ -11342,6 +12553,58 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    get_application: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
+                application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's wish to join a public game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Application"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     approve_application: {
         parameters: {
             query?: never;
@@ -11465,6 +12728,71 @@ export interface operations {
                     };
                 };
             };
+            /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_not_found" | "game_not_found";
+                    };
+                };
+            };
+            /** @description `application_decided` — the application was decided before */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "application_decided";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    withdraw_application: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The application.
+                 * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
+                 */
+                application_id: string;
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's wish to join a public game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Application"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -11739,6 +13067,59 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    get_invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /**
+                 * @description The invite.
+                 * @example 019cb84a-4100-749c-8a50-341bb8e83734
+                 */
+                invite_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The way into a private game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Invite"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `game_not_found` — no such game, or not visible to the caller; `invite_not_found` — no such invite, or not for the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "invite_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
             504: components["responses"]["timeout"];
@@ -12104,6 +13485,58 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    get_membership: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /**
+                 * @description The membership.
+                 * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
+                 */
+                membership_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Somebody's place in a game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Membership"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found" | "membership_not_found";
                     };
                 };
             };
