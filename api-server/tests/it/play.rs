@@ -163,7 +163,7 @@ async fn what_is_opaque_passes_unchanged() {
     let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
     tokio::spawn(server.run(Route::new().at("/api/v1/command", put(echo)).at("/api/v1/order", put(echo))));
     // A number that a parser would round, members out of order, spaces, an escape.
-    let opaque = r#"[{"b": 12345678901234567890123, "a":1.10e2,"\u0061":null},  [] ]"#;
+    let opaque = r#"[{"b": 12345678901234567890123, "a":1.10e2,"\u0063":null},  [] ]"#;
     for (what, more, expected) in [
         ("commands", String::new(), format!(r#"{{"race_name":"Zerg","commands":{opaque}}}"#)),
         ("orders", r#""turn":0,"#.to_owned(), format!(r#"{{"race_name":"Zerg","turn":0,"orders":{opaque}}}"#)),
