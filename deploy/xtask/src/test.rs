@@ -69,9 +69,15 @@ pub fn test(fast: bool) -> Result<()> {
 fn dependencies() -> Result<()> {
     run::step(
         "Dependencies: bans, licences, sources",
-        run::program(tools::cargo_deny()?)
-            .args(["--locked", "--all-features", "--log-level", "error"])
-            .args(["check", "--hide-inclusion-graph", "--allow", "duplicate", "bans", "licenses", "sources"]),
+        run::program(tools::cargo_deny()?).args(["--locked", "--all-features", "--log-level", "error"]).args([
+            "check",
+            "--hide-inclusion-graph",
+            "--allow",
+            "duplicate",
+            "bans",
+            "licenses",
+            "sources",
+        ]),
     )
 }
 
