@@ -63,8 +63,7 @@ impl Parameter {
         let wrong = |code: &'static str, detail: &str| Err((code, detail.to_owned()));
         match &self.kind {
             Kind::Cursor if text.is_empty() => Ok(None),
-            // A filter without a value filters nothing, and would list everything.
-            Kind::Text if text.is_empty() => wrong("length", "must not be empty"),
+            // An empty text is one that nothing is named by: such a filter lists nothing.
             Kind::Text | Kind::Cursor => as_given(),
             Kind::Id if shared::ids::parse(text).is_some() => as_given(),
             Kind::Id => wrong("format", schema::UUID),

