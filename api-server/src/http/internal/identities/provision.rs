@@ -35,7 +35,8 @@ pub struct ProvisionIdentity {
     #[oai(validator(min_length = 1, max_length = 320))]
     pub external_id: String,
     /// A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
-    /// profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
+    /// profile is taken away, or the hint is dropped; it is never an error (U+0000 alone, which no body may hold, is). An
+    /// account that is there does not look at it.
     pub display_name: Option<String>,
 }
 
