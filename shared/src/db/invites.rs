@@ -158,10 +158,11 @@ pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Opti
     )
     .fetch_one(&mut *conn)
     .await?;
-    // By a statement of its own: one that waits for a lock does not see what was committed meanwhile.
+    // By a statement of its own: one that waits for a lock does not see what was committed meanwhile. And by its time, not the
+    // clock's, which is volatile and cannot bound an index scan.
     let seconds = sqlx::query_scalar!(
-        r#"SELECT extract(epoch FROM created_at + interval '1 hour' - clock_timestamp())::float8 AS "seconds!" FROM invites
-            WHERE inviter_user_id = $1 AND created_at > clock_timestamp() - interval '1 hour'
+        r#"SELECT extract(epoch FROM created_at + interval '1 hour' - statement_timestamp())::float8 AS "seconds!" FROM invites
+            WHERE inviter_user_id = $1 AND created_at > statement_timestamp() - interval '1 hour'
             ORDER BY created_at DESC OFFSET $2 LIMIT 1"#,
         inviter as UserId,
         INVITES_AN_HOUR - 1
