@@ -80,14 +80,14 @@ async fn an_id_has_one_form_in_paths_and_queries() {
             assert!(fault(&answer).1.contains("UUID with hyphens"), "{}", answer.json());
         };
         let is_id = |parameter: &serde_json::Value| parameter["schema"]["format"] == "uuid";
-        for parameter in parameters(operation, "path").filter(|p| is_id(*p)) {
+        for parameter in parameters(operation, "path").filter(|p| is_id(p)) {
             let name = parameter["name"].as_str().unwrap();
             for form in other_forms() {
                 let path = operation.path_with(|n| if n == name { form.clone() } else { some_value(n) });
                 refused(callers.bad(operation, path), format!("/path/{name}")).await;
             }
         }
-        for parameter in parameters(operation, "query").filter(|p| is_id(*p)) {
+        for parameter in parameters(operation, "query").filter(|p| is_id(p)) {
             let name = parameter["name"].as_str().unwrap();
             for form in other_forms() {
                 let path = format!("{}?{name}={form}", path(operation));
