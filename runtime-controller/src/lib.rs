@@ -81,6 +81,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             db: deps.db.clone(),
             metrics: Metrics::new(),
             tuning: config.tuning.clone(),
+            random: deps.random.clone(),
         });
         let lobby = Lobby {
             daemon_id,
@@ -111,7 +112,6 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, lobb
         lobby: lobby.clone(),
         waker: deps.waker.clone(),
         max_attempts: tuning.job_attempts,
-        random: deps.random.clone(),
     };
     let turns =
         Turns { engines: Arc::clone(engines), lobby, waker: deps.waker.clone(), max_attempts: tuning.turn_attempts };

@@ -263,12 +263,12 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// What a schema refers to, where it refers to another one; also by an `allOf` of one, which carries words of its own.
+/// What a schema refers to, where it refers to another one; also where `null` may stand in its place.
 pub fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
     let mut schema = schema;
     // Nobody refers to what refers to itself; a bound keeps it so.
     for _ in 0..8 {
-        let reference = schema.get("$ref").or_else(|| schema.pointer("/allOf/0/$ref")).and_then(Value::as_str);
+        let reference = schema.get("$ref").or_else(|| schema.pointer("/anyOf/0/$ref")).and_then(Value::as_str);
         match reference.and_then(|r| root.pointer(r.strip_prefix('#')?)) {
             Some(there) => schema = there,
             None => break,
@@ -353,11 +353,11 @@ mod tests {
             "Kind": { "type": "string", "enum": ["big", "small"] },
             "Thing": { "type": "object", "additionalProperties": false, "required": ["count"], "properties": {
                 "count": { "type": "integer", "format": "int32", "minimum": 1.0 },
-                "long": { "type": "integer", "format": "int64", "nullable": true },
+                "long": { "type": ["integer", "null"], "format": "int64" },
                 "name": { "type": "string", "minLength": 1, "maxLength": 4 },
-                "kind": { "allOf": [{ "$ref": "#/components/schemas/Kind" }], "nullable": true },
+                "kind": { "anyOf": [{ "$ref": "#/components/schemas/Kind" }, { "type": "null" }] },
                 "id": { "type": "string", "format": "uuid" },
-                "at": { "type": "string", "format": "date-time", "nullable": true },
+                "at": { "type": ["string", "null"], "format": "date-time" },
                 "anything": {},
                 "more": { "type": "array", "items": { "$ref": "#/components/schemas/Thing" } },
             } },

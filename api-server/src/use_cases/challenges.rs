@@ -73,7 +73,7 @@ pub async fn send(
     preferred_language: Option<&str>,
 ) -> Result<ChallengeId, Problem> {
     let (auth, rules) = (&app.config.auth, rules(app));
-    // By network too: whoever asks for somebody else's codes uses up his own requests.
+    // By network too: whoever asks for somebody else's codes uses up requests of their own.
     if let Err(wait) = app.limits.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
         return Err(rate_limited("Too many codes were asked for this address.", wait));
     }

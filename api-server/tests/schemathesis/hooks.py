@@ -61,10 +61,12 @@ calls = itertools.count()
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Every request comes from another address, so that no brake hides what is behind it. One that fits the schema also gets
-    what JSON Schema cannot say: fields that depend on each other, and ids of what there is."""
+    """Every request comes from another address, so that no brake hides what is behind it; but an administrator sits in one place,
+    since a password is hashed anew for every other one. A request that fits the schema also gets what JSON Schema cannot say:
+    fields that depend on each other, and ids of what there is."""
     number = next(calls)
-    case.headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    elsewhere = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    case.headers["X-Forwarded-For"] = "192.0.2.1" if "/admin/" in case.operation.path else elsewhere
     spare(case)
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return

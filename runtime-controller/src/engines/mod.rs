@@ -8,6 +8,8 @@ use std::time::Duration;
 use shared::db::Db;
 use shared::engine_client::{EngineClient, EngineError, EngineTarget};
 use shared::ids::GameId;
+use shared::random::Random;
+use shared::secret::Secret;
 use tokio::time::{Instant, sleep};
 
 pub use self::revive::ReviveError;
@@ -29,6 +31,8 @@ pub struct Engines {
     pub metrics: Metrics,
     /// Limits.
     pub tuning: Tuning,
+    /// Makes the engines' tokens.
+    pub random: Random,
 }
 
 /// Why an engine does not become healthy.
@@ -52,6 +56,11 @@ const LAST_PAUSE: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(500);
 
 impl Engines {
+    /// A token for a container that is to be made: 256 random bits.
+    pub fn fresh_token(&self) -> Secret {
+        Secret::new(self.random.bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Runs a driver call and counts it.
     pub async fn op<T>(
         &self,

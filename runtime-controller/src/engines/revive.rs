@@ -1,5 +1,5 @@
-//! Bringing back an engine whose game runs: on the kept state directory, with the same token. The engine's own turn is
-//! the truth about where it stands, so nothing is initialised here.
+//! Bringing back an engine whose game runs: on the kept state directory; a container that has to be made anew gets
+//! another token. The engine's own turn is the truth about where it stands, so nothing is initialised here.
 
 use shared::db::game_runtime;
 use shared::db::runtime::{self, EngineFacts};
@@ -39,13 +39,24 @@ impl Engines {
         let wanted =
             |facts: &EngineFacts| facts.game_status == "running" && facts.status != RuntimeStatus::Starting.as_str();
         let facts = facts.filter(wanted).ok_or(ReviveError::NotWanted)?;
-        let spec = EngineSpec { game_id, image: facts.image, token: facts.engine_token };
+        let mut spec = EngineSpec { game_id, image: facts.image, token: facts.engine_token };
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
         let was_running = observed.as_ref().is_some_and(|observed| observed.running);
         if !was_running {
             let why = observed.as_ref().and_then(|observed| observed.ended.clone());
             tracing::warn!(%game_id, why, "an engine is gone while its game runs: bringing it back");
-            if observed.is_none() {
+            let mut made = observed.is_some();
+            if observed.as_ref().is_some_and(|ended| ended.fingerprint != self.driver.fingerprint(&spec)) {
+                // Made with another token or other limits than those that hold: nothing in it is worth keeping.
+                self.op("remove", self.driver.remove(game_id)).await?;
+                made = false;
+            }
+            if !made {
+                // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
+                // no container has.
+                let mut conn = self.db.acquire().await?;
+                spec.token = runtime::renew_token(&mut conn, game_id, &spec.token, &self.fresh_token()).await?;
+                drop(conn);
                 self.op("create", self.driver.create(&spec)).await?;
             }
             self.op("start", self.driver.start(&spec)).await?;

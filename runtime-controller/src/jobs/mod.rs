@@ -35,7 +35,6 @@ pub struct Jobs {
     pub(crate) lobby: Lobby,
     pub(crate) waker: Waker,
     pub(crate) max_attempts: u32,
-    pub(crate) random: shared::random::Random,
 }
 
 /// A job of a kind that is worked.

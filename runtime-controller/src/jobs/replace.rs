@@ -40,14 +40,14 @@ impl Plan {
 
 impl Jobs {
     pub(super) async fn replace(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Result<Note, JobError> {
-        let plan = self.plan(work).await?;
+        let mut plan = self.plan(work).await?;
         // An earlier attempt gave the new engine up: only the way back is left.
         if let Some(failure) = work.payload.get("given_up") {
             let failure = serde_json::from_value(failure.clone())
                 .map_err(|error| JobError::Refused(format!("the payload's failure: {error}")))?;
             return self.back(cx, claim, &plan, failure).await;
         }
-        let error = match self.put_in_place(cx, claim, work, &plan).await {
+        let error = match self.put_in_place(cx, claim, work, &mut plan).await {
             Ok(note) => return Ok(note),
             Err(error) => error,
         };
@@ -74,9 +74,14 @@ impl Jobs {
         Ok(Plan { game_id: work.game_id, token: facts.engine_token, former, next, turn: facts.current_turn })
     }
 
-    async fn put_in_place(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<Note, JobError> {
+    async fn put_in_place(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        work: &Work,
+        plan: &mut Plan,
+    ) -> Result<Note, JobError> {
         let game_id = plan.game_id;
-        let spec = plan.spec(&plan.next);
         let digest = if reached(work, JobStep::Hold) {
             work.payload.get("digest").and_then(|digest| digest.as_str()).map(str::to_owned)
         } else {
@@ -84,12 +89,16 @@ impl Jobs {
             if !WANTED.contains(&self.step(cx, claim, game_id, JobStep::Pull).await?.as_str()) {
                 return self.given_up(cx, claim, game_id).await;
             }
-            let digest = self.pull(cx, claim, &spec.image).await?;
-            if !self.hold(cx, claim, game_id, digest.as_deref()).await? {
+            let digest = self.pull(cx, claim, &plan.next.image).await?;
+            // The new container's, and the former one's too if that has to be made again.
+            let token = self.engines.fresh_token();
+            if !self.hold(cx, claim, game_id, digest.as_deref(), &token).await? {
                 return self.given_up(cx, claim, game_id).await;
             }
+            plan.token = token;
             digest
         };
+        let spec = plan.spec(&plan.next);
         if !reached(work, JobStep::Create) {
             self.step(cx, claim, game_id, JobStep::Remove).await?;
             let removed = self.engines.op("remove", self.engines.driver.remove(game_id)).await;
@@ -105,13 +114,15 @@ impl Jobs {
         Ok(Note { result: Some(JobResult::Replaced(next)), detail: Some(detail) })
     }
 
-    /// Takes the engine from turns and orders, between two turns. `false` where the game is not to run any more.
+    /// Takes the engine from turns and orders, between two turns, and gives the next container its token. `false` where the game
+    /// is not to run any more.
     async fn hold(
         &self,
         cx: &WorkContext,
         claim: &Claim,
         game_id: GameId,
         digest: Option<&str>,
+        token: &Secret,
     ) -> Result<bool, JobError> {
         let mut tx = self.engines.db.begin().await?;
         // The game's lock before the job's: the order that everybody takes.
@@ -123,7 +134,7 @@ impl Jobs {
         if runtime::is_generating(&mut tx, game_id).await? {
             return Err(JobError::Busy);
         }
-        if !runtime::hold_engine(&mut tx, game_id).await? {
+        if !runtime::hold_engine(&mut tx, game_id, token).await? {
             return Err(JobError::Refused("the game's engine is stopped: only a start can bring it back".to_owned()));
         }
         runtime::job_step(&mut tx, claim.id, JobStep::Hold, &self.engines.daemon_id).await?;

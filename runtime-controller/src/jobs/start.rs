@@ -6,7 +6,6 @@ use shared::domain::runtime::JobStep;
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
-use shared::secret::Secret;
 
 use super::error::JobError;
 use super::{Jobs, Note};
@@ -53,12 +52,11 @@ impl Jobs {
         Ok(Note { result: Some(JobResult::Started { ahead }), detail: Some(detail) })
     }
 
-    /// Reads what is wanted and makes the record, with the token that every later attempt uses too. `None` where the game
+    /// Reads what is wanted and makes the record, with the token that every later attempt of this start uses too. `None` where the game
     /// is not to be started any more.
     async fn prepare(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Option<Plan>, JobError> {
         let engines = &self.engines;
-        let token: String = self.random.bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect();
-        let token = Secret::new(token);
+        let token = engines.fresh_token();
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::job_step(&mut tx, claim.id, JobStep::Prepare, &engines.daemon_id).await?;

@@ -182,6 +182,14 @@ async fn an_engine_in_docker_is_restarted_and_patched_on_its_state() {
     let second = docker.containers();
     assert_eq!(second.len(), 1);
     assert_ne!(first, second);
+
+    // A container that is taken away comes back as another one, with a token that no container had.
+    let token = || world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id);
+    let (former, turn) = (token().await, world.turn(game_id).await);
+    docker.docker(&["rm", "--force", &second[0]]);
+    world.reaches_turn(game_id, turn + 2).await;
+    assert_ne!(token().await, former);
+    let second = docker.containers();
     controller.kill9();
 
     // The patch by many controllers: each is killed at a step, and the next goes on.

@@ -77,6 +77,39 @@ async fn an_engine_is_restarted_and_patched_between_two_turns() {
 }
 
 #[tokio::test]
+async fn every_container_has_a_token_of_its_own() {
+    let mut world = World::with_processes().await;
+    world.image = copy(&world, "engine-0");
+    let patched = copy(&world, "engine-1");
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    world.version("1.0.1", &patched).await;
+    let _controller = world.controller(&LONG);
+    world.reaches_turn(game_id, 1).await;
+
+    let mut tokens = vec![token_of(one_engine(&world, game_id, &world.image))];
+    world.enqueue(game_id, JobKind::Restart, json!({})).await;
+    world.job_ends(game_id, "restart", "succeeded").await;
+    tokens.push(token_of(one_engine(&world, game_id, &world.image)));
+    world.enqueue(game_id, JobKind::Patch, json!({ "version": "1.0.1" })).await;
+    world.job_ends(game_id, "patch", "succeeded").await;
+    tokens.push(token_of(one_engine(&world, game_id, &patched)));
+
+    let recorded = world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id).await;
+    assert_eq!(tokens.last(), Some(&recorded), "what the API presents is what the engine was given last");
+    tokens.sort();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 3, "no token is used again");
+    goes_on(&world, game_id).await;
+}
+
+/// The token that an engine was given.
+fn token_of(pid: i32) -> String {
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let token = environment.split('\0').find_map(|pair| pair.strip_prefix("GALAXY_ENGINE_TOKEN="));
+    token.expect("an engine has a token").to_owned()
+}
+
+#[tokio::test]
 async fn no_turn_is_generated_while_the_engine_is_being_replaced() {
     let world = World::with_processes().await;
     let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;

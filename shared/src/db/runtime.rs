@@ -17,7 +17,7 @@ pub use operations::{Operation, delete_old_operations, operations, record_operat
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, games_to_watch, hold_engine, is_generating,
     prepare_record, record, record_container, record_containerless, record_endpoint, record_health, records,
-    records_by_status, set_record_image, set_record_status, target, turn_advanced,
+    records_by_status, renew_token, set_record_image, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_turns};
 pub use turns::{

@@ -31,6 +31,7 @@ const NOT_SEEDED: &[&str] = &[
     "admin_accounts",
     "admin_networks",
     "engine_versions",
+    "mail_alarms",
     "push_epochs",
     "push_event_ids",
     "push_events",

@@ -84,7 +84,7 @@ impl Stack {
     pub async fn start(config: StackConfig, mut progress: impl FnMut(&str)) -> Result<Stack> {
         // Logs name people's ids, mails hold their codes; and what an ordinary user's controller cannot give to the engine's own
         // user is open to all below `games`.
-        for sub in ["logs", "games", "mails"] {
+        for sub in ["logs", "games", "mail"] {
             private_dir(&config.dir.join(sub))?;
         }
         progress("Postgres: a private server, on loopback");
@@ -114,7 +114,7 @@ impl Stack {
                 .arg("--ca-out")
                 .arg(&ca_file)
                 .arg("--store")
-                .arg(config.dir.join("mails"))
+                .arg(config.dir.join("mail/mails.jsonl"))
                 .log(config.dir.join("logs/mail-catcher.log")),
         )?;
         wait_for_http(&mut catcher, &format!("http://127.0.0.1:{mail_page}/api/messages")).await?;
@@ -328,7 +328,7 @@ mod tests {
         let open = dir.path().join("logs");
         std::fs::create_dir(&open).unwrap();
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o755)).unwrap();
-        for path in [open, dir.path().join("a/mails")] {
+        for path in [open, dir.path().join("a/mail")] {
             private_dir(&path).unwrap();
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
         }

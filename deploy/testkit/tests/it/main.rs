@@ -2,6 +2,7 @@
 //! The test kit, tested: every tool against the real thing it stands before.
 
 mod contract;
+mod docs;
 mod mail;
 mod openapi;
 mod postgres;

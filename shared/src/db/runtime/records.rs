@@ -134,15 +134,15 @@ pub async fn target(conn: &mut PgConnection, game_id: GameId) -> Result<Option<E
 pub struct Prepared {
     /// The daemon that has, or will have, the container.
     pub daemon_id: String,
-    /// The engine's token: made once, the same in every later attempt.
+    /// The engine's token: that of the first attempt of this start.
     pub engine_token: Secret,
     /// The container of an earlier attempt or an earlier run.
     pub container_id: Option<String>,
 }
 
 /// Makes the record of a game that starts, or finds the one of an earlier attempt and sets it to `starting` with the
-/// wanted version and image. The token of the first attempt stays (SPEC §8): `fresh_token` is used once at most. A record
-/// of another daemon, or of a finished game, is left alone and answers `None`.
+/// wanted version and image. Every container gets a token of its own (SPEC §8): `fresh_token` is taken by the first attempt of a
+/// start, and stays in its later ones. A record of another daemon, or of a finished game, is left alone and answers `None`.
 ///
 /// # Errors
 /// Those of the database.
@@ -159,7 +159,8 @@ pub async fn prepare_record(
         "INSERT INTO runtime_records AS r (game_id, status, driver, daemon_id, engine_version, image, engine_token)
          VALUES ($1, 'starting', $2, $3, $4, $5, $6)
          ON CONFLICT (game_id) DO UPDATE
-            SET status = 'starting', engine_version = EXCLUDED.engine_version, image = EXCLUDED.image, updated_at = clock_timestamp()
+            SET status = 'starting', engine_version = EXCLUDED.engine_version, image = EXCLUDED.image, updated_at = clock_timestamp(),
+                engine_token = CASE WHEN r.status = 'starting' THEN r.engine_token ELSE EXCLUDED.engine_token END
           WHERE r.daemon_id = EXCLUDED.daemon_id AND r.status <> 'finished'
          RETURNING daemon_id, engine_token, container_id",
         game_id.uuid(),
@@ -401,16 +402,39 @@ pub async fn is_generating(conn: &mut PgConnection, game_id: GameId) -> Result<b
 ///
 /// # Errors
 /// Those of the database.
-pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: &Secret) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', updated_at = clock_timestamp()
+        "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', engine_token = $2, updated_at = clock_timestamp()
           WHERE game_id = $1
             AND status IN ('starting', 'running', 'generation_in_progress', 'engine_unreachable', 'generation_failed')",
-        game_id.uuid()
+        game_id.uuid(),
+        fresh_token.expose()
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Gives the container that is to be made another token, unless another process did so first; answers the one that holds.
+///
+/// # Errors
+/// Those of the database.
+pub async fn renew_token(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    former: &Secret,
+    fresh: &Secret,
+) -> Result<Secret, sqlx::Error> {
+    let token = sqlx::query_scalar!(
+        "UPDATE runtime_records SET engine_token = CASE WHEN engine_token = $2 THEN $3 ELSE engine_token END
+          WHERE game_id = $1 RETURNING engine_token",
+        game_id.uuid(),
+        former.expose(),
+        fresh.expose()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Secret::new(token))
 }
 
 /// Gives an engine that was held back to turns and orders: this one, which answers.
