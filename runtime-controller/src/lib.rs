@@ -82,6 +82,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             metrics: Metrics::new(),
             tuning: config.tuning.clone(),
             random: deps.random.clone(),
+            reviving: engines::Reviving::default(),
         });
         let lobby = Lobby {
             daemon_id,

@@ -97,8 +97,16 @@ impl Schema {
     /// # Errors
     /// When there is none, or it is no schema: a bug.
     pub fn named(document: &Value, name: &str) -> anyhow::Result<Self> {
-        let reference = format!("#/components/schemas/{name}");
-        let mut root = json!({ "$ref": reference, "components": document.get("components") });
+        // With what it refers to and no more: each operation keeps its own.
+        let (mut schemas, mut wanted) = (Map::new(), vec![name.to_owned()]);
+        while let Some(name) = wanted.pop() {
+            let schema = document.pointer("/components/schemas").and_then(|all| all.get(&name));
+            if let Some(schema) = schema.filter(|_| !schemas.contains_key(&name)) {
+                super::document::collect_refs(schema, &mut wanted);
+                schemas.insert(name, schema.clone());
+            }
+        }
+        let mut root = json!({ "$ref": format!("#/components/schemas/{name}"), "components": { "schemas": schemas } });
         bound_integers(&mut root);
         let validator = jsonschema::draft202012::options()
             // An annotation only, by default: a UUID or a time that is none would be at fault nowhere.

@@ -248,6 +248,11 @@ impl Proc {
         rss_bytes(self.pid())
     }
 
+    /// Its memory without pages of files in bytes (`RssAnon`), 0 when it has ended.
+    pub fn anonymous_bytes(&self) -> u64 {
+        memory(self.pid(), "RssAnon:")
+    }
+
     /// How often it was woken, 0 when it has ended ([`wakeups`]).
     pub fn wakeups(&self) -> u64 {
         wakeups(self.pid())
@@ -297,8 +302,13 @@ fn read_lines(
 
 /// The resident memory of any process in bytes, 0 when it is not there.
 pub fn rss_bytes(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+/// A line of `/proc/<pid>/status` that counts memory, in bytes; 0 when the process is not there.
+fn memory(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib: u64 = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok()).unwrap_or(0);
     kib * 1024
 }

@@ -1,6 +1,7 @@
 //! Engines and what runs them, together: driver calls that are counted, waiting for health, and bringing an engine back.
 
 mod revive;
+mod reviving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use shared::secret::Secret;
 use tokio::time::{Instant, sleep};
 
 pub use self::revive::ReviveError;
+pub use self::reviving::Reviving;
 use crate::config::Tuning;
 use crate::driver::{Driver, DriverError};
 use crate::metrics::Metrics;
@@ -33,6 +35,8 @@ pub struct Engines {
     pub tuning: Tuning,
     /// Makes the engines' tokens.
     pub random: Random,
+    /// Which engines are being brought back.
+    pub reviving: Reviving,
 }
 
 /// Why an engine does not become healthy.

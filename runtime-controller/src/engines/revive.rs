@@ -34,6 +34,8 @@ impl Engines {
     /// # Errors
     /// [`ReviveError`].
     pub async fn revive(&self, game_id: GameId) -> Result<EngineTarget, ReviveError> {
+        // The watch and a turn may miss the same engine at the same moment: the second finds what the first has made.
+        let _alone = self.reviving.enter(game_id).await;
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
         // An engine that is being replaced is the job's to bring back.
         let wanted =
@@ -55,7 +57,8 @@ impl Engines {
                 // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
                 // no container has.
                 let mut conn = self.db.acquire().await?;
-                spec.token = runtime::renew_token(&mut conn, game_id, &spec.token, &self.fresh_token()).await?;
+                spec.token = self.fresh_token();
+                runtime::renew_token(&mut conn, game_id, &spec.token).await?;
                 drop(conn);
                 self.op("create", self.driver.create(&spec)).await?;
             }
@@ -65,6 +68,12 @@ impl Engines {
             Some(observed) => observed,
             None => self.op("inspect", self.driver.inspect(game_id)).await?.ok_or(ReviveError::NotWanted)?,
         };
+        if !was_running && observed.fingerprint != self.driver.fingerprint(&spec) {
+            // Another controller made one in the same moment. Which token is recorded is open, so neither is kept: the next look
+            // makes one.
+            self.op("remove", self.driver.remove(game_id)).await?;
+            return Err(Unhealthy::Ended("another controller made a container in the same moment".to_owned()).into());
+        }
         let Some(endpoint) = observed.endpoint else {
             return Err(Unhealthy::Ended(observed.ended.unwrap_or_else(|| "it has no address".to_owned())).into());
         };

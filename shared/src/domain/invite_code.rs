@@ -1,64 +1,27 @@
 //! Shareable invite codes (SPEC §7): 80 random bits in Crockford's base32, written in groups of four, and read however people
 //! write them down.
 
-/// Digits and letters without I, L, O and U (Crockford's base32).
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+use super::crockford;
 
 /// Characters of a code, without the hyphens between its groups.
 const LENGTH: usize = 16;
 
-/// Characters of a group.
-const GROUP: usize = 4;
-
 /// The code of 80 random bits, as in `7K3M-0QXW-9ZTB-52HC`.
 #[must_use]
 pub fn write(bits: [u8; 10]) -> String {
-    let mut rest = bits.iter().fold(0_u128, |all, byte| (all << 8) | u128::from(*byte));
-    let mut digits = [b'0'; LENGTH];
-    for digit in digits.iter_mut().rev() {
-        // Five bits are less than 32.
-        *digit = usize::try_from(rest & 31).ok().and_then(|at| ALPHABET.get(at)).copied().unwrap_or(b'0');
-        rest >>= 5;
-    }
-    grouped(digits.iter().map(|digit| char::from(*digit)))
+    let all = bits.iter().fold(0_u128, |all, byte| (all << 8) | u128::from(*byte));
+    let code: String = (0..LENGTH).rev().map(|place| crockford::symbol(all >> (5 * place))).collect();
+    crockford::grouped(&code)
 }
 
 /// The codes that what somebody typed can mean, as they are stored: the text without blanks around it, since codes of former
-/// versions are told apart by case, and the text read as a code of this version. That is read in any case, without blanks and
-/// dashes, O as 0, I and L as 1.
+/// versions are told apart by case, and the text read as a code of this version ([`crockford::read`]).
 #[must_use]
 pub fn read(typed: &str) -> Vec<String> {
-    let typed = typed.trim();
-    let digits: Option<Vec<char>> = typed.chars().filter(|c| !separates(*c)).map(digit).collect();
-    let mut codes = vec![typed.to_owned()];
-    codes.extend(digits.filter(|digits| digits.len() == LENGTH).map(|digits| grouped(digits.into_iter())));
+    let mut codes = vec![typed.trim().to_owned()];
+    let code = crockford::read(typed, LENGTH).filter(|code| code.len() == LENGTH);
+    codes.extend(code.map(|code| crockford::grouped(&code)));
     codes
-}
-
-fn grouped(digits: impl Iterator<Item = char>) -> String {
-    let mut code = String::with_capacity(LENGTH + LENGTH / GROUP);
-    for (at, digit) in digits.enumerate() {
-        if at > 0 && at % GROUP == 0 {
-            code.push('-');
-        }
-        code.push(digit);
-    }
-    code
-}
-
-/// Blanks and every dash that a keyboard or a word processor makes of a hyphen.
-fn separates(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c, '-' | '_' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{ff0d}')
-}
-
-fn digit(c: char) -> Option<char> {
-    let c = match c.to_ascii_uppercase() {
-        'O' => '0',
-        'I' | 'L' => '1',
-        c => c,
-    };
-    ALPHABET.contains(&u8::try_from(c).ok()?).then_some(c)
 }
 
 #[cfg(test)]

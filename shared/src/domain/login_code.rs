@@ -1,8 +1,6 @@
 //! Codes that are mailed for a sign-in (SPEC §6): how they are made, how they are shown, and how what a person types is read.
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
-
+use super::crockford;
 use crate::random::Random;
 use crate::secret::Secret;
 
@@ -10,15 +8,8 @@ use crate::secret::Secret;
 const SHORT: usize = 6;
 /// Characters of a long code: five bits each, 60 in all. No number of tries that a network can carry finds it while it lives.
 const LONG: usize = 12;
-/// Characters of a long code that stand together in a mail.
-const GROUP: usize = 4;
-/// Crockford's base 32: no `I`, `L`, `O` or `U`, so that nothing is taken for something else, and no word comes out.
-const ALPHABET: [char; 32] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
-    'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
-];
 
-/// A code in its one form: capitals of [`ALPHABET`], without groups.
+/// A code in its one form: capitals and digits, without groups.
 #[derive(Debug, Clone)]
 pub struct Code(Secret);
 
@@ -32,30 +23,14 @@ impl Code {
     /// 60 bits, for a guarded address.
     #[must_use]
     pub fn long(random: &Random) -> Self {
-        // Any other number of bits would need another alphabet: `below` of its length is uniform.
-        let draw = || {
-            let n = usize::try_from(random.below(ALPHABET.len() as u64)).unwrap_or_default();
-            ALPHABET.get(n).copied().unwrap_or('0')
-        };
+        let draw = || crockford::symbol(random.below(32).into());
         Self(Secret::new(std::iter::repeat_with(draw).take(LONG).collect()))
     }
 
-    /// What a person typed, pasted or dictated: blanks, dashes and invisible characters are passed over, letters may be in any
-    /// case and of any width, and the letters that look like digits are those digits. `None` where no code looks like that.
+    /// What a person typed ([`crockford::read`]). `None` where no code looks like that.
     #[must_use]
     pub fn read(typed: &str) -> Option<Self> {
-        let mut code = String::with_capacity(LONG);
-        for c in typed.nfkc().filter(|c| !is_passed_over(*c)) {
-            let c = match c.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                c => c,
-            };
-            if !ALPHABET.contains(&c) || code.len() == LONG {
-                return None;
-            }
-            code.push(c);
-        }
+        let code = crockford::read(typed, LONG)?;
         let short = code.len() == SHORT && code.bytes().all(|b| b.is_ascii_digit());
         (short || code.len() == LONG).then(|| Self(Secret::new(code)))
     }
@@ -67,7 +42,7 @@ impl Code {
         if code.len() <= SHORT {
             return code.clone();
         }
-        code.as_bytes().chunks(GROUP).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
+        crockford::grouped(code)
     }
 
     /// What is hashed.
@@ -75,12 +50,6 @@ impl Code {
     pub fn as_bytes(&self) -> &[u8] {
         self.0.expose().as_bytes()
     }
-}
-
-fn is_passed_over(c: char) -> bool {
-    c.is_whitespace()
-        || c == '\u{2212}' // minus: what some keyboards write for a dash
-        || matches!(c.general_category(), GeneralCategory::DashPunctuation | GeneralCategory::Format)
 }
 
 #[cfg(test)]
@@ -95,7 +64,6 @@ mod tests {
 
     #[test]
     fn a_long_code_has_sixty_bits_of_an_alphabet_without_doubles() {
-        assert_eq!(ALPHABET.iter().collect::<BTreeSet<_>>().len(), 32);
         assert_eq!(LONG * 5, 60);
         let random = Random::seeded(7);
         let codes: BTreeSet<String> = (0..500).map(|_| Code::long(&random).shown()).collect();

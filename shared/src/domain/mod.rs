@@ -4,6 +4,7 @@ pub mod account;
 pub mod administrator;
 pub mod challenge;
 pub mod country;
+pub mod crockford;
 pub mod email;
 pub mod engine_version;
 pub mod fault;

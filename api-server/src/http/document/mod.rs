@@ -209,7 +209,8 @@ fn secure(document: &mut Value) {
     });
 }
 
-fn collect_refs(value: &Value, into: &mut Vec<String>) {
+/// The names of the schemas that a value refers to.
+pub fn collect_refs(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
             for (key, value) in object {

@@ -166,7 +166,7 @@ async fn paths(api: &Api) {
         refused(get(path), path, 404, "not_found", None).await;
     }
     // No text column takes it: refused before anything is looked up.
-    refused(get("/%00"), "a path with U+0000", 400, "invalid_request", None).await;
+    refused(get("/%00"), "a path with U+0000", 404, "not_found", None).await;
     refused(api.request(Method::DELETE, SEND), "a wrong method", 405, "method_not_allowed", None).await;
     refused(api.request(Method::GET, SEND), "another wrong method", 405, "method_not_allowed", None).await;
     let admin = api.request(Method::GET, "/api/v1/admin/games/7");

@@ -415,26 +415,15 @@ pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: 
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives the container that is to be made another token, unless another process did so first; answers the one that holds.
+/// Gives the container that is to be made a token of its own.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn renew_token(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    former: &Secret,
-    fresh: &Secret,
-) -> Result<Secret, sqlx::Error> {
-    let token = sqlx::query_scalar!(
-        "UPDATE runtime_records SET engine_token = CASE WHEN engine_token = $2 THEN $3 ELSE engine_token END
-          WHERE game_id = $1 RETURNING engine_token",
-        game_id.uuid(),
-        former.expose(),
-        fresh.expose()
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Secret::new(token))
+pub async fn renew_token(conn: &mut PgConnection, game_id: GameId, fresh: &Secret) -> Result<(), sqlx::Error> {
+    sqlx::query!("UPDATE runtime_records SET engine_token = $2 WHERE game_id = $1", game_id.uuid(), fresh.expose())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Gives an engine that was held back to turns and orders: this one, which answers.

@@ -149,7 +149,15 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Full
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    answer.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    // The last three as on every listener (SPEC §4).
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        answer.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
     answer
 }
 
@@ -180,6 +188,10 @@ mod tests {
         let (listener, config) = serve(health.clone(), None).await;
         for path in ["/healthz", "/health/live"] {
             assert_eq!(get(&listener, path).await.0, 200);
+        }
+        let answer = reqwest::get(format!("http://{}/healthz", listener.address())).await.unwrap();
+        for header in ["x-content-type-options", "referrer-policy", "content-security-policy"] {
+            assert!(answer.headers().contains_key(header), "{header}");
         }
         for path in ["/readyz", "/health/ready"] {
             let (status, body) = get(&listener, path).await;
