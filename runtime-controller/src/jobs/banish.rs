@@ -29,7 +29,7 @@ impl Jobs {
             return Ok(Note { result: None, detail: Some(format!("{race}: the game has no engine")) });
         };
         let mut done = engines.client.banish(&target, race).await;
-        if matches!(done, Err(EngineError::Unreachable(_))) {
+        if done.as_ref().is_err_and(EngineError::is_elsewhere) {
             let revived = match engines.revive(game_id).await {
                 Ok(target) => target,
                 // Paused, and its engine is gone with it: it is told when it is back. What is owed stays owed.

@@ -51,7 +51,7 @@ impl TickError {
 
 impl From<EngineError> for TickError {
     fn from(error: EngineError) -> Self {
-        if error.is_absence() {
+        if error.is_absence() || error.is_elsewhere() {
             Self::Absent(error.to_string())
         } else if error.is_passing() {
             Self::Passing(error.to_string())
@@ -118,9 +118,10 @@ impl Turns {
         let target = runtime::target(&mut *self.engines.db.acquire().await?, game_id).await?;
         let (target, status) = match target {
             Some(target) => match self.generate(&target, expected).await {
-                // Nobody there: it may have died with a host, a daemon, a controller. Bring it back, once, and look again.
-                Err(EngineError::Unreachable(error)) => {
-                    tracing::info!(%game_id, error, "the engine is away: looking after it");
+                // Nobody there: it may have died with a host, a daemon, a controller, and be back with another token since we asked
+                // for its own. Bring it back, once, and look again.
+                Err(error) if error.is_elsewhere() => {
+                    tracing::info!(%game_id, %error, "the engine is away: looking after it");
                     let target = self.engines.revive(game_id).await?;
                     let status = self.generate(&target, expected).await?;
                     (target, status)

@@ -43,6 +43,13 @@ impl EngineError {
         matches!(self, Self::Unreachable(_) | Self::Timeout)
     }
 
+    /// Whether it was not the game's own engine that answered: nobody is there, or somebody with another token. The engine, and the
+    /// token that it has now, are to be looked up anew before it is asked again (SPEC §8).
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Problem { status: 401, .. })
+    }
+
     pub(super) fn transport(error: &reqwest::Error) -> Self {
         if error.is_timeout() {
             return Self::Timeout;
