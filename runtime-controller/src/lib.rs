@@ -7,8 +7,8 @@ pub mod config;
 pub mod driver;
 pub mod engines;
 pub mod jobs;
-pub mod lobby;
 pub mod metrics;
+pub mod outcome;
 pub mod schedule;
 pub mod sweep;
 pub mod watch;
@@ -28,8 +28,8 @@ use self::driver::process::ProcessDriver;
 use self::driver::{Driver, DriverError};
 use self::engines::Engines;
 use self::jobs::Jobs;
-use self::lobby::Lobby;
 use self::metrics::Metrics;
+use self::outcome::Outcomes;
 use self::schedule::Turns;
 
 /// How often a daemon that does not answer is asked again at start.
@@ -84,18 +84,18 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             random: deps.random.clone(),
             reviving: engines::Reviving::default(),
         });
-        let lobby = Lobby {
+        let outcomes = Outcomes {
             daemon_id,
             pending_registration_ttl: config.pending_registration_ttl,
             turn_spread: config.turn_spread,
         };
-        start_queues(&config, &deps, &engines, lobby);
+        start_queues(&config, &deps, &engines, outcomes);
         watch::run(engines, part, stop).await
     });
     Ok(())
 }
 
-fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, lobby: Lobby) {
+fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outcomes: Outcomes) {
     let tuning = &config.tuning;
     let settings = Settings {
         slots: config.slots,
@@ -110,12 +110,12 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, lobb
     };
     let jobs = Jobs {
         engines: Arc::clone(engines),
-        lobby: lobby.clone(),
+        outcomes: outcomes.clone(),
         waker: deps.waker.clone(),
         max_attempts: tuning.job_attempts,
     };
     let turns =
-        Turns { engines: Arc::clone(engines), lobby, waker: deps.waker.clone(), max_attempts: tuning.turn_attempts };
+        Turns { engines: Arc::clone(engines), outcomes, waker: deps.waker.clone(), max_attempts: tuning.turn_attempts };
     queue::run(Arc::new(jobs), settings.clone(), deps);
     queue::run(
         Arc::new(turns),

@@ -141,7 +141,7 @@ fn no_report() -> Problem {
 /// The engine's own errors, as far as our callers tell them apart.
 fn refused(game_id: GameId, error: EngineError) -> Problem {
     let (status, code, body) = match error {
-        EngineError::Problem { status, code, body } => (status, code, body),
+        EngineError::Problem { status, code, body, .. } => (status, code, body),
         error => {
             tracing::warn!(%game_id, %error, "engine call failed");
             return away();
@@ -218,7 +218,15 @@ mod tests {
     fn the_engines_words_pass_through() {
         let game = GameId::from(uuid::Uuid::from_u128(1));
         let problem = |status, code: &str, body: &str| {
-            refused(game, EngineError::Problem { status, code: code.into(), body: serde_json::from_str(body).ok() })
+            refused(
+                game,
+                EngineError::Problem {
+                    status,
+                    code: code.into(),
+                    body: serde_json::from_str(body).ok(),
+                    retry_after: None,
+                },
+            )
         };
         let refused_order = problem(
             422,

@@ -10,7 +10,7 @@ use shared::queue::{Claim, WorkContext};
 use super::error::JobError;
 use super::{Jobs, Note};
 use crate::engines::ReviveError;
-use crate::lobby::JobResult;
+use crate::outcome::JobResult;
 
 impl Jobs {
     pub(super) async fn banish(

@@ -9,7 +9,7 @@ use shared::queue::{Lost, Outcome, Verdict};
 use super::Note;
 use crate::driver::DriverError;
 use crate::engines::{ReviveError, Unhealthy};
-use crate::lobby::{JobResult, Left};
+use crate::outcome::{JobResult, Left};
 
 /// While the daemon or the database is away: looked for again after this.
 const AWAY: Duration = Duration::from_secs(2);

@@ -25,14 +25,14 @@ use sqlx::PgConnection;
 
 use self::error::JobError;
 use crate::engines::Engines;
-use crate::lobby::{JobResult, Left, Lobby};
+use crate::outcome::{JobResult, Left, Outcomes};
 
 pub use shared::db::queues::RUNTIME_JOBS as SPEC;
 
 /// Works runtime jobs.
 pub struct Jobs {
     pub(crate) engines: Arc<Engines>,
-    pub(crate) lobby: Lobby,
+    pub(crate) outcomes: Outcomes,
     pub(crate) waker: Waker,
     pub(crate) max_attempts: u32,
 }
@@ -93,11 +93,11 @@ impl Queue for Jobs {
             match &finished.settled {
                 Settled::Done(_) => {
                     if let Some(result) = note.and_then(|note| note.result.as_ref()) {
-                        self.lobby.on_job_result(conn, &finished.claim, job.game_id, result).await?;
+                        self.outcomes.on_job_result(conn, &finished.claim, job.game_id, result).await?;
                     }
                     let detail = note.and_then(|note| note.detail.as_deref());
-                    self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, "ok", detail).await?;
-                    self.lobby.runtime_is_free(conn, &finished.claim, job, true).await?;
+                    self.outcomes.log_job(conn, job.game_id, job.job_id, &job.kind, "ok", detail).await?;
+                    self.outcomes.runtime_is_free(conn, &finished.claim, job, true).await?;
                 }
                 Settled::Dead { error } => self.dead(conn, &finished.claim, job, note, error).await?,
                 Settled::Retrying { .. } | Settled::Again | Settled::Released => {}
@@ -200,10 +200,10 @@ impl Jobs {
         let mut outcome = "failed";
         if let Some(told) = told {
             outcome = failure.word();
-            self.lobby.on_job_result(conn, claim, job.game_id, &told).await?;
+            self.outcomes.on_job_result(conn, claim, job.game_id, &told).await?;
         }
-        self.lobby.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await?;
-        self.lobby.runtime_is_free(conn, claim, job, false).await
+        self.outcomes.log_job(conn, job.game_id, job.job_id, &job.kind, outcome, Some(error)).await?;
+        self.outcomes.runtime_is_free(conn, claim, job, false).await
     }
 }
 

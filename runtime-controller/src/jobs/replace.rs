@@ -13,7 +13,7 @@ use super::error::JobError;
 use super::start::{known, stands};
 use super::{Jobs, Note, Work};
 use crate::driver::EngineSpec;
-use crate::lobby::{JobResult, Left, Release};
+use crate::outcome::{JobResult, Left, Release};
 
 /// The statuses of a game whose engine may be replaced: in any other it is not wanted.
 const WANTED: [&str; 2] = ["running", "paused"];

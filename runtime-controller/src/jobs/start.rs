@@ -10,7 +10,7 @@ use shared::queue::{Claim, WorkContext};
 use super::error::JobError;
 use super::{Jobs, Note};
 use crate::driver::EngineSpec;
-use crate::lobby::JobResult;
+use crate::outcome::JobResult;
 
 /// The status of a game whose engine is being started: in any other it is not wanted.
 const WANTED: [&str; 1] = ["starting"];

@@ -8,7 +8,7 @@ use shared::queue::{Claim, WorkContext};
 use super::error::JobError;
 use super::{Jobs, Note};
 use crate::driver::DriverError;
-use crate::lobby::JobResult;
+use crate::outcome::JobResult;
 
 impl Jobs {
     pub(super) async fn stop(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {

@@ -22,14 +22,14 @@ use tokio::time::Instant;
 
 use self::tick::TickError;
 use crate::engines::Engines;
-use crate::lobby::{Lobby, Snapshot};
+use crate::outcome::{Outcomes, Snapshot};
 
 pub use shared::db::queues::RUNTIME_TURNS as SPEC;
 
 /// Generates turns that are due.
 pub struct Turns {
     pub(crate) engines: Arc<Engines>,
-    pub(crate) lobby: Lobby,
+    pub(crate) outcomes: Outcomes,
     pub(crate) waker: Waker,
     pub(crate) max_attempts: u32,
 }
@@ -96,9 +96,9 @@ impl Queue for Turns {
             let game_id = GameId::from(finished.claim.id);
             match (&finished.settled, &finished.note) {
                 (Settled::Again | Settled::Done(_), Some(Note::Snapshot(snapshot, next))) => {
-                    self.lobby.on_snapshot(conn, game_id, snapshot, *next).await?;
+                    self.outcomes.on_snapshot(conn, game_id, snapshot, *next).await?;
                 }
-                (Settled::Again | Settled::Done(_), _) => self.lobby.on_rest(conn, game_id).await?,
+                (Settled::Again | Settled::Done(_), _) => self.outcomes.on_rest(conn, game_id).await?,
                 (Settled::Dead { error }, note) => self.dead(conn, game_id, note.as_ref(), error).await?,
                 (Settled::Retrying { .. } | Settled::Released, _) => {}
             }
@@ -184,6 +184,6 @@ impl Turns {
             Some(Note::Snapshot(snapshot @ Snapshot::Failed { .. }, _)) => snapshot.clone(),
             _ => Snapshot::Failed { status: RuntimeStatus::GenerationFailed, reason: error.to_owned() },
         };
-        self.lobby.on_snapshot(conn, game_id, &snapshot, None).await
+        self.outcomes.on_snapshot(conn, game_id, &snapshot, None).await
     }
 }

@@ -186,6 +186,6 @@ impl Turns {
     pub(super) fn next_turn(&self, work: &Work) -> Result<DateTime<Utc>, ScheduleError> {
         let row = &work.row;
         let turns = Schedule::parse(&row.turn_schedule, &row.time_zone, Duration::ZERO)?;
-        turns.next(row.scheduled_at, work.now(), schedule::offset(row.game_id, self.lobby.turn_spread))
+        turns.next(row.scheduled_at, work.now(), schedule::offset(row.game_id, self.outcomes.turn_spread))
     }
 }

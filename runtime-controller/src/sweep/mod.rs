@@ -15,7 +15,7 @@ use shared::service::health::SchemaGate;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::lobby::BANISH_AGAIN;
+use crate::outcome::BANISH_AGAIN;
 
 /// Games in one transaction.
 const GAMES: i64 = 50;

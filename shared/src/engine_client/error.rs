@@ -1,5 +1,7 @@
 //! What may come of a call, as far as callers act differently on it.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 
 /// A call to an engine that brought no usable answer.
@@ -20,6 +22,8 @@ pub enum EngineError {
         code: String,
         /// The body, where it was JSON.
         body: Option<Box<RawValue>>,
+        /// When the engine wants to be asked again: its `Retry-After` in seconds (RFC 9110 §10.2.3), an hour at most.
+        retry_after: Option<Duration>,
     },
     /// An answer that breaks the engine contract (SPEC §9).
     #[error("the engine's answer is not to its contract: {0}")]
@@ -48,6 +52,15 @@ impl EngineError {
     #[must_use]
     pub const fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Unreachable(_) | Self::Problem { status: 401, .. })
+    }
+
+    /// When the engine wants to be asked again, where it said so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Problem { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 
     pub(super) fn transport(error: &reqwest::Error) -> Self {

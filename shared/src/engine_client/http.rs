@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -82,6 +82,7 @@ impl EngineClient {
         let mut response = request.send().await.map_err(|error| EngineError::transport(&error))?;
         let status = response.status();
         tracing::Span::current().record("status", status.as_u16());
+        let retry_after = retry_after(response.headers());
         let mut room = self.room.as_ref().and_then(|room| room.take(&target.endpoint, 0).ok());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| EngineError::transport(&error))? {
@@ -96,16 +97,24 @@ impl EngineClient {
         if status.is_success() {
             return Ok(body);
         }
-        Err(problem(status.as_u16(), &body))
+        Err(problem(status.as_u16(), &body, retry_after))
     }
 }
 
-fn problem(status: u16, body: &[u8]) -> EngineError {
+/// No engine puts its game off for longer than this by a header.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+fn problem(status: u16, body: &[u8], retry_after: Option<Duration>) -> EngineError {
     #[derive(Deserialize)]
     struct Coded {
         #[serde(default)]
         code: String,
     }
     let code = serde_json::from_slice::<Coded>(body).map(|coded| coded.code).unwrap_or_default();
-    EngineError::Problem { status, code, body: serde_json::from_slice::<Box<RawValue>>(body).ok() }
+    EngineError::Problem { status, code, body: serde_json::from_slice::<Box<RawValue>>(body).ok(), retry_after }
 }

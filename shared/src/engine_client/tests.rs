@@ -116,7 +116,7 @@ async fn orders_and_reports_pass_unchanged() {
 async fn the_errors_are_told_apart() {
     let (target, _asked) = engine(Some(answer("409 Conflict", r#"{"code":"turn_mismatch" }  "#))).await;
     match client().turn(&target, 1).await.unwrap_err() {
-        EngineError::Problem { status, code, body } => {
+        EngineError::Problem { status, code, body, .. } => {
             assert_eq!((status, code.as_str(), body.is_some()), (409, "turn_mismatch", true));
         }
         other => panic!("{other:?}"),

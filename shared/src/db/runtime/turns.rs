@@ -33,7 +33,7 @@ pub async fn start_turns(
     at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     // Not ON CONFLICT, which waits for a tick that is just ending, whatever the row says; that one waits for the game's row
-    // lock, which the caller holds. A row that is put to rest meanwhile is set again by who does it (`Lobby::on_rest`). Two
+    // lock, which the caller holds. A row that is put to rest meanwhile is set again by who does it (`Outcomes::on_rest`). Two
     // callers cannot race here: both hold that lock.
     let set = sqlx::query!(
         "UPDATE runtime_turns

@@ -1,0 +1,97 @@
+//! What the runtime tells the lobby, in one place (SPEC §7): what came of a job, and what an engine showed.
+//!
+//! Everything here runs inside the transaction that finishes the job or the turn, and begins by locking the game: either
+//! all of it happened, or nothing. A game that went elsewhere meanwhile is left where it is.
+
+mod job;
+mod turn;
+
+use chrono::{DateTime, Utc};
+use shared::db::game_runtime::{self, LockedGame};
+use shared::db::notifications::{NewNotification, produce};
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::runtime::RuntimeStatus;
+use shared::domain::schedule::{self, Schedule};
+use shared::ids::GameId;
+use shared::queue::Claim;
+use sqlx::PgConnection;
+use std::time::Duration;
+
+pub use self::job::{JobResult, Left, Release};
+pub use self::turn::Snapshot;
+
+/// The rules that the lobby side needs from the configuration.
+#[derive(Debug, Clone)]
+pub struct Outcomes {
+    /// Whose timers are set.
+    pub daemon_id: String,
+    /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
+    pub pending_registration_ttl: Duration,
+    /// `BACKEND_RUNTIME_TURN_SPREAD`.
+    pub turn_spread: Duration,
+}
+
+/// When a banishment that did not get through is tried again, where nothing else happens to its game before.
+pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
+impl Outcomes {
+    /// Pauses a running game because of its engine, and tells its members. Answers the key of that pause; `None` where the
+    /// game did not run.
+    async fn pause(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        game: &LockedGame,
+        reason: RuntimeStatus,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let reason = reason.as_str();
+        let Some(pause) = game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(None) };
+        let turn = game.current_turn.unsigned_abs();
+        let key = pause_key(game_id, turn, pause);
+        let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
+        self.tell(conn, claim, game_id, payload, key.clone()).await?;
+        Ok(Some(key))
+    }
+    fn first_turn(&self, game_id: GameId, game: &LockedGame) -> Result<DateTime<Utc>, schedule::ScheduleError> {
+        // The minimum was checked when the schedule was set: a game is not lost because an operator raised it since.
+        let turns = Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO)?;
+        turns.first(game.now, schedule::offset(game_id, self.turn_spread))
+    }
+
+    async fn tell(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        payload: Payload,
+        idempotency_key: String,
+    ) -> Result<(), sqlx::Error> {
+        let new = NewNotification {
+            payload,
+            idempotency_key,
+            // Kinds for the administrators go to them all the same.
+            audience: Audience::GameMembers,
+            game_id: Some(game_id),
+            request_id: claim.and_then(|claim| claim.request_id.clone()),
+            traceparent: claim.and_then(|claim| claim.traceparent.clone()),
+        };
+        produce(conn, new).await.map(drop)
+    }
+}
+
+/// `paused:<game_id>:<turn>`, later pauses of that turn with `:<n>` (SPEC §13).
+fn pause_key(game_id: GameId, turn: u32, pause: i32) -> String {
+    if pause <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pause}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_pause_of_the_same_turn_has_a_key_of_its_own() {
+        let game = GameId::new();
+        assert_eq!(pause_key(game, 3, 1), format!("paused:{game}:3"));
+        assert_eq!(pause_key(game, 3, 2), format!("paused:{game}:3:2"));
+    }
+}

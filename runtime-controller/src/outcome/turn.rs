@@ -1,0 +1,127 @@
+//! What an engine showed when a turn was due (`OnRuntimeSnapshot`).
+
+use chrono::{DateTime, Utc};
+use shared::db::game_runtime::{self, LockedGame};
+use shared::db::notifications::{NewNotification, produce};
+use shared::db::runtime;
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::runtime::RuntimeStatus;
+use shared::engine_client::EngineStatus;
+use shared::ids::GameId;
+use sqlx::PgConnection;
+
+use super::Outcomes;
+
+/// What an engine showed when a turn was due.
+#[derive(Debug, Clone)]
+pub enum Snapshot {
+    /// It went on to the next turn, or to the end.
+    Advanced(EngineStatus),
+    /// It could not be made to.
+    Failed {
+        /// [`RuntimeStatus::EngineUnreachable`] or [`RuntimeStatus::GenerationFailed`].
+        status: RuntimeStatus,
+        /// For the administrators.
+        reason: String,
+    },
+}
+
+impl Outcomes {
+    /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn on_snapshot(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        snapshot: &Snapshot,
+        next: Option<DateTime<Utc>>,
+    ) -> Result<(), sqlx::Error> {
+        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        runtime::turn_settled(conn, game_id, next).await?;
+        match snapshot {
+            Snapshot::Advanced(status) => self.advanced(conn, game_id, status).await,
+            Snapshot::Failed { status, reason } => self.failed(conn, game_id, &game, *status, reason).await,
+        }
+    }
+
+    async fn advanced(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        status: &EngineStatus,
+    ) -> Result<(), sqlx::Error> {
+        let shown = if status.finished { RuntimeStatus::Finished } else { RuntimeStatus::Running };
+        runtime::turn_advanced(conn, game_id, status.turn, shown).await?;
+        let turn = status.turn.unsigned_abs();
+        if game_runtime::turn_generated(conn, game_id, status.turn).await? {
+            let key = format!("turn-ready:{game_id}:{turn}");
+            self.tell(conn, None, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
+        }
+        runtime::record_operation(conn, game_id, None, "turn", "ok", Some(&format!("turn {turn}"))).await?;
+        if !status.finished || !game_runtime::game_finished(conn, game_id, &status.winners).await? {
+            return Ok(());
+        }
+        let winners = status.winners.clone();
+        self.tell(conn, None, game_id, Payload::GameFinished { game_id, turn, winners }, format!("finished:{game_id}"))
+            .await?;
+        self.settle_names(conn, game_id, status).await?;
+        runtime::enqueue_stop(conn, game_id, None, None).await?;
+        Ok(())
+    }
+
+    async fn settle_names(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        status: &EngineStatus,
+    ) -> Result<(), sqlx::Error> {
+        let surviving: Vec<String> =
+            status.races.iter().filter(|race| !race.extinct).map(|race| race.race_name.clone()).collect();
+        let ttl = self.pending_registration_ttl.as_secs_f64();
+        for name in game_runtime::settle_race_names(conn, game_id, &surviving, ttl).await? {
+            let new = NewNotification {
+                idempotency_key: format!("pending:{game_id}:{}", name.user_id),
+                payload: Payload::LobbyRaceNamePending { race_name: name.race_name, expires_at: name.expires_at },
+                audience: Audience::Users(vec![name.user_id]),
+                game_id: None,
+                request_id: None,
+                traceparent: None,
+            };
+            produce(conn, new).await?;
+        }
+        Ok(())
+    }
+
+    async fn failed(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        game: &LockedGame,
+        status: RuntimeStatus,
+        reason: &str,
+    ) -> Result<(), sqlx::Error> {
+        runtime::set_record_status(conn, game_id, status).await?;
+        runtime::record_operation(conn, game_id, None, "turn", status.as_str(), Some(reason)).await?;
+        let Some(key) = self.pause(conn, None, game_id, game, status).await? else { return Ok(()) };
+        let turn = game.current_turn.unsigned_abs();
+        let payload = Payload::GameGenerationFailed { game_id, turn, reason: reason.to_owned() };
+        self.tell(conn, None, game_id, payload, key).await
+    }
+
+    /// A timer that came to rest while its game went on (resumed just then) is set again.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn on_rest(&self, conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        runtime::turn_settled(conn, game_id, None).await?;
+        runtime::generation_broken_off(conn, game_id).await?;
+        if game.status == "running" {
+            let at = self.first_turn(game_id, &game).map_err(|error| sqlx::Error::Decode(error.into()))?;
+            runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+        }
+        Ok(())
+    }
+}
