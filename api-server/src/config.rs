@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use shared::db::push_log::MAX_WINDOW;
 use shared::domain::administrator;
-use shared::engine_client::Timeouts;
+use shared::engine_client::{Timeouts, parse_report_limit};
 use shared::mail::Style;
 use shared::secret::{MIN_BYTES, Secret, Tokens};
 use shared::service::config::{Group, ListenAddr, Reader, parse};
@@ -35,6 +35,8 @@ pub struct Config {
     pub mail_style: Style,
     /// Limits of calls to engines.
     pub engine: Timeouts,
+    /// The longest report of an engine, in bytes.
+    pub report_limit: u64,
     /// Countries of addresses; `None`: off.
     pub geo: Option<GeoConfig>,
     /// Apply pending migrations before serving.
@@ -451,6 +453,12 @@ impl Group for Config {
                 parse::positive_duration,
             ),
         };
+        let report_limit = r.optional(
+            "BACKEND_RUNTIME_REPORT_LIMIT",
+            "1MiB",
+            "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
+            parse_report_limit,
+        );
         let geo = geo(r);
         r.section("Process");
         let migrate_on_start = r.optional(
@@ -470,6 +478,7 @@ impl Group for Config {
             lobby,
             mail_style,
             engine,
+            report_limit,
             geo,
             migrate_on_start,
         }

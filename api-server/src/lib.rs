@@ -78,7 +78,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
         codes: use_cases::challenges::Metrics::new(),
-        engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)),
+        engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)).with_report_limit(config.report_limit),
         engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
         db,

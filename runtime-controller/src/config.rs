@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shared::engine_client::parse_report_limit;
 use shared::service::config::{Group, Reader, parse};
 
 /// Which driver runs engines.
@@ -78,6 +79,8 @@ pub struct Config {
     pub call_timeout: Duration,
     /// `BACKEND_ENGINE_PROBE_TIMEOUT`.
     pub probe_timeout: Duration,
+    /// `BACKEND_RUNTIME_REPORT_LIMIT`, in bytes.
+    pub report_limit: u64,
     /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
     pub sweeper_interval: Duration,
     /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
@@ -204,6 +207,12 @@ impl Group for Config {
             "Limit of one read from an engine: status, report, healthz.",
             parse::positive_duration,
         );
+        let report_limit = r.optional(
+            "BACKEND_RUNTIME_REPORT_LIMIT",
+            "1MiB",
+            "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
+            parse_report_limit,
+        );
         r.section("Lobby");
         let sweeper_interval = r.optional(
             "BACKEND_LOBBY_SWEEPER_INTERVAL",
@@ -226,6 +235,7 @@ impl Group for Config {
             slots,
             call_timeout,
             probe_timeout,
+            report_limit,
             sweeper_interval,
             pending_registration_ttl,
             min_turn_interval,

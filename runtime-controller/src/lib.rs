@@ -56,7 +56,8 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             Arc::new(ProcessDriver::new(config, deps.random.clone()))
         }
     };
-    let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?;
+    let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?
+        .with_report_limit(config.report_limit);
     let (config, lifecycle) = (config.clone(), deps.lifecycle.clone());
     // Enrolments end and old entries go whether or not a daemon answers.
     let sweeper = sweep::Sweeper {

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use shared::ids::{DeliveryId, GameId, InviteId};
 use shared::mail::{
     AboutGame, ContainerStartFailed, GameFinished, GenerationFailed, ImagePullFailed, InviteReceived, Line, LoginCode,
-    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid, Style, Template, View,
+    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid, StartFailed, Style, Template, View,
 };
 
 fn main() {
@@ -34,6 +34,7 @@ fn main() {
         Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: reason.into() }),
         Template::MembershipBlocked(about()),
         Template::RaceNamePending(RaceNamePending { race_name: "Vega Union".into(), expires_at: at }),
+        Template::StartFailed(StartFailed { game_id, game_name: game_name.clone(), reason: reason.into() }),
         Template::GameStarted(about()),
         Template::GameFinished(GameFinished {
             game_id,

@@ -89,6 +89,7 @@ error_codes! {
     GameNotRunning "game_not_running" CONFLICT "the game is not running";
     EngineRejected "engine_rejected" UNPROCESSABLE_ENTITY "the engine refused the content; `errors` carries its own words";
     EngineUnreachable "engine_unreachable" SERVICE_UNAVAILABLE "the game's engine does not answer; try again";
+    EngineFailed "engine_failed" BAD_GATEWAY "the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what";
     AdminAccountNotFound "admin_account_not_found" NOT_FOUND "no administrator has this name";
     AdminAccountExists "admin_account_exists" CONFLICT "an administrator has this name already";
     LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an administrator any more";

@@ -1,10 +1,10 @@
 //! What a member says to their game's engine, and reads from it (SPEC §9). No transaction is open while the engine is asked.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::db;
 use shared::db::memberships::Seat;
-use shared::engine_client::{EngineError, EngineTarget};
+use shared::domain::excerpt::{SHORT, excerpt};
+use shared::engine_client::{EngineError, EngineFault, EngineTarget};
 use shared::ids::{GameId, UserId};
 
 use super::games::{game_not_found, visible};
@@ -60,7 +60,7 @@ fn away() -> Problem {
 /// Sends commands, under the caller's race. `commands` passes unchanged, as does the answer.
 ///
 /// # Errors
-/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_rejected`,
+/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_failed`, `engine_rejected`,
 /// `rate_limited` where the game or the caller has too many calls under way.
 pub async fn commands(
     app: &App,
@@ -97,7 +97,7 @@ pub async fn orders(
 ///
 /// # Errors
 /// `game_not_found`, `not_a_member`, `game_not_running` before the first start, `report_not_found`, `engine_unreachable`,
-/// `rate_limited`.
+/// `engine_failed`, `rate_limited`.
 pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> Result<Box<RawValue>, Problem> {
     let place = place(app, game_id, user_id).await?;
     let finished = place.seat.status == "finished";
@@ -119,7 +119,7 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
         Ok(report) => Ok(report),
         Err(error) => {
             // A game may finish, and its container go, between the two looks: what was kept is there before it goes.
-            if error.is_absence()
+            if !matches!(error, EngineError::Problem { status: 404, .. })
                 && let Some(report) = kept(app, game_id, &place.race_name, turn).await?
             {
                 return Ok(report);
@@ -138,51 +138,53 @@ fn no_report() -> Problem {
     Problem::new(ErrorCode::ReportNotFound, "There is no report for this turn.")
 }
 
-/// The engine's own errors, as far as our callers tell them apart.
+/// The engine's own errors, as far as our callers tell them apart. `docs/engine-answers.md` has the table.
 fn refused(game_id: GameId, error: EngineError) -> Problem {
-    let (status, code, body) = match error {
-        EngineError::Problem { status, code, body, .. } => (status, code, body),
-        error => {
-            tracing::warn!(%game_id, %error, "engine call failed");
+    let (status, code, detail, errors) = match error {
+        EngineError::Problem { status: 429 | 503, retry_after, .. } => {
+            tracing::warn!(%game_id, error = excerpt(&error.to_string(), SHORT), "an engine is busy");
+            return retry_after.map_or_else(away, |after| away().retry_after(after));
+        }
+        // Somebody else has its address, or its token is new: the controller looks after it.
+        EngineError::Problem { status: 401, .. } | EngineError::OtherGame(_) => {
+            tracing::error!(%game_id, error = excerpt(&error.to_string(), SHORT), "not the game's engine answered");
             return away();
         }
+        EngineError::Unreachable(_) | EngineError::Timeout => {
+            tracing::warn!(%game_id, %error, "an engine did not answer");
+            return away();
+        }
+        EngineError::BadAnswer(_) => {
+            tracing::error!(%game_id, error = excerpt(&error.to_string(), SHORT), "an engine answered badly");
+            return failed("Its answer was not to its contract.");
+        }
+        EngineError::Problem { status, code, detail, errors, .. } => (status, code, detail, errors),
     };
     match (status, code.as_str()) {
         (409, "turn_already_closed" | "turn_mismatch") => turn_closed(),
         (409, "game_finished") => Problem::new(ErrorCode::GameNotRunning, "The game is finished."),
         (404, "report_not_found") => no_report(),
-        (400 | 409 | 413 | 422, _) => rejected(&code, body.as_deref()),
-        (404, "race_not_found") => rejected(&code, body.as_deref()),
+        (400 | 409 | 413 | 422, _) | (404, "race_not_found") => rejected(code, detail, errors),
         _ => {
-            // It does not take us for its platform, does not know its game, or broke: nothing that the caller can mend.
-            tracing::error!(%game_id, status, code, "engine refused the platform");
-            away()
+            // It refuses its platform, does not know its game, or broke: nothing that the caller can mend.
+            tracing::error!(%game_id, status, code, detail = excerpt(&detail, SHORT), "an engine failed");
+            failed(&format!("It said {status} {code}."))
         }
     }
 }
 
-/// The engine's validation errors under its own names (SPEC §9).
-fn rejected(code: &str, body: Option<&RawValue>) -> Problem {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Refusal {
-        detail: String,
-        errors: Vec<Fault>,
-    }
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Fault {
-        pointer: String,
-        code: String,
-        detail: String,
-    }
-    let refusal: Refusal = body.and_then(|b| serde_json::from_str(b.get()).ok()).unwrap_or_default();
-    let mut errors: Vec<FieldError> =
-        refusal.errors.into_iter().map(|f| FieldError { pointer: f.pointer, code: f.code, detail: f.detail }).collect();
+fn failed(what: &str) -> Problem {
+    Problem::new(ErrorCode::EngineFailed, format!("The game's engine failed. {what}"))
+}
+
+/// The engine's validation errors under its own names (SPEC §9), cut to size at the door.
+fn rejected(code: String, detail: String, errors: Vec<EngineFault>) -> Problem {
+    let fault = |fault: EngineFault| FieldError { pointer: fault.pointer, code: fault.code, detail: fault.detail };
+    let mut errors: Vec<FieldError> = errors.into_iter().map(fault).collect();
     if errors.is_empty() {
-        errors.push(FieldError { pointer: String::new(), code: code.to_owned(), detail: refusal.detail.clone() });
+        errors.push(FieldError { pointer: String::new(), code, detail: detail.clone() });
     }
-    let detail = if refusal.detail.is_empty() { "The engine refused the content.".to_owned() } else { refusal.detail };
+    let detail = if detail.is_empty() { "The engine refused the content.".to_owned() } else { detail };
     let mut problem = Problem::new(ErrorCode::EngineRejected, detail);
     problem.errors = errors;
     problem
@@ -217,32 +219,46 @@ mod tests {
     #[test]
     fn the_engines_words_pass_through() {
         let game = GameId::from(uuid::Uuid::from_u128(1));
-        let problem = |status, code: &str, body: &str| {
-            refused(
-                game,
-                EngineError::Problem {
-                    status,
-                    code: code.into(),
-                    body: serde_json::from_str(body).ok(),
-                    retry_after: None,
-                },
-            )
+        let problem = |status, code: &str, detail: &str| {
+            let fault =
+                EngineFault { pointer: "/orders/0/type".into(), code: "unknown_type".into(), detail: "d".into() };
+            let errors = if code == "invalid_order" { vec![fault] } else { Vec::new() };
+            let (code, detail) = (code.into(), detail.into());
+            refused(game, EngineError::Problem { status, code, detail, errors, retry_after: None })
         };
-        let refused_order = problem(
-            422,
-            "invalid_order",
-            r#"{"detail":"no","errors":[{"pointer":"/orders/0/type","code":"unknown_type","detail":"d"}]}"#,
-        );
-        assert_eq!(refused_order.code, ErrorCode::EngineRejected);
+        let refused_order = problem(422, "invalid_order", "no");
+        assert_eq!((refused_order.code, refused_order.detail.as_str()), (ErrorCode::EngineRejected, "no"));
         assert_eq!(
             (refused_order.errors[0].pointer.as_str(), refused_order.errors[0].code.as_str()),
             ("/orders/0/type", "unknown_type")
         );
-        assert_eq!(problem(409, "race_extinct", r#"{"detail":"gone"}"#).errors[0].code, "race_extinct");
-        assert_eq!(problem(409, "turn_already_closed", "{}").code, ErrorCode::TurnAlreadyClosed);
-        assert_eq!(problem(404, "report_not_found", "{}").code, ErrorCode::ReportNotFound);
-        assert_eq!(problem(401, "unauthorized", "{}").code, ErrorCode::EngineUnreachable);
-        assert_eq!(problem(500, "internal_error", "{}").code, ErrorCode::EngineUnreachable);
-        assert_eq!(refused(game, EngineError::Timeout).code, ErrorCode::EngineUnreachable);
+        assert_eq!(problem(409, "race_extinct", "gone").errors[0].code, "race_extinct");
+        assert_eq!(problem(409, "turn_already_closed", "").code, ErrorCode::TurnAlreadyClosed);
+        assert_eq!(problem(404, "report_not_found", "").code, ErrorCode::ReportNotFound);
+    }
+
+    #[test]
+    fn an_engine_that_answers_badly_is_told_from_one_that_does_not_answer() {
+        let game = GameId::from(uuid::Uuid::from_u128(1));
+        let problem = |status| {
+            let (code, detail, after) = ("c".to_owned(), "secret".to_owned(), Some(std::time::Duration::from_secs(70)));
+            EngineError::Problem { status, code, detail, errors: Vec::new(), retry_after: after }
+        };
+        for status in [302, 403, 404, 405, 418, 500, 502, 504] {
+            let told = refused(game, problem(status));
+            assert_eq!(told.code, ErrorCode::EngineFailed, "{status}");
+            assert!(!told.detail.contains("secret"), "what breaks is not for players: {}", told.detail);
+        }
+        assert_eq!(refused(game, EngineError::BadAnswer("x".into())).code, ErrorCode::EngineFailed);
+        for error in
+            [EngineError::Timeout, EngineError::Unreachable("x".into()), EngineError::OtherGame(game), problem(401)]
+        {
+            assert_eq!(refused(game, error).code, ErrorCode::EngineUnreachable);
+        }
+        for status in [429, 503] {
+            let told = refused(game, problem(status));
+            let after = told.retry_after.map(|after| after.as_secs());
+            assert_eq!((told.code, after), (ErrorCode::EngineUnreachable, Some(70)), "it says itself when it is back");
+        }
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn of(notice: &Notice) -> Result<Template, String> {
                 template_id: template_id.into(),
             })
         }
+        Payload::GameStartFailed { game_id, reason } => {
+            Template::StartFailed(mail::StartFailed { game_id, game_name: game_name(), reason: reason.into() })
+        }
         Payload::GameStarted { game_id } => Template::GameStarted(about(game_id)),
         Payload::GameFinished { game_id, turn: last, winners } => Template::GameFinished(mail::GameFinished {
             game_id,

@@ -27,6 +27,7 @@ const CATALOGUE: &[(&str, &[Channel], Addressee, &[&str])] = {
         ("runtime.image_pull_failed", &[AdminEmail], Administrators, &["game_id", "image_ref"]),
         ("runtime.container_start_failed", &[AdminEmail], Administrators, &["game_id"]),
         ("runtime.start_config_invalid", &[AdminEmail], Administrators, &["game_id", "reason"]),
+        ("game.start_failed", &[Push, Email], Users, &["game_id", "reason"]),
         ("game.started", &[Push, Email], GameMembers, &["game_id"]),
         ("game.turn.ready", &[Push], GameMembers, &["game_id", "turn"]),
         ("game.paused", &[Push], GameMembers, &["game_id", "turn", "reason"]),

@@ -33,6 +33,7 @@ fn one_of(game_id: GameId, user: UserId) -> Vec<Payload> {
         Payload::RuntimeImagePullFailed { game_id, image_ref: text() },
         Payload::RuntimeContainerStartFailed { game_id },
         Payload::RuntimeStartConfigInvalid { game_id, reason: text() },
+        Payload::GameStartFailed { game_id, reason: text() },
         Payload::GameStarted { game_id },
         Payload::GameTurnReady { game_id, turn: 1 },
         Payload::GamePaused { game_id, turn: 1, reason: text() },

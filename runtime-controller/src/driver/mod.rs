@@ -5,16 +5,26 @@
 //! does not carry our labels and our instance's name (SPEC §8).
 
 pub mod docker;
+mod log;
 pub mod process;
+mod snapshots;
 mod spec;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::ids::GameId;
 
+pub use self::log::LOG_BYTES;
+pub use self::snapshots::Snapshots;
 pub use self::spec::EngineSpec;
 
 /// Port on which an engine listens in its container (SPEC §9).
 pub const ENGINE_PORT: u16 = 8080;
+
+/// Lines that are an engine's last words, and how long they may take: an explanation must hold nothing up.
+const WORDS: usize = 5;
+const WORDS_TIME: Duration = Duration::from_secs(5);
 
 /// An engine's container (or process) as the driver sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +122,23 @@ pub trait Driver: Send + Sync + 'static {
     /// [`DriverError`].
     async fn running(&self) -> Result<Vec<GameId>, DriverError>;
 
+    /// The last `lines` lines of what a game's engine printed, the oldest first, of at most [`LOG_BYTES`]; running or not. `None` where
+    /// there is no container that printed anything.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError>;
+
+    /// Copies of the games' state directories.
+    fn snapshots(&self) -> Snapshots;
+
     /// Last lines of what the engine printed, where they can be had: to explain a failed start.
-    async fn last_words(&self, game_id: GameId) -> Option<String>;
+    async fn last_words(&self, game_id: GameId) -> Option<String> {
+        let lines = tokio::time::timeout(WORDS_TIME, self.log(game_id, WORDS)).await.ok()?.ok()??;
+        let words = lines.join("\n");
+        let words = words.trim();
+        (!words.is_empty()).then(|| words.to_owned())
+    }
 }
 
 /// The name of a game's container.

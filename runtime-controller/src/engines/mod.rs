@@ -2,6 +2,7 @@
 
 mod revive;
 mod reviving;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,12 +107,11 @@ impl Engines {
                 if !observed.as_ref().is_some_and(|observed| observed.running) {
                     let ended =
                         observed.and_then(|observed| observed.ended).unwrap_or_else(|| "its container is gone".into());
-                    let words = self.driver.last_words(game_id).await.map(|words| format!("; it said: {words}"));
-                    return Err(Unhealthy::Ended(ended + &words.unwrap_or_default()));
+                    return Err(Unhealthy::Ended(ended + &self.words(game_id).await));
                 }
             }
             if Instant::now() >= limit {
-                return Err(Unhealthy::Silent(error.to_string()));
+                return Err(Unhealthy::Silent(format!("{error}{}", self.words(game_id).await)));
             }
             sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);
@@ -124,6 +124,6 @@ pub(crate) fn probe_outcome(error: &EngineError) -> &'static str {
     match error {
         EngineError::Unreachable(_) => "unreachable",
         EngineError::Timeout => "timeout",
-        EngineError::Problem { .. } | EngineError::BadAnswer(_) => "unhealthy",
+        EngineError::Problem { .. } | EngineError::BadAnswer(_) | EngineError::OtherGame(_) => "unhealthy",
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::domain::runtime::StartFailure;
+use shared::domain::excerpt::{LONG, excerpt};
+use shared::domain::runtime::{REFUSED, StartFailure};
 use shared::engine_client::EngineError;
 use shared::queue::{Lost, Outcome, Verdict};
 
@@ -46,11 +47,11 @@ pub(super) enum JobError {
 
 impl JobError {
     pub(super) fn container(reason: impl Into<String>) -> Self {
-        Self::Start { failure: StartFailure::ContainerStart { reason: reason.into() }, passing: true }
+        Self::Start { failure: StartFailure::ContainerStart { reason: cut(&reason.into()) }, passing: true }
     }
 
     pub(super) fn config(reason: impl Into<String>) -> Self {
-        Self::Start { failure: StartFailure::ConfigInvalid { reason: reason.into() }, passing: false }
+        Self::Start { failure: StartFailure::ConfigInvalid { reason: cut(&reason.into()) }, passing: false }
     }
 
     /// A driver's error while starting `image`.
@@ -58,6 +59,7 @@ impl JobError {
         match error {
             DriverError::Unavailable(_) => Self::Away(error.to_string()),
             DriverError::Image { reason, passing } => {
+                let reason = cut(&reason);
                 Self::Start { failure: StartFailure::ImagePull { image: image.to_owned(), reason }, passing }
             }
             DriverError::Config(reason) => Self::config(reason),
@@ -72,14 +74,17 @@ impl JobError {
         }
     }
 
-    /// An engine's error while it is asked to take its game.
-    pub(super) fn init(error: &EngineError) -> Self {
+    /// An engine's error while it is asked to take its game, or to show it. `words`: what it printed last.
+    pub(super) fn init(error: &EngineError, words: &str) -> Self {
         match error {
             // It answers, and says no: the game's set-up is not to its liking.
-            EngineError::Problem { status, code, .. } if !error.is_passing() => {
-                Self::config(format!("the engine refuses the game: {status} {code}"))
+            EngineError::Problem { status, code, detail, .. } if !error.is_passing() => {
+                let colon = if detail.is_empty() { "" } else { ": " };
+                Self::config(format!("{REFUSED}{status} {code}{colon}{detail}{words}"))
             }
-            error => Self::container(error.to_string()),
+            // It would answer the next attempt in the same way.
+            EngineError::BadAnswer(_) | EngineError::OtherGame(_) => Self::config(format!("{error}{words}")),
+            error => Self::container(format!("{error}{words}")),
         }
     }
 
@@ -96,7 +101,7 @@ impl JobError {
 
     /// `cleared`: what a start that failed had made of a container is gone.
     pub(super) fn verdict(self, cleared: bool) -> Verdict<Note> {
-        let error = self.to_string();
+        let error = cut(&self.to_string());
         let result = match &self {
             Self::Start { failure, .. } => Some(JobResult::StartFailed { failure: failure.clone(), cleared }),
             Self::Replace { failure, left } => {
@@ -113,6 +118,11 @@ impl JobError {
         };
         Verdict { outcome, note: Note { result, detail: None } }
     }
+}
+
+/// As long as it may be in a row.
+fn cut(reason: &str) -> String {
+    excerpt(reason, LONG)
 }
 
 impl From<Lost> for JobError {

@@ -7,6 +7,7 @@ mod force_turn;
 mod progress;
 mod raise;
 mod replace;
+mod snapshot;
 mod start;
 mod step;
 mod stop;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use shared::db::runtime::{self, JobWork};
+use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::runtime::{JobKind, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{
@@ -146,7 +148,8 @@ impl Jobs {
         match done {
             Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
             Err(error) => {
-                tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, %error, "a job's attempt ended");
+                let said = excerpt(&error.to_string(), SHORT);
+                tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, error = said, "a job's attempt ended");
                 let given_up = work.kind == JobKind::Start && self.is_last(claim, &error);
                 let cleared = given_up && error.start_failure().is_some() && self.clear_away(work.game_id).await;
                 error.verdict(cleared)

@@ -77,9 +77,9 @@ impl Jobs {
             return Err(JobError::container("a container from another specification has taken its place"));
         }
         let Some(endpoint) = observed.endpoint else {
-            let words = engines.driver.last_words(spec.game_id).await.map(|words| format!("; it said: {words}"));
+            let words = engines.words(spec.game_id).await;
             let ended = observed.ended.unwrap_or_else(|| "it has no address".to_owned());
-            return Err(JobError::container(format!("the engine ended: {ended}{}", words.unwrap_or_default())));
+            return Err(JobError::container(format!("the engine ended: {ended}{words}")));
         };
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;

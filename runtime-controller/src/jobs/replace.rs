@@ -1,5 +1,5 @@
 //! Restart and patch: another container takes the place of a running engine's, on the same state (SPEC §8): pull, hold,
-//! remove, create, start, health, verify. From `hold` on no turn begins and no order is passed on. The record keeps the
+//! remove, snapshot (a patch), create, start, health, verify. From `hold` on no turn begins and no order is passed on. The record keeps the
 //! former engine until the new one answers: that is what a patch goes back to. `docs/runtime.md` has the table.
 
 use serde_json::json;
@@ -10,7 +10,6 @@ use shared::queue::{Claim, WorkContext};
 use shared::secret::Secret;
 
 use super::error::JobError;
-use super::start::{known, stands};
 use super::{Jobs, Note, Work};
 use crate::driver::EngineSpec;
 use crate::outcome::{JobResult, Left, Release};
@@ -19,8 +18,16 @@ use crate::outcome::{JobResult, Left, Release};
 const WANTED: [&str; 2] = ["running", "paused"];
 
 /// The steps in their order: an attempt goes on from the one that the last had reached.
-const ORDER: [JobStep; 7] =
-    [JobStep::Pull, JobStep::Hold, JobStep::Remove, JobStep::Create, JobStep::Start, JobStep::Health, JobStep::Verify];
+const ORDER: [JobStep; 8] = [
+    JobStep::Pull,
+    JobStep::Hold,
+    JobStep::Remove,
+    JobStep::Snapshot,
+    JobStep::Create,
+    JobStep::Start,
+    JobStep::Health,
+    JobStep::Verify,
+];
 
 /// What is replaced by what.
 struct Plan {
@@ -45,14 +52,14 @@ impl Jobs {
         if let Some(failure) = work.payload.get("given_up") {
             let failure = serde_json::from_value(failure.clone())
                 .map_err(|error| JobError::Refused(format!("the payload's failure: {error}")))?;
-            return self.back(cx, claim, &plan, failure).await;
+            return self.back(cx, claim, work, &plan, failure).await;
         }
         let error = match self.put_in_place(cx, claim, work, &mut plan).await {
             Ok(note) => return Ok(note),
             Err(error) => error,
         };
         match error.start_failure() {
-            Some(failure) if self.is_last(claim, &error) => self.back(cx, claim, &plan, failure.clone()).await,
+            Some(failure) if self.is_last(claim, &error) => self.back(cx, claim, work, &plan, failure.clone()).await,
             _ => Err(error),
         }
     }
@@ -90,6 +97,9 @@ impl Jobs {
                 return self.given_up(cx, claim, game_id).await;
             }
             let digest = self.pull(cx, claim, &plan.next.image).await?;
+            if work.kind == JobKind::Patch {
+                self.copy_fits(&plan.next.image, game_id).await?;
+            }
             // The new container's, and the former one's too if that has to be made again.
             let token = self.engines.fresh_token();
             if !self.hold(cx, claim, game_id, digest.as_deref(), &token).await? {
@@ -103,12 +113,16 @@ impl Jobs {
             self.step(cx, claim, game_id, JobStep::Remove).await?;
             let removed = self.engines.op("remove", self.engines.driver.remove(game_id)).await;
             removed.map_err(|error| JobError::driver(&spec.image, error))?;
+            if work.kind == JobKind::Patch {
+                self.copy_state(cx, claim, &spec.image, game_id).await?;
+            }
         }
         let Some(target) = self.raise(cx, claim, &spec, &WANTED).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
         self.step(cx, claim, game_id, JobStep::Verify).await?;
-        let status = stands(game_id, plan.turn, known(self.engines.client.status(&target).await)?)?;
+        let status = self.known(game_id, self.engines.client.status(&target).await).await?;
+        let status = self.stands(game_id, plan.turn, status).await?;
         let detail = format!("{} to {} at turn {}", plan.former.version, plan.next.version, status.turn);
         let next = Release { digest, ..plan.next.clone() };
         Ok(Note { result: Some(JobResult::Replaced(next)), detail: Some(detail) })
@@ -150,6 +164,7 @@ impl Jobs {
         &self,
         cx: &WorkContext,
         claim: &Claim,
+        work: &Work,
         plan: &Plan,
         failure: StartFailure,
     ) -> Result<Note, JobError> {
@@ -168,23 +183,27 @@ impl Jobs {
         runtime::job_note(&mut tx, claim.id, &json!({ "given_up": failure })).await?;
         tx.commit().await?;
         tracing::warn!(game_id = %plan.game_id, job_id = %claim.id, reason = failure.reason(), to = plan.former.version, "going back to the former engine");
-        match self.put_back(cx, claim, plan).await {
+        match self.put_back(cx, claim, work, plan).await {
             Ok(()) => Err(JobError::Replace { failure, left: Left::Former(plan.former.clone()) }),
             Err(error) if error.start_failure().is_some() && self.is_last(claim, &error) => {
                 tracing::error!(game_id = %plan.game_id, %error, "the former engine could not be put back");
                 let cleared = self.clear_away(plan.game_id).await;
+                // Both are said: what the new engine lacked, and why there is no former one either.
+                let failure = failure.and(&format!("and the former engine did not come back: {error}"));
                 Err(JobError::Replace { failure, left: Left::Nothing { cleared } })
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn put_back(&self, cx: &WorkContext, claim: &Claim, plan: &Plan) -> Result<(), JobError> {
+    async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<(), JobError> {
         let spec = plan.spec(&plan.former);
         self.pull(cx, claim, &spec.image).await?;
+        self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await?;
         let target = self.raise(cx, claim, &spec, &WANTED).await?;
         let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
-        stands(plan.game_id, plan.turn, known(self.engines.client.status(&target).await)?)?;
+        let status = self.known(plan.game_id, self.engines.client.status(&target).await).await?;
+        self.stands(plan.game_id, plan.turn, status).await?;
         Ok(())
     }
 }
@@ -213,7 +232,7 @@ mod tests {
         for early in [None, Some("pull"), Some("pull: a1b2: Downloading"), Some("nonsense")] {
             assert_eq!(at(early), (false, false), "{early:?}");
         }
-        for held in [Some("hold"), Some("remove")] {
+        for held in [Some("hold"), Some("remove"), Some("snapshot")] {
             assert_eq!(at(held), (true, false), "{held:?}");
         }
         for removed in [Some("create"), Some("start"), Some("health"), Some("verify")] {

@@ -99,27 +99,47 @@ impl Jobs {
         let client = &self.engines.client;
         let status = match client.status(target).await {
             Err(EngineError::Problem { status: 404 | 409, .. }) if plan.turn == 0 => {
-                client.init(target, game_id, &plan.races).await.map_err(|error| JobError::init(&error))?
+                match client.init(target, game_id, &plan.races).await {
+                    Ok(status) => status,
+                    Err(error) => return Err(JobError::init(&error, &self.engines.words(game_id).await)),
+                }
             }
-            status => known(status)?,
+            status => self.known(game_id, status).await?,
         };
-        stands(game_id, plan.turn, status)
+        self.stands(game_id, plan.turn, status).await
     }
-}
 
-/// The status of an engine that must have its game already.
-pub(super) fn known(status: Result<EngineStatus, EngineError>) -> Result<EngineStatus, JobError> {
-    status.map_err(|error| match error {
-        EngineError::Problem { status: 404 | 409, .. } => {
-            JobError::config("its state directory holds no game any more")
+    /// The status of an engine that must have its game already.
+    pub(super) async fn known(
+        &self,
+        game_id: GameId,
+        status: Result<EngineStatus, EngineError>,
+    ) -> Result<EngineStatus, JobError> {
+        match status {
+            Ok(status) => Ok(status),
+            Err(EngineError::Problem { status: 404 | 409, .. }) => {
+                Err(JobError::config("its state directory holds no game any more"))
+            }
+            Err(error) => Err(JobError::init(&error, &self.engines.words(game_id).await)),
         }
-        error => JobError::init(&error),
-    })
+    }
+
+    /// As [`stands`], of an engine that has the game's own races and no others.
+    pub(super) async fn stands(
+        &self,
+        game_id: GameId,
+        turn: i32,
+        status: EngineStatus,
+    ) -> Result<EngineStatus, JobError> {
+        let status = stands(game_id, turn, status)?;
+        let races = game_runtime::engine_races(&mut *self.engines.db.acquire().await?, game_id).await?;
+        status.of(game_id, &races).map_err(|error| JobError::init(&error, ""))
+    }
 }
 
 /// The engine's status, if it has this game and stands at `turn`, or past it by the one that it generated and that was not
 /// recorded yet.
-pub(super) fn stands(game_id: GameId, turn: i32, status: EngineStatus) -> Result<EngineStatus, JobError> {
+fn stands(game_id: GameId, turn: i32, status: EngineStatus) -> Result<EngineStatus, JobError> {
     if status.game_id != game_id {
         return Err(JobError::config(format!("its state directory holds another game, {}", status.game_id)));
     }

@@ -3,6 +3,7 @@
 use shared::db::banishments;
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::runtime::{self, JobWork};
+use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::Payload;
 use shared::domain::runtime::{JobKind, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
@@ -176,7 +177,8 @@ impl Outcomes {
         if !game_runtime::game_start_failed(conn, game_id).await? {
             return Ok(());
         }
-        self.tell_failure(conn, claim, game_id, failure).await
+        self.tell_failure(conn, claim, game_id, failure).await?;
+        self.tell_owner(conn, claim, game_id, failure).await
     }
 
     async fn replaced(&self, conn: &mut PgConnection, game_id: GameId, release: &Release) -> Result<(), sqlx::Error> {
@@ -234,11 +236,11 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         let payload = match failure {
             StartFailure::ImagePull { image, .. } => {
-                Payload::RuntimeImagePullFailed { game_id, image_ref: image.clone() }
+                Payload::RuntimeImagePullFailed { game_id, image_ref: excerpt(image, SHORT) }
             }
             StartFailure::ContainerStart { .. } => Payload::RuntimeContainerStartFailed { game_id },
             StartFailure::ConfigInvalid { reason } => {
-                Payload::RuntimeStartConfigInvalid { game_id, reason: reason.clone() }
+                Payload::RuntimeStartConfigInvalid { game_id, reason: excerpt(reason, SHORT) }
             }
         };
         self.tell(conn, Some(claim), game_id, payload, claim.id.to_string()).await

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime;
+use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::EngineStatus;
@@ -106,7 +107,7 @@ impl Outcomes {
         runtime::record_operation(conn, game_id, None, "turn", status.as_str(), Some(reason)).await?;
         let Some(key) = self.pause(conn, None, game_id, game, status).await? else { return Ok(()) };
         let turn = game.current_turn.unsigned_abs();
-        let payload = Payload::GameGenerationFailed { game_id, turn, reason: reason.to_owned() };
+        let payload = Payload::GameGenerationFailed { game_id, turn, reason: excerpt(reason, SHORT) };
         self.tell(conn, None, game_id, payload, key).await
     }
 

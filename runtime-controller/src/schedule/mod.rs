@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use shared::db::runtime::{self, TurnWork};
+use shared::domain::excerpt::{LONG, SHORT, excerpt};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use shared::queue::{
@@ -114,6 +115,21 @@ impl Queue for Turns {
     }
 
     fn after_commit(&self, finished: &[Finished<Note>]) {
+        // The engine has shown that it can go on from what a patch left it: nobody goes back behind that turn.
+        let advanced = finished.iter().filter(|finished| {
+            matches!(finished.note, Some(Note::Snapshot(Snapshot::Advanced(_), _)))
+                && finished.settled == Settled::Again
+        });
+        for game_id in advanced.map(|finished| GameId::from(finished.claim.id)) {
+            let snapshots = self.engines.driver.snapshots();
+            if snapshots.has_any(game_id) {
+                tokio::spawn(async move {
+                    if let Err(error) = snapshots.drop_all(game_id).await {
+                        tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
+                    }
+                });
+            }
+        }
         if finished.iter().any(|finished| finished.note.is_some() || matches!(finished.settled, Settled::Dead { .. })) {
             // A finished game's container goes by a job.
             for topic in [Topic::Notifications, Topic::RuntimeJobs] {
@@ -141,9 +157,14 @@ impl Turns {
             }
             Err(error) => error,
         };
-        tracing::warn!(%game_id, attempt_no = claim.attempt_no, %error, "a turn was not generated");
+        tracing::warn!(%game_id, attempt_no = claim.attempt_no, error = excerpt(&error.to_string(), SHORT), "a turn was not generated");
         self.engines.metrics.turn(error.word());
-        let reason = error.to_string();
+        // What the engine printed explains most failures; of a daemon or a database that is away it knows nothing.
+        let words = match &error {
+            TickError::Away(_) => String::new(),
+            _ => self.engines.words(game_id).await,
+        };
+        let reason = excerpt(&format!("{error}{words}"), LONG);
         let note = Note::Snapshot(Snapshot::Failed { status: error.status(), reason: reason.clone() }, None);
         let outcome = match error {
             TickError::Away(_) => Outcome::Retry { error: reason, after: Some(Duration::from_secs(1)), counts: false },

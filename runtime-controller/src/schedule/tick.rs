@@ -87,6 +87,19 @@ impl From<Lost> for TickError {
     }
 }
 
+/// Whose engine is asked, and which races are in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'a> {
+    pub(super) game_id: GameId,
+    pub(super) races: &'a [String],
+}
+
+impl Own<'_> {
+    fn check(self, status: EngineStatus) -> Result<EngineStatus, EngineError> {
+        status.of(self.game_id, self.races)
+    }
+}
+
 impl Turns {
     /// The engine's status after the turn; `None` where the game does not run. `last`: no further attempt follows, so that
     /// a finished game ends even if its engine keeps a report to itself.
@@ -115,28 +128,29 @@ impl Turns {
         if work.row.expected_turn.is_none() && !work.row.forced {
             self.engines.metrics.late((work.now() - work.row.scheduled_at).to_std().unwrap_or_default());
         }
-        let target = runtime::target(&mut *self.engines.db.acquire().await?, game_id).await?;
+        let (target, races) = {
+            let mut conn = self.engines.db.acquire().await?;
+            (runtime::target(&mut conn, game_id).await?, game_runtime::engine_races(&mut conn, game_id).await?)
+        };
+        let own = Own { game_id, races: &races };
         let (target, status) = match target {
-            Some(target) => match self.generate(&target, expected).await {
+            Some(target) => match self.generate(&target, expected, own).await {
                 // Nobody there: it may have died with a host, a daemon, a controller, and be back with another token since we asked
                 // for its own. Bring it back, once, and look again.
                 Err(error) if error.is_elsewhere() => {
                     tracing::info!(%game_id, %error, "the engine is away: looking after it");
                     let target = self.engines.revive(game_id).await?;
-                    let status = self.generate(&target, expected).await?;
+                    let status = self.generate(&target, expected, own).await?;
                     (target, status)
                 }
                 status => (target, status?),
             },
             None => {
                 let target = self.engines.revive(game_id).await?;
-                let status = self.generate(&target, expected).await?;
+                let status = self.generate(&target, expected, own).await?;
                 (target, status)
             }
         };
-        if status.game_id != game_id {
-            return Err(TickError::Final(format!("the engine has another game, {}", status.game_id)));
-        }
         if TickPlan::new(expected, status.turn, status.finished) != TickPlan::Record {
             return Err(TickError::Final(format!(
                 "the engine is at turn {}, not at {expected} or the next",
@@ -144,12 +158,7 @@ impl Turns {
             )));
         }
         if status.finished {
-            match self.keep_reports(cx, claim, game_id, &target, &status).await {
-                Err(error) if last && !matches!(error, TickError::Away(_)) => {
-                    tracing::error!(%game_id, %error, "a finished game ends without all of its reports");
-                }
-                done => done?,
-            }
+            self.keep_reports(cx, claim, own, &target, status.turn, last).await?;
         }
         Ok(Some(status))
     }
@@ -166,9 +175,9 @@ impl Turns {
     }
 
     /// Asks for the turn, unless the engine has generated it already: a late answer, or a crash after the call.
-    async fn generate(&self, target: &EngineTarget, expected: i32) -> Result<EngineStatus, EngineError> {
+    async fn generate(&self, target: &EngineTarget, expected: i32, own: Own<'_>) -> Result<EngineStatus, EngineError> {
         let client = &self.engines.client;
-        let before = match client.status(target).await {
+        let before = match client.status(target).await.and_then(|status| own.check(status)) {
             Ok(before) => before,
             Err(error) => {
                 self.engines.metrics.probe(probe_outcome(&error));
@@ -177,7 +186,7 @@ impl Turns {
         };
         self.engines.metrics.probe("healthy");
         match TickPlan::new(expected, before.turn, before.finished) {
-            TickPlan::Generate => client.turn(target, expected).await,
+            TickPlan::Generate => client.turn(target, expected).await.and_then(|status| own.check(status)),
             TickPlan::Record | TickPlan::Mismatch => Ok(before),
         }
     }

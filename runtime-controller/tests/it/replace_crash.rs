@@ -8,6 +8,7 @@ use shared::domain::runtime::JobKind;
 use crate::barrier::Barrier;
 use crate::replace::{LONG, copy, goes_on, one_engine};
 use crate::turns::each_turn_once;
+use crate::undo::ruinous;
 use crate::world::World;
 
 /// A kill at the moment when this would be written: everything before has happened, nothing after.
@@ -68,15 +69,19 @@ async fn a_restart_survives_a_kill_at_each_step() {
 
 #[tokio::test]
 async fn a_patch_survives_a_kill_at_each_step() {
-    join_all(MOMENTS.map(|(moment, condition)| survives(JobKind::Patch, moment, condition))).await;
+    let copied = ("snapshot", "new.step = 'snapshot'");
+    join_all(
+        MOMENTS.into_iter().chain([copied]).map(|(moment, condition)| survives(JobKind::Patch, moment, condition)),
+    )
+    .await;
 }
 
 async fn goes_back(moment: &str, condition: &str) {
     let mut world = World::with_processes().await;
     world.image = copy(&world, "engine-0");
     let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
-    // It ends at once: given up after some attempts.
-    world.version("1.0.1", "/bin/false").await;
+    // It leaves nothing of the state and ends at once: given up after some attempts.
+    world.version("1.0.1", &ruinous(&world, "engine-1")).await;
     let mut first = world.controller(&LONG);
     world.reaches_turn(game_id, 1).await;
     let mut barrier = Barrier::on_jobs(&world.db, condition).await;
@@ -98,6 +103,8 @@ async fn goes_back(moment: &str, condition: &str) {
 async fn going_back_survives_a_kill_at_each_step() {
     let moments = [
         ("back", "new.step = 'back'"),
+        ("restore", "new.step = 'restore'"),
+        ("restored", "new.payload ? 'restored' AND NOT old.payload ? 'restored'"),
         ("create", "new.step = 'create' AND new.payload ? 'given_up'"),
         ("start", "new.step = 'start' AND new.payload ? 'given_up'"),
         ("health", "new.step = 'health' AND new.payload ? 'given_up'"),

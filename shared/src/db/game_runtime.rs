@@ -74,6 +74,34 @@ pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
     .await
 }
 
+/// The races that the game's engine was, or is to be, initialised with: those of the active members, and of those whose membership
+/// ended since (they are banished, or still to be). An engine that shows others, or fewer, answers badly (SPEC §8).
+///
+/// # Errors
+/// Those of the database.
+pub async fn engine_races(conn: &mut PgConnection, game_id: GameId) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "SELECT race_name FROM memberships
+          WHERE game_id = $1 AND (status = 'active' OR banish_due_at IS NOT NULL OR banished_at IS NOT NULL)
+          GROUP BY race_name ORDER BY min(membership_id::text)",
+        game_id.uuid()
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Who owns a game; `None` where nobody does.
+///
+/// # Errors
+/// Those of the database.
+pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<UserId>, sqlx::Error> {
+    let owner = sqlx::query_scalar!(
+        r#"SELECT owner_user_id AS "owner_user_id: UserId" FROM games WHERE game_id = $1"#,
+        game_id.uuid()
+    );
+    Ok(owner.fetch_optional(conn).await?.flatten())
+}
+
 /// A word of `games.status`, without a lock.
 ///
 /// # Errors

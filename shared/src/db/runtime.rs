@@ -19,7 +19,7 @@ pub use records::{
     prepare_record, record, record_container, record_containerless, record_endpoint, record_health, records,
     records_by_status, renew_token, set_record_image, set_record_status, target, turn_advanced,
 };
-pub use reports::{keep_report, kept_report, kept_turns};
+pub use reports::{keep_report, kept_report, kept_size, kept_turns};
 pub use turns::{
     Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
     turn_settled, turn_work,

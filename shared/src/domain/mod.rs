@@ -7,6 +7,7 @@ pub mod country;
 pub mod crockford;
 pub mod email;
 pub mod engine_version;
+pub mod excerpt;
 pub mod fault;
 pub mod game;
 pub mod invite_code;

@@ -342,6 +342,13 @@ catalogue! {
         /// What the engine said.
         reason: String,
     }
+    /// A start of a game was given up; to the game's owner.
+    "game.start_failed" GameStartFailed by [Push, Email] to Users {
+        /// The game.
+        game_id: GameId,
+        /// Why, in a sentence.
+        reason: String,
+    }
     /// A game is running.
     "game.started" GameStarted by [Push, Email] to GameMembers {
         /// The game.

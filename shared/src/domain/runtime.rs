@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::excerpt::{LONG, SHORT, excerpt};
+
 /// A word that the database holds and this build does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{word}` is no {what}")]
@@ -110,10 +112,14 @@ words! {
         Hold = "hold",
         /// Removes the container.
         Remove = "remove",
+        /// Copies the state before a patch touches it.
+        Snapshot = "snapshot",
         /// Asks the replaced engine for its game: it must stand where the former one stood.
         Verify = "verify",
         /// Puts the former engine back, since the new one was given up.
         Back = "back",
+        /// Puts the state back that the former engine left.
+        Restore = "restore",
         /// Banishes a race in the engine.
         Banish = "banish",
         /// Sets the turn timer to now.
@@ -156,6 +162,9 @@ impl RuntimeStatus {
     }
 }
 
+/// How the reason of a start begins that the engine itself refused, with words of its own behind it.
+pub const REFUSED: &str = "the engine refuses the game: ";
+
 /// Why a start failed for good; each has its own notification to the administrators (SPEC §8). A job that goes back to the
 /// former engine keeps it in its payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +198,30 @@ impl StartFailure {
             Self::ContainerStart { .. } => "container_start_failed",
             Self::ConfigInvalid { .. } => "start_config_invalid",
         }
+    }
+
+    /// The same failure, with what went wrong after it.
+    #[must_use]
+    pub fn and(self, more: &str) -> Self {
+        let with = |reason: String| excerpt(&format!("{}; {more}", excerpt(&reason, LONG / 2)), LONG);
+        match self {
+            Self::ImagePull { image, reason } => Self::ImagePull { image, reason: with(reason) },
+            Self::ContainerStart { reason } => Self::ContainerStart { reason: with(reason) },
+            Self::ConfigInvalid { reason } => Self::ConfigInvalid { reason: with(reason) },
+        }
+    }
+
+    /// What the owner of the game is told (`game.start_failed`): in short, and nothing of the platform's insides. What the engine
+    /// itself has against the game is passed on: they may mend it.
+    #[must_use]
+    pub fn for_owner(&self) -> String {
+        let said = match self {
+            Self::ImagePull { .. } => "The game's engine could not be fetched.",
+            Self::ContainerStart { .. } => "The game's engine did not start.",
+            Self::ConfigInvalid { reason } if reason.starts_with(REFUSED) => reason,
+            Self::ConfigInvalid { .. } => "The game cannot start as the platform is set up.",
+        };
+        excerpt(said, SHORT)
     }
 
     /// What to tell people.
@@ -259,6 +292,22 @@ mod tests {
         for from in RuntimeStatus::ALL {
             assert_eq!(from.may_become(RuntimeStatus::Starting), *from != RuntimeStatus::Finished, "{from}");
         }
+    }
+
+    #[test]
+    fn an_owner_hears_what_they_can_mend_and_nothing_of_the_platforms_insides() {
+        let reason = || "mkdir /var/lib/galaxy: no space left".to_owned();
+        for failure in [
+            StartFailure::ImagePull { image: "registry.internal:5000/engine".to_owned(), reason: reason() },
+            StartFailure::ContainerStart { reason: reason() },
+            StartFailure::ConfigInvalid { reason: reason() },
+        ] {
+            let said = failure.for_owner();
+            assert!(!said.contains("galaxy") && !said.contains("registry") && said.starts_with("The game"), "{said}");
+        }
+        let refused = format!("{REFUSED}422 bad_settings: a map of 10 000 planets{}", "!".repeat(5_000));
+        let said = StartFailure::ConfigInvalid { reason: refused }.for_owner();
+        assert!(said.contains("a map of 10 000 planets") && said.chars().count() == SHORT, "{said}");
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
+use super::door::Refusal;
 use super::{EngineClient, EngineError, EngineTarget};
 use crate::service::telemetry;
 
@@ -22,6 +22,9 @@ pub(super) struct Call<'a> {
     timeout: Duration,
     limit: usize,
 }
+
+/// The most of an error's body that is read: a hundred field errors of full length fit.
+const PROBLEM: usize = 256 << 10;
 
 impl<'a> Call<'a> {
     pub(super) fn new(method: Method, path: &'static str, timeout: Duration, limit: usize) -> Self {
@@ -83,21 +86,39 @@ impl EngineClient {
         let status = response.status();
         tracing::Span::current().record("status", status.as_u16());
         let retry_after = retry_after(response.headers());
-        let mut room = self.room.as_ref().and_then(|room| room.take(&target.endpoint, 0).ok());
+        let limit = if status.is_success() { call.limit } else { PROBLEM };
+        let body = self.read(&mut response, &target.endpoint, limit).await;
+        if status.is_success() {
+            return body?.ok_or_else(|| EngineError::bad(&format!("longer than {limit} bytes")));
+        }
+        Err(match body? {
+            Some(body) => problem(status.as_u16(), &body, retry_after),
+            None => refused(status.as_u16(), Refusal::wordless("its error is too long to be read"), retry_after),
+        })
+    }
+
+    /// The whole body; `None` where it is longer than `limit`: the rest is not read, and the connection goes.
+    async fn read(
+        &self,
+        response: &mut reqwest::Response,
+        endpoint: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        let mut room = self.room.as_ref().and_then(|room| room.take(&endpoint.to_owned(), 0).ok());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| EngineError::transport(&error))? {
-            if body.len() + chunk.len() > call.limit {
-                return Err(EngineError::BadAnswer(format!("longer than {} bytes", call.limit)));
+            if body.len() + chunk.len() > limit {
+                return Ok(None);
             }
             if room.as_mut().is_some_and(|room| room.grow(chunk.len()).is_err()) {
-                return Err(EngineError::BadAnswer("no room: engines answer too much at once".into()));
+                // Not this engine's fault: it may be asked again when the others have been read.
+                return Err(EngineError::Unreachable(
+                    "its answer was not read: engines answer too much at once".into(),
+                ));
             }
             body.extend_from_slice(&chunk);
         }
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(problem(status.as_u16(), &body, retry_after))
+        Ok(Some(body))
     }
 }
 
@@ -110,11 +131,17 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn problem(status: u16, body: &[u8], retry_after: Option<Duration>) -> EngineError {
-    #[derive(Deserialize)]
-    struct Coded {
-        #[serde(default)]
-        code: String,
+    match Refusal::read(body) {
+        Ok(refusal) => refused(status, refusal, retry_after),
+        // Its words cannot be passed on. Where the status alone says what to do, that is done; a refusal is nothing without its words.
+        Err(unsound) if status >= 500 || matches!(status, 401 | 429) => {
+            refused(status, Refusal::wordless(&format!("of its error, {unsound}")), retry_after)
+        }
+        Err(unsound) => unsound.into(),
     }
-    let code = serde_json::from_slice::<Coded>(body).map(|coded| coded.code).unwrap_or_default();
-    EngineError::Problem { status, code, body: serde_json::from_slice::<Box<RawValue>>(body).ok(), retry_after }
+}
+
+fn refused(status: u16, refusal: Refusal, retry_after: Option<Duration>) -> EngineError {
+    let Refusal { code, detail, errors } = refusal;
+    EngineError::Problem { status, code, detail, errors, retry_after }
 }

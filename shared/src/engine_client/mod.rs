@@ -3,6 +3,7 @@
 //!
 //! Nothing here retries: who calls knows whether the call may be repeated (`docs/runtime.md`).
 
+mod door;
 mod error;
 mod http;
 mod types;
@@ -13,10 +14,12 @@ use reqwest::Method;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+pub use self::door::{EngineFault, NO_CODE};
 pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
 use crate::ids::GameId;
+use crate::service::config::parse;
 use crate::service::listen::Budget;
 
 /// How long a call may take, from its first byte to the last of its answer.
@@ -34,12 +37,23 @@ pub struct EngineClient {
     http: reqwest::Client,
     timeouts: Timeouts,
     room: Option<Budget<String>>,
+    report: usize,
 }
 
 /// Answers but reports: a status of a thousand races fits many times.
 const SMALL: usize = 1 << 20;
-/// A report is the game author's, and may be long.
-const REPORT: usize = 16 << 20;
+/// The longest report where nothing else is set: the default of `BACKEND_RUNTIME_REPORT_LIMIT`.
+pub const REPORT_LIMIT: usize = 1 << 20;
+
+/// Reads `BACKEND_RUNTIME_REPORT_LIMIT`: a size that a report may sensibly have, and that fits beside others into a process.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_report_limit(value: &str) -> Result<u64, String> {
+    let bytes = parse::size(value)?;
+    let sensible = (1 << 10)..=(16 << 20);
+    if sensible.contains(&bytes) { Ok(bytes) } else { Err(format!("{value:?} is not between 1KiB and 16MiB")) }
+}
 
 impl EngineClient {
     /// A client with these time limits. It uses no proxy and follows no redirect: an engine is its endpoint.
@@ -58,13 +72,19 @@ impl EngineClient {
             .http1_only()
             .build()
             .map_err(|error| EngineError::BadAnswer(format!("no HTTP client: {error}")))?;
-        Ok(Self { http, timeouts, room: None })
+        Ok(Self { http, timeouts, room: None, report: REPORT_LIMIT })
     }
 
     /// The same, whose answers have so many bytes of memory in all and each engine, by its endpoint, while they are read.
     #[must_use]
     pub fn with_room(self, room: Budget<String>) -> Self {
         Self { room: Some(room), ..self }
+    }
+
+    /// The same, which takes reports of so many bytes (`BACKEND_RUNTIME_REPORT_LIMIT`); a longer one is a bad answer.
+    #[must_use]
+    pub fn with_report_limit(self, bytes: u64) -> Self {
+        Self { report: usize::try_from(bytes).unwrap_or(usize::MAX), ..self }
     }
 
     /// The time limits it was made with.
@@ -143,8 +163,8 @@ impl EngineClient {
             race_name: &'a str,
             commands: &'a RawValue,
         }
-        let call = Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, REPORT)
-            .body(&Body { race_name, commands })?;
+        let call =
+            Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, SMALL).body(&Body { race_name, commands })?;
         types::raw(&self.send(target, call).await?)
     }
 
@@ -165,7 +185,7 @@ impl EngineClient {
             turn: i32,
             orders: &'a RawValue,
         }
-        let call = Call::new(Method::PUT, "/api/v1/order", self.timeouts.call, REPORT).body(&Body {
+        let call = Call::new(Method::PUT, "/api/v1/order", self.timeouts.call, SMALL).body(&Body {
             race_name,
             turn,
             orders,
@@ -185,7 +205,7 @@ impl EngineClient {
     ) -> Result<Box<RawValue>, EngineError> {
         let turn = turn.to_string();
         let query = [("race_name", race_name), ("turn", turn.as_str())];
-        let call = Call::new(Method::GET, "/api/v1/report", self.timeouts.probe, REPORT).query(&query);
+        let call = Call::new(Method::GET, "/api/v1/report", self.timeouts.probe, self.report).query(&query);
         types::raw(&self.send(target, call).await?)
     }
 }

@@ -109,6 +109,17 @@ pub struct StartConfigInvalid {
     pub reason: Prose,
 }
 
+/// `game.start_failed`, to the owner.
+#[derive(Clone, Debug)]
+pub struct StartFailed {
+    /// The game's id.
+    pub game_id: GameId,
+    /// The game.
+    pub game_name: Line,
+    /// Why, in a sentence; what the engine itself said is in it.
+    pub reason: Prose,
+}
+
 /// `lobby.membership.removed`.
 #[derive(Clone, Debug)]
 pub struct MembershipRemoved {

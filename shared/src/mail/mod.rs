@@ -10,7 +10,7 @@ mod words;
 
 pub use context::{
     AboutGame, ContainerStartFailed, GameFinished, GenerationFailed, ImagePullFailed, InviteReceived, LoginCode,
-    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid,
+    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid, StartFailed,
 };
 pub use render::Rendered;
 pub use style::{Style, View};
@@ -93,6 +93,10 @@ templates! {
     RaceNamePending(RaceNamePending) = "lobby.race_name.pending", News, ["mail/lobby.race_name.pending.txt", "mail/lobby.race_name.pending.html"],
         |_m, v| format!("Keep your race name on {}", v.product()),
         |_m| Some(("Keep the name", "/race-names".to_owned()));
+    /// A start of the reader's own game was given up.
+    StartFailed(StartFailed) = "game.start_failed", Transactional, ["mail/game.start_failed.txt", "mail/game.start_failed.html"],
+        |m, _v| format!("{} could not start", m.game_name),
+        |m| Some(("Open the game", game(m.game_id)));
     /// A game of the reader's started.
     GameStarted(AboutGame) = "game.started", News, ["mail/game.started.txt", "mail/game.started.html"],
         |m, _v| format!("{} has started", m.game_name),

@@ -40,6 +40,7 @@ fn every() -> Vec<Template> {
         Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: reason() }),
         Template::MembershipBlocked(about()),
         Template::RaceNamePending(RaceNamePending { race_name: NASTY.into(), expires_at: at(0) }),
+        Template::StartFailed(StartFailed { game_id, game_name: game_name.clone(), reason: reason() }),
         Template::GameStarted(about()),
         Template::GameFinished(GameFinished {
             game_id,
@@ -102,7 +103,7 @@ fn what_people_wrote_is_escaped_and_passes_for_nothing_else() {
 
 #[test]
 fn a_subject_to_who_is_not_a_member_holds_nothing_that_a_player_wrote() {
-    let members = ["lobby.application.approved", "game.started", "game.finished"];
+    let members = ["lobby.application.approved", "game.start_failed", "game.started", "game.finished"];
     for template in every() {
         let subject = rendered(&template).subject;
         assert_eq!(subject.contains("Zoë"), members.contains(&template.id()), "{}: {subject}", template.id());

@@ -82,6 +82,9 @@ pub fn encode(payload: &Payload) -> Vec<u8> {
         Payload::RuntimeStartConfigInvalid { game_id, reason } => {
             table!(RuntimeStartConfigInvalid, RuntimeStartConfigInvalidArgs { game_id, reason; })
         }
+        Payload::GameStartFailed { game_id, reason } => {
+            table!(GameStartFailed, GameStartFailedArgs { game_id, reason; })
+        }
         Payload::GameStarted { game_id } => table!(GameStarted, GameStartedArgs { game_id; }),
         Payload::GameTurnReady { game_id, turn } => table!(GameTurnReady, GameTurnReadyArgs { game_id; turn: *turn }),
         Payload::GamePaused { game_id, turn, reason } => {
@@ -140,6 +143,7 @@ pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Payload, DecodeError> {
         Kind::RuntimeImagePullFailed => payload!(RuntimeImagePullFailed { game_id; image_ref; }),
         Kind::RuntimeContainerStartFailed => payload!(RuntimeContainerStartFailed { game_id; ; }),
         Kind::RuntimeStartConfigInvalid => payload!(RuntimeStartConfigInvalid { game_id; reason; }),
+        Kind::GameStartFailed => payload!(GameStartFailed { game_id; reason; }),
         Kind::GameStarted => payload!(GameStarted { game_id; ; }),
         Kind::GameTurnReady => payload!(GameTurnReady { game_id; ; turn }),
         Kind::GamePaused => payload!(GamePaused { game_id; reason; turn }),

@@ -1378,6 +1378,121 @@ impl ::core::fmt::Debug for RuntimeStartConfigInvalid<'_> {
       ds.finish()
   }
 }
+pub enum GameStartFailedOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct GameStartFailed<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for GameStartFailed<'a> {
+  type Inner = GameStartFailed<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> GameStartFailed<'a> {
+  pub const VT_GAME_ID: ::flatbuffers::VOffsetT = 4;
+  pub const VT_REASON: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    GameStartFailed { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args GameStartFailedArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<GameStartFailed<'bldr>> {
+    let mut builder = GameStartFailedBuilder::new(_fbb);
+    if let Some(x) = args.reason { builder.add_reason(x); }
+    if let Some(x) = args.game_id { builder.add_game_id(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn game_id(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(GameStartFailed::VT_GAME_ID, None).unwrap()}
+  }
+  #[inline]
+  pub fn reason(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(GameStartFailed::VT_REASON, None).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for GameStartFailed<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("game_id", Self::VT_GAME_ID, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("reason", Self::VT_REASON, true)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct GameStartFailedArgs<'a> {
+    pub game_id: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub reason: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for GameStartFailedArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    GameStartFailedArgs {
+      game_id: None, // required field
+      reason: None, // required field
+    }
+  }
+}
+
+pub struct GameStartFailedBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> GameStartFailedBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_game_id(&mut self, game_id: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(GameStartFailed::VT_GAME_ID, game_id);
+  }
+  #[inline]
+  pub fn add_reason(&mut self, reason: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(GameStartFailed::VT_REASON, reason);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> GameStartFailedBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    GameStartFailedBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<GameStartFailed<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, GameStartFailed::VT_GAME_ID,"game_id");
+    self.fbb_.required(o, GameStartFailed::VT_REASON,"reason");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for GameStartFailed<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("GameStartFailed");
+      ds.field("game_id", &self.game_id());
+      ds.field("reason", &self.reason());
+      ds.finish()
+  }
+}
 pub enum GameStartedOffset {}
 #[derive(Copy, Clone, PartialEq)]
 

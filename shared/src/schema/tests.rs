@@ -20,6 +20,7 @@ fn one_of_each() -> Vec<Payload> {
         Payload::RuntimeImagePullFailed { game_id, image_ref: text() },
         Payload::RuntimeContainerStartFailed { game_id },
         Payload::RuntimeStartConfigInvalid { game_id, reason: text() },
+        Payload::GameStartFailed { game_id, reason: text() },
         Payload::GameStarted { game_id },
         Payload::GameTurnReady { game_id, turn: u32::MAX },
         Payload::GamePaused { game_id, turn: 0, reason: String::new() },

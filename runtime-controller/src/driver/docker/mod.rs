@@ -20,7 +20,8 @@ use shared::ids::GameId;
 use tokio::sync::OnceCell;
 
 use self::error::{is_status, other, unavailable_or};
-use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Observed, Progress, container_name};
+use super::log::Tail;
+use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Observed, Progress, Snapshots, container_name};
 use crate::config::{Addressing, Config, DockerConfig, PullPolicy};
 
 /// Limit of a call to the daemon that should be quick. Stops and pulls have their own.
@@ -270,14 +271,24 @@ impl Driver for DockerDriver {
         Ok(found.into_iter().filter_map(game).collect())
     }
 
-    async fn last_words(&self, game_id: GameId) -> Option<String> {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail("5").build();
-        let lines = self.docker().await.ok()?.logs(&container_name(game_id), Some(options));
-        let lines = lines.filter_map(|line| async { line.ok().map(|line| line.to_string()) }).collect::<Vec<_>>();
-        let lines = tokio::time::timeout(Duration::from_secs(5), lines).await.ok()?;
-        let words = lines.concat();
-        let words = words.trim();
-        (!words.is_empty()).then(|| words.to_owned())
+    async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError> {
+        let Some(found) = self.inspect_raw(game_id).await? else { return Ok(None) };
+        self.check_owner(game_id, &found)?;
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut pieces = self.docker().await?.logs(&container_name(game_id), Some(options));
+        let mut tail = Tail::default();
+        let read = async {
+            while let Some(piece) = pieces.next().await {
+                tail.push(&piece.map_err(other)?.into_bytes());
+            }
+            Ok(())
+        };
+        tokio::time::timeout(CALL, read).await.map_err(|_| timed_out())??;
+        Ok(Some(tail.lines(lines)))
+    }
+
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.state_root.clone())
     }
 }
 

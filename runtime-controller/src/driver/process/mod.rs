@@ -26,7 +26,8 @@ use shared::random::Random;
 use tokio::time::{Instant, sleep};
 
 use self::record::Record;
-use super::{Driver, DriverError, EngineSpec, Observed, Progress, container_name};
+use super::log::{LOG_BYTES, Tail};
+use super::{Driver, DriverError, EngineSpec, Observed, Progress, Snapshots, container_name};
 use crate::config::Config;
 
 /// How often a process that should appear or go is looked for.
@@ -235,14 +236,27 @@ impl Driver for ProcessDriver {
         Ok(games.filter(|game| self.alive(*game).is_some()).collect())
     }
 
-    async fn last_words(&self, game_id: GameId) -> Option<String> {
-        let mut log = File::open(self.dir(game_id).join("engine.log")).ok()?;
-        let length = log.metadata().ok()?.len();
-        log.seek(SeekFrom::Start(length.saturating_sub(600))).ok()?;
-        let mut words = String::new();
-        log.take(600).read_to_string(&mut words).ok()?;
-        let words = words.trim();
-        (!words.is_empty()).then(|| words.to_owned())
+    async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError> {
+        let mut log = match File::open(self.dir(game_id).join("engine.log")) {
+            Ok(log) => log,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("engine.log", &error)),
+        };
+        let limit = u64::try_from(LOG_BYTES).unwrap_or(u64::MAX);
+        let mut read = || {
+            let from = log.metadata()?.len().saturating_sub(limit);
+            log.seek(SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
+            (&log).take(limit).read_to_end(&mut bytes)?;
+            let mut tail = Tail::new(from > 0);
+            tail.push(&bytes);
+            Ok(tail.lines(lines))
+        };
+        read().map(Some).map_err(|error| failed("engine.log", &error))
+    }
+
+    fn snapshots(&self) -> Snapshots {
+        Snapshots::new(self.state_root.clone())
     }
 }
 

@@ -50,6 +50,20 @@ pub async fn kept_report(
     Ok(row.map(|row| row.report.0))
 }
 
+/// How many reports of a game are kept, and the bytes that they take in the table.
+///
+/// # Errors
+/// Those of the database.
+pub async fn kept_size(conn: &mut PgConnection, game_id: GameId) -> Result<(i64, i64), sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT count(*) AS "count!", coalesce(sum(pg_column_size(report)), 0)::bigint AS "bytes!" FROM engine_reports WHERE game_id = $1"#,
+        game_id.uuid()
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.count, row.bytes))
+}
+
 /// The turns of a race whose reports are kept: a resumed finish fetches only the others.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ struct Sent<'a> {
     orders: RawArray<'a>,
 }
 
-codes!(SendOrdersCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineUnreachable, RateLimited);
+codes!(SendOrdersCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
 
 /// The operation.
 pub struct Operation;

@@ -14,7 +14,7 @@ use crate::http::opaque::OpaqueJson;
 use crate::http::problem::Fail;
 use crate::use_cases::play;
 
-codes!(GetReportCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineUnreachable, RateLimited);
+codes!(GetReportCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
 
 /// The operation.
 pub struct Operation;
