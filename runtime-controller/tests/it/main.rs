@@ -14,6 +14,7 @@ mod late;
 mod leftovers;
 mod replace;
 mod replace_crash;
+mod settings;
 mod stopped;
 mod sweep;
 mod sweep_names;
