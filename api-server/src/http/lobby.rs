@@ -1,10 +1,13 @@
 //! The lobby's objects (SPEC §5 objects), as both the users' and the administrators' operations answer and take them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
+use serde_json::Value;
 use shared::db;
 use shared::domain::fault::Fault;
-use shared::domain::name;
+use shared::domain::{game_settings, name};
 use uuid::Uuid;
 
 use super::problem::{FieldError, Problem};
@@ -54,6 +57,8 @@ pub struct Game {
     pub time_zone: String,
     /// The engine version that a start uses.
     pub target_engine_version: String,
+    /// What the engine is told when the game begins: an object that only the engine understands; empty where nothing was said.
+    pub settings: BTreeMap<String, Value>,
     /// The turn that is open, from 0.
     pub current_turn: i32,
     /// Why it is paused: `manual`, `stopped`, or a runtime status.
@@ -89,6 +94,11 @@ impl From<db::games::Game> for Game {
             turn_schedule: row.turn_schedule,
             time_zone: row.time_zone,
             target_engine_version: row.target_engine_version,
+            settings: match row.settings {
+                Value::Object(settings) => settings.into_iter().collect(),
+                // The constraint games_settings_check leaves nothing else.
+                _ => BTreeMap::new(),
+            },
             current_turn: row.current_turn,
             pause_reason: row.pause_reason,
             winners: row.winners,
@@ -129,6 +139,9 @@ pub struct NewGame {
     /// A registered engine version.
     #[oai(validator(max_length = 128))]
     pub target_engine_version: String,
+    /// What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
+    /// 32 levels deep. Shown to everybody who sees the game.
+    pub settings: Option<BTreeMap<String, Value>>,
 }
 
 /// A public game to be made.
@@ -159,6 +172,9 @@ pub struct NewPublicGame {
     /// A registered engine version.
     #[oai(validator(max_length = 128))]
     pub target_engine_version: String,
+    /// What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
+    /// 32 levels deep. Shown to everybody who sees the game.
+    pub settings: Option<BTreeMap<String, Value>>,
     /// A user who then runs the game as its owner; absent: administrators alone.
     pub owner_user_id: Option<Uuid>,
 }
@@ -175,11 +191,12 @@ impl NewPublicGame {
             turn_schedule: self.turn_schedule.clone(),
             time_zone: self.time_zone.clone(),
             target_engine_version: self.target_engine_version.clone(),
+            settings: self.settings.clone(),
         }
     }
 }
 
-/// What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs.
+/// What to change of a game; absent fields stay as they are. Players, enrolment, engine version and settings are settled once it runs.
 #[derive(Debug, Default, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchGame {
@@ -207,11 +224,22 @@ pub struct PatchGame {
     /// A registered engine version.
     #[oai(validator(max_length = 128))]
     pub target_engine_version: Option<String>,
+    /// What the engine is told when the game begins, in place of what was said before: an object that only the engine
+    /// understands, up to 16 KiB as compact JSON and 32 levels deep.
+    pub settings: Option<BTreeMap<String, Value>>,
 }
 
 /// Applies the rules for names and descriptions and gathers their faults.
 pub fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(Option<String>, Option<String>), Problem> {
     check_words("name", name, description)
+}
+
+/// Applies the bounds of settings; they come back as they are kept.
+pub fn check_settings(settings: Option<&BTreeMap<String, Value>>) -> Result<Option<String>, Problem> {
+    let Some(settings) = settings else { return Ok(None) };
+    let settings = settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let checked = game_settings::game_settings(&settings);
+    checked.map(Some).map_err(|fault| Problem::fields(vec![FieldError::of("settings", fault)]))
 }
 
 /// As [`check_texts`], where the field of the name is called otherwise.

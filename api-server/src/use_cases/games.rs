@@ -141,6 +141,7 @@ pub async fn create(
     let zone = zone.as_deref().unwrap_or("UTC");
     check_players(wanted.min_players, wanted.max_players)?;
     schedule(app, &wanted.turn_schedule, zone)?;
+    let settings = lobby::check_settings(wanted.settings.as_ref())?;
     let game_id = GameId::new();
     let new = NewGame {
         game_id,
@@ -154,6 +155,7 @@ pub async fn create(
         turn_schedule: wanted.turn_schedule.trim(),
         time_zone: zone,
         target_engine_version: &wanted.target_engine_version,
+        settings: settings.as_deref().unwrap_or("{}"),
     };
 
     let mut tx = app.db.begin().await?;
@@ -208,6 +210,7 @@ pub async fn create(
 pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
     let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
     let zone = time_zone(wanted.time_zone.as_deref())?;
+    let settings = lobby::check_settings(wanted.settings.as_ref())?;
     let mut tx = app.db.begin().await?;
     let action = if chooses_engine(caller, wanted) { GameAction::ChooseEngine } else { GameAction::Edit };
     let (game, _) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
@@ -230,6 +233,7 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
         turn_schedule: wanted.turn_schedule.as_deref().map(str::trim),
         time_zone: zone.as_deref(),
         target_engine_version: wanted.target_engine_version.as_deref(),
+        settings: settings.as_deref(),
     };
     db::games::change(&mut tx, game_id, &change).await.map_err(constraint)?;
     caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), trail(wanted)).await?;
@@ -249,6 +253,7 @@ fn trail(wanted: &PatchGame) -> serde_json::Value {
         ("turn_schedule", wanted.turn_schedule.as_ref().map(|text| json!(text))),
         ("time_zone", wanted.time_zone.as_ref().map(|text| json!(text))),
         ("target_engine_version", wanted.target_engine_version.as_ref().map(|text| json!(text))),
+        ("settings", wanted.settings.as_ref().map(|_| json!("changed"))),
     ];
     parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -263,6 +268,7 @@ fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Re
         (GamePart::Players, wanted.min_players.is_some() || wanted.max_players.is_some()),
         (GamePart::EnrollmentEnd, wanted.enrollment_ends_at.is_some()),
         (GamePart::EngineVersion, wanted.target_engine_version.is_some()),
+        (GamePart::Settings, wanted.settings.is_some()),
     ];
     for (part, changed) in parts {
         if changed && !may_change(status, game.started, stopped, part, caller.actor(game)) {
@@ -279,7 +285,7 @@ fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Re
 fn chooses_engine(caller: &Caller<'_>, wanted: &PatchGame) -> bool {
     let texts = wanted.name.is_some() || wanted.description.is_some();
     let players = wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
-    let turns = wanted.turn_schedule.is_some() || wanted.time_zone.is_some();
+    let turns = wanted.turn_schedule.is_some() || wanted.time_zone.is_some() || wanted.settings.is_some();
     caller.user_id().is_none() && wanted.target_engine_version.is_some() && !(texts || players || turns)
 }
 

@@ -25,6 +25,7 @@ mod engine_versions;
 mod enrolment;
 mod every_operation;
 mod frame;
+mod game_settings;
 mod generated;
 mod geo;
 mod guarded;

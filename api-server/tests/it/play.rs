@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use galaxy_engine::engine::Engine;
-use galaxy_engine::settings::Token;
+use galaxy_engine::reference::Reference;
+use galaxy_engine_sdk::settings::Token;
+use galaxy_engine_sdk::{Beginning, Engine};
 use poem::listener::TcpAcceptor;
 use poem::{Body, Response, Route, Server, handler, put};
 use serde_json::json;
@@ -49,12 +50,13 @@ async fn table() -> Table {
 }
 
 async fn engine(game: &str, state: &TempDir) -> SocketAddr {
-    let engine = Engine::open(game, state.path(), Default::default()).unwrap();
-    engine.init(game, &["Zerg".to_owned(), "Protoss".to_owned()]).unwrap();
+    let engine = Engine::open(Reference::default(), game, state.path()).unwrap();
+    let races = ["Zerg".to_owned(), "Protoss".to_owned()].to_vec();
+    engine.init(&Beginning { game_id: game.to_owned(), races, settings: Default::default() }).unwrap();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let server = Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap());
-    let app = galaxy_engine::http::app(Arc::new(engine), Token::new("engine-token"));
+    let app = galaxy_engine_sdk::http::app(Arc::new(engine), Token::new("engine-token"));
     tokio::spawn(async move { server.run(app).await.unwrap() });
     addr
 }

@@ -1,149 +1,94 @@
-//! What the engine is told by its environment (SPEC §9), checked as a whole.
+//! The balance of games that begin in this engine: from its environment, and from a game's own settings.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use galaxy_engine_sdk::{Fault, Faults};
 
 use crate::game::Rules;
 
-/// The address on which an image answers unless told otherwise.
-pub const DEFAULT_LISTEN_ADDR: &str = "0.0.0.0:8080";
+/// Turns that a game may have.
+const TURN_LIMITS: std::ops::RangeInclusive<u32> = 1..=100_000;
+/// Planets around a home that a game may have.
+const COLONIES: std::ops::RangeInclusive<u32> = 0..=20;
 
-/// The bearer token of the platform. Kept as its hash, so that neither a log nor a core dump shows it, and so that
-/// comparing takes the same time for any guess of any length.
-#[derive(Clone)]
-pub struct Token([u8; 32]);
-
-impl Token {
-    /// Takes a token in.
-    #[must_use]
-    pub fn new(secret: &str) -> Self {
-        Self(Sha256::digest(secret.as_bytes()).into())
-    }
-
-    /// Whether this is the token, in constant time.
-    #[must_use]
-    pub fn matches(&self, guess: &str) -> bool {
-        let guess: [u8; 32] = Sha256::digest(guess.as_bytes()).into();
-        self.0.ct_eq(&guess).into()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
-/// The engine's settings.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// `GALAXY_GAME_ID`: the one game that this engine runs.
-    pub game_id: String,
-    /// `GALAXY_STATE_DIR`: where the game is kept.
-    pub state_dir: PathBuf,
-    /// `GALAXY_ENGINE_TOKEN`: what every call but `/healthz` must carry.
-    pub token: Token,
-    /// `GALAXY_LISTEN_ADDR`.
-    pub listen: SocketAddr,
-    /// `GALAXY_TURN_LIMIT`, `GALAXY_COLONIES_PER_RACE`: for a game that begins in this engine.
-    pub rules: Rules,
-}
-
-/// Everything that is wrong with the environment, one line each.
-#[derive(Debug, thiserror::Error)]
-#[error("the environment is not right:\n{}", .0.join("\n"))]
-pub struct Faults(pub Vec<String>);
-
-struct Reader<'a> {
-    lookup: &'a dyn Fn(&str) -> Option<String>,
-    faults: Vec<String>,
-}
-
-impl Reader<'_> {
-    fn required(&mut self, name: &str) -> String {
-        let value = (self.lookup)(name).filter(|value| !value.trim().is_empty());
-        value.unwrap_or_else(|| {
-            self.faults.push(format!("{name} must be set"));
-            String::new()
-        })
-    }
-
-    fn number(&mut self, name: &str, default: u32, lowest: u32, highest: u32) -> u32 {
-        let Some(text) = (self.lookup)(name).filter(|value| !value.is_empty()) else { return default };
-        match text.parse() {
-            Ok(number) if (lowest..=highest).contains(&number) => number,
-            _ => {
-                self.faults.push(format!("{name} must be a number from {lowest} to {highest}, not {text:?}"));
-                default
-            }
-        }
-    }
-}
-
-/// The address to listen on; `:port` means all interfaces.
+/// Reads `GALAXY_TURN_LIMIT` and `GALAXY_COLONIES_PER_RACE` through `lookup`, which is `std::env::var` but for tests.
 ///
 /// # Errors
-/// A line for people if it is no address.
-pub fn listen_addr(lookup: &dyn Fn(&str) -> Option<String>) -> Result<SocketAddr, String> {
-    let name = "GALAXY_LISTEN_ADDR";
-    let text = lookup(name).filter(|value| !value.is_empty()).unwrap_or_else(|| DEFAULT_LISTEN_ADDR.to_owned());
-    let whole = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.clone() };
-    whole.parse().map_err(|_| format!("{name} must be ip:port or :port, not {text:?}"))
+/// [`Faults`] with every fault at once.
+pub fn rules(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Rules, Faults> {
+    let mut faults = Vec::new();
+    let mut number = |name: &str, default: u32, range: &std::ops::RangeInclusive<u32>| {
+        let Some(text) = lookup(name).filter(|value| !value.is_empty()) else { return default };
+        text.parse().ok().filter(|number| range.contains(number)).unwrap_or_else(|| {
+            let (lowest, highest) = (range.start(), range.end());
+            faults.push(format!("{name} must be a number from {lowest} to {highest}, not {text:?}"));
+            default
+        })
+    };
+    let default = Rules::default();
+    let rules = Rules {
+        turn_limit: number("GALAXY_TURN_LIMIT", default.turn_limit, &TURN_LIMITS),
+        colonies_per_race: number("GALAXY_COLONIES_PER_RACE", default.colonies_per_race, &COLONIES),
+    };
+    if faults.is_empty() { Ok(rules) } else { Err(Faults(faults)) }
 }
 
-impl Settings {
-    /// Reads the settings through `lookup`, which is `std::env::var` but for tests.
-    ///
-    /// # Errors
-    /// [`Faults`] with every fault at once.
-    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        let mut reader = Reader { lookup, faults: Vec::new() };
-        let game_id = reader.required("GALAXY_GAME_ID");
-        let state_dir = PathBuf::from(reader.required("GALAXY_STATE_DIR"));
-        let token = Token::new(&reader.required("GALAXY_ENGINE_TOKEN"));
-        let default = Rules::default();
-        let rules = Rules {
-            turn_limit: reader.number("GALAXY_TURN_LIMIT", default.turn_limit, 1, 100_000),
-            colonies_per_race: reader.number("GALAXY_COLONIES_PER_RACE", default.colonies_per_race, 0, 20),
-        };
-        let listen = listen_addr(lookup).map_err(|fault| reader.faults.push(fault));
-        match listen {
-            Ok(listen) if reader.faults.is_empty() => Ok(Self { game_id, state_dir, token, listen, rules }),
-            _ => Err(Faults(reader.faults)),
+/// What a game's settings may hold; what they leave out is the environment's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GameSettings {
+    turn_limit: Option<u32>,
+    colonies_per_race: Option<u32>,
+}
+
+/// The balance of one game.
+///
+/// # Errors
+/// The fault of a setting that is unknown, of the wrong type or out of range.
+pub fn of_game(settings: &Map<String, Value>, rules: Rules) -> Result<Rules, Fault> {
+    let wrong = |detail: String| Fault::new("bad_setting", detail).at("/settings");
+    let given: GameSettings =
+        serde_json::from_value(Value::Object(settings.clone())).map_err(|error| wrong(error.to_string()))?;
+    let within = |name: &str, given: Option<u32>, range: &std::ops::RangeInclusive<u32>, default: u32| match given {
+        Some(number) if !range.contains(&number) => {
+            let detail = format!("must be a number from {} to {}", range.start(), range.end());
+            Err(Fault::new("bad_setting", detail).at(format!("/settings/{name}")))
         }
-    }
+        given => Ok(given.unwrap_or(default)),
+    };
+    Ok(Rules {
+        turn_limit: within("turn_limit", given.turn_limit, &TURN_LIMITS, rules.turn_limit)?,
+        colonies_per_race: within("colonies_per_race", given.colonies_per_race, &COLONIES, rules.colonies_per_race)?,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-
-    fn read(pairs: &[(&str, &str)]) -> Result<Settings, Faults> {
-        Settings::read(&|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-    }
-
-    #[test]
-    fn three_variables_are_enough() {
-        let settings =
-            read(&[("GALAXY_GAME_ID", "g"), ("GALAXY_STATE_DIR", "/s"), ("GALAXY_ENGINE_TOKEN", "t")]).unwrap();
-        assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN_ADDR);
-        assert_eq!(settings.rules, Rules::default());
-        assert!(settings.token.matches("t") && !settings.token.matches("") && !settings.token.matches("tt"));
-        assert!(!format!("{settings:?}").contains("\"t\""));
-    }
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let faults = read(&[("GALAXY_LISTEN_ADDR", "here"), ("GALAXY_TURN_LIMIT", "0")]).unwrap_err().0;
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        let of = |name: &str| name.starts_with("GALAXY_").then(|| "many".to_owned());
+        assert_eq!(rules(&of).unwrap_err().0.len(), 2);
+        assert_eq!(rules(&|_| None).unwrap(), Rules::default());
     }
 
     #[test]
-    fn a_bare_port_means_all_interfaces() {
-        assert_eq!(listen_addr(&|_| Some(":9".into())).unwrap().to_string(), "0.0.0.0:9");
+    fn a_games_settings_are_its_own_and_checked() {
+        let of = |settings: Value| of_game(settings.as_object().unwrap(), Rules::default());
+        assert_eq!(of(json!({})).unwrap(), Rules::default());
+        let rules = of(json!({"turn_limit": 3, "colonies_per_race": 0})).unwrap();
+        assert_eq!(rules, Rules { turn_limit: 3, colonies_per_race: 0 });
+        for (settings, pointer) in [
+            (json!({"turn_limit": 0}), "/settings/turn_limit"),
+            (json!({"colonies_per_race": 21}), "/settings/colonies_per_race"),
+            (json!({"turn_limit": "many"}), "/settings"),
+            (json!({"turn_limits": 3}), "/settings"),
+        ] {
+            assert_eq!(of(settings).unwrap_err().pointer, pointer);
+        }
     }
 }

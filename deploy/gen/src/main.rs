@@ -11,7 +11,10 @@ use shared::service::run::settings;
 fn main() -> anyhow::Result<()> {
     let root: PathBuf = std::env::args_os().nth(1).context("usage: galaxy-gen ROOT")?.into();
     write(&root.join("api-server/openapi.json"), &api_server::http::openapi_text()?)?;
-    write(&root.join("deploy/engine/openapi.json"), &galaxy_engine::http::document()?)?;
+    write(&root.join("deploy/engine/openapi.json"), &galaxy_engine_sdk::http::document()?)?;
+    let author = root.join("docs/engine-contract.md");
+    let text = std::fs::read_to_string(&author).with_context(|| author.display().to_string())?;
+    write(&author, &galaxy_engine_check::document::with_table(&text)?)?;
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
     Ok(())
 }

@@ -8,8 +8,8 @@ const SERVICES: &[&str] = &["api-server", "mail-worker", "notify-worker", "runti
 
 /// A crate that only some of ours may name.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("poem", &["api-server", "deploy/engine", "deploy/testkit"]),
-    ("poem-openapi", &["api-server", "deploy/engine"]),
+    ("poem", &["api-server", "deploy/engine-sdk", "deploy/testkit"]),
+    ("poem-openapi", &["api-server", "deploy/engine-sdk"]),
     ("lettre", &["mail-worker", "deploy/testkit"]),
     ("bollard", &["runtime-controller"]),
 ];

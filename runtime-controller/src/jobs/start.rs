@@ -19,6 +19,10 @@ const WANTED: [&str; 1] = ["starting"];
 struct Plan {
     spec: EngineSpec,
     races: Vec<String>,
+    /// What the engine is told when the game begins.
+    settings: serde_json::Value,
+    /// Whether the game ever ran.
+    started: bool,
     /// The turn last recorded: above 0 only on a kept state directory.
     turn: i32,
 }
@@ -83,7 +87,13 @@ impl Jobs {
         })?;
         tx.commit().await?;
         let spec = EngineSpec { game_id, image: facts.image, token: prepared.engine_token };
-        Ok(Some(Plan { spec, races: facts.races, turn: facts.current_turn }))
+        Ok(Some(Plan {
+            spec,
+            races: facts.races,
+            settings: facts.settings,
+            started: facts.started,
+            turn: facts.current_turn,
+        }))
     }
 
     /// The game went elsewhere meanwhile (cancelled, over): nothing of it is to run.
@@ -97,13 +107,25 @@ impl Jobs {
     /// game whose container is made anew (SPEC §7, force-start). A game that was played is never begun anew.
     async fn init(&self, game_id: GameId, target: &EngineTarget, plan: &Plan) -> Result<EngineStatus, JobError> {
         let client = &self.engines.client;
+        let begin = || client.init(target, game_id, &plan.races, &plan.settings);
         let status = match client.status(target).await {
             Err(EngineError::Problem { status: 404 | 409, .. }) if plan.turn == 0 => {
-                match client.init(target, game_id, &plan.races).await {
+                match begin().await {
                     Ok(status) => status,
                     Err(error) => return Err(JobError::init(&error, &self.engines.words(game_id).await)),
                 }
             }
+            // Begun by a start that failed after it. The settings may have been changed since: said again, an identical `init` changes
+            // nothing, and another one is refused instead of being played under settings that nobody sees any more.
+            Ok(_) if !plan.started && has_members(&plan.settings) => match begin().await {
+                Err(EngineError::Problem { status: 409, .. }) => {
+                    return Err(JobError::config(
+                        "an earlier start began this game with other races or settings, and a game begins once: cancel it, or put \
+                         its settings back",
+                    ));
+                }
+                status => self.known(game_id, status).await?,
+            },
             status => self.known(game_id, status).await?,
         };
         self.stands(game_id, plan.turn, status).await
@@ -135,6 +157,11 @@ impl Jobs {
         let races = game_runtime::engine_races(&mut *self.engines.db.acquire().await?, game_id).await?;
         status.of(game_id, &races).map_err(|error| JobError::init(&error, ""))
     }
+}
+
+/// Whether anything is set.
+fn has_members(settings: &serde_json::Value) -> bool {
+    settings.as_object().is_some_and(|members| !members.is_empty())
 }
 
 /// The engine's status, if it has this game and stands at `turn`, or past it by the one that it generated and that was not

@@ -15,6 +15,7 @@ mod late;
 mod leftovers;
 mod replace;
 mod replace_crash;
+mod settings;
 mod stopped;
 mod sweep;
 mod sweep_names;

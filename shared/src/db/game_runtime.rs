@@ -51,6 +51,10 @@ pub struct StartFacts {
     pub image: String,
     /// The turn last recorded: above 0 only where the game ran before.
     pub current_turn: i32,
+    /// Whether it ever ran.
+    pub started: bool,
+    /// What the engine is told when the game begins: an object.
+    pub settings: serde_json::Value,
     /// Races of the active members, and of those who left since the start was asked for, oldest membership first: the same
     /// list in every attempt, as the engine takes one set of races only. Who left is banished after the start.
     pub races: Vec<String>,
@@ -63,7 +67,7 @@ pub struct StartFacts {
 pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Option<StartFacts>, sqlx::Error> {
     sqlx::query_as!(
         StartFacts,
-        r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn,
+        r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn, g.started_at IS NOT NULL AS "started!", g.settings,
                   ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
                          ORDER BY m.membership_id) AS "races!"
              FROM games g JOIN engine_versions v ON v.version = g.target_engine_version

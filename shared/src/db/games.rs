@@ -37,6 +37,8 @@ pub struct Game {
     pub time_zone: String,
     /// The version to start.
     pub target_engine_version: String,
+    /// What the engine is told when the game begins: an object.
+    pub settings: serde_json::Value,
     /// The open turn.
     pub current_turn: i32,
     /// Why it is paused.
@@ -63,7 +65,7 @@ macro_rules! games {
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
                       g.owner_user_id AS "owner_user_id: UserId",
                       (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name, g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
-                      g.turn_schedule, g.time_zone, g.target_engine_version, g.current_turn, g.pause_reason, g.winners,
+                      g.turn_schedule, g.time_zone, g.target_engine_version, g.settings, g.current_turn, g.pause_reason, g.winners,
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
                       g.created_at, g.started_at, g.finished_at
@@ -188,6 +190,8 @@ pub struct NewGame<'a> {
     pub time_zone: &'a str,
     /// A registered version: the constraint `games_target_engine_version_fkey` otherwise.
     pub target_engine_version: &'a str,
+    /// What the engine is told, by [`crate::domain::game_settings`].
+    pub settings: &'a str,
 }
 
 /// Makes a game; false when the idempotency key made one before.
@@ -202,8 +206,8 @@ pub async fn insert(
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players, enrollment_ends_at, turn_schedule,
-                            time_zone, target_engine_version, idempotency_owner, idempotency_key, idempotency_hash)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                            time_zone, target_engine_version, settings, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13, $14, $15)
          ON CONFLICT ON CONSTRAINT games_idempotency_key DO NOTHING",
         new.game_id as GameId,
         new.visibility,
@@ -216,6 +220,7 @@ pub async fn insert(
         new.turn_schedule,
         new.time_zone,
         new.target_engine_version,
+        new.settings,
         owner,
         key,
         hash
@@ -262,6 +267,8 @@ pub struct GameChange<'a> {
     pub time_zone: Option<&'a str>,
     /// A registered version.
     pub target_engine_version: Option<&'a str>,
+    /// What the engine is told, by [`crate::domain::game_settings`].
+    pub settings: Option<&'a str>,
 }
 
 /// Changes a game; the caller holds its lock. Constraints: `games_approved_count_check` when more are in already than
@@ -274,7 +281,8 @@ pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChang
         "UPDATE games SET name = coalesce($2, name), description = coalesce($3, description), min_players = coalesce($4, min_players),
                 max_players = coalesce($5, max_players), enrollment_ends_at = coalesce($6, enrollment_ends_at),
                 turn_schedule = coalesce($7, turn_schedule), time_zone = coalesce($8, time_zone),
-                target_engine_version = coalesce($9, target_engine_version), updated_at = clock_timestamp()
+                target_engine_version = coalesce($9, target_engine_version),
+                settings = coalesce($10::text::json, settings), updated_at = clock_timestamp()
           WHERE game_id = $1",
         game_id as GameId,
         change.name,
@@ -284,7 +292,8 @@ pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChang
         change.enrollment_ends_at,
         change.turn_schedule,
         change.time_zone,
-        change.target_engine_version
+        change.target_engine_version,
+        change.settings
     )
     .execute(conn)
     .await?;

@@ -118,6 +118,8 @@ words! {
         EnrollmentEnd = "end of enrolment",
         /// The engine that the next start uses.
         EngineVersion = "engine version",
+        /// What the engine is told when the game begins.
+        Settings = "settings",
     }
 }
 
@@ -221,9 +223,12 @@ pub fn may_change(status: GameStatus, started: bool, stopped: bool, part: GamePa
             GamePart::Texts | GamePart::Schedule,
             S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused,
         ) => true,
-        (GamePart::Players | GamePart::EngineVersion, S::Draft | S::EnrollmentOpen | S::ReadyToStart) => true,
+        (
+            GamePart::Players | GamePart::EngineVersion | GamePart::Settings,
+            S::Draft | S::EnrollmentOpen | S::ReadyToStart,
+        ) => true,
         (GamePart::EnrollmentEnd, S::Draft | S::EnrollmentOpen) => true,
-        (GamePart::Players, S::StartFailed) => !started,
+        (GamePart::Players | GamePart::Settings, S::StartFailed) => !started,
         (GamePart::EngineVersion, S::StartFailed) => !started || administrator,
         (GamePart::EngineVersion, S::Paused) => stopped && administrator,
         _ => false,
@@ -355,12 +360,13 @@ mod tests {
     fn each_part_of_a_game_is_settled_in_its_time() {
         use GamePart as P;
         // The states in which each may be changed, before the first start; whoever asks.
-        let before: [(P, &[S]); 5] = [
+        let before: [(P, &[S]); 6] = [
             (P::Texts, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
             (P::Schedule, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed, S::Paused]),
             (P::Players, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
             (P::EnrollmentEnd, &[S::Draft, S::EnrollmentOpen]),
             (P::EngineVersion, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
+            (P::Settings, &[S::Draft, S::EnrollmentOpen, S::ReadyToStart, S::StartFailed]),
         ];
         for (part, states) in before {
             for &status in S::ALL {
@@ -368,7 +374,7 @@ mod tests {
                     for (started, stopped) in [(false, false), (false, true), (true, false), (true, true)] {
                         // What ran is settled; its engine is an administrator's to change, while it has none running.
                         let expected = match (part, status) {
-                            (P::Players, S::StartFailed) => !started,
+                            (P::Players | P::Settings, S::StartFailed) => !started,
                             (P::EngineVersion, S::StartFailed) => !started || actor == Actor::Administrator,
                             (P::EngineVersion, S::Paused) => stopped && actor == Actor::Administrator,
                             _ => states.contains(&status),

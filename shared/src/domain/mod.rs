@@ -10,6 +10,7 @@ pub mod engine_version;
 pub mod excerpt;
 pub mod fault;
 pub mod game;
+pub mod game_settings;
 pub mod invite_code;
 pub mod login_code;
 pub mod name;

@@ -102,7 +102,8 @@ impl EngineClient {
         self.send(target, call).await.map(drop)
     }
 
-    /// `POST /api/v1/admin/init`: makes the game at turn 0. An identical one answers the status again, another 409.
+    /// `POST /api/v1/admin/init`: makes the game at turn 0. An identical one answers the status again, another 409. `settings` is
+    /// an object that only the engine understands.
     ///
     /// # Errors
     /// [`EngineError`].
@@ -111,9 +112,10 @@ impl EngineClient {
         target: &EngineTarget,
         game_id: GameId,
         races: &[String],
+        settings: &serde_json::Value,
     ) -> Result<EngineStatus, EngineError> {
         let races: Vec<_> = races.iter().map(|race_name| json!({ "race_name": race_name })).collect();
-        let body = json!({ "game_id": game_id, "races": races });
+        let body = json!({ "game_id": game_id, "races": races, "settings": settings });
         let call = Call::new(Method::POST, "/api/v1/admin/init", self.timeouts.call, SMALL).body(&body)?;
         types::status(&self.send(target, call).await?)
     }

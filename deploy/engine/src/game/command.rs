@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{Fault, Refusal};
 use super::message::{MAX_MESSAGE, MAX_MESSAGES_PER_TURN, Message};
 use super::order::parse;
 use super::planet::{Focus, PlanetId};
 use super::race::{RaceId, Technology};
 use super::state::Game;
+use super::{Fault, Refusal};
 
 /// Commands in one request.
 pub const MAX_COMMANDS: usize = 1000;

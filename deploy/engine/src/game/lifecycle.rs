@@ -1,9 +1,10 @@
-//! How a game begins, which turn may be closed, and how a race is removed: the platform's side of the rules.
+//! How a game begins, and how a race is removed.
 
 use std::collections::BTreeSet;
 
+use galaxy_engine_sdk::{Refusal, check_races};
+
 use super::chance::seed_of;
-use super::error::{Fault, Refusal};
 use super::galaxy::lay_out;
 use super::race::{Race, RaceId};
 use super::rules::Rules;
@@ -11,8 +12,6 @@ use super::state::{FORMAT, Game};
 
 /// Races that one game may have.
 pub const MAX_RACES: usize = 256;
-/// Characters in a race's name; the platform's own limit is lower.
-pub const MAX_RACE_NAME: usize = 100;
 
 impl Game {
     /// Begins a game at turn 0. The order of the names does not matter.
@@ -20,7 +19,7 @@ impl Game {
     /// # Errors
     /// [`Refusal::InvalidInit`] for no races, too many, or names that are empty, too long or there twice.
     pub fn begin(game_id: &str, race_names: &[String], rules: Rules) -> Result<Game, Refusal> {
-        let faults = check_names(race_names);
+        let faults = check_races(race_names, MAX_RACES);
         if !faults.is_empty() {
             return Err(Refusal::InvalidInit(faults));
         }
@@ -44,34 +43,6 @@ impl Game {
             events: Vec::new(),
             banished: Vec::new(),
         })
-    }
-
-    /// Whether an `init` with these names is the one that began this game.
-    ///
-    /// # Errors
-    /// [`Refusal::AlreadyInitialised`] if it is another one.
-    pub fn begun_with(&self, race_names: &[String]) -> Result<(), Refusal> {
-        let given: BTreeSet<&String> = race_names.iter().collect();
-        let ours: BTreeSet<&String> = self.races.iter().map(|race| &race.name).collect();
-        if given == ours && given.len() == race_names.len() { Ok(()) } else { Err(Refusal::AlreadyInitialised) }
-    }
-
-    /// Closes the turn that the caller expects to be open. `None` if it has been closed already and the game is one
-    /// turn further: the caller did not hear the answer and asks again.
-    ///
-    /// # Errors
-    /// Refused for any other turn, and for the last turn of a finished game.
-    pub fn close_turn(&self, expected: u32) -> Result<Option<Game>, Refusal> {
-        if expected.checked_add(1) == Some(self.turn) {
-            return Ok(None);
-        }
-        if expected != self.turn {
-            return Err(Refusal::TurnMismatch { current: self.turn, expected });
-        }
-        if self.finished {
-            return Err(Refusal::GameFinished);
-        }
-        Ok(Some(self.next_turn()))
     }
 
     /// Removes a race: its planets fall back to their people, its ships are gone. `None` if it is out already. Who wins
@@ -103,21 +74,4 @@ impl Game {
             planet.abandon();
         }
     }
-}
-
-fn check_names(names: &[String]) -> Vec<Fault> {
-    if names.is_empty() || names.len() > MAX_RACES {
-        return vec![Fault::new("bad_race_count", format!("1 to {MAX_RACES} races play")).at("/races")];
-    }
-    let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
-    for (index, name) in names.iter().enumerate() {
-        let pointer = format!("/races/{index}/race_name");
-        if name.trim().is_empty() || name.chars().count() > MAX_RACE_NAME || name.chars().any(char::is_control) {
-            let detail = format!("1 to {MAX_RACE_NAME} characters without control characters");
-            faults.push(Fault::new("bad_race_name", detail).at(pointer));
-        } else if !seen.insert(name) {
-            faults.push(Fault::new("duplicate_race_name", "the name is there twice").at(pointer));
-        }
-    }
-    faults
 }

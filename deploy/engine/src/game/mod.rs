@@ -6,7 +6,6 @@
 pub mod chance;
 pub mod combat;
 pub mod command;
-pub mod error;
 pub mod event;
 pub mod fleet;
 pub mod galaxy;
@@ -25,6 +24,6 @@ pub mod turn;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Fault, Refusal};
+pub use galaxy_engine_sdk::{Fault, Refusal};
 pub use rules::Rules;
 pub use state::Game;

@@ -4,11 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::{Fault, Refusal};
 use super::fleet::{Fleet, FleetId};
 use super::planet::{Focus, PlanetId};
 use super::race::{RaceId, Technology};
 use super::state::Game;
+use super::{Fault, Refusal};
 
 /// Orders that one race may give in a turn.
 pub const MAX_ORDERS: usize = 1000;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::error::Refusal;
+use super::Refusal;
 use super::event::What;
 use super::fleet::FleetId;
 use super::map::{Map, Position};

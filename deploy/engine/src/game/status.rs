@@ -1,21 +1,6 @@
-//! The status that the platform reads (SPEC §9).
+//! Where the races stand.
 
 use super::state::Game;
-
-/// A game in short.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The game.
-    pub game_id: String,
-    /// The turn that is open for orders.
-    pub turn: u32,
-    /// Whether it is over.
-    pub finished: bool,
-    /// Who won; empty until it is over.
-    pub winners: Vec<String>,
-    /// Every race, by name.
-    pub races: Vec<Standing>,
-}
 
 /// Where one race stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,18 +16,6 @@ pub struct Standing {
 }
 
 impl Game {
-    /// The status of the game.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            game_id: self.game_id.clone(),
-            turn: self.turn,
-            finished: self.finished,
-            winners: self.winners.clone(),
-            races: self.standings(),
-        }
-    }
-
     /// Where every race stands, in the order of their names.
     #[must_use]
     pub fn standings(&self) -> Vec<Standing> {

@@ -15,7 +15,7 @@ fn play(game_id: &str, players: &[Option<f64>]) -> Game {
                 Err(refusal) => panic!("turn {}: {refusal:?} for {orders:?}", game.turn),
             }
         }
-        game = game.close_turn(game.turn).unwrap().unwrap();
+        game = game.next_turn();
     }
     game
 }

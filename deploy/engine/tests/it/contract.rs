@@ -1,40 +1,50 @@
 //! The contract of SPEC §9, by the conformance test and by what only this engine promises.
 
-use galaxy_engine::conformance::{self, Target};
+use std::ffi::OsString;
+
+use galaxy_engine_check::{Options, Subject, check};
 use serde_json::{Value, json};
 
-use crate::harness::{Engine, GAME, TOKEN, state_dir};
+use crate::harness::{Engine, GAME, state_dir};
 
+/// Started, killed and restarted by the test itself.
 #[tokio::test]
 async fn the_engine_conforms() {
-    let (_dir, state) = state_dir();
-    let engine = Engine::start(&state).await;
-    let target = Target::new(&engine.url("/"), TOKEN, GAME).unwrap();
-    let mut told = 0;
-    let checks = conformance::run(&target, |_| told += 1).await;
-    let failed: Vec<String> = checks.iter().filter(|check| check.fault.is_some()).map(ToString::to_string).collect();
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert_eq!(told, checks.len());
-    assert!(checks.len() > 80, "{} checks", checks.len());
+    let program = OsString::from(env!("CARGO_BIN_EXE_galaxy-engine"));
+    let subject = Subject::exec(vec![program], None).unwrap();
+    let orders = json!([{"kind": "set_research", "technology": "drive"}]);
+    let options = Options { orders: Some(orders), ..Options::default() };
+    let report = check(subject, &options, &mut |_| ()).await.unwrap();
+    assert!(report.passed(), "{}", report.text());
+    let left_out: Vec<&str> = report.left_out().map(|(rule, _)| rule.id).collect();
+    assert_eq!(left_out, ["image-volumes"], "it is no image, and nothing else is left out");
 }
 
-/// A test that cannot fail proves nothing: an engine with another game's token and state is found out.
 #[tokio::test]
-async fn the_conformance_test_finds_faults() {
+async fn settings_reach_the_game_and_belong_to_its_beginning() {
     let (_dir, state) = state_dir();
     let engine = Engine::start(&state).await;
-    engine.init(&["A", "B"]).await;
-    let target = Target::new(&engine.url("/"), TOKEN, GAME).unwrap();
-    let checks = conformance::run(&target, |_| ()).await;
-    assert!(checks.iter().any(|check| check.fault.is_some()));
-    let target = Target::new("http://127.0.0.1:1", TOKEN, GAME).unwrap();
-    assert!(conformance::run(&target, |_| ()).await.iter().all(|check| check.fault.is_some()));
+    let races = [json!({"race_name": "A"}), json!({"race_name": "B"})];
+    for (settings, status, code) in [
+        (json!({"turn_limits": 3}), 422, Some("invalid_init")),
+        (json!([]), 400, Some("malformed_request")),
+        (json!({"turn_limit": 2}), 200, None),
+        (json!({"turn_limit": 2}), 200, None),
+        (json!({"turn_limit": 3}), 409, Some("already_initialised")),
+        (json!({}), 409, Some("already_initialised")),
+    ] {
+        let init = json!({"game_id": GAME, "races": races, "settings": settings});
+        let (answered, body) = engine.call("POST", "/api/v1/admin/init", &init).await;
+        assert_eq!((answered.as_u16(), body["code"].as_str()), (status, code), "{settings}");
+    }
+    assert_eq!(engine.close(0).await.unwrap().1["finished"], false);
+    assert_eq!(engine.close(1).await.unwrap().1["finished"], true);
 }
 
 #[test]
 fn the_committed_document_is_fresh() {
     let committed = include_str!("../../openapi.json");
-    let generated = galaxy_engine::http::document().unwrap();
+    let generated = galaxy_engine_sdk::http::document().unwrap();
     assert!(committed == generated, "run: cargo run -p galaxy-engine -- openapi --output deploy/engine/openapi.json");
 }
 
@@ -42,7 +52,7 @@ fn the_committed_document_is_fresh() {
 async fn every_documented_call_but_healthz_needs_the_token() {
     let (_dir, state) = state_dir();
     let engine = Engine::start(&state).await;
-    let document: Value = serde_json::from_str(&galaxy_engine::http::document().unwrap()).unwrap();
+    let document: Value = serde_json::from_str(&galaxy_engine_sdk::http::document().unwrap()).unwrap();
     let mut guarded = 0;
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {

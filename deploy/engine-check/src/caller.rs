@@ -1,0 +1,150 @@
+//! Calls to the engine under test.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::ask::{Ask, Auth};
+use crate::book::{Book, Fault};
+use crate::table::{self, Rule};
+use crate::watch::{self, Watch};
+
+/// Beyond the platform's own patience, so that a late answer is told from none.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What was answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    /// None if it is not JSON.
+    pub(crate) body: Option<Value>,
+    pub(crate) text: String,
+    pub(crate) bytes: usize,
+    pub(crate) took: Duration,
+    /// The request, to repeat by hand.
+    pub(crate) curl: String,
+}
+
+impl Answer {
+    /// What was seen, cut for people.
+    pub(crate) fn seen(&self) -> String {
+        let mut text: String = self.text.chars().take(300).collect();
+        if text.len() < self.text.len() {
+            text.push('…');
+        }
+        format!("{} {} {text}", self.status, self.content_type)
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.body.as_ref().and_then(|body| body.get("code")).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(crate) fn fault(&self, said: impl std::fmt::Display) -> Fault {
+        Fault { said: format!("{said}: {}", self.seen()), curl: self.curl.clone() }
+    }
+
+    /// Whether this is what a rule wants of an answer's status and code.
+    pub(crate) fn suits(&self, rule: &Rule) -> Result<(), Fault> {
+        let statuses = rule.statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ");
+        if !rule.statuses.contains(&self.status) {
+            return Err(self.fault(format!("{statuses} was expected")));
+        }
+        match rule.code {
+            Some(code) if self.code() != code => Err(self.fault(format!("the code {code} was expected"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The engine, where it answers now. Everything that it answers is watched.
+pub(crate) struct Caller {
+    client: Client,
+    pub(crate) base: String,
+    pub(crate) token: String,
+    pub(crate) watch: RefCell<Watch>,
+    pub(crate) book: RefCell<Book>,
+}
+
+impl Caller {
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub(crate) fn new(base: String, token: String, watch: Watch) -> reqwest::Result<Self> {
+        // As the platform's own client: no proxy, no redirects, HTTP/1.1, connections kept for a short while.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .pool_idle_timeout(Duration::from_secs(3))
+            .http1_only()
+            .build()?;
+        Ok(Self { client, base, token, watch: RefCell::new(watch), book: RefCell::default() })
+    }
+
+    /// Notes a rule's outcome; answers whether it held.
+    pub(crate) fn note(&self, rule: Rule, outcome: Result<(), Fault>) -> bool {
+        self.book.borrow_mut().note(rule, outcome)
+    }
+
+    /// Asks, watches the answer, and notes whether it suits the rule; answers it if so.
+    pub(crate) async fn expect(&self, rule: Rule, ask: Ask) -> Option<Answer> {
+        let answer = self.ask(&ask).await;
+        let suits = answer.as_ref().map_err(Clone::clone).and_then(|answer| answer.suits(&rule));
+        self.note(rule, suits).then_some(answer.ok()).flatten()
+    }
+
+    /// Asks, and watches the answer.
+    ///
+    /// # Errors
+    /// No answer, or one that broke off; noted already.
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Answer, Fault> {
+        let answer = self.quietly(ask).await;
+        match &answer {
+            Ok(answer) => self.watch.borrow_mut().look(&mut self.book.borrow_mut(), ask, answer),
+            Err(fault) => drop(self.note(table::SERVER_ERROR, Err(fault.clone()))),
+        }
+        answer
+    }
+
+    /// Asks without watching: where the engine is about to be killed, or the request is one that it may hang up on.
+    ///
+    /// # Errors
+    /// No answer, or one that broke off.
+    pub(crate) async fn quietly(&self, ask: &Ask) -> Result<Answer, Fault> {
+        let curl = ask.curl(&self.base);
+        let broken = |error: &dyn std::error::Error, what: &str| {
+            let mut source = error;
+            while let Some(inner) = source.source() {
+                source = inner;
+            }
+            Fault { said: format!("{what}: {source}"), curl: curl.clone() }
+        };
+        let started = Instant::now();
+        let request = self.client.request(ask.method.clone(), format!("{}{}", self.base, ask.path));
+        let mut request = request.timeout(watch::limit(ask.pace()) + GRACE);
+        request = match &ask.auth {
+            Auth::Token => request.bearer_auth(&self.token),
+            Auth::None => request,
+            Auth::Other(value) => request.header("authorization", value),
+        };
+        if let Some(body) = &ask.body {
+            request = request.header("content-type", ask.content_type).body(body.clone());
+        }
+        let response = request.send().await.map_err(|error| broken(&error, "no answer"))?;
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let bytes = response.bytes().await.map_err(|error| broken(&error, "the answer broke off"))?;
+        Ok(Answer {
+            status,
+            content_type,
+            body: serde_json::from_slice(&bytes).ok(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes: bytes.len(),
+            took: started.elapsed(),
+            curl: curl.clone(),
+        })
+    }
+}

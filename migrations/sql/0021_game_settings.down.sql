@@ -1,0 +1,2 @@
+ALTER TABLE games DROP COLUMN settings;
+DELETE FROM schema_versions WHERE version = 21;
