@@ -8,6 +8,7 @@
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
 //! | a peer that holds all it can, from an address of its own | [`hostile`] |
 //! | a network that fails | [`proxy::TcpProxy`] |
+//! | a registry of images, with a login | [`registry::Registry`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
@@ -38,6 +39,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod registry;
 mod schema;
 pub mod seed;
 mod spawn;

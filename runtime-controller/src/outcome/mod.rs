@@ -4,6 +4,7 @@
 //! all of it happened, or nothing. A game that went elsewhere meanwhile is left where it is.
 
 mod job;
+mod state;
 mod turn;
 
 use chrono::{DateTime, Utc};
@@ -18,6 +19,7 @@ use sqlx::PgConnection;
 use std::time::Duration;
 
 pub use self::job::{JobResult, Left, Release};
+pub use self::state::{STATE_LIMIT, StateSize};
 pub use self::turn::Snapshot;
 
 /// The rules that the lobby side needs from the configuration.

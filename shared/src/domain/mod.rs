@@ -9,6 +9,7 @@ pub mod email;
 pub mod engine_version;
 pub mod fault;
 pub mod game;
+pub mod image_reference;
 pub mod invite_code;
 pub mod login_code;
 pub mod name;
