@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use shared::db::push_log::MAX_WINDOW;
 use shared::domain::administrator;
+use shared::domain::engine_version::Images;
+use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::{Timeouts, parse_report_limit};
 use shared::mail::Style;
 use shared::secret::{MIN_BYTES, Secret, Tokens};
@@ -37,6 +39,8 @@ pub struct Config {
     pub engine: Timeouts,
     /// The longest report of an engine, in bytes.
     pub report_limit: u64,
+    /// What may be registered as an engine's image.
+    pub images: Images,
     /// Countries of addresses; `None`: off.
     pub geo: Option<GeoConfig>,
     /// Apply pending migrations before serving.
@@ -310,6 +314,23 @@ impl Group for LobbyConfig {
     }
 }
 
+/// Read by the runtime-controller too, which holds to it when it pulls: the texts are the same.
+fn images(r: &mut Reader) -> Images {
+    let paths = r.optional(
+        "BACKEND_RUNTIME_DRIVER",
+        "docker",
+        "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an engine's image is a reference, with `process` the path of a binary.",
+        |value| parse::one_of(value, &[("docker", false), ("process", true)]),
+    );
+    let allowed = r.optional(
+        "BACKEND_RUNTIME_ALLOWED_REGISTRIES",
+        "",
+        "Registries that engines' images may come from, comma-separated hosts with a port where they have one (`docker.io` for names without a registry); empty: any.",
+        AllowedRegistries::parse,
+    );
+    if paths { Images::Paths } else { Images::References(allowed) }
+}
+
 fn geo(r: &mut Reader) -> Option<GeoConfig> {
     r.section("Geo");
     let db_path = r.maybe(
@@ -459,6 +480,7 @@ impl Group for Config {
             "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
             parse_report_limit,
         );
+        let images = images(r);
         let geo = geo(r);
         r.section("Process");
         let migrate_on_start = r.optional(
@@ -479,6 +501,7 @@ impl Group for Config {
             mail_style,
             engine,
             report_limit,
+            images,
             geo,
             migrate_on_start,
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::parse_report_limit;
 use shared::service::config::{Group, Reader, parse};
 
@@ -58,6 +59,10 @@ pub struct DockerConfig {
     pub pids: i64,
     /// `BACKEND_RUNTIME_CONTAINER_STATE_MOUNT`.
     pub state_mount: PathBuf,
+    /// `BACKEND_RUNTIME_ALLOWED_REGISTRIES`.
+    pub registries: AllowedRegistries,
+    /// `BACKEND_RUNTIME_REGISTRY_AUTH_FILE`.
+    pub registry_auth: Option<PathBuf>,
 }
 
 /// The whole of it.
@@ -71,6 +76,8 @@ pub struct Config {
     pub state_root: PathBuf,
     /// For the Docker driver.
     pub docker: DockerConfig,
+    /// `BACKEND_RUNTIME_STATE_LIMIT`, in bytes.
+    pub state_limit: u64,
     /// `BACKEND_RUNTIME_STOP_GRACE_PERIOD`.
     pub stop_grace: Duration,
     /// `BACKEND_RUNTIME_WORKER_POOL_SIZE`: jobs, and as many turns, at once.
@@ -112,6 +119,10 @@ pub struct Tuning {
     pub watch_interval: Duration,
     /// How often the tables are scanned while wake-ups arrive.
     pub scan_interval: Duration,
+    /// How often the games' state directories are measured.
+    pub state_interval: Duration,
+    /// How long a pull may go without progress.
+    pub pull_silence: Duration,
 }
 
 impl Default for Tuning {
@@ -124,6 +135,8 @@ impl Default for Tuning {
             backoff_cap: Duration::from_secs(15),
             watch_interval: Duration::from_secs(2),
             scan_interval: Duration::from_secs(5),
+            state_interval: Duration::from_secs(10),
+            pull_silence: Duration::from_secs(120),
         }
     }
 }
@@ -134,7 +147,7 @@ impl Group for Config {
         let driver = r.optional(
             "BACKEND_RUNTIME_DRIVER",
             "docker",
-            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation).",
+            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an engine's image is a reference, with `process` the path of a binary.",
             parse_driver,
         );
         let instance_id = r.optional("BACKEND_INSTANCE_ID", "galaxy", "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker daemon need different ones.", parse_label);
@@ -153,12 +166,21 @@ impl Group for Config {
             addressing: r.optional("BACKEND_ENGINE_ADDRESSING", "dns", "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' network.", parse_addressing),
             pull_policy: r.optional("BACKEND_RUNTIME_IMAGE_PULL_POLICY", "if_missing", "When engine images are pulled: `if_missing`, `always`, `never`.", parse_pull_policy),
             log_driver: r.optional("BACKEND_RUNTIME_CONTAINER_LOG_DRIVER", "json-file", "Docker log driver of engine containers.", parse::text),
-            log_opts: r.maybe("BACKEND_RUNTIME_CONTAINER_LOG_OPTS", "Comma-separated `key=value` pairs for the log driver. Unset, with `json-file`: max-size=10m,max-file=3.", "max-size=10m,max-file=3", parse::pairs).unwrap_or_default(),
+            log_opts: r.maybe("BACKEND_RUNTIME_CONTAINER_LOG_OPTS", "Comma-separated `key=value` pairs for the log driver, beside max-size=10m and max-file=3 of `json-file` and `local`, which they may replace.", "max-size=10m,max-file=3", parse::pairs).unwrap_or_default(),
             cpus: r.optional("BACKEND_RUNTIME_CONTAINER_CPU_QUOTA", "2.0", "Processors that an engine may use.", parse::positive_float),
             memory: r.optional("BACKEND_RUNTIME_CONTAINER_MEMORY", "512m", "Memory that an engine may use.", parse::size),
             pids: r.optional("BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT", "256", "Processes and threads that an engine may have.", parse::positive),
             state_mount: r.optional("BACKEND_RUNTIME_CONTAINER_STATE_MOUNT", "/var/lib/galaxy-game", "Where the state directory is mounted in an engine's container.", parse::absolute_path),
+            // Read by the api-server too: the texts are the same.
+            registries: r.optional("BACKEND_RUNTIME_ALLOWED_REGISTRIES", "", "Registries that engines' images may come from, comma-separated hosts with a port where they have one (`docker.io` for names without a registry); empty: any.", AllowedRegistries::parse),
+            registry_auth: r.maybe("BACKEND_RUNTIME_REGISTRY_AUTH_FILE", "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read anew at every pull.", "/run/secrets/registries.json", parse::absolute_path),
         };
+        let state_limit = r.optional(
+            "BACKEND_RUNTIME_STATE_LIMIT",
+            "1GiB",
+            "How much a game's state directory may hold: over it the game is paused and the administrators are told; at twice as much its engine is stopped.",
+            state_limit,
+        );
         let stop_grace = r.optional(
             "BACKEND_RUNTIME_STOP_GRACE_PERIOD",
             "10s",
@@ -231,6 +253,7 @@ impl Group for Config {
             instance_id,
             state_root,
             docker,
+            state_limit,
             stop_grace,
             slots,
             call_timeout,
@@ -244,6 +267,12 @@ impl Group for Config {
             tuning: Tuning::default(),
         }
     }
+}
+
+/// At least a megabyte: less would pause every game.
+fn state_limit(value: &str) -> Result<u64, String> {
+    parse::size(value)
+        .and_then(|bytes| if bytes >= 1 << 20 { Ok(bytes) } else { Err(format!("{value:?} is less than 1MiB")) })
 }
 
 fn parse_driver(value: &str) -> Result<DriverKind, String> {

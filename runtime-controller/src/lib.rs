@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod outcome;
 pub mod schedule;
+pub mod state_watch;
 pub mod sweep;
 pub mod watch;
 
@@ -90,6 +91,13 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             pending_registration_ttl: config.pending_registration_ttl,
             turn_spread: config.turn_spread,
         };
+        let states = state_watch::StateWatch {
+            engines: Arc::clone(&engines),
+            outcomes: outcomes.clone(),
+            state_root: config.state_root.clone(),
+            limit: config.state_limit,
+        };
+        lifecycle.spawn("state directories", states.run(lifecycle.soft()));
         start_queues(&config, &deps, &engines, outcomes);
         watch::run(engines, part, stop).await
     });

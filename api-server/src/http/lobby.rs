@@ -61,7 +61,7 @@ pub struct Game {
     pub settings: BTreeMap<String, Value>,
     /// The turn that is open, from 0.
     pub current_turn: i32,
-    /// Why it is paused: `manual`, `stopped`, or a runtime status.
+    /// Why it is paused: `manual`, `stopped`, `state_limit` (its engine keeps too much), or a runtime status.
     pub pause_reason: Option<String>,
     /// Race names of the winners; empty until it is finished.
     pub winners: Vec<String>,

@@ -115,3 +115,46 @@ async fn a_game_has_the_players_that_its_engine_is_for() {
     api.admin().post(format!("{ADMIN}/2.0.0/disable")).send().await.expect(200);
     patch(json!({ "max_players": 3 })).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_image_is_a_reference_from_an_allowed_registry() {
+    let api = Api::start_with(&[("BACKEND_RUNTIME_ALLOWED_REGISTRIES", "docker.io,registry.example:5000")]).await;
+    version(&api, json!({ "version": "2.0.0", "image": "galaxy/engine:2.0.0" })).await;
+    let digest = "0".repeat(64);
+    let kept =
+        version(&api, json!({ "version": "2.0.1", "image": format!("registry.example:5000/e@sha256:{digest}") })).await;
+    assert_eq!(kept["image"], format!("registry.example:5000/e@sha256:{digest}"), "as it was written");
+    for (image, said) in [
+        ("../../containers/json?all=1", "names no registry"),
+        ("http://169.254.169.254/x", "is a URL"),
+        ("a@b@c:1", "has the digest"),
+        ("e@sha256:00", "has the digest"),
+        ("Engine:1", "upper case"),
+        ("engine:", "has the tag"),
+        ("ghcr.io/galaxy/engine:1", "may come from docker.io, registry.example:5000"),
+        ("registry.example/engine:1", "may come from docker.io, registry.example:5000"),
+        ("/usr/local/bin/engine", "BACKEND_RUNTIME_DRIVER=process"),
+    ] {
+        let refused = |problem: Value| {
+            let error = &problem["errors"][0];
+            assert_eq!((&error["pointer"], &error["code"]), (&json!("/image"), &json!("format")), "{image}");
+            assert!(text(error, "detail").contains(said), "{image}: {error}");
+        };
+        let new = json!({ "version": "3.0.0", "image": image });
+        refused(api.admin().post(ADMIN).json(&new).send().await.expect_problem(400, "invalid_request").json());
+        let change = json!({ "image": image });
+        let patched = api.admin().patch(format!("{ADMIN}/2.0.0")).json(&change).send().await;
+        refused(patched.expect_problem(400, "invalid_request").json());
+    }
+    assert_eq!(api.count("engine_versions").await, 2);
+}
+
+#[tokio::test]
+async fn an_image_is_the_path_of_a_binary_where_processes_run_engines() {
+    let api = Api::start_with(&[("BACKEND_RUNTIME_DRIVER", "process")]).await;
+    version(&api, json!({ "version": "2.0.0", "image": "/usr/local/bin/engine" })).await;
+    for image in ["engine:1", "/usr/../bin/engine", "engine"] {
+        let new = json!({ "version": "3.0.0", "image": image });
+        api.admin().post(ADMIN).json(&new).send().await.expect_problem(400, "invalid_request");
+    }
+}

@@ -11,6 +11,7 @@ mod caches;
 mod push;
 mod replica;
 mod shares;
+mod starts;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Bench {
     Shares(shares::Args),
     /// From a published event, and from a revocation, to subscribers of two replicas
     Push(push::Args),
+    /// Games started through jobs, against the same containers by the bare Docker API (docs/containers.md)
+    Starts(starts::Args),
 }
 
 #[tokio::main]
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
         Bench::Caches(args) => caches::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Push(args) => push::run(&args).await,
+        Bench::Starts(args) => starts::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,6 +35,11 @@ const VENV: Need = Need {
 };
 const PGBOUNCER: Need =
     Need { what: "PgBouncer (tests stand behind it)", package: "pgbouncer", present: || has_program("pgbouncer") };
+const REGISTRY: Need = Need {
+    what: "a registry of images (tests pull from it)",
+    package: "docker-registry",
+    present: || has_program("docker-registry"),
+};
 const NODE: Need =
     Need { what: "Node.js (TypeScript, linters of the contract)", package: "nodejs", present: || has_program("node") };
 const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
@@ -68,7 +73,7 @@ pub fn generators() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn tools() -> Result<()> {
-    ensure(&[VENV, PGBOUNCER, NODE, NPM])
+    ensure(&[VENV, PGBOUNCER, REGISTRY, NODE, NPM])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {

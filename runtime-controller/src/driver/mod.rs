@@ -13,6 +13,7 @@ mod spec;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 
 pub use self::log::LOG_BYTES;
@@ -58,9 +59,21 @@ pub enum DriverError {
     /// What we ask for cannot be: no such network, a limit the daemon refuses, a name that is taken by somebody else.
     #[error("{0}")]
     Config(String),
+    /// The container cannot run again: its network or its mount is gone, or another one has taken its place. One that is made anew can.
+    #[error("{0}")]
+    Gone(String),
     /// The container would not be made, started or removed.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Nobody listens to this pull's progress.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+#[async_trait]
+impl Progress for Silent {
+    async fn report(&self, _: &str) {}
 }
 
 /// Receives a pull's progress, for people.
@@ -85,11 +98,18 @@ pub trait Driver: Send + Sync + 'static {
     /// [`DriverError::Unavailable`].
     async fn daemon_id(&self) -> Result<String, DriverError>;
 
-    /// Makes sure that the image is there, as the pull policy says, and answers its content digest where there is one.
+    /// Makes sure that the image is there, as the pull policy says, and answers which it is; `None` where the driver knows no
+    /// images. `pinned` is the one that the game began with: then that one and no other is fetched, whatever `image` stands for by
+    /// now.
     ///
     /// # Errors
-    /// [`DriverError`]; [`DriverError::Image`] where it cannot be had.
-    async fn fetch(&self, image: &str, progress: &dyn Progress) -> Result<Option<String>, DriverError>;
+    /// [`DriverError`]; [`DriverError::Image`] where it cannot be had, [`DriverError::Config`] where it may not be run.
+    async fn fetch(
+        &self,
+        image: &str,
+        pinned: Option<&PinnedImage>,
+        progress: &dyn Progress,
+    ) -> Result<Option<PinnedImage>, DriverError>;
 
     /// The game's container, running or not; `None` where there is none.
     ///
@@ -101,13 +121,13 @@ pub trait Driver: Send + Sync + 'static {
     /// already is the answer, whoever made it.
     ///
     /// # Errors
-    /// [`DriverError`].
+    /// [`DriverError`]; [`DriverError::Image`] where the image was removed since it was fetched.
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError>;
 
     /// Starts the container; one that runs already is fine.
     ///
     /// # Errors
-    /// [`DriverError`].
+    /// [`DriverError`]; [`DriverError::Gone`] where only one that is made anew can start.
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError>;
 
     /// Stops the container within the grace period and removes it; the state directory stays. One that is gone is fine.

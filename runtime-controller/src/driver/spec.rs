@@ -1,6 +1,7 @@
 //! What an engine is started with.
 
 use sha2::{Digest as _, Sha256};
+use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use shared::secret::Secret;
 
@@ -11,18 +12,28 @@ pub struct EngineSpec {
     pub game_id: GameId,
     /// Image reference, or with the process driver the path of a binary.
     pub image: String,
+    /// The image that it is made from, where the driver knows images and one was met.
+    pub pinned: Option<PinnedImage>,
     /// `GALAXY_ENGINE_TOKEN`.
     pub token: Secret,
 }
 
 impl EngineSpec {
+    /// What a container of it is made from, for the operations log: `galaxy/engine:1, sha256:…`.
+    #[must_use]
+    pub fn made_from(&self) -> String {
+        let pinned = self.pinned.as_ref().and_then(|image| image.digest.as_deref());
+        pinned.map_or_else(|| self.image.clone(), |digest| format!("{}, {digest}", self.image))
+    }
+
     /// A short text that differs when anything that the container was made from does: a container with another one is
     /// made anew by the next start. `driver` is what the driver adds (limits, mounts, network). Tells nothing of the token:
     /// that has 256 random bits.
     #[must_use]
     pub fn fingerprint(&self, driver: &str) -> String {
         let mut hash = Sha256::new();
-        for part in [self.game_id.to_string().as_str(), &self.image, self.token.expose(), driver] {
+        let image = self.pinned.as_ref().map_or(&self.image, |image| &image.id);
+        for part in [self.game_id.to_string().as_str(), image, self.token.expose(), driver] {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -36,14 +47,25 @@ mod tests {
 
     #[test]
     fn anything_that_differs_makes_another_fingerprint() {
-        let spec = EngineSpec { game_id: GameId::new(), image: "a".into(), token: Secret::new("t".to_owned()) };
+        let spec =
+            EngineSpec { game_id: GameId::new(), image: "a".into(), pinned: None, token: Secret::new("t".to_owned()) };
         let print = spec.fingerprint("x");
         assert_eq!(print, spec.clone().fingerprint("x"));
         assert_eq!(print.len(), 32);
         let image = EngineSpec { image: "b".into(), ..spec.clone() };
         let token = EngineSpec { token: Secret::new("u".to_owned()), ..spec.clone() };
         let shifted = EngineSpec { image: "at".into(), token: Secret::new(String::new()), ..spec.clone() };
-        for other in [image.fingerprint("x"), token.fingerprint("x"), spec.fingerprint("y"), shifted.fingerprint("x")] {
+        let pin = |id: &str| Some(PinnedImage { id: id.to_owned(), digest: None });
+        let pinned = EngineSpec { pinned: pin("sha256:1"), ..spec.clone() };
+        let moved = EngineSpec { image: "b".into(), ..pinned.clone() };
+        assert_eq!(moved.fingerprint("x"), pinned.fingerprint("x"), "the image counts, not what it is called");
+        for other in [
+            pinned.fingerprint("x"),
+            image.fingerprint("x"),
+            token.fingerprint("x"),
+            spec.fingerprint("y"),
+            shifted.fingerprint("x"),
+        ] {
             assert_ne!(print, other);
         }
     }

@@ -1,5 +1,6 @@
 //! Engines and what runs them, together: driver calls that are counted, waiting for health, and bringing an engine back.
 
+mod make;
 mod revive;
 mod reviving;
 mod words;
@@ -78,6 +79,7 @@ impl Engines {
             Err(DriverError::Unavailable(_)) => "unavailable",
             Err(DriverError::Image { .. }) => "image",
             Err(DriverError::Config(_)) => "config",
+            Err(DriverError::Gone(_)) => "gone",
             Err(DriverError::Failed(_)) => "failed",
         };
         self.metrics.container_op(op, outcome);

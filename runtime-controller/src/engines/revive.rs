@@ -41,7 +41,8 @@ impl Engines {
         let wanted =
             |facts: &EngineFacts| facts.game_status == "running" && facts.status != RuntimeStatus::Starting.as_str();
         let facts = facts.filter(wanted).ok_or(ReviveError::NotWanted)?;
-        let mut spec = EngineSpec { game_id, image: facts.image, token: facts.engine_token };
+        let mut spec =
+            EngineSpec { game_id, image: facts.image, pinned: facts.pinned.clone(), token: facts.engine_token };
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
         let was_running = observed.as_ref().is_some_and(|observed| observed.running);
         if !was_running {
@@ -53,6 +54,10 @@ impl Engines {
                 self.op("remove", self.driver.remove(game_id)).await?;
                 made = false;
             }
+            // What it was made with may be gone: its network, its mount.
+            if made && !self.started_or_gone(&spec).await? {
+                made = false;
+            }
             if !made {
                 // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
                 // no container has.
@@ -60,9 +65,9 @@ impl Engines {
                 spec.token = self.fresh_token();
                 runtime::renew_token(&mut conn, game_id, &spec.token).await?;
                 drop(conn);
-                self.op("create", self.driver.create(&spec)).await?;
+                self.make(&mut spec).await?;
+                self.start_made(&mut spec).await?;
             }
-            self.op("start", self.driver.start(&spec)).await?;
         }
         let observed = match observed.filter(|observed| observed.running) {
             Some(observed) => observed,
@@ -81,7 +86,11 @@ impl Engines {
             let mut tx = self.db.begin().await?;
             runtime::record_endpoint(&mut tx, game_id, &observed.container_id, &endpoint).await?;
             if !was_running {
-                runtime::record_operation(&mut tx, game_id, None, "revive", "ok", None).await?;
+                if spec.pinned != facts.pinned {
+                    runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
+                }
+                let made_from = spec.made_from();
+                runtime::record_operation(&mut tx, game_id, None, "revive", "ok", Some(&made_from)).await?;
             }
             tx.commit().await?;
         }

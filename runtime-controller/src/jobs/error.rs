@@ -63,7 +63,7 @@ impl JobError {
                 Self::Start { failure: StartFailure::ImagePull { image: image.to_owned(), reason }, passing }
             }
             DriverError::Config(reason) => Self::config(reason),
-            DriverError::Failed(reason) => Self::container(reason),
+            DriverError::Gone(reason) | DriverError::Failed(reason) => Self::container(reason),
         }
     }
 

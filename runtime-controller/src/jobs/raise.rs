@@ -1,6 +1,6 @@
 //! From a specification to an engine that answers: what a start and a replacement have in common.
 
-use shared::db::runtime;
+use shared::db::runtime::{self, PinnedImage};
 use shared::domain::runtime::JobStep;
 use shared::engine_client::EngineTarget;
 use shared::queue::{Claim, WorkContext};
@@ -11,13 +11,19 @@ use super::progress::PullProgress;
 use crate::driver::EngineSpec;
 
 impl Jobs {
-    /// Makes sure that the image is there; answers its digest. The step is written down by the caller.
-    pub(super) async fn pull(&self, cx: &WorkContext, claim: &Claim, image: &str) -> Result<Option<String>, JobError> {
+    /// Makes sure that the image is there; answers which it is. The step is written down by the caller.
+    pub(super) async fn pull(
+        &self,
+        cx: &WorkContext,
+        claim: &Claim,
+        image: &str,
+        pinned: Option<&PinnedImage>,
+    ) -> Result<Option<PinnedImage>, JobError> {
         let engines = &self.engines;
         let progress = PullProgress::new(&engines.db, cx, claim);
-        let pulling = engines.op("pull", engines.driver.fetch(image, &progress));
-        let digest = cx.stopping().run_until_cancelled(pulling).await.ok_or(JobError::Stopping)?;
-        digest.map_err(|error| JobError::driver(image, error))
+        let pulling = engines.op("pull", engines.driver.fetch(image, pinned, &progress));
+        let met = cx.stopping().run_until_cancelled(pulling).await.ok_or(JobError::Stopping)?;
+        met.map_err(|error| JobError::driver(image, error))
     }
 
     /// Create, start, health. `None` where the game's status is none of `wanted` any more.
@@ -30,6 +36,8 @@ impl Jobs {
     ) -> Result<Option<EngineTarget>, JobError> {
         let engines = &self.engines;
         let game_id = spec.game_id;
+        // An image that goes while the container is made may come back under another id.
+        let spec = &mut spec.clone();
         if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Create).await?.as_str()) {
             return Ok(None);
         }
@@ -37,12 +45,14 @@ impl Jobs {
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::record_container(&mut tx, game_id, &container_id).await?;
+        let made = format!("{} from {}", container_id.get(..12).unwrap_or(&container_id), spec.made_from());
+        runtime::record_operation(&mut tx, game_id, Some(claim.id), "container", "ok", Some(&made)).await?;
         tx.commit().await?;
 
         if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Start).await?.as_str()) {
             return Ok(None);
         }
-        let started = engines.op("start", engines.driver.start(spec)).await;
+        let started = engines.start_made(spec).await;
         started.map_err(|error| JobError::driver(&spec.image, error))?;
         let target = self.reached(cx, claim, spec).await?;
 
@@ -53,9 +63,10 @@ impl Jobs {
     }
 
     /// One container, made from this specification: another one is replaced, the right one is kept.
-    async fn create(&self, spec: &EngineSpec) -> Result<String, JobError> {
+    async fn create(&self, spec: &mut EngineSpec) -> Result<String, JobError> {
         let engines = &self.engines;
-        let failed = |error| JobError::driver(&spec.image, error);
+        let image = spec.image.clone();
+        let failed = |error| JobError::driver(&image, error);
         let observed = engines.op("inspect", engines.driver.inspect(spec.game_id)).await.map_err(failed)?;
         if let Some(observed) = observed {
             if observed.fingerprint == engines.driver.fingerprint(spec) {
@@ -63,7 +74,7 @@ impl Jobs {
             }
             engines.op("remove", engines.driver.remove(spec.game_id)).await.map_err(failed)?;
         }
-        engines.op("create", engines.driver.create(spec)).await.map_err(failed)
+        engines.make(spec).await.map_err(failed)
     }
 
     /// Where the engine that was just started is reached; written down for everybody.

@@ -3,7 +3,8 @@
 //! former engine until the new one answers: that is what a patch goes back to. `docs/runtime.md` has the table.
 
 use serde_json::json;
-use shared::db::{engine_versions, game_runtime, runtime};
+use shared::db::runtime::{self, PinnedImage};
+use shared::db::{engine_versions, game_runtime};
 use shared::domain::runtime::{JobKind, JobStep, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -41,7 +42,12 @@ struct Plan {
 
 impl Plan {
     fn spec(&self, release: &Release) -> EngineSpec {
-        EngineSpec { game_id: self.game_id, image: release.image.clone(), token: self.token.clone() }
+        EngineSpec {
+            game_id: self.game_id,
+            image: release.image.clone(),
+            pinned: release.pinned.clone(),
+            token: self.token.clone(),
+        }
     }
 }
 
@@ -68,13 +74,13 @@ impl Jobs {
         let mut conn = self.engines.db.acquire().await?;
         let facts = runtime::engine_facts(&mut conn, work.game_id, &self.engines.daemon_id).await?;
         let facts = facts.ok_or_else(|| JobError::Refused("the game has no engine here".to_owned()))?;
-        let former = Release { version: facts.engine_version, image: facts.image, digest: facts.image_digest };
+        let former = Release { version: facts.engine_version, image: facts.image, pinned: facts.pinned };
         let next = if work.kind == JobKind::Patch {
             let version = work.payload.get("version").and_then(|version| version.as_str());
             let version = version.ok_or_else(|| JobError::Refused("the payload names no version".to_owned()))?;
             let found = engine_versions::get(&mut conn, version).await?;
             let found = found.ok_or_else(|| JobError::Refused(format!("there is no version {version}")))?;
-            Release { version: found.version, image: found.image, digest: None }
+            Release { version: found.version, image: found.image, pinned: None }
         } else {
             former.clone()
         };
@@ -89,24 +95,25 @@ impl Jobs {
         plan: &mut Plan,
     ) -> Result<Note, JobError> {
         let game_id = plan.game_id;
-        let digest = if reached(work, JobStep::Hold) {
-            work.payload.get("digest").and_then(|digest| digest.as_str()).map(str::to_owned)
+        plan.next.pinned = if reached(work, JobStep::Hold) {
+            met_before(&work.payload)
         } else {
             // The image first: the game goes on while it is pulled.
             if !WANTED.contains(&self.step(cx, claim, game_id, JobStep::Pull).await?.as_str()) {
                 return self.given_up(cx, claim, game_id).await;
             }
-            let digest = self.pull(cx, claim, &plan.next.image).await?;
+            // A restart's is the one that the game began with; a patch takes what its image stands for now.
+            let met = self.pull(cx, claim, &plan.next.image, plan.next.pinned.as_ref()).await?;
             if work.kind == JobKind::Patch {
                 self.copy_fits(&plan.next.image, game_id).await?;
             }
             // The new container's, and the former one's too if that has to be made again.
             let token = self.engines.fresh_token();
-            if !self.hold(cx, claim, game_id, digest.as_deref(), &token).await? {
+            if !self.hold(cx, claim, game_id, met.as_ref(), &token).await? {
                 return self.given_up(cx, claim, game_id).await;
             }
             plan.token = token;
-            digest
+            met
         };
         let spec = plan.spec(&plan.next);
         if !reached(work, JobStep::Create) {
@@ -124,8 +131,7 @@ impl Jobs {
         let status = self.known(game_id, self.engines.client.status(&target).await).await?;
         let status = self.stands(game_id, plan.turn, status).await?;
         let detail = format!("{} to {} at turn {}", plan.former.version, plan.next.version, status.turn);
-        let next = Release { digest, ..plan.next.clone() };
-        Ok(Note { result: Some(JobResult::Replaced(next)), detail: Some(detail) })
+        Ok(Note { result: Some(JobResult::Replaced(plan.next.clone())), detail: Some(detail) })
     }
 
     /// Takes the engine from turns and orders, between two turns, and gives the next container its token. `false` where the game
@@ -135,7 +141,7 @@ impl Jobs {
         cx: &WorkContext,
         claim: &Claim,
         game_id: GameId,
-        digest: Option<&str>,
+        met: Option<&PinnedImage>,
         token: &Secret,
     ) -> Result<bool, JobError> {
         let mut tx = self.engines.db.begin().await?;
@@ -152,7 +158,8 @@ impl Jobs {
             return Err(JobError::Refused("the game's engine is stopped: only a start can bring it back".to_owned()));
         }
         runtime::job_step(&mut tx, claim.id, JobStep::Hold, &self.engines.daemon_id).await?;
-        runtime::job_note(&mut tx, claim.id, &json!({ "digest": digest })).await?;
+        let met = met.map(|image| json!({ "id": image.id, "digest": image.digest }));
+        runtime::job_note(&mut tx, claim.id, &json!({ "image": met })).await?;
         tx.commit().await?;
         tracing::info!(%game_id, job_id = %claim.id, step = %JobStep::Hold, "step");
         Ok(true)
@@ -174,7 +181,7 @@ impl Jobs {
         if record.is_none_or(|record| record.status != RuntimeStatus::Starting.as_str()) {
             return Err(JobError::Replace { failure, left: Left::AsRecorded });
         }
-        if plan.next.image == plan.former.image {
+        if plan.next.version == plan.former.version {
             tx.rollback().await?;
             let cleared = self.clear_away(plan.game_id).await;
             return Err(JobError::Replace { failure, left: Left::Nothing { cleared } });
@@ -198,7 +205,7 @@ impl Jobs {
 
     async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<(), JobError> {
         let spec = plan.spec(&plan.former);
-        self.pull(cx, claim, &spec.image).await?;
+        self.pull(cx, claim, &spec.image, spec.pinned.as_ref()).await?;
         self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await?;
         let target = self.raise(cx, claim, &spec, &WANTED).await?;
         let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
@@ -206,6 +213,13 @@ impl Jobs {
         self.stands(plan.game_id, plan.turn, status).await?;
         Ok(())
     }
+}
+
+/// The image that an earlier attempt met.
+fn met_before(payload: &serde_json::Value) -> Option<PinnedImage> {
+    let image = payload.get("image")?;
+    let text = |name: &str| image.get(name).and_then(|text| text.as_str()).map(str::to_owned);
+    Some(PinnedImage { id: text("id")?, digest: text("digest") })
 }
 
 /// Whether an earlier attempt had reached this step.

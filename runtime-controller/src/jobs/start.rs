@@ -29,19 +29,19 @@ struct Plan {
 
 impl Jobs {
     pub(super) async fn start(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
-        let Some(plan) = self.prepare(cx, claim, game_id).await? else {
+        let Some(mut plan) = self.prepare(cx, claim, game_id).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
-        let spec = &plan.spec;
         let engines = &self.engines;
 
         if self.step(cx, claim, game_id, JobStep::Pull).await? != "starting" {
             return self.given_up(cx, claim, game_id).await;
         }
-        let digest = self.pull(cx, claim, &spec.image).await?;
+        plan.spec.pinned = self.pull(cx, claim, &plan.spec.image, plan.spec.pinned.as_ref()).await?;
+        let spec = &plan.spec;
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
-        runtime::set_record_image(&mut tx, game_id, digest.as_deref()).await?;
+        runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
         tx.commit().await?;
 
         let Some(target) = self.raise(cx, claim, spec, &WANTED).await? else {
@@ -51,7 +51,7 @@ impl Jobs {
             return self.given_up(cx, claim, game_id).await;
         }
         let status = self.init(game_id, &target, &plan).await?;
-        let detail = format!("{} at turn {}", spec.image, status.turn);
+        let detail = format!("{} at turn {}", spec.made_from(), status.turn);
         let ahead = status.finished || status.turn > plan.turn;
         Ok(Note { result: Some(JobResult::Started { ahead }), detail: Some(detail) })
     }
@@ -86,7 +86,8 @@ impl Jobs {
             JobError::config("the game's state is on another daemon, or the game was finished: it cannot start here")
         })?;
         tx.commit().await?;
-        let spec = EngineSpec { game_id, image: facts.image, token: prepared.engine_token };
+        let (image, pinned, token) = (prepared.image, prepared.pinned, prepared.engine_token);
+        let spec = EngineSpec { game_id, image, pinned, token };
         Ok(Some(Plan {
             spec,
             races: facts.races,
@@ -109,12 +110,10 @@ impl Jobs {
         let client = &self.engines.client;
         let begin = || client.init(target, game_id, &plan.races, &plan.settings);
         let status = match client.status(target).await {
-            Err(EngineError::Problem { status: 404 | 409, .. }) if plan.turn == 0 => {
-                match begin().await {
-                    Ok(status) => status,
-                    Err(error) => return Err(JobError::init(&error, &self.engines.words(game_id).await)),
-                }
-            }
+            Err(EngineError::Problem { status: 404 | 409, .. }) if plan.turn == 0 => match begin().await {
+                Ok(status) => status,
+                Err(error) => return Err(JobError::init(&error, &self.engines.words(game_id).await)),
+            },
             // Begun by a start that failed after it. The settings may have been changed since: said again, an identical `init` changes
             // nothing, and another one is refused instead of being played under settings that nobody sees any more.
             Ok(_) if !plan.started && has_members(&plan.settings) => match begin().await {

@@ -2,7 +2,7 @@
 
 use shared::db::banishments;
 use shared::db::game_runtime::{self, LockedGame};
-use shared::db::runtime::{self, JobWork};
+use shared::db::runtime::{self, JobWork, PinnedImage};
 use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::Payload;
 use shared::domain::runtime::{JobKind, RuntimeStatus, StartFailure};
@@ -20,8 +20,8 @@ pub struct Release {
     pub version: String,
     /// Its image.
     pub image: String,
-    /// The image's content digest, where the driver knows one.
-    pub digest: Option<String>,
+    /// The image that this stands for, where the driver knows one.
+    pub pinned: Option<PinnedImage>,
 }
 
 /// What a replacement that failed leaves of the engine.
@@ -182,8 +182,8 @@ impl Outcomes {
     }
 
     async fn replaced(&self, conn: &mut PgConnection, game_id: GameId, release: &Release) -> Result<(), sqlx::Error> {
-        let Release { version, image, digest } = release;
-        runtime::engine_replaced(conn, game_id, version, image, digest.as_deref()).await?;
+        let Release { version, image, pinned } = release;
+        runtime::engine_replaced(conn, game_id, version, image, pinned.as_ref()).await?;
         game_runtime::game_patched(conn, game_id, version).await
     }
 

@@ -5,6 +5,7 @@
 
 mod job;
 mod owner;
+mod state;
 mod turn;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,7 @@ use sqlx::PgConnection;
 use std::time::Duration;
 
 pub use self::job::{JobResult, Left, Release};
+pub use self::state::{STATE_LIMIT, StateSize};
 pub use self::turn::Snapshot;
 
 /// The rules that the lobby side needs from the configuration.

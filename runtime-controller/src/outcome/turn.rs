@@ -60,7 +60,7 @@ impl Outcomes {
             let key = format!("turn-ready:{game_id}:{turn}");
             self.tell(conn, None, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
-        runtime::record_operation(conn, game_id, None, "turn", "ok", Some(&format!("turn {turn}"))).await?;
+        runtime::record_turn(conn, game_id, turn).await?;
         if !status.finished || !game_runtime::game_finished(conn, game_id, &status.winners).await? {
             return Ok(());
         }

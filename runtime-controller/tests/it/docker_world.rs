@@ -1,7 +1,9 @@
 //! The world with real Docker: a network and an instance of its own for each test.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use shared::ids::GameId;
 
@@ -11,7 +13,9 @@ pub struct DockerWorld {
     pub world: World,
     pub instance: String,
     pub network: String,
-    host: String,
+    pub host: String,
+    /// Tags that this test made.
+    tags: Mutex<Vec<String>>,
 }
 
 fn required(name: &str) -> String {
@@ -40,11 +44,41 @@ impl DockerWorld {
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let world = World::new(image, env).await;
-        Self { world, instance, network, host }
+        Self { world, instance, network, host, tags: Mutex::default() }
     }
 
     pub fn docker(&self, args: &[&str]) -> String {
         docker(&self.host, args)
+    }
+
+    /// Builds an image of the hostile engine with these lines in its Dockerfile, and files beside it. Answers its reference.
+    pub fn hostile(&self, lines: &[&str], files: &[(&str, &str)]) -> String {
+        let context = tempfile::tempdir().unwrap();
+        let at = |name: &str| context.path().join(name);
+        let binary = testkit::stack::static_binary("galaxy-hostile").unwrap();
+        std::fs::copy(&binary, at("galaxy-hostile")).unwrap();
+        // The same program with root's setuid bit.
+        std::fs::copy(&binary, at("setuid")).unwrap();
+        std::fs::set_permissions(at("setuid"), std::fs::Permissions::from_mode(0o4755)).unwrap();
+        for (name, text) in files {
+            std::fs::write(at(name), text).unwrap();
+        }
+        let from = ["FROM scratch", "COPY galaxy-hostile setuid /"];
+        std::fs::write(at("Dockerfile"), [&from, lines].concat().join("\n")).unwrap();
+        let tag = format!("galaxy-hostile-{}:{}", self.instance, GameId::new());
+        self.docker(&["build", "--quiet", "--tag", &tag, context.path().to_str().unwrap()]);
+        self.own(&tag);
+        tag
+    }
+
+    /// A tag that goes with this test.
+    pub fn own(&self, tag: &str) {
+        self.tags.lock().push(tag.to_owned());
+    }
+
+    /// The id of an image; empty where there is none.
+    pub fn image_id(&self, image: &str) -> String {
+        self.docker(&["images", "--no-trunc", "--quiet", image])
     }
 
     /// Ids of this test's containers, running or not.
@@ -65,16 +99,21 @@ impl Drop for DockerWorld {
             self.docker(&["rm", "--force", "--volumes", &container]);
         }
         self.docker(&["network", "rm", &self.network]);
+        for tag in std::mem::take(&mut *self.tags.lock()) {
+            let _ = command(&self.host, &["rmi", "--force", &tag]);
+        }
     }
 }
 
+fn command(host: &str, args: &[&str]) -> std::process::Output {
+    // The daemon's own builder: an image from scratch needs no other.
+    let mut command = Command::new("docker");
+    command.env("DOCKER_BUILDKIT", "0").arg("--host").arg(host).args(args);
+    command.output().expect("the docker command: apt-get install -y docker.io")
+}
+
 fn docker(host: &str, args: &[&str]) -> String {
-    let done = Command::new("docker")
-        .arg("--host")
-        .arg(host)
-        .args(args)
-        .output()
-        .expect("the docker command: apt-get install -y docker.io");
+    let done = command(host, args);
     let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     if !done.status.success() && !std::thread::panicking() {
         panic!("docker {args:?}: {error}");

@@ -3,21 +3,23 @@
 //! Lock order everywhere: the game's row first, then its record, timer and jobs. A job is enqueued under the game's row
 //! lock, in the transaction that changes the game.
 
+mod images;
 mod jobs;
 mod operations;
 mod records;
 mod reports;
 mod turns;
 
+pub use images::{GameOnDisk, PinnedImage, games_on_disk, set_record_image};
 pub use jobs::{
     Job, JobWork, NewJob, enqueue_if_idle, enqueue_job, enqueue_stop, job_note, job_progress, job_step, job_work,
     latest_jobs,
 };
-pub use operations::{Operation, delete_old_operations, operations, record_operation};
+pub use operations::{Operation, delete_old_operations, operations, record_operation, record_turn};
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, games_to_watch, hold_engine, is_generating,
     prepare_record, record, record_container, record_containerless, record_endpoint, record_health, records,
-    records_by_status, renew_token, set_record_image, set_record_status, target, turn_advanced,
+    records_by_status, renew_token, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_size, kept_turns};
 pub use turns::{

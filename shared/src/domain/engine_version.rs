@@ -1,5 +1,7 @@
 //! Labels and images of engine versions (SPEC §8).
 
+use super::image_reference::{AllowedRegistries, ImageReference};
+
 /// Longest label and longest image reference, in characters.
 pub const LABEL_MAX: usize = 128;
 /// Longest image reference, in characters.
@@ -16,20 +18,43 @@ pub fn label(text: &str) -> Result<String, String> {
     semver::Version::parse(text).map(|v| v.to_string()).map_err(|e| format!("not a semantic version: {e}"))
 }
 
-/// An image reference (by tag or digest), or the path of a binary for the process driver: visible ASCII without quotes.
-/// Whether there is such an image is found out when it is pulled.
-///
-/// # Errors
-/// What is wrong, for people.
-pub fn image(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.len() > IMAGE_MAX {
-        return Err(format!("an image reference has 1 to {IMAGE_MAX} characters"));
+/// What an installation takes as an engine's image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Images {
+    /// References by Docker's grammar, to these registries.
+    References(AllowedRegistries),
+    /// Absolute paths of binaries: the process driver's, on a machine without Docker.
+    Paths,
+}
+
+impl Images {
+    /// Checks an image, and answers it as it was written. Whether there is such an image is found out when it is pulled.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn check(&self, text: &str) -> Result<String, String> {
+        if text.is_empty() || text.len() > IMAGE_MAX {
+            return Err(format!("an image has 1 to {IMAGE_MAX} characters"));
+        }
+        match self {
+            Self::References(_) if text.starts_with('/') => Err(
+                "a path is an image only where BACKEND_RUNTIME_DRIVER=process runs engines; elsewhere it is a reference".into(),
+            ),
+            Self::References(allowed) => {
+                let image = text.parse::<ImageReference>().map_err(|why| format!("the image {why}"))?;
+                allowed.check(&image).map_err(|why| format!("the image {why}"))?;
+                Ok(text.to_owned())
+            }
+            Self::Paths => {
+                // Of one form only, so that the same binary is not registered under several.
+                let sound = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_graphic());
+                match text.strip_prefix('/') {
+                    Some(path) if path.split('/').all(sound) => Ok(text.to_owned()),
+                    _ => Err("with the process driver an image is the absolute path of a binary, of visible ASCII characters and without `.` or `..`".into()),
+                }
+            }
+        }
     }
-    if text.starts_with('-') || !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'`' | b'\\'))
-    {
-        return Err("an image reference has only visible ASCII characters, no quotes, and starts with no `-`".into());
-    }
-    Ok(text.to_owned())
 }
 
 /// Whether `to` may take the place of a running `from` (SPEC §8, patch): the same major and minor, and a higher patch. A
@@ -76,12 +101,24 @@ mod tests {
     }
 
     #[test]
-    fn images_are_references_or_paths() {
-        for good in ["galaxy-engine:1.0.0", "registry.example:5000/a/b@sha256:0123", "/usr/local/bin/engine"] {
-            assert_eq!(image(good).unwrap(), good);
+    fn images_are_references_where_containers_run_and_paths_where_processes_do() {
+        let images = Images::References(AllowedRegistries::default());
+        for good in ["galaxy-engine:1.0.0", "registry.example:5000/a/b"] {
+            assert_eq!(images.check(good).unwrap(), good);
+            assert!(Images::Paths.check(good).is_err(), "{good}");
         }
-        for bad in ["", "a b", "-v", "a\"b", "é", &"x".repeat(513)] {
-            assert!(image(bad).is_err(), "{bad}");
+        for bad in
+            ["", "a b", "-v", "a\"b", "é", &"x".repeat(513), "/usr/local/bin/engine", "../../containers/json?all=1"]
+        {
+            assert!(images.check(bad).is_err(), "{bad}");
         }
+        assert!(images.check("/usr/local/bin/engine").unwrap_err().contains("BACKEND_RUNTIME_DRIVER=process"));
+        assert_eq!(Images::Paths.check("/usr/local/bin/engine").unwrap(), "/usr/local/bin/engine");
+        for bad in ["", "engine", "./engine", "/", "//engine", "/a/../engine", "/a/./engine", "/a b", "/a/"] {
+            assert!(Images::Paths.check(bad).is_err(), "{bad}");
+        }
+        let ours = Images::References(AllowedRegistries::parse("registry.example").unwrap());
+        assert!(ours.check("registry.example/engine").is_ok());
+        assert!(ours.check("engine").unwrap_err().contains("docker.io"));
     }
 }

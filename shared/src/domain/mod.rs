@@ -11,6 +11,7 @@ pub mod excerpt;
 pub mod fault;
 pub mod game;
 pub mod game_settings;
+pub mod image_reference;
 pub mod invite_code;
 pub mod login_code;
 pub mod name;

@@ -230,10 +230,19 @@ fn static_engine_binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("GALAXY_ENGINE_STATIC") {
         return Ok(path.into());
     }
+    static_binary("galaxy-engine")
+}
+
+/// A program of this workspace that is statically linked, for an image with nothing else in it.
+///
+/// # Errors
+/// When it is not built.
+pub fn static_binary(name: &str) -> Result<PathBuf> {
     let path = crate::target_dir()
         .join("static")
         .join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
-        .join("debug/galaxy-engine");
+        .join("debug")
+        .join(name);
     if !path.is_file() {
         bail!("{} is not built: `cargo xtask engine`", path.display());
     }

@@ -52,6 +52,9 @@ impl Environment {
                 set("BACKEND_ADMIN_BOOTSTRAP_USER", &self.admin_user);
                 set("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", &self.admin_password);
                 set("BACKEND_RUNTIME_MIN_TURN_INTERVAL", "1s");
+                // It decides what an image is when one is registered.
+                let driver = if matches!(config.driver, Driver::Process) { "process" } else { "docker" };
+                set("BACKEND_RUNTIME_DRIVER", driver);
             }
             "mail-worker" => {
                 set("BACKEND_SMTP_HOST", "localhost");

@@ -1,7 +1,11 @@
 //! Engines in Docker containers, through bollard.
 
+mod auth;
 mod body;
 mod error;
+mod gone;
+mod image;
+mod pulls;
 mod state_dir;
 
 use std::collections::HashMap;
@@ -10,24 +14,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::models::ContainerInspectResponse;
+use bollard::models::{ContainerInspectResponse, ImageInspect};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    StopContainerOptionsBuilder,
 };
 use futures::StreamExt as _;
+use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use tokio::sync::OnceCell;
 
-use self::error::{is_status, other, unavailable_or};
+use self::body::Shape;
+use self::error::{is_status, other};
+use self::pulls::Pulls;
 use super::log::Tail;
 use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Observed, Progress, Snapshots, container_name};
-use crate::config::{Addressing, Config, DockerConfig, PullPolicy};
+use crate::config::{Addressing, Config, DockerConfig};
 
 /// Limit of a call to the daemon that should be quick. Stops and pulls have their own.
 const CALL: Duration = Duration::from_secs(30);
-/// Limit between two lines of a pull's progress: a registry that says nothing for so long is stuck.
-const PULL_SILENCE: Duration = Duration::from_secs(120);
 
 /// Label of every container of this platform.
 const LABEL_BACKEND: &str = "galaxy.backend";
@@ -45,6 +50,11 @@ pub struct DockerDriver {
     instance_id: String,
     state_root: PathBuf,
     stop_grace: Duration,
+    state_limit: u64,
+    pull_silence: Duration,
+    pulls: Pulls,
+    /// What the daemon runs: operating system and architecture, as images name them.
+    platform: OnceCell<(String, String)>,
     /// Set by the first call that reaches the daemon: it speaks the version that both sides know.
     docker: OnceCell<Docker>,
 }
@@ -58,6 +68,10 @@ impl DockerDriver {
             instance_id: config.instance_id.clone(),
             state_root: config.state_root.clone(),
             stop_grace: config.stop_grace,
+            state_limit: config.state_limit,
+            pull_silence: config.tuning.pull_silence,
+            pulls: Pulls::default(),
+            platform: OnceCell::new(),
             docker: OnceCell::new(),
         }
     }
@@ -115,28 +129,32 @@ impl DockerDriver {
         }
     }
 
-    async fn pull(&self, image: &str, progress: &dyn Progress) -> Result<(), DriverError> {
-        let options = CreateImageOptionsBuilder::default().from_image(&with_tag(image)).build();
-        let docker = self.docker().await?.clone();
-        let mut stream = std::pin::pin!(docker.create_image(Some(options), None, None));
-        loop {
-            let next = tokio::time::timeout(PULL_SILENCE, stream.next()).await.map_err(|_| DriverError::Image {
-                reason: format!("the registry said nothing for {PULL_SILENCE:?}"),
-                passing: true,
-            })?;
-            match next {
-                None => return Ok(()),
-                Some(Err(error)) => return Err(error::pull(&error)),
-                Some(Ok(info)) => {
-                    if let Some(detail) = info.error_detail {
-                        let reason = detail.message.unwrap_or_else(|| "pull failed".to_owned());
-                        return Err(error::pull_text(reason));
-                    }
-                    let line = [info.id, info.status].into_iter().flatten().collect::<Vec<_>>().join(": ");
-                    progress.report(&line).await;
-                }
-            }
+    fn shape(&self) -> Shape {
+        Shape {
+            docker: self.config.clone(),
+            instance_id: self.instance_id.clone(),
+            state_limit: self.state_limit,
+            stop_grace: self.stop_grace,
         }
+    }
+
+    async fn platform(&self) -> Result<&(String, String), DriverError> {
+        let ask = || async {
+            let version = self.docker().await?.version().await.map_err(other)?;
+            Ok((version.os.unwrap_or_default(), version.arch.unwrap_or_default()))
+        };
+        self.platform.get_or_try_init(ask).await
+    }
+
+    /// The image that a container is made from, and its id.
+    async fn image_of(&self, spec: &EngineSpec) -> Result<(String, ImageInspect), DriverError> {
+        let gone = |reason: String| DriverError::Image { reason, passing: true };
+        let pinned =
+            spec.pinned.as_ref().ok_or_else(|| gone(format!("the image {} was not fetched yet", spec.image)))?;
+        let found = self.find_image(&pinned.id).await?;
+        let found =
+            found.ok_or_else(|| gone(format!("the image {} ({}) is gone from the daemon", spec.image, pinned.id)))?;
+        Ok((pinned.id.clone(), found))
     }
 }
 
@@ -147,7 +165,7 @@ impl Driver for DockerDriver {
     }
 
     fn fingerprint(&self, spec: &EngineSpec) -> String {
-        body::fingerprint(&self.config, spec, &state_dir::path(&self.state_root, spec.game_id))
+        body::fingerprint(&self.shape(), spec, &state_dir::path(&self.state_root, spec.game_id))
     }
 
     async fn daemon_id(&self) -> Result<String, DriverError> {
@@ -160,25 +178,13 @@ impl Driver for DockerDriver {
     }
 
     #[tracing::instrument(name = "docker", skip_all, fields(op = "fetch", otel.kind = "client"))]
-    async fn fetch(&self, image: &str, progress: &dyn Progress) -> Result<Option<String>, DriverError> {
-        let here = |found: bollard::models::ImageInspect| {
-            let by_digest = found.repo_digests.and_then(|digests| digests.into_iter().next());
-            by_digest.or(found.id)
-        };
-        let docker = self.docker().await?;
-        if self.config.pull_policy != PullPolicy::Always {
-            match docker.inspect_image(image).await {
-                Ok(found) => return Ok(here(found)),
-                Err(error) if !is_status(&error, 404) => return Err(other(error)),
-                Err(_) if self.config.pull_policy == PullPolicy::Never => {
-                    let reason = format!("the image {image} is not there, and the pull policy is `never`");
-                    return Err(DriverError::Image { reason, passing: false });
-                }
-                Err(_) => {}
-            }
-        }
-        self.pull(image, progress).await?;
-        docker.inspect_image(image).await.map(here).map_err(other)
+    async fn fetch(
+        &self,
+        image: &str,
+        pinned: Option<&PinnedImage>,
+        progress: &dyn Progress,
+    ) -> Result<Option<PinnedImage>, DriverError> {
+        self.image(image, pinned, progress).await.map(Some)
     }
 
     async fn inspect(&self, game_id: GameId) -> Result<Option<Observed>, DriverError> {
@@ -200,6 +206,7 @@ impl Driver for DockerDriver {
     #[tracing::instrument(name = "docker", skip_all, fields(op = "create", otel.kind = "client"))]
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let docker = self.docker().await?;
+        let (image, found) = self.image_of(spec).await?;
         let network = match docker.inspect_network(&self.config.network, None).await {
             Ok(network) => network,
             Err(error) if is_status(&error, 404) => {
@@ -217,7 +224,8 @@ impl Driver for DockerDriver {
             );
         }
         let state_dir = state_dir::prepare(&self.state_root, spec.game_id).await?;
-        let body = body::container(&self.config, &self.instance_id, spec, &state_dir);
+        let labels = found.config.iter().filter_map(|config| config.labels.as_ref()).flat_map(HashMap::keys);
+        let body = body::container(&self.shape(), spec, &image, labels, &state_dir);
         let options = CreateContainerOptionsBuilder::default().name(&container_name(spec.game_id)).build();
         match docker.create_container(Some(options), body).await {
             Ok(created) => Ok(created.id),
@@ -226,8 +234,9 @@ impl Driver for DockerDriver {
                 Some(observed) => Ok(observed.container_id),
                 None => Err(DriverError::Failed(error.to_string())),
             },
+            // It was there a moment ago.
             Err(error) if is_status(&error, 404) => {
-                Err(DriverError::Image { reason: error.to_string(), passing: false })
+                Err(DriverError::Image { reason: error.to_string(), passing: true })
             }
             Err(error) if is_status(&error, 400) => Err(DriverError::Config(error.to_string())),
             Err(error) => Err(other(error)),
@@ -239,7 +248,7 @@ impl Driver for DockerDriver {
         match self.docker().await?.start_container(&container_name(spec.game_id), None).await {
             Ok(()) => Ok(()),
             Err(error) if is_status(&error, 304) => Ok(()),
-            Err(error) => Err(unavailable_or(&error, DriverError::Failed)),
+            Err(error) => Err(self.gone_or(spec.game_id, other(error)).await),
         }
     }
 
@@ -294,23 +303,4 @@ impl Driver for DockerDriver {
 
 fn timed_out() -> DriverError {
     DriverError::Unavailable("no answer in time".to_owned())
-}
-
-/// Without a tag or digest the daemon would pull every tag of the repository.
-fn with_tag(image: &str) -> String {
-    let name = image.rsplit_once('/').map_or(image, |(_, name)| name);
-    if name.contains(':') || name.contains('@') { image.to_owned() } else { format!("{image}:latest") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_without_tag_means_latest() {
-        assert_eq!(with_tag("galaxy/engine"), "galaxy/engine:latest");
-        assert_eq!(with_tag("host:5000/engine"), "host:5000/engine:latest");
-        assert_eq!(with_tag("host:5000/engine:1.2"), "host:5000/engine:1.2");
-        assert_eq!(with_tag("engine@sha256:00"), "engine@sha256:00");
-    }
 }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use shared::random::Random;
 use tokio::time::{Instant, sleep};
@@ -162,7 +163,12 @@ impl Driver for ProcessDriver {
         Ok(format!("process:{id}"))
     }
 
-    async fn fetch(&self, image: &str, _: &dyn Progress) -> Result<Option<String>, DriverError> {
+    async fn fetch(
+        &self,
+        image: &str,
+        _: Option<&PinnedImage>,
+        _: &dyn Progress,
+    ) -> Result<Option<PinnedImage>, DriverError> {
         let wrong = |reason: String| DriverError::Image { reason, passing: false };
         if !Path::new(image).is_absolute() {
             return Err(wrong(format!(

@@ -51,6 +51,24 @@ pub async fn record_operation(
     Ok(())
 }
 
+/// Adds the entry of a turn that was generated, with the image that did it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO runtime_operations (operation_id, game_id, op, outcome, detail)
+         SELECT $1, r.game_id, 'turn', 'ok', left('turn ' || $3::bigint || ' by ' || coalesce(r.image_digest, r.image), 2000)
+           FROM runtime_records r WHERE r.game_id = $2",
+        OperationId::new().uuid(),
+        game_id.uuid(),
+        i64::from(turn)
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// The newest entries of each of these games, at most `limit` of each; of one game the newest first.
 ///
 /// # Errors

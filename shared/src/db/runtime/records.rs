@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::images::PinnedImage;
 use crate::db::keyset::below;
 use crate::domain::runtime::RuntimeStatus;
 use crate::engine_client::EngineTarget;
@@ -138,11 +139,16 @@ pub struct Prepared {
     pub engine_token: Secret,
     /// The container of an earlier attempt or an earlier run.
     pub container_id: Option<String>,
+    /// The image reference: that of the pinned image, where there is one.
+    pub image: String,
+    /// The image that the game began with.
+    pub pinned: Option<PinnedImage>,
 }
 
 /// Makes the record of a game that starts, or finds the one of an earlier attempt and sets it to `starting` with the
 /// wanted version and image. Every container gets a token of its own (SPEC §8): `fresh_token` is taken by the first attempt of a
-/// start, and stays in its later ones. A record of another daemon, or of a finished game, is left alone and answers `None`.
+/// start, and stays in its later ones. So does the image that was met, and it stays for good once the game has run, unless another
+/// version is wanted. A record of another daemon, or of a finished game, is left alone and answers `None`.
 ///
 /// # Errors
 /// Those of the database.
@@ -159,10 +165,16 @@ pub async fn prepare_record(
         "INSERT INTO runtime_records AS r (game_id, status, driver, daemon_id, engine_version, image, engine_token)
          VALUES ($1, 'starting', $2, $3, $4, $5, $6)
          ON CONFLICT (game_id) DO UPDATE
-            SET status = 'starting', engine_version = EXCLUDED.engine_version, image = EXCLUDED.image, updated_at = clock_timestamp(),
-                engine_token = CASE WHEN r.status = 'starting' THEN r.engine_token ELSE EXCLUDED.engine_token END
+            SET status = 'starting', engine_version = EXCLUDED.engine_version, updated_at = clock_timestamp(),
+                engine_token = CASE WHEN r.status = 'starting' THEN r.engine_token ELSE EXCLUDED.engine_token END,
+                (image, image_id, image_digest) = (
+                    SELECT CASE WHEN pinned THEN r.image ELSE EXCLUDED.image END, CASE WHEN pinned THEN r.image_id END,
+                           CASE WHEN pinned THEN r.image_digest END
+                      FROM (SELECT r.image_id IS NOT NULL AND r.engine_version = EXCLUDED.engine_version
+                                   AND (r.status = 'starting' OR g.started_at IS NOT NULL) AS pinned
+                              FROM games g WHERE g.game_id = r.game_id) p)
           WHERE r.daemon_id = EXCLUDED.daemon_id AND r.status <> 'finished'
-         RETURNING daemon_id, engine_token, container_id",
+         RETURNING daemon_id, engine_token, container_id, image, image_id, image_digest",
         game_id.uuid(),
         driver,
         daemon_id,
@@ -176,26 +188,9 @@ pub async fn prepare_record(
         daemon_id: row.daemon_id,
         engine_token: Secret::new(row.engine_token),
         container_id: row.container_id,
+        image: row.image,
+        pinned: PinnedImage::read(row.image_id, row.image_digest),
     }))
-}
-
-/// Notes the digest of the image that is there.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_record_image(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    digest: Option<&str>,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "UPDATE runtime_records SET image_digest = $2, updated_at = clock_timestamp() WHERE game_id = $1",
-        game_id.uuid(),
-        digest
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// Notes the container that was made.
@@ -329,8 +324,8 @@ pub struct EngineFacts {
     pub engine_version: String,
     /// Image that was started.
     pub image: String,
-    /// Its content digest, where the driver knows one.
-    pub image_digest: Option<String>,
+    /// The image that it stood for then.
+    pub pinned: Option<PinnedImage>,
     /// The turn last recorded.
     pub current_turn: i32,
     /// The engine's token.
@@ -349,7 +344,7 @@ pub async fn engine_facts(
     daemon_id: &str,
 ) -> Result<Option<EngineFacts>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_digest, r.current_turn, r.engine_token, r.endpoint
+        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest, r.current_turn, r.engine_token, r.endpoint
            FROM runtime_records r JOIN games g USING (game_id) WHERE r.game_id = $1 AND r.daemon_id = $2",
         game_id.uuid(),
         daemon_id
@@ -361,7 +356,7 @@ pub async fn engine_facts(
         status: row.status,
         engine_version: row.engine_version,
         image: row.image,
-        image_digest: row.image_digest,
+        pinned: PinnedImage::read(row.image_id, row.image_digest),
         current_turn: row.current_turn,
         engine_token: Secret::new(row.engine_token),
         endpoint: row.endpoint,
@@ -435,16 +430,17 @@ pub async fn engine_replaced(
     game_id: GameId,
     engine_version: &str,
     image: &str,
-    image_digest: Option<&str>,
+    pinned: Option<&PinnedImage>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, updated_at = clock_timestamp()
+            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, image_id = $5, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'starting'",
         game_id.uuid(),
         engine_version,
         image,
-        image_digest
+        pinned.and_then(|image| image.digest.as_deref()),
+        pinned.map(|image| image.id.as_str())
     )
     .execute(conn)
     .await?;

@@ -27,7 +27,8 @@ pub struct NewEngineVersion {
     /// Semantic version label.
     #[oai(validator(min_length = 1, max_length = 128))]
     pub version: String,
-    /// Image reference, by tag or digest; with the process driver the path of a binary.
+    /// Image reference by Docker's grammar, by tag or digest, from an allowed registry; with the process driver the path of a
+    /// binary.
     #[oai(validator(min_length = 1, max_length = 512))]
     pub image: String,
     /// What users read instead of the label, in one line.
@@ -73,7 +74,7 @@ impl Operation {
             &body.0,
         )?;
         let version = engine_version::label(&body.version).map_err(|why| Problem::field("/version", "format", why))?;
-        let image = engine_version::image(&body.image).map_err(|why| Problem::field("/image", "format", why))?;
+        let image = app.config.images.check(&body.image).map_err(|why| Problem::field("/image", "format", why))?;
         let (title, description) = check_words("title", body.title.as_deref(), body.description.as_deref())?;
         let new = engine_versions::NewEngineVersion {
             version: &version,

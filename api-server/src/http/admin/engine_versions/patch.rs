@@ -6,7 +6,6 @@ use poem::web::Data;
 use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
 use shared::db::engine_versions::EngineVersionChange;
-use shared::domain::engine_version;
 
 use crate::app::App;
 use crate::codes;
@@ -24,7 +23,8 @@ use crate::use_cases::engine_versions;
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchEngineVersion {
-    /// Image reference, by tag or digest; with the process driver the path of a binary.
+    /// Image reference by Docker's grammar, by tag or digest, from an allowed registry; with the process driver the path of a
+    /// binary.
     #[oai(validator(min_length = 1, max_length = 512))]
     pub image: Option<String>,
     /// Whether new starts may use it.
@@ -61,7 +61,7 @@ pub struct Operation;
 impl Operation {
     /// Change an engine version
     ///
-    /// Games that run on it, or were made with it, are not touched.
+    /// Games that run on it, or were made with it, are not touched; those that have run keep the image that they began with.
     #[oai(path = "/admin/engine-versions/:version", method = "patch", operation_id = "admin_patch_engine_version")]
     async fn call(
         &self,
@@ -72,7 +72,7 @@ impl Operation {
         body: Body<PatchEngineVersion>,
     ) -> Result<Json<EngineVersion>, Fail<AdminPatchEngineVersionCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let image = body.image.as_deref().map(engine_version::image).transpose();
+        let image = body.image.as_deref().map(|image| app.config.images.check(image)).transpose();
         let image = image.map_err(|why| Problem::field("/image", "format", why))?;
         let PatchEngineVersion { enabled, title, description, min_players, max_players, .. } = body.0;
         let (title, description) = (given(title), given(description));

@@ -21,13 +21,13 @@ use crate::use_cases::caller::Caller;
 use crate::use_cases::transitions;
 
 /// Why a game is paused that can be resumed.
-const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual"];
+const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual", "state_limit"];
 
 /// Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PausedGameChoice {
-    /// Paused for this reason: `engine_unreachable`, `generation_failed` or `manual`; any but `manual` if absent.
+    /// Paused for this reason: `engine_unreachable`, `generation_failed`, `state_limit` or `manual`; any but `manual` if absent.
     #[oai(validator(max_length = 32))]
     pub pause_reason: Option<String>,
     /// `public` or `private`.

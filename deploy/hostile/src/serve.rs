@@ -1,0 +1,86 @@
+//! The engine API, as little of it as a game needs: one connection after another, so that it asks for no thread that a fork bomb has
+//! taken.
+
+use std::io::{BufRead as _, BufReader, Error, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub fn forever(state_dir: &Path) -> Result<(), Error> {
+    let address = std::env::var("GALAXY_LISTEN_ADDR").unwrap_or_else(|_| "0.0.0.0:8080".to_owned());
+    let listener = TcpListener::bind(address)?;
+    for stream in listener.incoming() {
+        // A caller that leaves is nobody's trouble.
+        if let Ok(stream) = stream {
+            let _ = answer(stream, state_dir);
+        }
+    }
+    Ok(())
+}
+
+fn answer(mut stream: TcpStream, state_dir: &Path) -> Result<(), Error> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = header.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body)?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let (status, answer) =
+        call(&method, path.split('?').next().unwrap_or_default(), &body, &state_dir.join("game.json"));
+    let answer = answer.to_string();
+    let kind = if status < 400 { "application/json" } else { "application/problem+json" };
+    let length = answer.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{answer}"
+    )
+}
+
+fn call(method: &str, path: &str, body: &Value, file: &Path) -> (u16, Value) {
+    let kept = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let keep = |game: &Value| {
+        // A full disk is no reason to forget what turn it is: the test wants to see who else suffers.
+        let _ = std::fs::write(file, game.to_string());
+        (200, game.clone())
+    };
+    match (method, path.strip_prefix("/api/v1").unwrap_or(path), kept) {
+        ("GET", "/healthz", _) => (200, json!({ "status": "ok" })),
+        ("POST", "/admin/init", None) => {
+            let races = body.get("races").and_then(Value::as_array).cloned().unwrap_or_default();
+            let race = |race: Value| json!({ "race_name": race.get("race_name"), "planets": 1, "population": 1, "extinct": false });
+            let races: Vec<Value> = races.into_iter().map(race).collect();
+            let game_id = body.get("game_id");
+            keep(&json!({ "game_id": game_id, "turn": 0, "finished": false, "races": races, "winners": [] }))
+        }
+        ("GET", "/admin/status", Some(game)) | ("POST", "/admin/init", Some(game)) => (200, game),
+        ("PUT", "/admin/turn", Some(mut game)) => {
+            let turn = game.get("turn").and_then(Value::as_i64).unwrap_or_default();
+            if body.get("expected_turn").and_then(Value::as_i64) == Some(turn)
+                && let Some(kept) = game.get_mut("turn")
+            {
+                *kept = json!(turn + 1);
+            }
+            keep(&game)
+        }
+        ("GET", "/report", Some(_)) => (200, json!({})),
+        (_, _, None) => (404, json!({ "status": 404, "code": "game_not_initialised", "title": "No game." })),
+        _ => (404, json!({ "status": 404, "code": "not_found", "title": "No such thing." })),
+    }
+}

@@ -1,0 +1,53 @@
+//! State directories that grow, with the process driver: the watch is the same for both.
+
+use shared::db::runtime::start_turns;
+use testkit::eventually;
+
+use crate::world::{SOON, World};
+
+const LIMIT: [(&str, &str); 2] = [("BACKEND_RUNTIME_STATE_LIMIT", "1MiB"), ("GALAXY_TURN_LIMIT", "1000")];
+
+#[tokio::test]
+async fn a_game_that_keeps_too_much_is_paused_and_goes_on_when_it_keeps_less() {
+    let world = World::with_processes().await;
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    let neighbour = world.game("@every 1s", &["Ants", "Bees"]).await;
+    let _controller = world.controller(&LIMIT);
+    world.reaches_turn(game_id, 1).await;
+    let junk = world.state_root().join(game_id.to_string()).join("junk");
+    std::fs::write(&junk, vec![1; 3 << 19]).unwrap();
+    world.reaches(game_id, "paused").await;
+    let turn = world.turn(game_id).await;
+    assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "state_limit");
+    assert_eq!(world.told(game_id, "game.paused").await.len(), 1);
+    let told = world
+        .text(
+            "SELECT payload ->> 'reason' FROM notifications WHERE kind = 'game.generation.failed' AND game_id = $1",
+            game_id,
+        )
+        .await;
+    assert!(told.contains("holds 1.5 MiB") && told.contains("may hold 1.0 MiB"), "{told}");
+    assert_eq!(world.engines(game_id).len(), 1, "it is paused, not stopped");
+    assert_eq!(world.runtime(game_id).await.next_turn_at, None);
+
+    std::fs::remove_file(&junk).unwrap();
+    let daemon = world.runtime(game_id).await.daemon_id;
+    sqlx::query("UPDATE games SET status = 'running', pause_reason = NULL WHERE game_id = $1")
+        .bind(game_id.uuid())
+        .execute(&world.pool())
+        .await
+        .unwrap();
+    let mut conn = world.pool().acquire().await.unwrap();
+    let now = sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *conn).await.unwrap();
+    start_turns(&mut conn, game_id, &daemon, now).await.unwrap();
+    world.reaches_turn(game_id, turn + 2).await;
+
+    // Far too much: paused, then stopped; its state stays.
+    std::fs::write(&junk, vec![1; 3 << 20]).unwrap();
+    world.reaches(game_id, "paused").await;
+    eventually(SOON, "its engine is gone", || async { world.engines(game_id).is_empty() }).await;
+    eventually(SOON, "and recorded so", || async { world.runtime(game_id).await.status == "removed" }).await;
+    assert!(junk.exists());
+    assert_eq!(world.status(neighbour).await, "running");
+    assert!(world.told(neighbour, "game.paused").await.is_empty());
+}
