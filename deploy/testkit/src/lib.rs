@@ -8,6 +8,7 @@
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
 //! | a peer that holds all it can, from an address of its own | [`hostile`] |
 //! | a network that fails | [`proxy::TcpProxy`] |
+//! | a game engine that misbehaves as told | [`scripted`], the binary `scripted-engine` |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
@@ -39,6 +40,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 mod schema;
+pub mod scripted;
 pub mod seed;
 mod spawn;
 pub mod stack;

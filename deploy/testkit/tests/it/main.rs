@@ -8,4 +8,5 @@ mod openapi;
 mod postgres;
 mod process;
 mod proxy;
+mod scripted;
 mod wait;
