@@ -7,6 +7,7 @@ pub mod config;
 pub mod driver;
 pub mod engines;
 pub mod jobs;
+pub mod lanes;
 pub mod metrics;
 pub mod outcome;
 pub mod schedule;
@@ -29,6 +30,7 @@ use self::driver::process::ProcessDriver;
 use self::driver::{Driver, DriverError};
 use self::engines::Engines;
 use self::jobs::Jobs;
+use self::lanes::Lane;
 use self::metrics::Metrics;
 use self::outcome::Outcomes;
 use self::schedule::Turns;
@@ -122,21 +124,31 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         outcomes: outcomes.clone(),
         waker: deps.waker.clone(),
         max_attempts: tuning.job_attempts,
+        lane: Lane::new(tuning.job_lane, tuning.slow_after),
     };
-    let turns =
-        Turns { engines: Arc::clone(engines), outcomes, waker: deps.waker.clone(), max_attempts: tuning.turn_attempts };
-    queue::run(Arc::new(jobs), settings.clone(), deps);
-    queue::run(
-        Arc::new(turns),
-        Settings {
-            attempt_limit: TURN_LIMIT + config.call_timeout * 2,
-            max_attempts: tuning.turn_attempts,
-            // The timers are the games' own rows: they stay.
-            retention: Duration::ZERO,
-            ..settings
-        },
-        deps,
-    );
+    let turn_settings = Settings {
+        slots: tuning.turn_slots,
+        attempt_limit: TURN_LIMIT + config.call_timeout * 2,
+        max_attempts: tuning.turn_attempts,
+        backoff_base: tuning.turn_backoff_base,
+        backoff_growth: tuning.turn_backoff_growth,
+        // The budget is spent before the growth gets anywhere near it.
+        backoff_cap: Duration::from_secs(3600),
+        // Attempts that came together would else end together.
+        backoff_floor: 0.75,
+        // The timers are the games' own rows: they stay.
+        retention: Duration::ZERO,
+        ..settings.clone()
+    };
+    let turns = Turns {
+        engines: Arc::clone(engines),
+        outcomes,
+        waker: deps.waker.clone(),
+        settings: turn_settings.clone(),
+        lane: Lane::new(tuning.turn_lane, tuning.slow_after),
+    };
+    queue::run(Arc::new(jobs), settings, deps);
+    queue::run(Arc::new(turns), turn_settings, deps);
 }
 
 /// Asks the daemon for its id until it answers.

@@ -12,7 +12,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
+    Cause, Claim, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
     backoff::{Reconnect, delay},
     engine::{Engine, bounded, is_transient},
     metrics,
@@ -94,10 +94,29 @@ impl<Q: Queue> Engine<Q> {
                 for mut one in all.split() {
                     let Err(error) = self.persist(&mut one, true).await else { continue };
                     tracing::error!(queue = self.name(), error, row_id = ?one.rows.first().map(|r| r.id),
-                        "an outcome could not be recorded: the row is retried");
-                    one.spoil(&format!("recording the outcome failed: {error}"), self);
+                        "an outcome could not be recorded: it counts as a failure");
+                    let error = format!("recording the outcome failed: {error}");
+                    one.spoil(&error, true, self);
+                    // A death is recorded, in words of our own: who has to hear of it hears.
+                    if !one.finished.is_empty() {
+                        match self.persist(&mut one, true).await {
+                            Ok(()) => continue,
+                            Err(again) => {
+                                tracing::error!(
+                                    queue = self.name(),
+                                    error = again,
+                                    "nor could its death: nobody is told"
+                                );
+                                one.spoil(&error, false, self);
+                            }
+                        }
+                    }
                     if let Err(error) = self.persist(&mut one, false).await {
-                        tracing::error!(queue = self.name(), error, "nor could the retry: left to the row's deadline");
+                        tracing::error!(
+                            queue = self.name(),
+                            error,
+                            "nor could the failure: left to the row's deadline"
+                        );
                     }
                 }
             }
@@ -333,15 +352,22 @@ impl<N> Prepared<N> {
         .collect()
     }
 
-    /// The outcome cannot be recorded: it becomes a failure that counts.
-    fn spoil<Q: Queue<Note = N>>(&mut self, error: &str, engine: &Engine<Q>) {
-        let failures: HashMap<Uuid, i32> = self.finished.iter().map(|f| (f.claim.id, f.claim.failures)).collect();
+    /// The outcome cannot be recorded: it becomes a failure that counts, without the note that could not be written; what was
+    /// `final_` for the queue stays so, if that is wanted. What is left of `finished` are deaths, to be recorded as such.
+    fn spoil<Q: Queue<Note = N>>(&mut self, error: &str, final_: bool, engine: &Engine<Q>) {
+        let mut claims: HashMap<Uuid, Claim> = self.finished.drain(..).map(|f| (f.claim.id, f.claim)).collect();
         for row in &mut self.rows {
-            let outcome = Outcome::Retry { error: error.to_owned(), after: None, counts: true };
-            let failures = failures.get(&row.id).copied().unwrap_or(0);
-            row.apply(outcome, failures, &engine.settings, engine.spec().dead, &engine.deps.random);
+            let claim = claims.remove(&row.id);
+            let outcome = match final_ && row.kind == Kind::Dead {
+                true => Outcome::Dead { error: error.to_owned() },
+                false => Outcome::Retry { error: error.to_owned(), after: None, counts: true },
+            };
+            let failures = claim.as_ref().map_or(0, |claim| claim.failures);
+            let settled = row.apply(outcome, failures, &engine.settings, engine.spec().dead, &engine.deps.random);
+            if let (Some(claim), Settled::Dead { .. }) = (claim, &settled) {
+                self.finished.push(Finished { claim, settled, note: None });
+            }
         }
-        self.finished.clear();
     }
 }
 

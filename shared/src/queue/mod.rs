@@ -19,6 +19,7 @@ mod redrive;
 mod rescue;
 mod retention;
 mod run;
+mod seat;
 mod spec;
 mod sql;
 mod trace;
