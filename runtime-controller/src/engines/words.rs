@@ -1,5 +1,8 @@
 //! What an engine printed last: most failures explain themselves there.
 
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use shared::domain::excerpt::ending;
 use shared::ids::GameId;
 
@@ -7,6 +10,11 @@ use super::Engines;
 
 /// As much of it as stands beside an error.
 const WORDS: usize = 400;
+/// Lines that are shown where nobody says how many, and the most that are.
+const LINES: u64 = 100;
+const MOST_LINES: u64 = 1_000;
+/// A daemon that takes longer is away, as far as who asks is concerned.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 impl Engines {
     /// What the game's engine printed last, as the end of a sentence about its failure; nothing where it printed nothing, or its log
@@ -15,5 +23,20 @@ impl Engines {
         let words = self.driver.last_words(game_id).await;
         let words = words.map(|words| ending(&words, WORDS)).unwrap_or_default();
         if words.is_empty() { words } else { format!("; it said: {words}") }
+    }
+
+    /// What the API answers on `GET /admin/runtimes/{game_id}/log`: `{"lines": […]}` for `{"tail": 1 to 1000}`, the oldest first; `null` in
+    /// place of the lines where there is no container that printed any.
+    ///
+    /// # Errors
+    /// Why the driver cannot tell.
+    pub async fn log(&self, game_id: GameId, asked: &Value) -> Result<Value, String> {
+        let tail = asked.get("tail").and_then(Value::as_u64).unwrap_or(LINES).clamp(1, MOST_LINES);
+        let lines = self.driver.log(game_id, usize::try_from(tail).unwrap_or(usize::MAX));
+        match tokio::time::timeout(PATIENCE, self.op("log", lines)).await {
+            Ok(Ok(lines)) => Ok(json!({ "lines": lines })),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the daemon does not answer in time".to_owned()),
+        }
     }
 }

@@ -205,8 +205,9 @@ impl Jobs {
 
     async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<(), JobError> {
         let spec = plan.spec(&plan.former);
-        self.pull(cx, claim, &spec.image, spec.pinned.as_ref()).await?;
+        // The state first: should the former image be gone, a start that brings it back finds the state all the same.
         self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await?;
+        self.pull(cx, claim, &spec.image, spec.pinned.as_ref()).await?;
         let target = self.raise(cx, claim, &spec, &WANTED).await?;
         let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
         let status = self.known(plan.game_id, self.engines.client.status(&target).await).await?;

@@ -22,7 +22,16 @@ impl Jobs {
             return Err(JobError::Busy);
         }
         match engines.op("remove", engines.driver.remove(game_id)).await {
-            Ok(()) => Ok(Note { result: Some(JobResult::Stopped), detail: None }),
+            Ok(()) => {
+                // No patch of it is undone any more.
+                let snapshots = engines.driver.snapshots();
+                if matches!(status.as_str(), "finished" | "cancelled") && snapshots.has_any(game_id) {
+                    if let Err(error) = snapshots.drop_all(game_id).await {
+                        tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
+                    }
+                }
+                Ok(Note { result: Some(JobResult::Stopped), detail: None })
+            }
             Err(error @ DriverError::Unavailable(_)) => Err(JobError::Away(error.to_string())),
             Err(error @ DriverError::Config(_)) => Err(JobError::Refused(error.to_string())),
             Err(error) => Err(JobError::Passing(error.to_string())),

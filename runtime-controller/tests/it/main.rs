@@ -6,6 +6,7 @@ mod banish;
 mod barrier;
 mod crash;
 mod docker;
+mod docker_undo;
 mod docker_world;
 mod failures;
 mod finish;
