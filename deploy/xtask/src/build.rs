@@ -16,30 +16,53 @@ pub fn binaries() -> Result<()> {
 
 /// The reference engine without any shared library, so that it runs in an image `FROM scratch`.
 ///
-/// There is no musl target here; glibc links statically, and still resolves names where the root is empty. A target
-/// directory of its own: other flags would make cargo build the whole workspace again at every change between the two.
-///
 /// # Errors
 /// When it does not build.
 pub fn static_engine() -> Result<PathBuf> {
+    static_binary("galaxy-engine", "galaxy-engine")
+}
+
+/// The conformance test without any shared library: authors run it on machines of their own, and as an image (`deploy/engine-check/Dockerfile`).
+///
+/// # Errors
+/// When it does not build.
+pub fn static_engine_check() -> Result<PathBuf> {
+    static_binary("galaxy-engine-check", "engine-check")
+}
+
+/// There is no musl target here; glibc links statically, and still resolves names where the root is empty. A target
+/// directory of its own: other flags would make cargo build the whole workspace again at every change between the two.
+fn static_binary(package: &str, binary: &str) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let dir = testkit::target_dir().join("static");
     run::step(
-        "Build the reference engine as a static binary",
+        &format!("Build {binary} as a static binary"),
         run::cargo()
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args([
-                "build",
-                "--locked",
-                "--package",
-                "galaxy-engine",
-                "--bin",
-                "galaxy-engine",
-                "--target",
-                &target,
-                "--target-dir",
-            ])
+            .args(["build", "--locked", "--package", package, "--bin", binary, "--target", &target, "--target-dir"])
             .arg(&dir),
     )?;
-    Ok(dir.join(target).join("debug/galaxy-engine"))
+    Ok(dir.join(target).join("debug").join(binary))
+}
+
+/// Makes the conformance test's image with the docker command, and answers its name.
+///
+/// # Errors
+/// When it does not build, or what docker says.
+pub fn engine_check_image() -> Result<&'static str> {
+    const IMAGE: &str = "engine-check:1.0.0";
+    let binary = static_engine_check()?;
+    // The context holds the binary alone: nothing else can get in, and nothing of the build is sent to the daemon.
+    let context = testkit::target_dir().join("engine-check-image");
+    std::fs::create_dir_all(&context)?;
+    std::fs::copy(&binary, context.join("engine-check"))?;
+    run::step(
+        &format!("Build the image {IMAGE}"),
+        run::program("docker")
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "--quiet", "--tag", IMAGE, "--file"])
+            .arg(crate::root().join("deploy/engine-check/Dockerfile"))
+            .arg(&context),
+    )?;
+    Ok(IMAGE)
 }

@@ -7,6 +7,7 @@ mod barrier;
 mod crash;
 mod docker;
 mod docker_world;
+mod engine_check;
 mod failures;
 mod finish;
 mod idle;
