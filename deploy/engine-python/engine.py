@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A whole game engine in about a hundred lines of code: the contract of docs/engine-contract.md, by the standard library alone.
+"""A whole game engine: the contract of docs/engine-contract.md in about a hundred lines of code and a game in forty, by the standard
+library alone.
 
 The game is the reference engine's in miniature. Every planet builds a ship a turn. The order {"kind": "attack", "race": "…",
 "ships": 3} sends ships at another race, and takes a planet if they are more than it has; the command {"kind": "say", "text": "…"}

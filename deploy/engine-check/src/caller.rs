@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::ask::{Ask, Auth};
 use crate::book::{Book, Fault};
 use crate::table::{self, Rule};
-use crate::watch::{self, Watch};
+use crate::watch::Watch;
 
 /// Beyond the platform's own patience, so that a late answer is told from none.
 const GRACE: Duration = Duration::from_secs(5);
@@ -123,7 +123,7 @@ impl Caller {
         };
         let started = Instant::now();
         let request = self.client.request(ask.method.clone(), format!("{}{}", self.base, ask.path));
-        let mut request = request.timeout(watch::limit(ask.pace()) + GRACE);
+        let mut request = request.timeout(self.watch.borrow().limit(ask.pace()) + GRACE);
         request = match &ask.auth {
             Auth::Token => request.bearer_auth(&self.token),
             Auth::None => request,

@@ -40,6 +40,10 @@ pub struct Options {
     pub report_limit: usize,
     /// How long the engine may take to answer after its start; a minute at most, as the platform waits.
     pub patience: Duration,
+    /// How long a read may take (`BACKEND_ENGINE_PROBE_TIMEOUT`).
+    pub reads: Duration,
+    /// How long a write may take (`BACKEND_ENGINE_CALL_TIMEOUT`).
+    pub writes: Duration,
 }
 
 impl Default for Options {
@@ -51,6 +55,8 @@ impl Default for Options {
             settings: Value::Object(serde_json::Map::new()),
             report_limit: 1 << 20,
             patience: Duration::from_secs(60),
+            reads: Duration::from_secs(5),
+            writes: Duration::from_secs(60),
         }
     }
 }

@@ -89,6 +89,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Report> {
         settings: arguments.settings,
         report_limit: arguments.report_limit,
         patience: Duration::from_secs(arguments.patience),
+        ..Options::default()
     };
     let subject = match (arguments.url, arguments.image, arguments.exec) {
         (Some(url), _, _) => {

@@ -120,7 +120,7 @@ rules! {
     UNKNOWN_PATH "unknown-path" Requests "any other path", "" => [404] None, "";
     WRONG_METHOD "wrong-method" Requests "a path of these", "another method" => [405] None, "";
     NOT_JSON "not-json" Requests "every call with a body", "malformed JSON, or JSON of another shape" => [400, 422] None, "";
-    NOT_DECLARED "not-declared-json" Requests "every call with a body", "a `Content-Type` that is not JSON" => [400, 415] None, "";
+    NOT_DECLARED "not-declared" Requests "every call with a body", "good JSON under a `Content-Type` that is not `application/json`" => [400, 415] None, "";
     LARGE_BODY "large-body" Requests "`PUT /api/v1/order`", "a body of 1 MiB (a client's, wrapped)" => [200] None, "it is read";
     HUGE_BODY "huge-body" Requests "`PUT /api/v1/order`", "a body of 8 MiB" => [400, 413, 422] None, "or the connection is closed; the engine lives on";
     UNKNOWN_RACE "unknown-race" Requests "banish, command, order, report", "a race that does not play" => [404, 422] None, "";

@@ -5,22 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::Options;
 use crate::ask::{Ask, Pace};
 use crate::book::{Book, Fault};
 use crate::caller::Answer;
 use crate::table::{self, Rule};
 
-const READ: Duration = Duration::from_secs(5);
-const WRITE: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
-
-/// How long a call of this pace may take.
-pub(crate) const fn limit(pace: Pace) -> Duration {
-    match pace {
-        Pace::Read => READ,
-        Pace::Write => WRITE,
-    }
-}
 
 /// What is known of the game, from the answers so far.
 #[derive(Debug)]
@@ -28,6 +19,8 @@ pub(crate) struct Watch {
     game_id: String,
     races: BTreeSet<String>,
     report_limit: usize,
+    reads: Duration,
+    writes: Duration,
     extinct: BTreeSet<String>,
     finished: bool,
     /// The highest turn answered.
@@ -37,10 +30,26 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(game_id: &str, races: &[String], report_limit: usize) -> Self {
-        let races = races.iter().cloned().collect();
-        let (game_id, extinct) = (game_id.to_owned(), BTreeSet::new());
-        Self { game_id, races, report_limit, extinct, finished: false, turn: 0, asked: 0 }
+    pub(crate) fn new(game_id: &str, races: &[String], options: &Options) -> Self {
+        Self {
+            game_id: game_id.to_owned(),
+            races: races.iter().cloned().collect(),
+            report_limit: options.report_limit,
+            reads: options.reads,
+            writes: options.writes,
+            extinct: BTreeSet::new(),
+            finished: false,
+            turn: 0,
+            asked: 0,
+        }
+    }
+
+    /// How long a call of this pace may take.
+    pub(crate) const fn limit(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Read => self.reads,
+            Pace::Write => self.writes,
+        }
     }
 
     /// A turn is asked for: the engine may reach it from now on.
@@ -55,11 +64,11 @@ impl Watch {
             book.note(rule, fault.map_or(Ok(()), Err));
         };
         let (path, seen) = (ask.path.as_str(), answer.seen());
-        let (rule, most) = match ask.pace() {
-            Pace::Read => (table::READ_TIME, READ),
-            Pace::Write => (table::WRITE_TIME, WRITE),
+        let rule = match ask.pace() {
+            Pace::Read => table::READ_TIME,
+            Pace::Write => table::WRITE_TIME,
         };
-        let late = answer.took > most;
+        let late = answer.took > self.limit(ask.pace());
         note(rule, late.then(|| format!("{:.1} s: {seen}", answer.took.as_secs_f64())));
         note(table::SERVER_ERROR, (answer.status >= 500).then(|| seen.clone()));
         if path == "/healthz" && answer.status == 200 {

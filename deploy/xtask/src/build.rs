@@ -14,37 +14,64 @@ pub fn binaries() -> Result<()> {
     run::step("Build every binary", run::cargo().args(["build", "--workspace", "--bins", "--locked"]))
 }
 
-/// The reference engine, and the hostile one that tests set against its container, without any shared library, so that they run in
-/// images `FROM scratch`. Answers where the reference engine is.
-///
-/// There is no musl target here; glibc links statically, and still resolves names where the root is empty. A target
-/// directory of its own: other flags would make cargo build the whole workspace again at every change between the two.
+/// What is linked without any shared library: package and binary.
+const STATIC: [(&str, &str); 3] =
+    [("galaxy-engine", "galaxy-engine"), ("galaxy-hostile", "galaxy-hostile"), ("galaxy-engine-check", "engine-check")];
+
+/// The reference engine, linked as [`static_binary`] says.
 ///
 /// # Errors
 /// When it does not build.
 pub fn static_engine() -> Result<PathBuf> {
+    static_binary("galaxy-engine")
+}
+
+/// The conformance test: authors run it on machines of their own, and as an image (`deploy/engine-check/Dockerfile`).
+///
+/// # Errors
+/// When it does not build.
+pub fn static_engine_check() -> Result<PathBuf> {
+    static_binary("engine-check")
+}
+
+/// Builds every program that runs in an image `FROM scratch`, the hostile engine of the tests among them, and answers where this one is.
+///
+/// There is no musl target here; glibc links statically, and still resolves names where the root is empty. A target
+/// directory of its own: other flags would make cargo build the whole workspace again at every change between the two.
+fn static_binary(binary: &str) -> Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let dir = testkit::target_dir().join("static");
+    let wanted = STATIC.iter().flat_map(|(package, binary)| ["--package", package, "--bin", binary]);
     run::step(
-        "Build the engines as static binaries",
+        "Build the static binaries",
         run::cargo()
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args([
-                "build",
-                "--locked",
-                "--package",
-                "galaxy-engine",
-                "--bin",
-                "galaxy-engine",
-                "--package",
-                "galaxy-hostile",
-                "--bin",
-                "galaxy-hostile",
-                "--target",
-                &target,
-                "--target-dir",
-            ])
+            .args(["build", "--locked", "--target", &target])
+            .args(wanted)
+            .arg("--target-dir")
             .arg(&dir),
     )?;
-    Ok(dir.join(target).join("debug/galaxy-engine"))
+    Ok(dir.join(target).join("debug").join(binary))
+}
+
+/// Makes the conformance test's image with the docker command, and answers its name.
+///
+/// # Errors
+/// When it does not build, or what docker says.
+pub fn engine_check_image() -> Result<&'static str> {
+    const IMAGE: &str = "engine-check:1.0.0";
+    let binary = static_engine_check()?;
+    // The context holds the binary alone: nothing else can get in, and nothing of the build is sent to the daemon.
+    let context = testkit::target_dir().join("engine-check-image");
+    std::fs::create_dir_all(&context)?;
+    std::fs::copy(&binary, context.join("engine-check"))?;
+    run::step(
+        &format!("Build the image {IMAGE}"),
+        run::program("docker")
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "--quiet", "--tag", IMAGE, "--file"])
+            .arg(crate::root().join("deploy/engine-check/Dockerfile"))
+            .arg(&context),
+    )?;
+    Ok(IMAGE)
 }

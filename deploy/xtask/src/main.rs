@@ -1,4 +1,4 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, and what they share: the static engine build
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, `engine-check`, and what they share: the static builds
 //! and the tools that tests run.
 #![allow(
     clippy::print_stdout,
@@ -93,6 +93,21 @@ enum Command {
     },
     /// Build the reference engine as a static binary, for images
     Engine,
+    /// Test an engine against the contract of docs/engine-contract.md
+    EngineCheck {
+        /// An image that docker has, or the address of an engine that runs (then with --game-id and --token)
+        #[arg(required_unless_present_any = ["binary", "image"])]
+        subject: Option<String>,
+        /// Only build the test itself as a static binary, for authors
+        #[arg(long)]
+        binary: bool,
+        /// Only build the test's own image
+        #[arg(long, conflicts_with = "binary")]
+        image: bool,
+        /// What else it takes; `cargo run -p galaxy-engine-check -- --help` says what
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Install the programs that tests run and cargo does not build
     Tools,
 }
@@ -123,6 +138,11 @@ fn main() -> ExitCode {
             run::cargo().args(["run", "--quiet", "--release", "--locked", "-p", "galaxy-bench", "--"]).args(arguments),
         ),
         Command::Tools => tools::tools(),
+        Command::EngineCheck { binary: true, .. } => {
+            build::static_engine_check().map(|path| println!("{}", path.display()))
+        }
+        Command::EngineCheck { image: true, .. } => build::engine_check_image().map(|name| println!("{name}")),
+        Command::EngineCheck { subject, arguments, .. } => engine_check(&subject.unwrap_or_default(), &arguments),
         Command::Engine => build::static_engine().map(|path| println!("{}", path.display())),
     };
     match result {
@@ -132,6 +152,26 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the conformance test from the checkout.
+fn engine_check(subject: &str, arguments: &[String]) -> anyhow::Result<()> {
+    let url = subject.starts_with("http://") || subject.starts_with("https://");
+    run::step(
+        "engine-check",
+        run::cargo()
+            .args([
+                "run",
+                "--quiet",
+                "--locked",
+                "-p",
+                "galaxy-engine-check",
+                "--",
+                if url { "--url" } else { "--image" },
+            ])
+            .arg(subject)
+            .args(arguments),
+    )
 }
 
 /// The checkout.

@@ -28,6 +28,11 @@ const SETPRIV: Need = Need {
 const PIP: Need =
     Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
 
+const PYTHON: Need = Need {
+    what: "Python 3 (the example of an engine in it is tested)",
+    package: "python3",
+    present: || python(&["-c", "import http.server, hmac"]),
+};
 const VENV: Need = Need {
     what: "virtual environments for Python 3 (Schemathesis and a generator of clients live in one)",
     package: "python3-venv",
@@ -73,7 +78,7 @@ pub fn generators() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn tools() -> Result<()> {
-    ensure(&[VENV, PGBOUNCER, REGISTRY, NODE, NPM])
+    ensure(&[PYTHON, VENV, PGBOUNCER, REGISTRY, NODE, NPM])
 }
 
 fn ensure(needs: &[Need]) -> Result<()> {

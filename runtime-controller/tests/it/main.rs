@@ -8,6 +8,7 @@ mod crash;
 mod docker;
 mod docker_undo;
 mod docker_world;
+mod engine_check;
 mod failures;
 mod finish;
 mod hostile_containers;

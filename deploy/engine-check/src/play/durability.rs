@@ -29,10 +29,14 @@ impl Play<'_> {
             return Ok(Err(stopped));
         }
 
+        if !finished(&self.status)
+            && let Err(stopped) = self.close(table::TURN_CLOSES).await
+        {
+            return Ok(Err(stopped));
+        }
         let (race, turn) = (self.race(0), self.turn());
         if !finished(&self.status) {
-            let orders = self.options.orders.clone().filter(|_| turn == 0).unwrap_or_else(|| json!([]));
-            self.caller.expect(table::ORDER_EMPTY, Ask::order(&race, turn, &orders)).await;
+            self.caller.expect(table::ORDER_EMPTY, Ask::order(&race, turn, &json!([]))).await;
         }
         let before = self.caller.ask(&Ask::report(&race, turn)).await;
         self.subject.kill().await?;

@@ -23,6 +23,8 @@ use crate::watch::{Watch, finished, races, turn_of};
 
 /// How long an engine may take to answer `/healthz`, as the platform waits.
 const START: Duration = Duration::from_secs(60);
+/// The same of one that should run already.
+const THERE: Duration = Duration::from_secs(5);
 
 /// The races of the test: one name is longer than ASCII, one has a space.
 pub(crate) fn race_names() -> Vec<String> {
@@ -59,7 +61,7 @@ pub(crate) async fn play(
 ) -> Result<(String, Vec<(Rule, Outcome)>)> {
     let (name, game_id, races) = (subject.name(), subject.game_id(), race_names());
     let token = subject.token(1);
-    let watch = Watch::new(&game_id, &races, options.report_limit);
+    let watch = Watch::new(&game_id, &races, options);
     let volumes = subject.volumes()?;
     let base = subject.start(&token).await?;
     let caller = Caller::new(base, token, watch)?;
@@ -154,9 +156,7 @@ impl Play<'_> {
             if let Some(how) = self.subject.ended() {
                 break Fault { said: format!("the engine ended: {how}"), ..last };
             }
-            // One that runs already is either there or not.
-            let patience =
-                if self.subject.restarts() { self.options.patience.min(START) } else { Duration::from_secs(5) };
+            let patience = self.options.patience.min(if self.subject.restarts() { START } else { THERE });
             if started.elapsed() > patience {
                 break Fault { said: format!("not within {} s: {}", patience.as_secs(), last.said), ..last };
             }

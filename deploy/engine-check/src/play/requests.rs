@@ -33,7 +33,9 @@ impl Play<'_> {
             for body in ["{\"race_name\": ", "[1]", "null", ""] {
                 self.caller.expect(table::NOT_JSON, ask.clone().text("application/json", body)).await;
             }
-            self.caller.expect(table::NOT_DECLARED, ask.text("text/plain", "1")).await;
+        }
+        for ask in [Ask::order(&race, turn, &json!([])), Ask::command(&race, &json!([]))] {
+            self.caller.expect(table::NOT_DECLARED, Ask { content_type: "text/plain", ..ask }).await;
         }
         let padded = |bytes: usize| {
             let order = json!({"race_name": race, "turn": turn, "orders": []}).to_string();
