@@ -48,7 +48,8 @@ async fn table() -> Table {
     Table { api, game, ada, bob, network, _state: state }
 }
 
-async fn engine(game: &str, state: &TempDir) -> SocketAddr {
+/// The reference engine at turn 0, with the token `engine-token`.
+pub async fn engine(game: &str, state: &TempDir) -> SocketAddr {
     let engine = Engine::open(game, state.path(), Default::default()).unwrap();
     engine.init(game, &["Zerg".to_owned(), "Protoss".to_owned()]).unwrap();
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -42,7 +42,7 @@ impl Jobs {
         if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Start).await?.as_str()) {
             return Ok(None);
         }
-        let started = engines.op("start", engines.driver.start(spec)).await;
+        let started = engines.start(spec).await;
         started.map_err(|error| JobError::driver(&spec.image, error))?;
         let target = self.reached(cx, claim, spec).await?;
 

@@ -4,6 +4,7 @@
 //! all of it happened, or nothing. A game that went elsewhere meanwhile is left where it is.
 
 mod job;
+mod reconciled;
 mod turn;
 
 use chrono::{DateTime, Utc};

@@ -65,7 +65,8 @@ impl From<ReviveError> for TickError {
     fn from(error: ReviveError) -> Self {
         match error {
             ReviveError::Database(error) => error.into(),
-            ReviveError::Driver(DriverError::Unavailable(_)) => Self::Away(error.to_string()),
+            // Gone again: it is brought back after a pause, or given up and its game paused. No turn is to blame.
+            ReviveError::Driver(DriverError::Unavailable(_)) | ReviveError::Waiting(_) => Self::Away(error.to_string()),
             error => Self::Absent(error.to_string()),
         }
     }
@@ -117,20 +118,20 @@ impl Turns {
         }
         let target = runtime::target(&mut *self.engines.db.acquire().await?, game_id).await?;
         let (target, status) = match target {
-            Some(target) => match self.generate(&target, expected).await {
+            Some(target) => match self.generate(game_id, &target, expected).await {
                 // Nobody there: it may have died with a host, a daemon, a controller, and be back with another token since we asked
                 // for its own. Bring it back, once, and look again.
                 Err(error) if error.is_elsewhere() => {
                     tracing::info!(%game_id, %error, "the engine is away: looking after it");
                     let target = self.engines.revive(game_id).await?;
-                    let status = self.generate(&target, expected).await?;
+                    let status = self.generate(game_id, &target, expected).await?;
                     (target, status)
                 }
                 status => (target, status?),
             },
             None => {
                 let target = self.engines.revive(game_id).await?;
-                let status = self.generate(&target, expected).await?;
+                let status = self.generate(game_id, &target, expected).await?;
                 (target, status)
             }
         };
@@ -166,9 +167,22 @@ impl Turns {
     }
 
     /// Asks for the turn, unless the engine has generated it already: a late answer, or a crash after the call.
-    async fn generate(&self, target: &EngineTarget, expected: i32) -> Result<EngineStatus, EngineError> {
+    async fn generate(
+        &self,
+        game_id: GameId,
+        target: &EngineTarget,
+        expected: i32,
+    ) -> Result<EngineStatus, EngineError> {
         let client = &self.engines.client;
         let before = match client.status(target).await {
+            // Another game's engine is not ours: ours is looked for, as where nobody answers.
+            Ok(before) if before.game_id != game_id => {
+                self.engines.metrics.probe("unhealthy");
+                return Err(EngineError::Unreachable(format!(
+                    "another game's engine answers there, {}'s",
+                    before.game_id
+                )));
+            }
             Ok(before) => before,
             Err(error) => {
                 self.engines.metrics.probe(probe_outcome(&error));

@@ -2,9 +2,9 @@
 
 mod body;
 mod error;
+mod listing;
 mod state_dir;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,15 +12,16 @@ use async_trait::async_trait;
 use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    StopContainerOptionsBuilder,
 };
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use shared::ids::GameId;
 use tokio::sync::OnceCell;
 
 use self::error::{is_status, other, unavailable_or};
-use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Observed, Progress, container_name};
+use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Listed, Observed, Progress, container_name};
 use crate::config::{Addressing, Config, DockerConfig, PullPolicy};
 
 /// Limit of a call to the daemon that should be quick. Stops and pulls have their own.
@@ -261,13 +262,19 @@ impl Driver for DockerDriver {
         }
     }
 
-    async fn running(&self) -> Result<Vec<GameId>, DriverError> {
-        let labels = vec![format!("{LABEL_BACKEND}=1"), format!("{LABEL_INSTANCE}={}", self.instance_id)];
-        let filters = HashMap::from([("label".to_owned(), labels), ("status".to_owned(), vec!["running".to_owned()])]);
-        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker().await?.list_containers(Some(options)).await.map_err(other)?;
-        let game = |container: bollard::models::ContainerSummary| container.labels?.get(LABEL_GAME)?.parse().ok();
-        Ok(found.into_iter().filter_map(game).collect())
+    async fn list(&self) -> Result<Vec<Listed>, DriverError> {
+        listing::list(self).await
+    }
+
+    async fn changes(
+        &self,
+        since: Option<i64>,
+    ) -> Result<Option<BoxStream<'static, Result<i64, DriverError>>>, DriverError> {
+        listing::changes(self, since).await.map(Some)
+    }
+
+    fn addresses_move(&self) -> bool {
+        self.config.addressing == Addressing::Ip
     }
 
     async fn last_words(&self, game_id: GameId) -> Option<String> {
