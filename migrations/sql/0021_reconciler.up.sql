@@ -32,7 +32,9 @@ CREATE INDEX runtime_records_live_idx ON runtime_records (daemon_id)
 
 ALTER TABLE runtime_operations
     ADD COLUMN times   integer NOT NULL DEFAULT 1 CONSTRAINT runtime_operations_times_check CHECK (times > 0),
-    ADD COLUMN last_at timestamptz NOT NULL DEFAULT clock_timestamp();
+    ADD COLUMN last_at timestamptz;
+UPDATE runtime_operations SET last_at = at;
+ALTER TABLE runtime_operations ALTER COLUMN last_at SET DEFAULT clock_timestamp(), ALTER COLUMN last_at SET NOT NULL;
 COMMENT ON TABLE runtime_operations IS 'What was done to a runtime. Append-only, but that one which happens again and again within an hour is counted in its row.';
 COMMENT ON COLUMN runtime_operations.op IS 'A job''s kind, a job''s step, turn, or what the reconciler saw and did: revive, lost, adopt, orphan, health, forget, unserved; accept-turn and release of an administrator.';
 COMMENT ON COLUMN runtime_operations.times IS 'How often it happened, from at to last_at.';
@@ -53,6 +55,8 @@ CREATE TABLE runtime_questions (
     CONSTRAINT runtime_questions_answer_check CHECK ((answered_at IS NULL) = (answer IS NULL AND error IS NULL) AND (answer IS NULL OR error IS NULL))
 );
 COMMENT ON TABLE runtime_questions IS 'What the API asks the controller of a daemon while somebody waits for it: the API itself has no Docker. Old ones are removed.';
+COMMENT ON COLUMN runtime_questions.question_id IS 'UUIDv7: who asks looks for the answer by it.';
+COMMENT ON COLUMN runtime_questions.asked_at IS 'When it was asked: the oldest is taken up first.';
 COMMENT ON COLUMN runtime_questions.daemon_id IS 'Whose controller is asked; any of several may answer.';
 COMMENT ON COLUMN runtime_questions.kind IS 'reconcile: what a pass of the reconciler would do, or does. log: an engine''s last lines.';
 COMMENT ON COLUMN runtime_questions.game_id IS 'About which game; null: the whole daemon.';

@@ -50,7 +50,7 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
         (None, None) => true,
         _ => false,
     };
-    if !same || record.status == RuntimeStatus::GenerationInProgress.as_str() && generating(&mut tx, game_id).await? {
+    if !same || generating(&mut tx, game_id).await? {
         return Err(conflict(&game, "its engine was replaced, or a turn generated, meanwhile: try again"));
     }
     amends::accept_turn(&mut tx, game_id, turn).await?;

@@ -188,7 +188,6 @@ impl Reconciler {
         let world = observe::observe(&self.engines, unwanted, in_hand).await?;
         let Plan { actions, next_at } = plan::plan(&world, &self.rules);
         let wait = next_at.map_or(Duration::MAX, |at| (at - world.now).to_std().unwrap_or_default());
-        // Far enough from overflowing a clock.
         let mut pass = Pass { actions, wait: wait.min(self.interval), begun: JoinSet::new() };
         if !dry_run {
             self.remember(&pass.actions, world.now);

@@ -154,10 +154,10 @@ async fn a_thousand_containers_are_reconciled_in_seconds_without_a_request_for_e
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
     let driver = Arc::new(Simulated { games, lists: AtomicUsize::new(0), others: AtomicUsize::new(0) });
     let told = told(&db, &driver, &lifecycle);
-    let ask = |dry_run: bool| told.answer(QuestionKind::Reconcile, None, &json!({ "dry_run": dry_run }));
+    let ask = async || told.answer(QuestionKind::Reconcile, None, &json!({ "dry_run": false })).await;
 
     let began = Instant::now();
-    let answer = ask(false).await.unwrap();
+    let answer = ask().await.unwrap();
     let well = began.elapsed();
     assert_eq!(answer["actions"].as_array().unwrap().len(), 0, "all is well, and was probed just now");
     assert_eq!(driver.lists.load(Ordering::Relaxed), 1);
@@ -168,7 +168,7 @@ async fn a_thousand_containers_are_reconciled_in_seconds_without_a_request_for_e
     let began = Instant::now();
     let mut passes = 0;
     loop {
-        let answer = ask(false).await.unwrap();
+        let answer = ask().await.unwrap();
         passes += 1;
         if answer["actions"].as_array().unwrap().is_empty() {
             break;
