@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shared::db::runtime::seen::RevivalBudget;
 use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::parse_report_limit;
 use shared::service::config::{Group, Reader, parse};
@@ -82,6 +83,10 @@ pub struct Config {
     pub stop_grace: Duration,
     /// `BACKEND_RUNTIME_WORKER_POOL_SIZE`: jobs at once, while they are quick.
     pub slots: usize,
+    /// `BACKEND_RUNTIME_RECONCILE_INTERVAL`.
+    pub reconcile_interval: Duration,
+    /// `BACKEND_RUNTIME_ORPHAN_GRACE`.
+    pub orphan_grace: Duration,
     /// `BACKEND_ENGINE_CALL_TIMEOUT`.
     pub call_timeout: Duration,
     /// `BACKEND_ENGINE_PROBE_TIMEOUT`.
@@ -129,8 +134,18 @@ pub struct Tuning {
     pub backoff_base: Duration,
     /// Upper bound of any retry's delay, of a job.
     pub backoff_cap: Duration,
-    /// How often running engines are looked after.
+    /// How often both sides are looked at while the daemon's events are not heard, and an engine that is not well is probed.
     pub watch_interval: Duration,
+    /// How often an engine that is well is probed.
+    pub probe_interval: Duration,
+    /// Probes that are missed in a row before an engine is shown `unhealthy`.
+    pub misses: i32,
+    /// A running game whose engine has missed all probes for so long is paused.
+    pub pause_after: Duration,
+    /// A game that was paused because its engine did not answer goes on by itself within this time.
+    pub resume_within: Duration,
+    /// How often an engine is brought back.
+    pub revivals: RevivalBudget,
     /// How often the tables are scanned while wake-ups arrive.
     pub scan_interval: Duration,
     /// How often the games' state directories are measured.
@@ -156,6 +171,17 @@ impl Default for Tuning {
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(15),
             watch_interval: Duration::from_secs(2),
+            probe_interval: Duration::from_secs(30),
+            misses: 3,
+            pause_after: Duration::from_secs(5 * 60),
+            resume_within: Duration::from_secs(60 * 60),
+            revivals: RevivalBudget {
+                times: 6,
+                base: Duration::from_secs(1),
+                claim: Duration::from_secs(15),
+                cap: Duration::from_secs(60),
+                calm: Duration::from_secs(5 * 60),
+            },
             scan_interval: Duration::from_secs(5),
             state_interval: Duration::from_secs(10),
             pull_silence: Duration::from_secs(120),
@@ -232,9 +258,17 @@ impl Group for Config {
             parse::positive,
         );
         r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
-        r.unused(
+        let reconcile_interval = r.optional(
             "BACKEND_RUNTIME_RECONCILE_INTERVAL",
-            "each controller looks after its own engines every two seconds; nothing else is compared yet.",
+            "60s",
+            "How often what is recorded is compared with what the daemon has. Its events are acted on at once besides.",
+            parse::positive_duration,
+        );
+        let orphan_grace = r.optional(
+            "BACKEND_RUNTIME_ORPHAN_GRACE",
+            "5m",
+            "A container of ours whose game is not starting, running or paused is removed when it was seen for so long.",
+            parse::duration,
         );
         let min_turn_interval = r.optional(
             "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
@@ -294,6 +328,8 @@ impl Group for Config {
             state_limit,
             stop_grace,
             slots,
+            reconcile_interval,
+            orphan_grace,
             call_timeout,
             probe_timeout,
             report_limit,

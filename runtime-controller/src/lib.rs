@@ -1,8 +1,9 @@
-//! The runtime-controller: container jobs, the turn timer, and the watch over running engines (SPEC §8).
-//! `docs/runtime.md` has its state machines and failure tables.
+//! The runtime-controller: container jobs, the turn timer, and the reconciler that looks after running engines
+//! (SPEC §8). `docs/runtime.md` and `docs/reconciler.md` have their state machines and failure tables.
 //!
 //! [`start`] builds it from parts, so that tests run it in their own process; [`run`] is what `main` gives to the frame.
 
+pub mod ask;
 pub mod config;
 pub mod driver;
 pub mod engines;
@@ -10,10 +11,10 @@ pub mod jobs;
 pub mod lanes;
 pub mod metrics;
 pub mod outcome;
+pub mod reconcile;
 pub mod schedule;
 pub mod state_watch;
 pub mod sweep;
-pub mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use self::jobs::Jobs;
 use self::lanes::Lane;
 use self::metrics::Metrics;
 use self::outcome::Outcomes;
+use self::reconcile::{Reconciler, Told};
 use self::schedule::Turns;
 
 /// How often a daemon that does not answer is asked again at start.
@@ -100,8 +102,14 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             limit: config.state_limit,
         };
         lifecycle.spawn("state directories", states.run(lifecycle.soft()));
-        start_queues(&config, &deps, &engines, outcomes);
-        watch::run(engines, part, stop).await
+        start_queues(&config, &deps, &engines, outcomes.clone());
+        let (interval, grace) = (config.reconcile_interval, config.orphan_grace);
+        let daemon_id = engines.daemon_id.clone();
+        let reconciler = Reconciler::new(engines, outcomes, deps.waker.clone(), interval, grace);
+        let (gate, oracle) = (deps.gate.clone(), Arc::new(Told(Arc::clone(&reconciler))));
+        let desk = ask::Desk { daemon_id, deps: deps.clone(), oracle };
+        deps.lifecycle.spawn("questions", desk.run(stop.clone()));
+        reconciler.run(gate, part, stop).await
     });
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
 use opentelemetry::{KeyValue, global};
 
 /// The runtime's instruments.
@@ -12,6 +12,7 @@ pub struct Metrics {
     probes: Counter<u64>,
     turns: Counter<u64>,
     lateness: Histogram<f64>,
+    unserved: Gauge<u64>,
 }
 
 impl Metrics {
@@ -32,6 +33,10 @@ impl Metrics {
                 .u64_counter("runtime_turns_total")
                 .with_description("Turns that came due, by what came of them")
                 .build(),
+            unserved: meter
+                .u64_gauge("runtime_unserved")
+                .with_description("Games whose daemon no live controller serves, for a minute or longer")
+                .build(),
             lateness: meter
                 .f64_histogram("runtime_turn_lateness_seconds")
                 .with_description("From a turn's due time to the moment its generation began")
@@ -51,6 +56,10 @@ impl Metrics {
 
     pub(crate) fn turn(&self, outcome: &'static str) {
         self.turns.add(1, &[KeyValue::new("outcome", outcome)]);
+    }
+
+    pub(crate) fn unserved(&self, games: u64) {
+        self.unserved.record(games, &[]);
     }
 
     pub(crate) fn late(&self, by: Duration) {

@@ -114,6 +114,8 @@ ids! {
     JobId,
     /// An entry of a runtime's operations log.
     OperationId,
+    /// What the API asks a controller.
+    QuestionId,
     /// A worker process, from its start to its end.
     WorkerId,
     /// An entry of the audit log.

@@ -102,7 +102,7 @@ pub struct Runtime {
     pub current_turn: i32,
     /// When the next turn is due; null while none is.
     pub next_turn_at: Option<DateTime<Utc>>,
-    /// `unknown`, `healthy` or `unhealthy`, as last seen.
+    /// `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves the daemon that has its container.
     pub health: String,
     /// The newest entries of the operations log, newest first: a hundred, in lists three.
     pub operations: Vec<RuntimeOperation>,
@@ -119,7 +119,7 @@ pub struct Runtime {
 pub struct RuntimeOperation {
     /// Its id.
     pub operation_id: Uuid,
-    /// The job that did it; null for the turn timer.
+    /// The job that did it; null for the turn timer, the reconciler and administrators.
     pub job_id: Option<Uuid>,
     /// What was done.
     pub op: String,
@@ -127,8 +127,12 @@ pub struct RuntimeOperation {
     pub outcome: String,
     /// More, for people.
     pub detail: Option<String>,
-    /// When.
+    /// When; of one that happened again and again, the first time.
     pub at: DateTime<Utc>,
+    /// How often it happened.
+    pub times: i32,
+    /// When it happened last.
+    pub last_at: DateTime<Utc>,
 }
 
 /// An intent to do something to a runtime.
@@ -176,6 +180,8 @@ impl From<db::runtime::Operation> for RuntimeOperation {
             outcome: row.outcome,
             detail: row.detail,
             at: row.at,
+            times: row.times,
+            last_at: row.last_at,
         }
     }
 }
@@ -209,4 +215,50 @@ pub struct PatchRuntime {
     /// A registered and enabled version: a higher patch of the same major.minor.
     #[oai(validator(min_length = 1, max_length = 128))]
     pub version: String,
+}
+
+/// The turn at which the engine stands.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct AcceptTurn {
+    /// The game's turn from now on, from 0.
+    #[oai(validator(minimum(value = "0")))]
+    pub turn: i32,
+}
+
+/// What is to be done, or was begun, about the engines of all daemons that are served.
+#[derive(Debug, Object)]
+pub struct Reconciliation {
+    /// Whether nothing of it was done.
+    pub dry_run: bool,
+    /// One for each daemon that a live controller serves.
+    pub daemons: Vec<DaemonReconciliation>,
+}
+
+/// What is to be done, or was begun, about one daemon's engines.
+#[derive(Debug, Object)]
+pub struct DaemonReconciliation {
+    /// The daemon.
+    pub daemon_id: String,
+    /// In order; those of one game one after the other.
+    pub actions: Vec<ReconcileAction>,
+    /// Whether what was begun was done, well or not, when this was told; the rest goes on.
+    pub finished: bool,
+    /// Why the controller could not tell.
+    pub error: Option<String>,
+}
+
+/// Something to be done about one game's engine.
+#[derive(Debug, Object, serde::Deserialize)]
+pub struct ReconcileAction {
+    /// `forget`, `revive`, `give_up`, `adopt`, `orphan`, `probe`, `unwell` or `pause`; more may come.
+    pub action: String,
+    /// The game.
+    pub game_id: Uuid,
+    /// The container that was seen, if one was.
+    pub container_id: Option<String>,
+    /// What was seen.
+    pub detail: String,
+    /// Of an orphan: when it is removed. Null for everything else, which is done at once.
+    pub due_at: Option<DateTime<Utc>>,
 }

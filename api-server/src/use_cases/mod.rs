@@ -2,7 +2,9 @@
 
 pub mod accounts;
 pub mod admin_accounts;
+pub mod amends;
 pub mod applications;
+pub mod ask;
 pub mod caller;
 pub mod challenges;
 pub mod departures;
@@ -17,6 +19,7 @@ pub mod notifications;
 pub mod play;
 pub mod queues;
 pub mod race_names;
+pub mod reconcile;
 pub mod runtimes;
 pub mod sessions;
 pub mod sign_in;

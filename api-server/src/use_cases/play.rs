@@ -72,7 +72,9 @@ pub async fn commands(
     open_turn(&place.seat, None)?;
     let engine = place.engine.ok_or_else(away)?;
     let _place = app.engine_places.take(game_id, user_id)?;
-    app.engines.command(&engine, &place.race_name, commands).await.map_err(|error| refused(game_id, error))
+    let answer = app.engines.command(&engine, &place.race_name, commands).await;
+    still_there(app, game_id, &engine).await?;
+    answer.map_err(|error| refused(game_id, error))
 }
 
 /// Replaces the orders of the caller's race for the open turn. `orders` passes unchanged, as does the answer.
@@ -90,7 +92,9 @@ pub async fn orders(
     open_turn(&place.seat, Some(turn))?;
     let engine = place.engine.ok_or_else(away)?;
     let _place = app.engine_places.take(game_id, user_id)?;
-    app.engines.order(&engine, &place.race_name, turn, orders).await.map_err(|error| refused(game_id, error))
+    let answer = app.engines.order(&engine, &place.race_name, turn, orders).await;
+    still_there(app, game_id, &engine).await?;
+    answer.map_err(|error| refused(game_id, error))
 }
 
 /// The report of the caller's race on a turn: from the engine while it is up, from what was kept of a finished game.
@@ -110,7 +114,14 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
     let asked = match &place.engine {
         Some(engine) => {
             let _place = app.engine_places.take(game_id, user_id)?;
-            app.engines.report(engine, &place.race_name, turn).await
+            let answer = app.engines.report(engine, &place.race_name, turn).await;
+            if answer.is_ok()
+                && let Err(gone) = still_there(app, game_id, engine).await
+            {
+                // Its game may have finished, and its container gone, while it answered.
+                return kept(app, game_id, &place.race_name, turn).await?.ok_or(gone);
+            }
+            answer
         }
         None if finished => return Err(no_report()),
         None => return Err(away()),
@@ -127,6 +138,17 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
             Err(refused(game_id, error))
         }
     }
+}
+
+/// Throws an answer away that may be another engine's: the game's own was seen gone, or replaced, while it was asked (SPEC §8).
+async fn still_there(app: &App, game_id: GameId, asked: &EngineTarget) -> Result<(), Problem> {
+    let now = db::runtime::target(&mut *app.db.acquire().await?, game_id).await?;
+    let same = now.is_some_and(|now| now.endpoint == asked.endpoint && now.token.expose() == asked.token.expose());
+    if same {
+        return Ok(());
+    }
+    tracing::warn!(%game_id, "the engine was replaced while it was asked: its answer is thrown away");
+    Err(away())
 }
 
 async fn kept(app: &App, game_id: GameId, race_name: &str, turn: i32) -> Result<Option<Box<RawValue>>, Problem> {

@@ -155,7 +155,10 @@ pub(super) async fn enqueue(
 }
 
 /// The game under its lock, and its runtime.
-async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<(LockedGame, RuntimeRecord), Problem> {
+///
+/// # Errors
+/// `runtime_not_found`.
+pub(super) async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<(LockedGame, RuntimeRecord), Problem> {
     let game = db::games::lock(&mut *conn, game_id).await?.ok_or_else(not_found)?;
     let record = db::runtime::record(conn, game_id).await?.ok_or_else(not_found)?;
     Ok((game, record))
@@ -173,6 +176,7 @@ fn replaceable(game: &LockedGame, record: &RuntimeRecord) -> Result<(), Problem>
     Ok(())
 }
 
-fn conflict(game: &LockedGame, why: &str) -> Problem {
+/// The game's state does not allow it.
+pub(super) fn conflict(game: &LockedGame, why: &str) -> Problem {
     Problem::new(ErrorCode::GameStateConflict, format!("The game is {}: {why}.", game.status))
 }

@@ -177,7 +177,9 @@ async fn resume(
     let record = db::runtime::record(conn, game.game_id).await?;
     // The container may be there for a moment longer, or back already while it is being replaced.
     let stopped = game.pause_reason.as_deref() == Some(STOPPED);
-    let up = |r: &db::runtime::RuntimeRecord| r.endpoint.is_some() && r.status != RuntimeStatus::Starting.as_str();
+    // One that died meanwhile has no address: it is brought back by the reconciler, or by the first turn.
+    let none = [RuntimeStatus::Starting, RuntimeStatus::Stopped, RuntimeStatus::Removed, RuntimeStatus::Finished];
+    let up = |r: &db::runtime::RuntimeRecord| none.iter().all(|status| status.as_str() != r.status);
     let Some(record) = record.filter(|r| up(r) && !stopped) else {
         return Err(Problem::new(
             ErrorCode::GameStateConflict,
@@ -189,6 +191,8 @@ async fn resume(
     {
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
     }
+    // A person says so: whatever was tried before is forgotten.
+    db::runtime::seen::clean_slate(conn, game.game_id).await?;
     db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
     let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
     let due = schedule(app, &game.turn_schedule, &game.time_zone)?

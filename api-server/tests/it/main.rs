@@ -14,6 +14,7 @@ mod account_end;
 mod accounts;
 mod admin_users;
 mod administration;
+mod amends;
 mod applications;
 mod bad_input;
 mod binary;

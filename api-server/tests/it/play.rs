@@ -49,7 +49,8 @@ async fn table() -> Table {
     Table { api, game, ada, bob, network, _state: state }
 }
 
-async fn engine(game: &str, state: &TempDir) -> SocketAddr {
+/// The reference engine at turn 0, with the token `engine-token`.
+pub async fn engine(game: &str, state: &TempDir) -> SocketAddr {
     let engine = Engine::open(Reference::default(), game, state.path()).unwrap();
     let races = ["Zerg".to_owned(), "Protoss".to_owned()].to_vec();
     engine.init(&Beginning { game_id: game.to_owned(), races, settings: Default::default() }).unwrap();

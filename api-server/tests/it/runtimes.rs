@@ -18,7 +18,7 @@ pub async fn running(api: &Api) -> String {
         .await;
     api.sql(
         "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, endpoint, container_id, current_turn)
-         VALUES ($1::uuid, 'running', 'process', 'd', '1.0.0', 'i', 't', 'http://127.0.0.1:1', 'c', 3)",
+         VALUES ($1::uuid, 'running', 'process', 'd', '1.0.0', 'i', 't', 'http://127.0.0.1:1/' || $1, 'c', 3)",
         &id,
     )
     .await;

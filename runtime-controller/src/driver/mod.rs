@@ -13,6 +13,8 @@ mod spec;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures::stream::BoxStream;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 
@@ -40,6 +42,36 @@ pub struct Observed {
     pub fingerprint: String,
     /// Why it does not run, for people.
     pub ended: Option<String>,
+}
+
+/// What a listed container does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doing {
+    /// It runs.
+    Runs,
+    /// It is frozen by somebody else (`docker pause`): there, but it answers nobody.
+    Frozen,
+    /// It was made and never started.
+    Waits,
+    /// It ended, or is on its way out.
+    Ended,
+}
+
+/// One of our containers, as the list of all of them shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The game that its label names.
+    pub game_id: GameId,
+    /// The driver's own id of it.
+    pub container_id: String,
+    /// What it does.
+    pub doing: Doing,
+    /// Base URL under which it is reached; only while it runs or is frozen.
+    pub endpoint: Option<String>,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+    /// What the daemon says of its state, for people.
+    pub said: String,
 }
 
 /// Why a driver call failed, as far as callers act on it.
@@ -136,11 +168,25 @@ pub trait Driver: Send + Sync + 'static {
     /// [`DriverError`].
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError>;
 
-    /// The games whose containers run now: ours, on this daemon.
+    /// All our containers on this daemon, running or not, in one request however many they are. Ours carry our three labels and the
+    /// name that belongs to them; look-alikes are not among them.
     ///
     /// # Errors
     /// [`DriverError`].
-    async fn running(&self) -> Result<Vec<GameId>, DriverError>;
+    async fn list(&self) -> Result<Vec<Listed>, DriverError>;
+
+    /// Tells of each change to our containers, by its time in nanoseconds since 1970, beginning with what happened after `since`. The
+    /// stream ends when the daemon goes. `None` for a driver that cannot tell.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    async fn changes(
+        &self,
+        since: Option<i64>,
+    ) -> Result<Option<BoxStream<'static, Result<i64, DriverError>>>, DriverError>;
+
+    /// Whether an address may become another container's when its own is gone.
+    fn addresses_move(&self) -> bool;
 
     /// The last `lines` lines of what a game's engine printed, the oldest first, of at most [`LOG_BYTES`]; running or not. `None` where
     /// there is no container that printed anything.

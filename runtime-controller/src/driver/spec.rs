@@ -1,7 +1,7 @@
 //! What an engine is started with.
 
 use sha2::{Digest as _, Sha256};
-use shared::db::runtime::PinnedImage;
+use shared::db::runtime::{EngineFacts, PinnedImage};
 use shared::ids::GameId;
 use shared::secret::Secret;
 
@@ -19,6 +19,13 @@ pub struct EngineSpec {
 }
 
 impl EngineSpec {
+    /// What the game's container is to be made from by its record.
+    #[must_use]
+    pub fn recorded(game_id: GameId, facts: &EngineFacts) -> Self {
+        let (image, pinned) = (facts.image.clone(), facts.pinned.clone());
+        Self { game_id, image, pinned, token: facts.engine_token.clone() }
+    }
+
     /// What a container of it is made from, for the operations log: `galaxy/engine:1, sha256:…`.
     #[must_use]
     pub fn made_from(&self) -> String {

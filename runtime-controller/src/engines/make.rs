@@ -32,7 +32,7 @@ impl Engines {
             return Ok(());
         }
         self.make(spec).await?;
-        self.op("start", self.driver.start(spec)).await
+        self.start(spec).await
     }
 
     /// Starts the container that is there; `false` where that can never be, and it was removed.
@@ -41,7 +41,7 @@ impl Engines {
     /// [`DriverError`].
     pub async fn started_or_gone(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
         let game_id: GameId = spec.game_id;
-        match self.op("start", self.driver.start(spec)).await {
+        match self.start(spec).await {
             Err(DriverError::Gone(why)) => {
                 tracing::warn!(%game_id, why, "a container cannot start again: it is made anew");
                 self.op("remove", self.driver.remove(game_id)).await?;

@@ -1,5 +1,6 @@
 //! Engines and what runs them, together: driver calls that are counted, waiting for health, and bringing an engine back.
 
+mod address;
 mod make;
 mod revive;
 mod reviving;

@@ -1,14 +1,18 @@
 //! Bringing back an engine whose game runs: on the kept state directory; a container that has to be made anew gets
 //! another token. The engine's own turn is the truth about where it stands, so nothing is initialised here.
+//!
+//! Again and again it is done with growing pauses and within a budget (SPEC §8: a crash loop pauses its game), whoever asks for it:
+//! the reconciler, a turn, a banishment.
 
 use shared::db::game_runtime;
+use shared::db::runtime::seen::{self, Revival};
 use shared::db::runtime::{self, EngineFacts};
 use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::EngineTarget;
 use shared::ids::GameId;
 
 use super::{Engines, Unhealthy};
-use crate::driver::{DriverError, EngineSpec};
+use crate::driver::{DriverError, EngineSpec, Observed};
 
 /// Why an engine was not brought back.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +20,12 @@ pub enum ReviveError {
     /// The game does not run any more, or is another daemon's: its engine is not wanted here.
     #[error("the game does not run here any more")]
     NotWanted,
+    /// It was brought back a moment ago and is gone again: it is tried again after a pause.
+    #[error("the engine is gone again: it is brought back in {0:.1} s")]
+    Waiting(f64),
+    /// It was brought back too often: the reconciler gives it up.
+    #[error("the engine is gone, and was brought back {0} times in vain")]
+    Spent(i32),
     /// The driver could not.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -27,70 +37,47 @@ pub enum ReviveError {
     Database(#[from] sqlx::Error),
 }
 
+/// Whether the engine is to run though no job is at work on it: the game runs, or waits for nothing but its engine.
+fn wanted(facts: &EngineFacts) -> bool {
+    let unreachable = RuntimeStatus::EngineUnreachable.as_str();
+    match facts.game_status.as_str() {
+        // An engine that is being replaced is the job's to bring back.
+        "running" => facts.status != RuntimeStatus::Starting.as_str(),
+        "paused" => facts.status == unreachable && facts.pause_reason.as_deref() == Some(unreachable),
+        _ => false,
+    }
+}
+
 impl Engines {
     /// Makes sure that the engine of a running game runs and answers, and answers where. An engine that runs is left
-    /// alone, even one that is silent: it may be busy with a turn.
+    /// alone, even one that is silent: it may be busy with a turn. One that runs and is not made from what is recorded, and does
+    /// not take the recorded token, is not the game's: another is made.
     ///
     /// # Errors
     /// [`ReviveError`].
     pub async fn revive(&self, game_id: GameId) -> Result<EngineTarget, ReviveError> {
-        // The watch and a turn may miss the same engine at the same moment: the second finds what the first has made.
+        // The reconciler and a turn may miss the same engine at the same moment: the second finds what the first has made.
         let _alone = self.reviving.enter(game_id).await;
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
-        // An engine that is being replaced is the job's to bring back.
-        let wanted =
-            |facts: &EngineFacts| facts.game_status == "running" && facts.status != RuntimeStatus::Starting.as_str();
         let facts = facts.filter(wanted).ok_or(ReviveError::NotWanted)?;
-        let mut spec =
-            EngineSpec { game_id, image: facts.image, pinned: facts.pinned.clone(), token: facts.engine_token };
+        let mut spec = EngineSpec::recorded(game_id, &facts);
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
-        let was_running = observed.as_ref().is_some_and(|observed| observed.running);
-        if !was_running {
-            let why = observed.as_ref().and_then(|observed| observed.ended.clone());
-            tracing::warn!(%game_id, why, "an engine is gone while its game runs: bringing it back");
-            let mut made = observed.is_some();
-            if observed.as_ref().is_some_and(|ended| ended.fingerprint != self.driver.fingerprint(&spec)) {
-                // Made with another token or other limits than those that hold: nothing in it is worth keeping.
-                self.op("remove", self.driver.remove(game_id)).await?;
-                made = false;
-            }
-            // What it was made with may be gone: its network, its mount.
-            if made && !self.started_or_gone(&spec).await? {
-                made = false;
-            }
-            if !made {
-                // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
-                // no container has.
-                let mut conn = self.db.acquire().await?;
-                spec.token = self.fresh_token();
-                runtime::renew_token(&mut conn, game_id, &spec.token).await?;
-                drop(conn);
-                self.make(&mut spec).await?;
-                self.start_made(&mut spec).await?;
-            }
-        }
-        let observed = match observed.filter(|observed| observed.running) {
-            Some(observed) => observed,
-            None => self.op("inspect", self.driver.inspect(game_id)).await?.ok_or(ReviveError::NotWanted)?,
+        let here = match &observed {
+            Some(observed) if observed.running && observed.endpoint.is_some() => self.is_ours(observed, &spec).await,
+            _ => false,
         };
-        if !was_running && observed.fingerprint != self.driver.fingerprint(&spec) {
-            // Another controller made one in the same moment. Which token is recorded is open, so neither is kept: the next look
-            // makes one.
-            self.op("remove", self.driver.remove(game_id)).await?;
-            return Err(Unhealthy::Ended("another controller made a container in the same moment".to_owned()).into());
-        }
+        let observed = if here { observed } else { self.raise(&facts, &mut spec, observed).await? };
+        let observed = observed.ok_or(ReviveError::NotWanted)?;
         let Some(endpoint) = observed.endpoint else {
             return Err(Unhealthy::Ended(observed.ended.unwrap_or_else(|| "it has no address".to_owned())).into());
         };
-        if facts.endpoint.as_ref() != Some(&endpoint) || !was_running {
+        let known =
+            facts.endpoint.as_ref() == Some(&endpoint) && facts.container_id.as_ref() == Some(&observed.container_id);
+        if !known || !here {
             let mut tx = self.db.begin().await?;
             runtime::record_endpoint(&mut tx, game_id, &observed.container_id, &endpoint).await?;
-            if !was_running {
-                if spec.pinned != facts.pinned {
-                    runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
-                }
-                let made_from = spec.made_from();
-                runtime::record_operation(&mut tx, game_id, None, "revive", "ok", Some(&made_from)).await?;
+            if spec.pinned != facts.pinned {
+                runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
             }
             tx.commit().await?;
         }
@@ -98,10 +85,92 @@ impl Engines {
         self.wait_healthy(game_id, &target).await?;
         // A stop that came between the question and the answer must not be undone by us.
         let status = game_runtime::game_status(&mut *self.db.acquire().await?, game_id).await?;
-        if status.as_deref() != Some("running") && !was_running {
+        if !here && !matches!(status.as_deref(), Some("running" | "paused")) {
             self.op("remove", self.driver.remove(game_id)).await?;
             return Err(ReviveError::NotWanted);
         }
         Ok(target)
+    }
+
+    /// From a container that is gone or dead to one that was started; logged, and counted against the budget.
+    async fn raise(
+        &self,
+        facts: &EngineFacts,
+        spec: &mut EngineSpec,
+        observed: Option<Observed>,
+    ) -> Result<Option<Observed>, ReviveError> {
+        let game_id = spec.game_id;
+        let why = match &observed {
+            None => "its container is gone".to_owned(),
+            Some(observed) if observed.running => "another container runs in its place".to_owned(),
+            Some(observed) => observed.ended.clone().unwrap_or_else(|| "it does not run".to_owned()),
+        };
+        let mut tx = self.db.begin().await?;
+        // Its address may be another engine's from now on: nobody is to call it.
+        if let Some(endpoint) = &facts.endpoint {
+            seen::forget_address(&mut tx, game_id, endpoint).await?;
+        }
+        let begun = seen::begin_revival(&mut tx, game_id, &self.tuning.revivals).await?;
+        tx.commit().await?;
+        let times = match begun {
+            Revival::Begun(times) => times,
+            Revival::Later(seconds) => return Err(ReviveError::Waiting(seconds)),
+            Revival::Spent(times) => return Err(ReviveError::Spent(times)),
+        };
+        tracing::warn!(%game_id, why, times, "an engine is gone while its game runs: bringing it back");
+        let made = {
+            // The daemon is asked by few at once; the waiting for the engine afterwards takes nobody's place.
+            let _place = self.reviving.place().await;
+            self.make_again(spec, observed).await
+        };
+        let (outcome, detail) = match &made {
+            Ok(_) => ("ok", format!("{why}; {}", spec.made_from())),
+            Err(error) => ("failed", format!("{why}; {error}")),
+        };
+        let mut tx = self.db.begin().await?;
+        if matches!(made, Err(ReviveError::Driver(DriverError::Unavailable(_)))) {
+            seen::refund_revival(&mut tx, game_id).await?;
+        } else {
+            seen::end_revival(&mut tx, game_id, &self.tuning.revivals).await?;
+            runtime::count_operation(&mut tx, game_id, "revive", outcome, Some(&detail)).await?;
+        }
+        tx.commit().await?;
+        made
+    }
+
+    async fn make_again(
+        &self,
+        spec: &mut EngineSpec,
+        observed: Option<Observed>,
+    ) -> Result<Option<Observed>, ReviveError> {
+        let game_id = spec.game_id;
+        let mut made = observed.is_some();
+        if observed.is_some_and(|ended| ended.running || ended.fingerprint != self.driver.fingerprint(spec)) {
+            // Made with another token or other limits than those that hold: nothing in it is worth keeping.
+            self.op("remove", self.driver.remove(game_id)).await?;
+            made = false;
+        }
+        // What it was made with may be gone: its network, its mount.
+        if made && !self.started_or_gone(spec).await? {
+            made = false;
+        }
+        if !made {
+            // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
+            // no container has.
+            let mut conn = self.db.acquire().await?;
+            spec.token = self.fresh_token();
+            runtime::renew_token(&mut conn, game_id, &spec.token).await?;
+            drop(conn);
+            self.make(spec).await?;
+            self.start_made(spec).await?;
+        }
+        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        if observed.as_ref().is_some_and(|observed| observed.fingerprint != self.driver.fingerprint(spec)) {
+            // Another controller made one in the same moment. Which token is recorded is open, so neither is kept: the next look
+            // makes one.
+            self.op("remove", self.driver.remove(game_id)).await?;
+            return Err(Unhealthy::Ended("another controller made a container in the same moment".to_owned()).into());
+        }
+        Ok(observed)
     }
 }

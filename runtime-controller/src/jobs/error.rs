@@ -153,9 +153,12 @@ impl From<ReviveError> for JobError {
     fn from(error: ReviveError) -> Self {
         match error {
             ReviveError::NotWanted => Self::Refused(error.to_string()),
-            ReviveError::Driver(DriverError::Unavailable(_)) => Self::Away(error.to_string()),
+            // The reconciler brings it back, or pauses the game.
+            ReviveError::Driver(DriverError::Unavailable(_)) | ReviveError::Waiting(_) => Self::Away(error.to_string()),
             ReviveError::Database(error) => error.into(),
-            ReviveError::Driver(_) | ReviveError::Unhealthy(_) => Self::Passing(error.to_string()),
+            ReviveError::Driver(_) | ReviveError::Unhealthy(_) | ReviveError::Spent(_) => {
+                Self::Passing(error.to_string())
+            }
         }
     }
 }

@@ -104,6 +104,7 @@ impl Jobs {
             }
             // A restart's is the one that the game began with; a patch takes what its image stands for now.
             let met = self.pull(cx, claim, &plan.next.image, plan.next.pinned.as_ref()).await?;
+            self.fits(game_id).await?;
             if work.kind == JobKind::Patch {
                 self.copy_fits(&plan.next.image, game_id).await?;
             }
@@ -113,6 +114,8 @@ impl Jobs {
                 return self.given_up(cx, claim, game_id).await;
             }
             plan.token = token;
+            // From here on no turn is generated; while the image was pulled some may have been.
+            plan.turn = self.turn(&mut *self.engines.db.acquire().await?, game_id).await?;
             met
         };
         let spec = plan.spec(&plan.next);
@@ -132,6 +135,31 @@ impl Jobs {
         let status = self.stands(game_id, plan.turn, status).await?;
         let detail = format!("{} to {} at turn {}", plan.former.version, plan.next.version, status.turn);
         Ok(Note { result: Some(JobResult::Replaced(plan.next.clone())), detail: Some(detail) })
+    }
+
+    /// Refuses a replacement whose new engine would be refused in the end, since the state stands at another turn than the game: it
+    /// touches nothing (SPEC §8; `accept-turn` is the way on). An engine that does not answer is no reason not to replace it.
+    async fn fits(&self, game_id: GameId) -> Result<(), JobError> {
+        let (target, before) = {
+            let mut conn = self.engines.db.acquire().await?;
+            (runtime::target(&mut conn, game_id).await?, self.turn(&mut conn, game_id).await?)
+        };
+        let Some(target) = target else { return Ok(()) };
+        let Ok(status) = self.engines.client.status(&target).await else { return Ok(()) };
+        let after = self.turn(&mut *self.engines.db.acquire().await?, game_id).await?;
+        // The game goes on meanwhile.
+        if status.game_id != game_id || (before..=after.saturating_add(1)).contains(&status.turn) {
+            return Ok(());
+        }
+        Err(JobError::Refused(format!(
+            "the engine stands at turn {}, the game at {after}: another would be refused, and this one is left as it is; accept-turn sets the game right",
+            status.turn
+        )))
+    }
+
+    async fn turn(&self, conn: &mut sqlx::PgConnection, game_id: GameId) -> Result<i32, JobError> {
+        let record = runtime::record(conn, game_id).await?;
+        Ok(record.ok_or_else(|| JobError::Refused("the game has no engine here".to_owned()))?.current_turn)
     }
 
     /// Takes the engine from turns and orders, between two turns, and gives the next container its token. `false` where the game

@@ -5,6 +5,7 @@
 
 mod job;
 mod owner;
+mod reconciled;
 mod state;
 mod turn;
 

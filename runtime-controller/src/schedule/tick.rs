@@ -81,7 +81,8 @@ impl From<ReviveError> for TickError {
     fn from(error: ReviveError) -> Self {
         match error {
             ReviveError::Database(error) => error.into(),
-            ReviveError::Driver(DriverError::Unavailable(_)) => Self::Away(error.to_string()),
+            // Gone again: it is brought back after a pause, or given up and its game paused. No turn is to blame.
+            ReviveError::Driver(DriverError::Unavailable(_)) | ReviveError::Waiting(_) => Self::Away(error.to_string()),
             error => Self::Absent(error.to_string()),
         }
     }

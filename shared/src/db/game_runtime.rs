@@ -175,6 +175,29 @@ pub async fn game_paused(conn: &mut PgConnection, game_id: GameId, reason: &str)
     .await
 }
 
+/// `paused → running` of a game that was paused because its engine did not answer, not longer than `within` ago; answers the number of
+/// its pauses if it did. The caller holds its row lock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn game_goes_on(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    within: chrono::TimeDelta,
+) -> Result<Option<i32>, sqlx::Error> {
+    #[allow(clippy::cast_precision_loss, reason = "seconds")]
+    let seconds = within.num_seconds() as f64;
+    sqlx::query_scalar!(
+        "UPDATE games SET status = 'running', pause_reason = NULL, updated_at = clock_timestamp()
+          WHERE game_id = $1 AND status = 'paused' AND pause_reason = 'engine_unreachable'
+            AND updated_at > clock_timestamp() - make_interval(secs => $2) RETURNING pauses",
+        game_id.uuid(),
+        seconds
+    )
+    .fetch_optional(conn)
+    .await
+}
+
 /// Another engine version has taken the place of the one that the game was started with: a later start takes it too.
 ///
 /// # Errors

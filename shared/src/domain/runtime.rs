@@ -129,6 +129,16 @@ words! {
     }
 }
 
+words! {
+    /// What the API asks the controller of a daemon.
+    QuestionKind, "kind of question" {
+        /// What a pass of the reconciler would do, or does: `{"dry_run": bool}`.
+        Reconcile = "reconcile",
+        /// The last lines that a game's engine printed.
+        Log = "log",
+    }
+}
+
 impl RuntimeStatus {
     /// Whether the runtime may go from this state to `next`. Staying is always allowed: every step can be repeated.
     #[must_use]
@@ -268,6 +278,9 @@ mod tests {
             assert_eq!(status.as_str().parse(), Ok(*status));
         }
         for kind in JobKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+        for kind in QuestionKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(*kind));
         }
         assert!("paused".parse::<RuntimeStatus>().is_err());

@@ -29,6 +29,10 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             runtimes::restart::Operation,
             runtimes::patch::Operation,
             runtimes::force_next_turn::Operation,
+            runtimes::accept_turn::Operation,
+            runtimes::release::Operation,
+            runtimes::cancel_job::Operation,
+            runtimes::reconcile::Operation,
         ),
         (
             engine_versions::list::Operation,

@@ -238,6 +238,29 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
             let id = running(api).await;
             ((admin(format!("runtimes/{id}/force-next-turn")), None), trace("runtime.force-next-turn", "runtime", id))
         }
+        "admin_accept_turn" => {
+            let id = running(api).await;
+            api.sql(
+                "UPDATE games SET status = 'paused', pause_reason = 'generation_failed' WHERE game_id = $1::uuid",
+                &id,
+            )
+            .await;
+            api.sql("UPDATE runtime_records SET endpoint = NULL WHERE game_id = $1::uuid", &id).await;
+            let body = json!({ "turn": 5 });
+            ((admin(format!("runtimes/{id}/accept-turn")), Some(body)), trace("runtime.accept-turn", "runtime", id))
+        }
+        "admin_release_runtime" => {
+            let id = running(api).await;
+            ((admin(format!("runtimes/{id}/release")), None), trace("runtime.release", "runtime", id))
+        }
+        "admin_cancel_runtime_job" => {
+            let id = running(api).await;
+            api.admin().post(format!("/api/v1/admin/runtimes/{id}/restart")).send().await.expect(200);
+            ((admin(format!("runtimes/{id}/job")), None), trace("runtime.cancel-job", "runtime", id))
+        }
+        "admin_reconcile_runtimes" => {
+            ((admin("runtimes/reconcile".into()), None), trace("runtime.reconcile", "daemon", "all"))
+        }
         "admin_delete_user" => of_user("", None, "user.delete").await,
         "admin_create_entitlement" => {
             let body = json!({ "plan": "monthly", "source": "admin", "reason": "a gift" });

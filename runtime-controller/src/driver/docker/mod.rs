@@ -5,10 +5,10 @@ mod body;
 mod error;
 mod gone;
 mod image;
+mod listing;
 mod pulls;
 mod state_dir;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use bollard::Docker;
 use bollard::models::{ContainerInspectResponse, ImageInspect};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use futures::StreamExt as _;
+use futures::stream::BoxStream;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use tokio::sync::OnceCell;
@@ -28,7 +28,7 @@ use self::body::Shape;
 use self::error::{is_status, other};
 use self::pulls::Pulls;
 use super::log::Tail;
-use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Observed, Progress, Snapshots, container_name};
+use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
 use crate::config::{Addressing, Config, DockerConfig};
 
 /// Limit of a call to the daemon that should be quick. Stops and pulls have their own.
@@ -271,13 +271,19 @@ impl Driver for DockerDriver {
         }
     }
 
-    async fn running(&self) -> Result<Vec<GameId>, DriverError> {
-        let labels = vec![format!("{LABEL_BACKEND}=1"), format!("{LABEL_INSTANCE}={}", self.instance_id)];
-        let filters = HashMap::from([("label".to_owned(), labels), ("status".to_owned(), vec!["running".to_owned()])]);
-        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker().await?.list_containers(Some(options)).await.map_err(other)?;
-        let game = |container: bollard::models::ContainerSummary| container.labels?.get(LABEL_GAME)?.parse().ok();
-        Ok(found.into_iter().filter_map(game).collect())
+    async fn list(&self) -> Result<Vec<Listed>, DriverError> {
+        listing::list(self).await
+    }
+
+    async fn changes(
+        &self,
+        since: Option<i64>,
+    ) -> Result<Option<BoxStream<'static, Result<i64, DriverError>>>, DriverError> {
+        listing::changes(self, since).await.map(Some)
+    }
+
+    fn addresses_move(&self) -> bool {
+        self.config.addressing == Addressing::Ip
     }
 
     async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError> {

@@ -19,6 +19,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shared::db::runtime::PinnedImage;
@@ -28,7 +29,7 @@ use tokio::time::{Instant, sleep};
 
 use self::record::Record;
 use super::log::{LOG_BYTES, Tail};
-use super::{Driver, DriverError, EngineSpec, Observed, Progress, Snapshots, container_name};
+use super::{Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
 use crate::config::Config;
 
 /// How often a process that should appear or go is looked for.
@@ -233,13 +234,37 @@ impl Driver for ProcessDriver {
         Err(DriverError::Failed(format!("the engine's process {pid} does not end")))
     }
 
-    async fn running(&self) -> Result<Vec<GameId>, DriverError> {
+    async fn list(&self) -> Result<Vec<Listed>, DriverError> {
         let entries = match std::fs::read_dir(self.base()) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|error| DriverError::Unavailable(error.to_string()))?,
         };
-        let games = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<GameId>().ok());
-        Ok(games.filter(|game| self.alive(*game).is_some()).collect())
+        let entries = entries.flatten().filter_map(|entry| {
+            let game_id = entry.file_name().to_str()?.parse::<GameId>().ok()?;
+            let observed = self.observe(game_id)?;
+            let made_at = std::fs::metadata(entry.path().join("engine.json")).and_then(|meta| meta.modified()).ok();
+            Some(Listed {
+                game_id,
+                container_id: observed.container_id,
+                doing: if observed.running { Doing::Runs } else { Doing::Ended },
+                endpoint: observed.endpoint,
+                made_at: made_at.map(Into::into).unwrap_or_default(),
+                said: observed.ended.unwrap_or_else(|| "running".to_owned()),
+            })
+        });
+        Ok(entries.collect())
+    }
+
+    /// Nobody tells us when a process ends that may be another controller's child.
+    async fn changes(
+        &self,
+        _: Option<i64>,
+    ) -> Result<Option<BoxStream<'static, Result<i64, DriverError>>>, DriverError> {
+        Ok(None)
+    }
+
+    fn addresses_move(&self) -> bool {
+        true
     }
 
     async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError> {

@@ -24,7 +24,7 @@ pub struct NewJob {
     pub traceparent: Option<String>,
 }
 
-/// Writes a job. It belongs to the daemon that has the game's record, or to any where there is none.
+/// Writes a job. It belongs to the daemon that has the game's record, or to any where there is none, or it was released.
 ///
 /// # Errors
 /// Those of the database; constraint `runtime_jobs_one_active_key` when a job of the game is still active.
@@ -32,7 +32,7 @@ pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, 
     let job_id = JobId::new();
     sqlx::query!(
         "INSERT INTO runtime_jobs (job_id, game_id, kind, payload, daemon_id, request_id, traceparent)
-         VALUES ($1, $2, $3, $4, (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $5, $6)",
+         VALUES ($1, $2, $3, $4, (SELECT nullif(daemon_id, '') FROM runtime_records WHERE game_id = $2), $5, $6)",
         job_id.uuid(),
         new.game_id.uuid(),
         new.kind.as_str(),
@@ -56,7 +56,7 @@ pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Opt
     // the game's row lock that the caller holds.
     let done = sqlx::query!(
         "INSERT INTO runtime_jobs (job_id, game_id, kind, payload, daemon_id, request_id, traceparent)
-         SELECT $1, $2, $3, $4, (SELECT daemon_id FROM runtime_records WHERE game_id = $2), $5, $6
+         SELECT $1, $2, $3, $4, (SELECT nullif(daemon_id, '') FROM runtime_records WHERE game_id = $2), $5, $6
           WHERE NOT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $2 AND status IN ('pending', 'running', 'retrying'))",
         job_id.uuid(),
         new.game_id.uuid(),
@@ -68,6 +68,19 @@ pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Opt
     .execute(conn)
     .await?;
     Ok((done.rows_affected() == 1).then_some(job_id))
+}
+
+/// Whether a job of the game is active. The caller holds the game's row lock: none is enqueued meanwhile.
+///
+/// # Errors
+/// Those of the database.
+pub async fn has_active_job(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $1 AND status IN ('pending', 'running', 'retrying')) AS "has!""#,
+        game_id.uuid()
+    )
+    .fetch_one(conn)
+    .await
 }
 
 /// Asks for the game's container to go. `None` where an active job will see to it: every job looks at the game when it

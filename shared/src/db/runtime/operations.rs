@@ -15,14 +15,18 @@ pub struct Operation {
     pub operation_id: OperationId,
     /// The job that did it; null for the timer.
     pub job_id: Option<Uuid>,
-    /// What was done: a job kind, `turn`, `revive`, `create`.
+    /// What was done: a job kind, `turn`, `create`, or what the reconciler saw and did: `revive`, `lost`, `health` …
     pub op: String,
     /// `ok`, or a word for what went wrong.
     pub outcome: String,
     /// More, for people. No secrets.
     pub detail: Option<String>,
-    /// When.
+    /// When, the first time.
     pub at: DateTime<Utc>,
+    /// How often it happened, one after the other.
+    pub times: i32,
+    /// When, the last time.
+    pub last_at: DateTime<Utc>,
 }
 
 /// Adds an entry.
@@ -69,6 +73,37 @@ pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) ->
     Ok(())
 }
 
+/// As [`record_operation`], but what was done with the same outcome within the last hour is counted in its entry instead, which
+/// takes the new detail: what happens again and again fills no log.
+///
+/// # Errors
+/// Those of the database.
+pub async fn count_operation(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    op: &str,
+    outcome: &str,
+    detail: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    // Looked for among the newest only: the log of a game may be long.
+    let counted = sqlx::query!(
+        "UPDATE runtime_operations SET times = times + 1, last_at = clock_timestamp(), detail = left($4, 2000)
+          WHERE operation_id = (
+            SELECT operation_id FROM (SELECT operation_id, op, outcome, last_at FROM runtime_operations WHERE game_id = $1 ORDER BY operation_id DESC LIMIT 100) o
+             WHERE o.op = $2 AND o.outcome = $3 AND o.last_at > clock_timestamp() - interval '1 hour' ORDER BY operation_id DESC LIMIT 1)",
+        game_id.uuid(),
+        op,
+        outcome,
+        detail
+    )
+    .execute(&mut *conn)
+    .await?;
+    match counted.rows_affected() {
+        0 => record_operation(conn, game_id, None, op, outcome, detail).await,
+        _ => Ok(()),
+    }
+}
+
 /// The newest entries of each of these games, at most `limit` of each; of one game the newest first.
 ///
 /// # Errors
@@ -76,7 +111,7 @@ pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) ->
 pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
     sqlx::query_as!(
         Operation,
-        r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op, o.outcome, o.detail, o.at
+        r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op, o.outcome, o.detail, o.at, o.times, o.last_at
              FROM unnest($1::uuid[]) AS g (game_id)
             CROSS JOIN LATERAL (SELECT * FROM runtime_operations WHERE game_id = g.game_id ORDER BY operation_id DESC LIMIT $2) o
             ORDER BY o.game_id, o.operation_id DESC"#,

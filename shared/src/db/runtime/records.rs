@@ -33,7 +33,8 @@ pub struct RuntimeRecord {
     pub endpoint: Option<String>,
     /// Turn now open.
     pub current_turn: i32,
-    /// `unknown`, `healthy` or `unhealthy`, as last seen.
+    /// `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves the daemon that has, or is to
+    /// have, its container.
     pub health: String,
     /// A forced turn was run or asked for: the next scheduled one is skipped.
     pub skip_next_tick: bool,
@@ -51,7 +52,10 @@ macro_rules! runtimes {
         sqlx::query_as!(
             RuntimeRecord,
             r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
-                      r.container_id, r.endpoint, r.current_turn, r.health, r.skip_next_tick, r.created_at, r.updated_at,
+                      r.container_id, r.endpoint, r.current_turn, r.skip_next_tick, r.created_at, r.updated_at,
+                      CASE WHEN r.daemon_id <> '' AND (r.container_id IS NOT NULL OR r.status IN ('starting', 'running', 'generation_in_progress'))
+                            AND NOT EXISTS (SELECT FROM workers w WHERE w.daemon_id = r.daemon_id AND w.expires_at > clock_timestamp())
+                           THEN 'unserved' ELSE r.health END AS "health!",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
                  FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id) "# + $tail
             $(, $argument)*
@@ -148,7 +152,8 @@ pub struct Prepared {
 /// Makes the record of a game that starts, or finds the one of an earlier attempt and sets it to `starting` with the
 /// wanted version and image. Every container gets a token of its own (SPEC §8): `fresh_token` is taken by the first attempt of a
 /// start, and stays in its later ones. So does the image that was met, and it stays for good once the game has run, unless another
-/// version is wanted. A record of another daemon, or of a finished game, is left alone and answers `None`.
+/// version is wanted. A record that was released is this daemon's from now on; one of another daemon, or of a finished game, is left
+/// alone and answers `None`.
 ///
 /// # Errors
 /// Those of the database.
@@ -166,6 +171,8 @@ pub async fn prepare_record(
          VALUES ($1, 'starting', $2, $3, $4, $5, $6)
          ON CONFLICT (game_id) DO UPDATE
             SET status = 'starting', engine_version = EXCLUDED.engine_version, updated_at = clock_timestamp(),
+                driver = EXCLUDED.driver, daemon_id = EXCLUDED.daemon_id, unserved_since = NULL,
+                revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL, well_since = NULL, probed_at = NULL,
                 engine_token = CASE WHEN r.status = 'starting' THEN r.engine_token ELSE EXCLUDED.engine_token END,
                 (image, image_id, image_digest) = (
                     SELECT CASE WHEN pinned THEN r.image ELSE EXCLUDED.image END, CASE WHEN pinned THEN r.image_id END,
@@ -173,7 +180,7 @@ pub async fn prepare_record(
                       FROM (SELECT r.image_id IS NOT NULL AND r.engine_version = EXCLUDED.engine_version
                                    AND (r.status = 'starting' OR g.started_at IS NOT NULL) AS pinned
                               FROM games g WHERE g.game_id = r.game_id) p)
-          WHERE r.daemon_id = EXCLUDED.daemon_id AND r.status <> 'finished'
+          WHERE r.daemon_id IN (EXCLUDED.daemon_id, '') AND r.status <> 'finished'
          RETURNING daemon_id, engine_token, container_id, image, image_id, image_digest",
         game_id.uuid(),
         driver,
@@ -208,7 +215,8 @@ pub async fn record_container(conn: &mut PgConnection, game_id: GameId, containe
     Ok(())
 }
 
-/// Notes where the started engine is reached, and its container, which a restart may have changed.
+/// Notes where the started engine is reached, and its container, which a restart may have changed. Whoever else of the daemon was
+/// recorded there is not there any more: they lose the address in the same statement (SPEC §8, "Only the game's own engine is called").
 ///
 /// # Errors
 /// Those of the database.
@@ -218,8 +226,13 @@ pub async fn record_endpoint(
     container_id: &str,
     endpoint: &str,
 ) -> Result<(), sqlx::Error> {
+    // The count makes the others lose it first: the index allows no moment in which two have it.
     sqlx::query!(
-        "UPDATE runtime_records SET container_id = $2, endpoint = $3, updated_at = clock_timestamp() WHERE game_id = $1",
+        "WITH others AS (
+            UPDATE runtime_records SET endpoint = NULL, health = 'unknown', updated_at = clock_timestamp()
+             WHERE daemon_id = (SELECT daemon_id FROM runtime_records WHERE game_id = $1) AND endpoint = $3 AND game_id <> $1 RETURNING 1)
+         UPDATE runtime_records SET container_id = $2, endpoint = $3, updated_at = clock_timestamp()
+          WHERE game_id = $1 AND (SELECT count(*) FROM others) >= 0",
         game_id.uuid(),
         container_id,
         endpoint
@@ -300,7 +313,7 @@ pub async fn turn_advanced(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', updated_at = clock_timestamp(),
+            SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', misses = 0, ill_since = NULL, updated_at = clock_timestamp(),
                 status = CASE WHEN status = ANY ($4) THEN $3 ELSE status END
           WHERE game_id = $1",
         game_id.uuid(),
@@ -330,8 +343,12 @@ pub struct EngineFacts {
     pub current_turn: i32,
     /// The engine's token.
     pub engine_token: Secret,
+    /// Its container, as recorded.
+    pub container_id: Option<String>,
     /// Where it was reached last.
     pub endpoint: Option<String>,
+    /// Why the game is paused.
+    pub pause_reason: Option<String>,
 }
 
 /// What is needed to bring a game's engine back; `None` where it was never started on this daemon.
@@ -344,7 +361,8 @@ pub async fn engine_facts(
     daemon_id: &str,
 ) -> Result<Option<EngineFacts>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest, r.current_turn, r.engine_token, r.endpoint
+        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest, r.current_turn, r.engine_token, r.endpoint,
+                r.container_id, g.pause_reason
            FROM runtime_records r JOIN games g USING (game_id) WHERE r.game_id = $1 AND r.daemon_id = $2",
         game_id.uuid(),
         daemon_id
@@ -360,22 +378,9 @@ pub async fn engine_facts(
         current_turn: row.current_turn,
         engine_token: Secret::new(row.engine_token),
         endpoint: row.endpoint,
+        container_id: row.container_id,
+        pause_reason: row.pause_reason,
     }))
-}
-
-/// The games whose engines this daemon must have running now: the game runs, and no job is at work on it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn games_to_watch(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT r.game_id AS "game_id: GameId" FROM runtime_records r JOIN games g USING (game_id)
-            WHERE r.daemon_id = $1 AND r.status IN ('running', 'generation_in_progress') AND g.status = 'running'
-              AND NOT EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = r.game_id AND j.status IN ('pending', 'running', 'retrying'))"#,
-        daemon_id
-    )
-    .fetch_all(conn)
-    .await
 }
 
 /// Whether a turn of the game is being generated at this moment, as opposed to waiting for its next try.
@@ -434,7 +439,8 @@ pub async fn engine_replaced(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, image_id = $5, updated_at = clock_timestamp()
+            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, image_id = $5, updated_at = clock_timestamp(),
+                revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL
           WHERE game_id = $1 AND status = 'starting'",
         game_id.uuid(),
         engine_version,

@@ -101,12 +101,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`ScheduleError::Never`] where no further turn comes.
-    pub fn mended(
-        &self,
-        timer: Timer,
-        now: DateTime<Utc>,
-        offset: Duration,
-    ) -> Result<Option<Timer>, ScheduleError> {
+    pub fn mended(&self, timer: Timer, now: DateTime<Utc>, offset: Duration) -> Result<Option<Timer>, ScheduleError> {
         if timer.due <= now {
             return Ok(None);
         }

@@ -34,12 +34,22 @@ pub enum Topic {
     PushLog,
     /// Queues were paused or resumed; caches are to be read anew.
     Control,
+    /// `runtime_questions` has open ones.
+    Questions,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 7] =
-        [Self::Mail, Self::Notifications, Self::Routes, Self::RuntimeJobs, Self::Turns, Self::PushLog, Self::Control];
+    pub const ALL: [Self; 8] = [
+        Self::Mail,
+        Self::Notifications,
+        Self::Routes,
+        Self::RuntimeJobs,
+        Self::Turns,
+        Self::PushLog,
+        Self::Control,
+        Self::Questions,
+    ];
 
     /// The NOTIFY channel. Transactions that may notify for themselves (SPEC §15) use it too.
     #[must_use]
@@ -52,6 +62,7 @@ impl Topic {
             Self::Turns => "galaxy_turns",
             Self::PushLog => "galaxy_push_log",
             Self::Control => "galaxy_control",
+            Self::Questions => "galaxy_questions",
         }
     }
 

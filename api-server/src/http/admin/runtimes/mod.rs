@@ -1,7 +1,11 @@
 //! Runtimes.
 
+pub mod accept_turn;
+pub mod cancel_job;
 pub mod force_next_turn;
 pub mod get;
 pub mod list;
 pub mod patch;
+pub mod reconcile;
+pub mod release;
 pub mod restart;

@@ -4,7 +4,7 @@
 INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, image_digest, container_id, endpoint, engine_token, current_turn, health, created_at, updated_at)
 SELECT game_id, CASE s.status WHEN 'paused' THEN (ARRAY['stopped', 'engine_unreachable', 'generation_failed'])[1 + g % 3] WHEN 'start_failed' THEN 'removed' ELSE s.status END,
        'docker', 'seed', '0.1.' || 9 + g % 3, 'galaxy-engine:0.1.' || 9 + g % 3, 'sha256:' || md5('image' || g % 3) || md5('image' || g % 3),
-       CASE WHEN s.status = 'running' THEN md5('container' || g) END, CASE WHEN s.status = 'running' THEN 'http://127.0.0.1:9' END, md5('token' || g),
+       CASE WHEN s.status = 'running' THEN md5('container' || g) END, CASE WHEN s.status = 'running' THEN 'http://127.0.0.1:9/' || g END, md5('token' || g),
        games.current_turn, CASE WHEN s.status = 'running' THEN 'healthy' ELSE 'unknown' END, at + interval '1 day', at + interval '1 day'
   FROM seed_game s JOIN games USING (game_id)
  WHERE s.status IN ('starting', 'start_failed', 'running', 'paused', 'finished');

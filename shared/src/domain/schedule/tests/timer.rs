@@ -163,12 +163,17 @@ fn over_random_games_the_timer_does_what_a_list_of_ticks_does() {
             ("30 * * * *", false, TimeDelta::hours(1)),
         ][usize::try_from(random.below(4)).unwrap()];
         let schedule = schedule(text, "UTC");
-        let some = |of: TimeDelta| TimeDelta::milliseconds(i64::try_from(random.below(of.num_milliseconds().unsigned_abs())).unwrap());
+        let some = |of: TimeDelta| {
+            TimeDelta::milliseconds(i64::try_from(random.below(of.num_milliseconds().unsigned_abs())).unwrap())
+        };
         let window = (interval / 2).min(SECOND * 60);
         let mut now = at("2026-05-01T12:00:00Z") + some(interval);
         let mut timer = Timer::at(schedule.first(now, NONE).unwrap());
         let mut ticks = Ticks {
-            ticks: std::iter::successors(Some(timer.due), |last| Some(*last + interval)).take(400).map(|at| (at, false)).collect(),
+            ticks: std::iter::successors(Some(timer.due), |last| Some(*last + interval))
+                .take(400)
+                .map(|at| (at, false))
+                .collect(),
             every,
         };
         let mut generated = 0;

@@ -1,0 +1,172 @@
+//! What administrators set right where the runtime cannot (SPEC §8, "There is a way on"): a turn that the record lost, a job and a
+//! game of a daemon that nobody serves.
+
+use serde_json::json;
+use shared::db;
+use shared::db::games::LockedGame;
+use shared::db::runtime::amends::{self, ActiveJob};
+use shared::db::runtime::{RuntimeRecord, seen};
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::runtime::{JobKind, RuntimeStatus};
+use shared::engine_client::EngineError;
+use shared::ids::GameId;
+use shared::queue::wake::Topic;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+use super::runtimes::{Shown, conflict, lock, present};
+use crate::app::App;
+use crate::http::problem::{ErrorCode, Problem};
+
+/// Takes `turn` as the game's, which its engine, if it is up, must say too.
+///
+/// # Errors
+/// `runtime_not_found`, `game_state_conflict` (also where the engine stands elsewhere), `runtime_busy`, `engine_unreachable`.
+pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: i32) -> Result<Shown, Problem> {
+    // Asked with no transaction open, and looked again afterwards: it must have been the game's own engine that said it.
+    let asked = {
+        let mut conn = app.db.acquire().await?;
+        db::runtime::record(&mut conn, game_id).await?.ok_or_else(super::runtimes::not_found)?;
+        db::runtime::target(&mut conn, game_id).await?
+    };
+    if let Some(target) = &asked {
+        let status = app.engines.status(target).await;
+        let status = status.map_err(|error| refused(game_id, &error))?;
+        if status.game_id != game_id || status.turn != turn {
+            let at =
+                if status.game_id == game_id { format!("at turn {}", status.turn) } else { "another game's".into() };
+            return Err(Problem::new(ErrorCode::GameStateConflict, format!("The engine is {at}, not at turn {turn}.")));
+        }
+    }
+    let mut tx = app.db.begin().await?;
+    let (game, record) = lock(&mut tx, game_id).await?;
+    if !matches!(game.status.as_str(), "paused" | "start_failed") {
+        return Err(conflict(&game, "only the turn of a paused game, or of one whose start failed, is set right"));
+    }
+    idle(&mut tx, game_id).await?;
+    let now = db::runtime::target(&mut tx, game_id).await?;
+    let same = match (&asked, &now) {
+        (Some(asked), Some(now)) => asked.endpoint == now.endpoint && asked.token.expose() == now.token.expose(),
+        (None, None) => true,
+        _ => false,
+    };
+    if !same || generating(&mut tx, game_id).await? {
+        return Err(conflict(&game, "its engine was replaced, or a turn generated, meanwhile: try again"));
+    }
+    amends::accept_turn(&mut tx, game_id, turn).await?;
+    let detail = format!(
+        "from {} to {turn}, {}",
+        record.current_turn,
+        if asked.is_some() { "as the engine says" } else { "unasked" }
+    );
+    db::runtime::record_operation(&mut tx, game_id, None, "accept-turn", "ok", Some(&detail)).await?;
+    let detail = json!({ "from": game.current_turn, "to": turn, "asked": asked.is_some() });
+    caller.audit(&mut tx, "runtime.accept-turn", "runtime", &game_id.to_string(), detail).await?;
+    // The members see another turn: as for any, once.
+    if game.current_turn != turn {
+        let payload = Payload::GameTurnReady { game_id, turn: turn.unsigned_abs() };
+        let key = format!("turn-ready:{game_id}:{turn}");
+        caller.notify(&mut tx, payload, key, Audience::GameMembers, game_id).await?;
+    }
+    let shown = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(shown)
+}
+
+/// Frees a game's record, so that another daemon's controller may start it.
+///
+/// # Errors
+/// `runtime_not_found`, `game_state_conflict` while a served daemon has its container or the game is over, `runtime_busy`.
+pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<Shown, Problem> {
+    let mut tx = app.db.begin().await?;
+    let (game, record) = lock(&mut tx, game_id).await?;
+    if !matches!(game.status.as_str(), "running" | "paused" | "start_failed") || record.status == "finished" {
+        return Err(conflict(&game, "it is not to be started again"));
+    }
+    let served = seen::is_served(&mut tx, &record.daemon_id).await?;
+    if served && (game.status == "running" || record.container_id.is_some() || record.endpoint.is_some()) {
+        return Err(conflict(
+            &game,
+            "a live controller serves its daemon, which has its container: stop it there first",
+        ));
+    }
+    idle(&mut tx, game_id).await?;
+    amends::release(&mut tx, game_id).await?;
+    match game.status.as_str() {
+        "running" => pause(&mut tx, caller, &game, "stopped").await?,
+        "paused" => db::game_runtime::set_pause_reason(&mut tx, game_id, "stopped").await?,
+        _ => {}
+    }
+    let detail = format!("from {}", record.daemon_id);
+    db::runtime::record_operation(&mut tx, game_id, None, "release", "ok", Some(&detail)).await?;
+    let detail = json!({ "daemon_id": record.daemon_id, "served": served, "status": game.status });
+    caller.audit(&mut tx, "runtime.release", "runtime", &game_id.to_string(), detail).await?;
+    let shown = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(shown)
+}
+
+/// Ends the active job of a game whose daemon nobody serves.
+///
+/// # Errors
+/// `runtime_not_found`, `game_state_conflict` where there is none, or somebody works it.
+pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<Shown, Problem> {
+    let mut tx = app.db.begin().await?;
+    let (game, record) = lock(&mut tx, game_id).await?;
+    let job = amends::lock_active_job(&mut tx, game_id).await?;
+    let ActiveJob { job_id, kind, daemon_id, served } =
+        job.ok_or_else(|| conflict(&game, "no job is active on its runtime"))?;
+    if served {
+        return Err(conflict(&game, "a live controller serves the daemon of its job, and works it"));
+    }
+    amends::cancel_job(&mut tx, job_id, &format!("cancelled by {}: no controller serves its daemon", caller.name()))
+        .await?;
+    let held = record.status == RuntimeStatus::Starting.as_str();
+    if kind == JobKind::Start.as_str() {
+        db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
+        db::game_runtime::game_start_failed(&mut tx, game_id).await?;
+    } else if held {
+        // A restart that had taken the engine: nobody gives it back.
+        db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
+        db::runtime::park_turn(&mut tx, game_id).await?;
+        if game.status == "running" {
+            pause(&mut tx, caller, &game, RuntimeStatus::EngineUnreachable.as_str()).await?;
+        }
+    }
+    db::runtime::record_operation(&mut tx, game_id, Some(job_id.uuid()), &kind, "cancelled", None).await?;
+    let detail = json!({ "job_id": job_id, "kind": kind, "daemon_id": daemon_id });
+    caller.audit(&mut tx, "runtime.cancel-job", "runtime", &game_id.to_string(), detail).await?;
+    let shown = present(&mut tx, game_id).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::Notifications);
+    Ok(shown)
+}
+
+async fn pause(conn: &mut PgConnection, caller: &Caller<'_>, game: &LockedGame, reason: &str) -> Result<(), Problem> {
+    let game_id = game.game_id;
+    let Some(pauses) = db::game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(()) };
+    let turn = game.current_turn.unsigned_abs();
+    let key =
+        if pauses <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pauses}") };
+    let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
+    caller.notify(conn, payload, key, Audience::GameMembers, game_id).await
+}
+
+async fn idle(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
+    if db::runtime::has_active_job(conn, game_id).await? {
+        return Err(Problem::new(ErrorCode::RuntimeBusy, "A job on this game's runtime is under way."));
+    }
+    Ok(())
+}
+
+async fn generating(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Problem> {
+    Ok(db::runtime::is_generating(conn, game_id).await?)
+}
+
+fn refused(game_id: GameId, error: &EngineError) -> Problem {
+    tracing::warn!(%game_id, %error, "the engine could not be asked for its turn");
+    Problem::new(ErrorCode::EngineUnreachable, format!("The engine does not tell its turn: {error}."))
+        .retry_after(std::time::Duration::from_secs(2))
+}

@@ -1,0 +1,138 @@
+//! What the reconciler tells the lobby: an engine that is given up, or silent for long, pauses its game; one that is well again
+//! lets it go on. Each looks once more under the game's lock.
+
+use chrono::TimeDelta;
+use shared::db::game_runtime::{self, LockedGame};
+use shared::db::notifications::{NewNotification, produce};
+use shared::db::runtime::seen::Unserved;
+use shared::db::runtime::{self, seen};
+use shared::domain::notification::{Audience, Payload};
+use shared::domain::runtime::RuntimeStatus;
+use shared::ids::GameId;
+use sqlx::PgConnection;
+
+use super::Outcomes;
+
+impl Outcomes {
+    /// The engine of a running game is given up: runtime `removed`, game paused and told. `false` where it is another's by now, or was
+    /// brought back meanwhile.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn engine_given_up(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        budget: i32,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
+        let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
+        // Without a job nobody brings back what is none of these; else the budget must still be spent.
+        let idle = ["starting", "stopped", "removed"].contains(&record.status.as_str());
+        if !idle && seen::revivals(conn, game_id).await? < budget {
+            return Ok(false);
+        }
+        runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
+        runtime::park_turn(conn, game_id).await?;
+        runtime::record_operation(conn, game_id, None, "lost", "removed", Some(why)).await?;
+        self.pause_and_tell(conn, game_id, &game, why).await
+    }
+
+    /// The engine of a running game has not answered for long: the game is paused and told, the container stays. `false` where it is
+    /// well again, or a turn is being generated.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn engine_silent(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
+        let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
+        if record.status != RuntimeStatus::Running.as_str() || record.health != "unhealthy" {
+            return Ok(false);
+        }
+        runtime::set_record_status(conn, game_id, RuntimeStatus::EngineUnreachable).await?;
+        runtime::park_turn(conn, game_id).await?;
+        runtime::record_operation(conn, game_id, None, "lost", "engine_unreachable", Some(why)).await?;
+        self.pause_and_tell(conn, game_id, &game, why).await
+    }
+
+    /// The engine answers again, at the turn where it should be: the game goes on, where it was paused for nothing else, and not longer
+    /// than `within` ago. Answers whether it does.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn engine_well_again(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        within: TimeDelta,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(false) };
+        let unreachable = RuntimeStatus::EngineUnreachable.as_str();
+        let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
+        if game.status != "paused" || game.pause_reason.as_deref() != Some(unreachable) || record.status != unreachable
+        {
+            return Ok(false);
+        }
+        let Some(pauses) = game_runtime::game_goes_on(conn, game_id, within).await? else { return Ok(false) };
+        runtime::set_record_status(conn, game_id, RuntimeStatus::Running).await?;
+        let at = self.first_turn(game_id, &game).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+        runtime::record_operation(conn, game_id, None, "resume", "ok", Some("its engine answers again")).await?;
+        let turn = game.current_turn.unsigned_abs();
+        let key = format!("resumed:{game_id}:{turn}:{pauses}");
+        self.tell(conn, None, game_id, Payload::GameResumed { game_id, turn }, key).await?;
+        Ok(true)
+    }
+
+    /// Tells the administrators that nobody serves a daemon, once for each time that it is so. Answers whether it was news.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn unserved(&self, conn: &mut PgConnection, daemon: &Unserved) -> Result<bool, sqlx::Error> {
+        let Unserved { daemon_id, since, games, game_id } = daemon;
+        let reason = format!(
+            "no live controller serves the daemon {daemon_id}, which has the engines of {games} games, this one among them; \
+             start one there, or release the games to another daemon"
+        );
+        let new = NewNotification {
+            payload: Payload::RuntimeStartConfigInvalid { game_id: *game_id, reason },
+            idempotency_key: format!("unserved:{daemon_id}:{}", since.timestamp_micros()),
+            audience: Audience::GameMembers,
+            game_id: Some(*game_id),
+            request_id: None,
+            traceparent: None,
+        };
+        produce(conn, new).await
+    }
+
+    /// The game under its lock, if it runs and no job is at work on it.
+    async fn lock_running(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
+        let game = game_runtime::lock_game(conn, game_id).await?.filter(|game| game.status == "running");
+        if game.is_none() || runtime::has_active_job(conn, game_id).await? {
+            return Ok(None);
+        }
+        Ok(game)
+    }
+
+    async fn pause_and_tell(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        game: &LockedGame,
+        why: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let Some(key) = self.pause(conn, None, game_id, game, RuntimeStatus::EngineUnreachable).await? else {
+            return Ok(false);
+        };
+        let turn = game.current_turn.unsigned_abs();
+        let payload = Payload::GameGenerationFailed { game_id, turn, reason: format!("the engine is lost: {why}") };
+        self.tell(conn, None, game_id, payload, key).await?;
+        Ok(true)
+    }
+}

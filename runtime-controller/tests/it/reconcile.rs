@@ -1,0 +1,311 @@
+//! What the reconciler does about engines that die, loop, fall silent, or are nobody's: with the process driver, whose engines are
+//! looked at every two seconds. The docker driver's events are in `docker_reconcile`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::db::runtime::questions::{self, NewQuestion};
+use shared::db::runtime::record_endpoint;
+use shared::domain::runtime::{JobKind, QuestionKind};
+use shared::ids::GameId;
+use shared::queue::Topic;
+use testkit::eventually;
+use testkit::process::bin_path;
+
+use crate::replace::LONG;
+use crate::turns::each_turn_once;
+use crate::world::{SOON, World};
+
+pub async fn operation(world: &World, game_id: GameId, op: &str, outcome: &str) -> Vec<(i32, String)> {
+    sqlx::query_as("SELECT times, coalesce(detail, '') FROM runtime_operations WHERE game_id = $1 AND op = $2 AND outcome = $3 ORDER BY operation_id")
+        .bind(game_id.uuid())
+        .bind(op)
+        .bind(outcome)
+        .fetch_all(&world.pool())
+        .await
+        .unwrap()
+}
+
+pub async fn set(world: &World, game_id: GameId, sql: &'static str) {
+    sqlx::query(sql).bind(game_id.uuid()).execute(&world.pool()).await.unwrap();
+}
+
+/// What the controllers of the game's daemon answer.
+pub async fn ask(world: &World, game_id: GameId, dry_run: bool) -> Value {
+    let daemon_id = world.runtime(game_id).await.daemon_id;
+    let pool = world.pool();
+    let payload = json!({ "dry_run": dry_run });
+    let question =
+        NewQuestion { daemon_id: &daemon_id, kind: QuestionKind::Reconcile, game_id: None, payload, patience: SOON };
+    let question_id = questions::ask(&mut *pool.acquire().await.unwrap(), question).await.unwrap();
+    world.wake(Topic::Questions).await;
+    let answered = eventually(SOON, "an answer", || async {
+        questions::answer(&mut *pool.acquire().await.unwrap(), question_id).await.unwrap().ok_or("none yet")
+    });
+    answered.await.unwrap()
+}
+
+pub fn actions_of(answer: &Value, game_id: GameId) -> Vec<String> {
+    let all = answer["actions"].as_array().unwrap().iter();
+    let of_game = all.filter(|action| action["game_id"] == game_id.to_string().as_str());
+    of_game.map(|action| action["action"].as_str().unwrap().to_owned()).collect()
+}
+
+pub fn signal(world: &World, game_id: GameId, signal: nix::sys::signal::Signal) {
+    for pid in world.engines(game_id) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_crash_loop_is_brought_back_with_pauses_and_then_pauses_its_game() {
+    let mut world = World::with_processes().await;
+    let (script, broken) = (world.root.path().join("engine"), world.root.path().join("broken"));
+    // A second of life after each boot is not "well".
+    let text = format!(
+        "#!/bin/sh\n[ -e {broken} ] && exec timeout --signal=KILL 1 {engine}\nexec {engine}\n",
+        broken = broken.display(),
+        engine = std::path::absolute(bin_path("galaxy-engine")).unwrap().display()
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    world.image = script.to_str().unwrap().to_owned();
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches(game_id, "running").await;
+    std::fs::write(&broken, "").unwrap();
+    world.kill_engine(game_id);
+    let patience = Duration::from_secs(180);
+    eventually(patience, "paused", || async { world.status(game_id).await == "paused" }).await;
+    assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "engine_unreachable");
+    let runtime = world.runtime(game_id).await;
+    assert_eq!((runtime.status.as_str(), runtime.container_id, runtime.endpoint), ("removed", None, None));
+    let revived = operation(&world, game_id, "revive", "ok").await;
+    assert_eq!(revived.iter().map(|(times, _)| *times).collect::<Vec<_>>(), [6], "one row with a count: {revived:?}");
+    assert_eq!(operation(&world, game_id, "lost", "removed").await.len(), 1);
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
+    eventually(SOON, "nothing is left running", || async { world.engines(game_id).is_empty() }).await;
+
+    // Mended, it goes on by force, with its whole budget.
+    std::fs::remove_file(&broken).unwrap();
+    world.force_start(game_id).await;
+    world.reaches(game_id, "running").await;
+    assert_eq!(world.number("SELECT revivals::bigint FROM runtime_records WHERE game_id = $1", game_id).await, 0);
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn an_engine_that_falls_silent_is_shown_so_until_it_answers_again() {
+    let world = World::with_processes().await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[("BACKEND_ENGINE_PROBE_TIMEOUT", "1s")]);
+    world.reaches(game_id, "running").await;
+    signal(&world, game_id, nix::sys::signal::Signal::SIGSTOP);
+    // As soon as it is due; here it is made so.
+    set(&world, game_id, "UPDATE runtime_records SET probed_at = NULL WHERE game_id = $1").await;
+    eventually(SOON, "unhealthy", || async { world.runtime(game_id).await.health == "unhealthy" }).await;
+    assert_eq!(world.status(game_id).await, "running", "silent for a moment: noted, no more");
+    signal(&world, game_id, nix::sys::signal::Signal::SIGCONT);
+    eventually(SOON, "healthy", || async { world.runtime(game_id).await.health == "healthy" }).await;
+    for outcome in ["unhealthy", "healthy"] {
+        assert_eq!(operation(&world, game_id, "health", outcome).await.len(), 1, "{outcome}");
+    }
+
+    // Silent for long, it pauses its game; back within the hour, the game goes on by itself.
+    signal(&world, game_id, nix::sys::signal::Signal::SIGSTOP);
+    set(
+        &world,
+        game_id,
+        "UPDATE runtime_records SET health = 'unhealthy', misses = 9, ill_since = now() - interval '6 minutes' WHERE game_id = $1",
+    )
+    .await;
+    world.reaches(game_id, "paused").await;
+    let runtime = world.runtime(game_id).await;
+    assert_eq!((runtime.status.as_str(), runtime.next_turn_at), ("engine_unreachable", None));
+    assert!(runtime.container_id.is_some(), "it may come back: it is left");
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    signal(&world, game_id, nix::sys::signal::Signal::SIGCONT);
+    world.reaches(game_id, "running").await;
+    assert_eq!(world.told(game_id, "game.resumed").await, [format!("resumed:{game_id}:0:1")]);
+    assert!(world.runtime(game_id).await.next_turn_at.is_some());
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn a_game_that_was_paused_for_another_reason_or_long_ago_waits_for_a_person() {
+    let world = World::with_processes().await;
+    let mut controller = world.controller(&[]);
+    let mut games = Vec::new();
+    for _ in 0..3 {
+        games.push(world.game("@every 1h", &["Ants", "Bees"]).await);
+    }
+    for game_id in &games {
+        world.reaches(*game_id, "running").await;
+        set(&world, *game_id, "UPDATE runtime_turns SET status = 'idle' WHERE game_id = $1").await;
+    }
+    let unreachable = "UPDATE runtime_records SET status = 'engine_unreachable' WHERE game_id = $1";
+    set(&world, games[0], "UPDATE runtime_records SET status = 'generation_failed' WHERE game_id = $1").await;
+    set(
+        &world,
+        games[0],
+        "UPDATE games SET status = 'paused', pause_reason = 'generation_failed', updated_at = now() WHERE game_id = $1",
+    )
+    .await;
+    set(&world, games[1], unreachable).await;
+    set(&world, games[1], "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable', updated_at = now() - interval '2 hours' WHERE game_id = $1").await;
+    // The one that may go on shows that the others had their chance.
+    set(&world, games[2], unreachable).await;
+    set(&world, games[2], "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable', updated_at = now() WHERE game_id = $1").await;
+    world.reaches(games[2], "running").await;
+    ask(&world, games[0], false).await;
+    assert_eq!((world.status(games[0]).await, world.status(games[1]).await), ("paused".into(), "paused".into()));
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn the_address_of_a_dead_engine_is_nobodys_before_another_can_have_it() {
+    let world = World::with_processes().await;
+    let (first, second) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let mut controller = world.controller(&[]);
+    for game_id in [first, second] {
+        world.reaches(game_id, "running").await;
+    }
+    // Paused with its engine dead: nobody brings it back, and nobody calls it.
+    set(&world, first, "UPDATE games SET status = 'paused', pause_reason = 'manual' WHERE game_id = $1").await;
+    world.kill_engine(first);
+    eventually(SOON, "forgotten", || async { world.runtime(first).await.endpoint.is_none() }).await;
+    assert_eq!(operation(&world, first, "forget", "ok").await.len(), 1);
+    // It goes on with its game.
+    set(&world, first, "UPDATE games SET status = 'running', pause_reason = NULL WHERE game_id = $1").await;
+    eventually(SOON, "back", || async { world.runtime(first).await.endpoint.is_some() }).await;
+    controller.kill9();
+
+    // Whoever is written down at an address takes it from whoever was, in one statement.
+    let taken = world.runtime(second).await.endpoint.unwrap();
+    let mut conn = world.pool().acquire().await.unwrap();
+    record_endpoint(&mut conn, first, "c", &taken).await.unwrap();
+    assert_eq!((world.runtime(first).await.endpoint, world.runtime(second).await.endpoint), (Some(taken), None));
+}
+
+#[tokio::test]
+async fn a_start_forgets_the_addresses_of_dead_engines_before_it_starts_its_own() {
+    let world = World::with_processes().await;
+    let dead = world.game("@every 1h", &["Ants"]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(dead, "running").await;
+    controller.kill9();
+    set(&world, dead, "UPDATE games SET status = 'paused', pause_reason = 'manual' WHERE game_id = $1").await;
+    world.kill_engine(dead);
+    assert!(world.runtime(dead).await.endpoint.is_some(), "nobody was there to see it");
+    // The reconciler of this one is kept from the record, as if it had not looked yet: the start sees to it itself.
+    let mut barrier = crate::barrier::Barrier::on_jobs(&world.db, "new.kind = 'start' AND new.step = 'health'").await;
+    let next = world.game("@every 1h", &["Bees"]).await;
+    let mut controller = world.controller(&[("BACKEND_RUNTIME_RECONCILE_INTERVAL", "1h")]);
+    barrier.reached().await;
+    assert_eq!(world.runtime(dead).await.endpoint, None, "before the other's address is used");
+    barrier.lift("runtime_jobs").await;
+    world.reaches(next, "running").await;
+    controller.kill9();
+}
+
+/// R10: 401 says "not our engine"; so does another game's status.
+#[tokio::test]
+async fn an_engine_that_does_not_take_the_games_token_is_replaced_and_the_turn_goes_on() {
+    let world = World::with_processes().await;
+    let game_id = world.game("@every 2s", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches_turn(game_id, 1).await;
+    let engine = world.engines(game_id);
+    set(&world, game_id, "UPDATE runtime_records SET engine_token = 'another container''s' WHERE game_id = $1").await;
+    let turn = world.turn(game_id).await;
+    world.reaches_turn(game_id, turn + 3).await;
+    assert_ne!(world.engines(game_id), engine);
+    assert_eq!(world.engines(game_id).len(), 1);
+    assert!(world.told(game_id, "game.paused").await.is_empty());
+    controller.kill9();
+    each_turn_once(&world, game_id).await;
+}
+
+/// R11: the restart that would be refused in the end touches nothing.
+#[tokio::test]
+async fn a_restart_of_an_engine_that_is_ahead_of_a_restored_database_leaves_it_as_it_is() {
+    let world = World::with_processes().await;
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches_turn(game_id, 4).await;
+    set(&world, game_id, "UPDATE games SET status = 'paused', pause_reason = 'manual' WHERE game_id = $1").await;
+    eventually(SOON, "at rest", || async { world.runtime(game_id).await.next_turn_at.is_none() }).await;
+    set(&world, game_id, "UPDATE games SET current_turn = 1 WHERE game_id = $1").await;
+    set(&world, game_id, "UPDATE runtime_records SET current_turn = 1 WHERE game_id = $1").await;
+    let engine = world.engines(game_id);
+    world.enqueue(game_id, JobKind::Restart, json!({})).await;
+    let error = world.job_ends(game_id, "restart", "failed").await;
+    assert!(error.contains("accept-turn"), "{error}");
+    assert_eq!(world.engines(game_id), engine);
+    let runtime = world.runtime(game_id).await;
+    assert!(runtime.endpoint.is_some() && runtime.status == "running", "{runtime:?}");
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn what_is_nobodys_goes_after_the_grace_and_the_api_can_ask_for_it() {
+    let world = World::with_processes().await;
+    let (over, goes_on) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let mut controller = world.controller(&[("BACKEND_RUNTIME_ORPHAN_GRACE", "1h")]);
+    for game_id in [over, goes_on] {
+        world.reaches(game_id, "running").await;
+    }
+    // Over, and nobody enqueued the stop.
+    set(&world, over, "UPDATE games SET status = 'finished' WHERE game_id = $1").await;
+    let answer = ask(&world, over, true).await;
+    assert_eq!(actions_of(&answer, over), ["orphan"]);
+    assert!(answer["actions"][0]["due_at"].is_string(), "{answer}");
+    ask(&world, over, false).await;
+    assert_eq!(world.engines(over).len(), 1, "its grace is not over");
+    controller.kill9();
+    let mut controller = world.controller(&[("BACKEND_RUNTIME_ORPHAN_GRACE", "0s")]);
+    eventually(SOON, "gone", || async { world.engines(over).is_empty() }).await;
+    eventually(SOON, "noted", || async { world.runtime(over).await.container_id.is_none() }).await;
+    assert_eq!(operation(&world, over, "orphan", "removed").await.len(), 1);
+    assert_eq!(world.engines(goes_on).len(), 1);
+    assert!(world.state_root().join(over.to_string()).is_dir(), "the state directory stays");
+
+    // A dry run does nothing: the engine is missed, and is still missing.
+    world.kill_engine(goes_on);
+    let answer = ask(&world, goes_on, true).await;
+    let told = actions_of(&answer, goes_on);
+    assert!(told.is_empty() || told == ["forget", "revive"], "{answer}");
+    eventually(SOON, "back", || async { world.engines(goes_on).len() == 1 }).await;
+    controller.kill9();
+}
+
+/// R16.
+#[tokio::test]
+async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
+    let world = World::with_processes().await;
+    let (lost, served) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let mut controller = world.controller(&[]);
+    for game_id in [lost, served] {
+        world.reaches(game_id, "running").await;
+    }
+    set(&world, lost, "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1")
+        .await;
+    assert_eq!(world.runtime(lost).await.health, "unserved");
+    assert_ne!(world.runtime(served).await.health, "unserved");
+    let since = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since IS NOT NULL";
+    eventually(SOON, "seen", || async { world.number(since, lost).await == 1 }).await;
+    assert_eq!(world.number(since, served).await, 0);
+    set(&world, lost, "UPDATE runtime_records SET unserved_since = now() - interval '2 minutes' WHERE game_id = $1")
+        .await;
+    let told = || world.told(lost, "runtime.start_config_invalid");
+    eventually(SOON, "told", || async { told().await.len() == 1 }).await;
+    for _ in 0..3 {
+        ask(&world, served, false).await;
+    }
+    assert_eq!(told().await.len(), 1, "once");
+    assert!(world.engines(lost).len() == 1, "another daemon's engine that runs is left alone");
+    controller.kill9();
+    assert_eq!(world.runtime(served).await.health, "healthy", "the lease is still good for a moment");
+    eventually(SOON, "unserved", || async { world.runtime(served).await.health == "unserved" }).await;
+}
