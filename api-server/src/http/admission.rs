@@ -9,7 +9,8 @@ use hyper::body::{Body as _, Bytes};
 use poem::http::{HeaderMap, Version, header};
 use poem::{Body, Request, Response};
 use shared::domain::network::Network;
-use shared::service::listen::{Budget, Costs, Limits, Peer, Permit, Short};
+use shared::service::listen::{Budget, Costs, Limits, Peer, Permit, Short, Underway};
+use tokio_util::sync::CancellationToken;
 
 use super::body::MAX_BODY;
 use super::problem::{ErrorCode, Problem};
@@ -91,27 +92,44 @@ impl Admission {
         self.request_bytes.take(&peer.network, OVERHEAD + fields).map(Some).map_err(busy)
     }
 
-    /// Puts what an answer costs into it: its place, and its bytes where they are its own.
+    /// Puts what an answer costs into it: its place, and its bytes where they are its own. While it waits to be read
+    /// they may be asked back, which ends it.
     ///
     /// # Errors
     /// 503 where the bytes of unread answers are out.
-    pub fn cost(&self, peer: &Peer, response: &mut Response, place: Taken, own_bytes: bool) -> Result<(), Problem> {
+    pub fn cost(&self, caller: &Caller, response: &mut Response, place: Taken, own_bytes: bool) -> Result<(), Problem> {
         let body: BoxBody<Bytes, std::io::Error> = response.take_body().into();
         let size = body.size_hint().exact().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX));
         response.set_body(Body::from(body));
         let bytes = match size {
             size if size <= SMALL_ANSWER || !own_bytes => None,
-            size => Some(self.answer_bytes.take(&peer.network, size).map_err(busy)?),
+            size => Some(self.answer_bytes.take(&caller.peer.network, size).map_err(busy)?),
         };
-        response.extensions_mut().insert(Costs::new((place, bytes)));
+        let mut held = (place, bytes);
+        if let Some(underway) = &caller.underway {
+            for permit in [&mut held.0, &mut held.1].into_iter().flatten() {
+                let ended = underway.clone();
+                permit.lend(move || ended.end());
+            }
+        }
+        response.extensions_mut().insert(Costs::new(held));
         Ok(())
     }
+}
+
+/// Whoever sent a request, and the exchange that it is part of.
+pub struct Caller {
+    /// Whoever sent it.
+    pub peer: Peer,
+    /// `None` where no listener stands before us.
+    pub underway: Option<Underway>,
 }
 
 fn busy(short: Short) -> Problem {
     let detail = match short {
         Short::Total => "Too many requests are under way.",
         Short::Share => "Too many requests from this network are under way.",
+        Short::GaveWay => "The body came too slowly while there was no room for others.",
     };
     Problem::new(ErrorCode::Unavailable, detail).retry_after(Duration::from_secs(1))
 }
@@ -132,30 +150,68 @@ pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads a request's body to its end and puts it back as a whole: it holds no place while it comes, however slowly.
+/// Reads a request's body to its end and puts it back as a whole: it holds no place while it comes, however slowly, and
+/// what it holds of the listener's bytes is asked back where somebody else needs them.
 ///
 /// # Errors
-/// 413, 400 where it breaks off, 503 where bytes are out, 504 where it takes longer than `limit`.
-pub async fn read_body(request: &mut Request, bytes: &mut Taken, limit: Duration) -> Result<(), Problem> {
+/// 413, 400 where it breaks off, 503 where bytes are out or were asked back, 504 where it takes longer than `limit`.
+pub async fn read_body(
+    request: &mut Request,
+    caller: &Caller,
+    bytes: &mut Taken,
+    limit: Duration,
+) -> Result<(), Problem> {
     let mut body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
-    let reading = async {
-        let mut whole = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let broken = |_| Problem::new(ErrorCode::InvalidRequest, "The body could not be read to its end.");
-            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-            if whole.len() + data.len() > MAX_BODY {
-                return Err(super::frame::too_large());
-            }
-            if let Some(bytes) = bytes {
-                bytes.grow(data.len()).map_err(busy)?;
-            }
-            whole.extend_from_slice(&data);
-        }
-        Ok(whole)
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    let asked_back = CancellationToken::new();
+    if let Some(bytes) = bytes {
+        let asked_back = asked_back.clone();
+        bytes.lend(move || asked_back.cancel());
+    }
+    if let Some(underway) = &caller.underway {
+        underway.waits();
+    }
+    let reading = tokio::time::timeout(limit, whole(&mut body, bytes));
+    let whole = tokio::select! {
+        biased;
+        () = asked_back.cancelled() => Err(busy(Short::GaveWay)),
+        read = reading => match read {
+            Ok(read) => read,
+            Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The body did not come in time.")),
+        },
     };
-    let whole = tokio::time::timeout(limit, reading)
-        .await
-        .map_err(|_elapsed| Problem::new(ErrorCode::Timeout, "The body did not come in time."))??;
+    if let Some(underway) = &caller.underway {
+        underway.goes_on();
+    }
+    let whole = whole?;
+    if let Some(bytes) = bytes {
+        bytes.keep().map_err(busy)?;
+    }
     request.set_body(Body::from(whole));
     Ok(())
+}
+
+/// All of a body. What is paid for is what it takes in memory, not what has come of it.
+async fn whole(body: &mut BoxBody<Bytes, std::io::Error>, bytes: &mut Taken) -> Result<Vec<u8>, Problem> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |_| Problem::new(ErrorCode::InvalidRequest, "The body could not be read to its end.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let length = whole.len() + data.len();
+        if length > MAX_BODY {
+            return Err(super::frame::too_large());
+        }
+        if length > whole.capacity() {
+            // Half as much again each time, so that all is copied a few times at most.
+            let room = length.max(whole.capacity() + whole.capacity() / 2).min(MAX_BODY);
+            if let Some(bytes) = bytes {
+                bytes.grow(room - whole.capacity()).map_err(busy)?;
+            }
+            whole.reserve_exact(room - whole.len());
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole)
 }

@@ -19,7 +19,7 @@ use shared::service::listen::Peer;
 use shared::service::telemetry;
 use tracing::Instrument as _;
 
-use super::admission::{self, Admission, Kind, Taken};
+use super::admission::{self, Admission, Caller, Kind, Taken};
 use super::body::{self, MAX_BODY};
 use super::context::Context;
 use super::cors::{self, Cors};
@@ -168,11 +168,12 @@ where
         }
         request.extensions_mut().insert(context.clone());
         let unread = Unread::watch(&mut request);
+        let caller = Caller { peer, underway: request.extensions().get().cloned() };
         let mut place = None;
-        let outcome = self.admit_and_call(request, &context, group, entry, &peer, &mut place).await;
+        let outcome = self.admit_and_call(request, &context, group, entry, &caller, &mut place).await;
         let mut response = outcome.unwrap_or_else(|error| self.problem(error, &path).respond(&context.request_id));
         // The document and its page are shared, and cost nothing but a place.
-        if let Err(problem) = self.admission.cost(&peer, &mut response, place, group != Group::Open) {
+        if let Err(problem) = self.admission.cost(&caller, &mut response, place, group != Group::Open) {
             response = problem.respond(&context.request_id);
         }
         if peer.ambiguous {
@@ -218,9 +219,10 @@ where
         context: &Context,
         group: Group,
         entry: Option<&Path>,
-        peer: &Peer,
+        caller: &Caller,
         place: &mut Taken,
     ) -> poem::Result<Response> {
+        let peer = &caller.peer;
         admission::unambiguous(&request, peer)?;
         headers::check(&request)?;
         if request.method() == Method::OPTIONS {
@@ -241,7 +243,7 @@ where
             guard::refuse_early(&self.app, group, request.headers(), context)?;
         }
         // Before it takes a place: a slow body holds up nobody but its own connection.
-        admission::read_body(&mut request, &mut bytes, self.app.config.http.read_timeout).await?;
+        admission::read_body(&mut request, caller, &mut bytes, self.app.config.http.read_timeout).await?;
         *place = self.admission.place(peer, kind)?;
         let answer = async {
             if group == Group::Admin {

@@ -4,6 +4,7 @@
 //! stream holds only its position, and reads the ring, or the table where the ring no longer reaches back.
 
 mod access;
+mod arriving;
 mod follower;
 mod frame;
 mod log;

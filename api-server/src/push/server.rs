@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::Hub;
 use super::access::Needs;
+use super::arriving::Arrivals;
 use super::publish::{MAX_MESSAGE, Publisher};
 use super::subscribe::Subscriptions;
 
@@ -25,6 +26,8 @@ use super::subscribe::Subscriptions;
 const PING: Duration = Duration::from_secs(7);
 /// From a call's head to its answer's, and for the answer to be read: whatever is no stream is short.
 const CALL: Duration = Duration::from_secs(60);
+/// Whoever asks for health, which anybody may, or for a description names something.
+const MAX_QUESTION: usize = 1 << 10;
 /// A subscription is a name and a cursor.
 const MAX_SUBSCRIPTION: usize = 4 << 10;
 /// What goes on for as long as both sides like.
@@ -43,12 +46,14 @@ pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls>) 
             .register_encoded_file_descriptor_set(PUSH_DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let v1 = described().build_v1().context("reflection")?.max_decoding_message_size(MAX_QUESTION);
+    let v1alpha = described().build_v1alpha().context("reflection")?.max_decoding_message_size(MAX_QUESTION);
     let any = hub.access.guard(Needs::AnyToken);
-    let routes = Routes::new(health)
+    let routes = Routes::new(health.max_decoding_message_size(MAX_QUESTION))
         .add_service(InterceptedService::new(push, hub.access.guard(Needs::Gateway)))
         .add_service(InterceptedService::new(publish, hub.access.guard(Needs::Worker)))
-        .add_service(InterceptedService::new(described().build_v1().context("reflection")?, any.clone()))
-        .add_service(InterceptedService::new(described().build_v1alpha().context("reflection")?, any))
+        .add_service(InterceptedService::new(v1, any.clone()))
+        .add_service(InterceptedService::new(v1alpha, any))
         .prepare();
     let soft = hub.lifecycle.soft();
     let limits = Limits {
@@ -63,18 +68,23 @@ pub(super) async fn run(hub: Arc<Hub>, listener: TcpListener, tls: Option<Tls>) 
         ping: PING,
         drain: hub.config.shutdown_timeout,
     };
-    let handler = move |request| answer(routes.clone(), request);
+    let arrivals = Arrivals::new();
+    let handler = move |request| answer(routes.clone(), arrivals.clone(), request);
     tokio::select! {
         () = Listener::new(listener, tls, limits).serve(handler, soft) => Ok(()),
         never = report(&hub, &reporter) => match never {},
     }
 }
 
-async fn answer(routes: Routes, request: http::Request<Incoming>) -> http::Response<Body> {
+async fn answer(routes: Routes, arrivals: Arrivals, request: http::Request<Incoming>) -> http::Response<Body> {
     let lasting = match request.uri().path() {
         SUBSCRIBE => Some(Lasting::Subscription),
         WATCH => Some(Lasting::Watch),
         _ => None,
+    };
+    let (request, _held) = match arrivals.admit(request) {
+        Ok(admitted) => admitted,
+        Err(busy) => return busy.into_http(),
     };
     let Ok(mut response) = routes.oneshot(request).await;
     // A refusal is whole in its head, and no stream.

@@ -1,11 +1,13 @@
 //! Sending mail again, and putting dead mail away, at an administrator's word (SPEC §5, §10.5, §11).
 
-use poem_openapi::types::ToJSON;
+use poem_openapi::types::ToJSON as _;
 use serde_json::{Value, json};
 use shared::db;
-use shared::db::mail::{Delivery, Picked};
+use shared::db::mail::{Delivery, DeliveryFilter, HeldDelivery, Picked};
 use shared::ids::DeliveryId;
 use shared::queue::wake::Topic;
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::caller::Caller;
 use crate::app::App;
@@ -18,97 +20,137 @@ pub fn not_found() -> Problem {
     Problem::new(ErrorCode::DeliveryNotFound, "No such delivery.")
 }
 
-/// Sends a delivery again: it is due now, with a clean slate, to everybody who has not accepted it.
+/// What is done with deliveries.
+#[derive(Debug, Clone, Copy)]
+pub enum Act {
+    /// They are due now, with a clean slate, to everybody who has not accepted them.
+    Resend,
+    /// They are no dead letters any more, and stay in the list of deliveries until they are removed by age.
+    Dismiss,
+}
+
+/// Which deliveries are meant, and how the choice is shown.
+pub struct Choice {
+    act: Act,
+    filter: DeliveryFilter,
+    shown: Value,
+}
+
+impl Choice {
+    /// Those to send again.
+    ///
+    /// # Errors
+    /// `invalid_request` naming fields of the choice.
+    pub fn resend(choice: &DeliveryChoice) -> Result<Self, Problem> {
+        Ok(Self { act: Act::Resend, filter: choice.filter()?, shown: choice.to_json().unwrap_or_default() })
+    }
+
+    /// Those to put away.
+    ///
+    /// # Errors
+    /// As [`Choice::resend`].
+    pub fn dismiss(choice: &DeadMailChoice) -> Result<Self, Problem> {
+        Ok(Self { act: Act::Dismiss, filter: choice.filter()?, shown: choice.to_json().unwrap_or_default() })
+    }
+
+    /// For the trail, which outlives the people in it.
+    fn without_people(mut self) -> Value {
+        if let Some(recipient) = self.shown.get_mut("recipient").filter(|r| !r.is_null()) {
+            *recipient = json!("(given)");
+        }
+        self.shown
+    }
+}
+
+impl Act {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Dismiss => "dismiss",
+        }
+    }
+
+    /// The states that it is for.
+    const fn from(self) -> &'static [&'static str] {
+        match self {
+            Self::Resend => RESENDABLE,
+            Self::Dismiss => DEAD,
+        }
+    }
+
+    fn check(self, held: &HeldDelivery) -> Result<(), Problem> {
+        if !self.from().contains(&held.status.as_str()) {
+            let why = match self {
+                Self::Resend => "it is not sent again",
+                Self::Dismiss => "only a dead one is put away",
+            };
+            let why = format!("The delivery is {}: {why}.", held.status);
+            return Err(Problem::new(ErrorCode::DeliveryStateConflict, why));
+        }
+        match self {
+            Self::Resend if held.wiped => Err(Problem::new(
+                ErrorCode::DeliveryWiped,
+                "The contents of this delivery are gone: a login code is wiped when its mail is decided. Ask for a new code.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn on(self, conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Resend => db::mail::resend(conn, ids).await,
+            Self::Dismiss => db::mail::dismiss(conn, ids).await,
+        }
+    }
+
+    async fn pick(self, conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+        match self {
+            Self::Resend => db::mail::pick(conn, filter, limit).await,
+            Self::Dismiss => db::mail::pick_dead(conn, filter, limit).await,
+        }
+    }
+
+    /// After the commit.
+    fn wake(self, app: &App) {
+        if let Self::Resend = self {
+            app.waker.wake(Topic::Mail);
+        }
+    }
+}
+
+/// Acts on one delivery.
 ///
 /// # Errors
 /// `delivery_not_found`, `delivery_state_conflict`, `delivery_wiped`.
-pub async fn resend(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
+pub async fn one(app: &App, caller: &Caller<'_>, act: Act, id: DeliveryId) -> Result<Delivery, Problem> {
     let mut tx = app.db.begin().await?;
     let held = db::mail::hold(&mut tx, id).await?.ok_or_else(not_found)?;
-    if !RESENDABLE.contains(&held.status.as_str()) {
-        let why = format!("The delivery is {}: it is not sent again.", held.status);
-        return Err(Problem::new(ErrorCode::DeliveryStateConflict, why));
-    }
-    if held.wiped {
-        return Err(Problem::new(
-            ErrorCode::DeliveryWiped,
-            "The contents of this delivery are gone: a login code is wiped when its mail is decided. Ask for a new code.",
-        ));
-    }
-    db::mail::resend(&mut tx, &[id.uuid()]).await?;
-    let detail = json!({ "from": held.status });
-    caller.audit(&mut tx, "mail.resend", "mail_delivery", &id.to_string(), detail).await?;
+    act.check(&held)?;
+    act.on(&mut tx, &[id.uuid()]).await?;
+    let action = format!("mail.{}", act.word());
+    caller.audit(&mut tx, &action, "mail_delivery", &id.to_string(), json!({ "from": held.status })).await?;
     let row = db::mail::delivery(&mut tx, id).await?.ok_or_else(not_found)?;
     tx.commit().await?;
-    app.waker.wake(Topic::Mail);
+    act.wake(app);
     Ok(row)
 }
 
-/// Sends the oldest `limit` of the chosen deliveries again.
+/// Acts on the oldest `limit` of the chosen deliveries.
 ///
 /// # Errors
-/// `invalid_request` naming fields of the choice.
-pub async fn resend_many(
-    app: &App,
-    caller: &Caller<'_>,
-    choice: &DeliveryChoice,
-    limit: u16,
-) -> Result<BulkResult, Problem> {
-    let filter = choice.filter()?;
+/// None of its own.
+pub async fn many(app: &App, caller: &Caller<'_>, choice: Choice, limit: u16) -> Result<BulkResult, Problem> {
+    let act = choice.act;
     let mut tx = app.db.begin().await?;
-    let picked = db::mail::pick(&mut tx, &filter, i64::from(limit)).await?;
-    let changed = db::mail::resend(&mut tx, &picked.ids).await?;
-    let detail = trail(choice, limit, &picked, changed);
-    caller.audit(&mut tx, "mail.resend_many", "queue", db::queues::MAIL.name, detail).await?;
+    let picked = act.pick(&mut tx, &choice.filter, i64::from(limit)).await?;
+    let changed = act.on(&mut tx, &picked.ids).await?;
+    let action = format!("mail.{}_many", act.word());
+    let detail = json!({
+        "filter": choice.without_people(), "limit": limit, "matched": picked.matched, "changed": changed,
+        "delivery_ids": picked.ids,
+    });
+    caller.audit(&mut tx, &action, "queue", db::queues::MAIL.name, detail).await?;
     tx.commit().await?;
-    app.waker.wake(Topic::Mail);
+    act.wake(app);
     Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
-}
-
-/// Puts a dead delivery away: it is no dead letter any more, and stays in the list of deliveries until it is removed by age.
-///
-/// # Errors
-/// `delivery_not_found`, `delivery_state_conflict`.
-pub async fn dismiss(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Delivery, Problem> {
-    let mut tx = app.db.begin().await?;
-    let held = db::mail::hold(&mut tx, id).await?.ok_or_else(not_found)?;
-    if !DEAD.contains(&held.status.as_str()) {
-        let why = format!("The delivery is {}: only a dead one is put away.", held.status);
-        return Err(Problem::new(ErrorCode::DeliveryStateConflict, why));
-    }
-    db::mail::dismiss(&mut tx, &[id.uuid()]).await?;
-    let detail = json!({ "from": held.status });
-    caller.audit(&mut tx, "mail.dismiss", "mail_delivery", &id.to_string(), detail).await?;
-    let row = db::mail::delivery(&mut tx, id).await?.ok_or_else(not_found)?;
-    tx.commit().await?;
-    Ok(row)
-}
-
-/// Puts the oldest `limit` of the chosen dead deliveries away.
-///
-/// # Errors
-/// `invalid_request` naming fields of the choice.
-pub async fn dismiss_many(
-    app: &App,
-    caller: &Caller<'_>,
-    choice: &DeadMailChoice,
-    limit: u16,
-) -> Result<BulkResult, Problem> {
-    let filter = choice.filter()?;
-    let mut tx = app.db.begin().await?;
-    let picked = db::mail::pick_dead(&mut tx, &filter, i64::from(limit)).await?;
-    let changed = db::mail::dismiss(&mut tx, &picked.ids).await?;
-    let detail = trail(choice, limit, &picked, changed);
-    caller.audit(&mut tx, "mail.dismiss_many", "queue", db::queues::MAIL.name, detail).await?;
-    tx.commit().await?;
-    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
-}
-
-/// What was chosen and done, for the trail, which outlives the people in it.
-fn trail(choice: &impl ToJSON, limit: u16, picked: &Picked, changed: u64) -> Value {
-    let mut shown = choice.to_json().unwrap_or_default();
-    if let Some(recipient) = shown.get_mut("recipient").filter(|r| !r.is_null()) {
-        *recipient = json!("(given)");
-    }
-    json!({ "filter": shown, "limit": limit, "matched": picked.matched, "changed": changed, "delivery_ids": picked.ids })
 }

@@ -1,10 +1,11 @@
 //! Re-driving dead notifications and routes, and putting them away, at an administrator's word (SPEC §5, §10.5, §13).
 
 use poem_openapi::types::ToJSON as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::db;
 use shared::db::notifications::{DeadLetter, Picked};
 use shared::queue::wake::Topic;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::caller::Caller;
@@ -13,105 +14,104 @@ use crate::http::administration::BulkResult;
 use crate::http::notifications::{DEAD, DeadLetterChoice};
 use crate::http::problem::{ErrorCode, Problem};
 
-/// The states that a route or a notification can be re-driven from.
-const REDRIVABLE: [&str; 3] = ["dead_lettered", "quarantined", "dismissed"];
+/// What is done with dead letters.
+#[derive(Debug, Clone, Copy)]
+pub enum Act {
+    /// They are due again, with a clean slate.
+    Redrive,
+    /// They are put away.
+    Dismiss,
+}
+
+impl Act {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Redrive => "redrive",
+            Self::Dismiss => "dismiss",
+        }
+    }
+
+    /// The states of a route or a notification that it is for.
+    const fn from(self) -> &'static [&'static str] {
+        match self {
+            Self::Redrive => &["dead_lettered", "quarantined", "dismissed"],
+            Self::Dismiss => DEAD,
+        }
+    }
+
+    const fn refusal(self) -> &'static str {
+        match self {
+            Self::Redrive => "there is nothing to re-drive",
+            Self::Dismiss => "only what is dead is put away",
+        }
+    }
+
+    async fn on(self, conn: &mut PgConnection, picked: &Picked) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Redrive => db::notifications::redrive(conn, picked).await,
+            Self::Dismiss => db::notifications::dismiss(conn, picked).await,
+        }
+    }
+
+    /// After the commit.
+    fn wake(self, app: &App, picked: &Picked) {
+        if let Self::Redrive = self {
+            if !picked.notifications.is_empty() {
+                app.waker.wake(Topic::Notifications);
+            }
+            if !picked.routes.is_empty() {
+                app.waker.wake(Topic::Routes);
+            }
+        }
+    }
+}
 
 fn not_found() -> Problem {
     Problem::new(ErrorCode::DeadLetterNotFound, "No such route or notification.")
 }
 
-fn wake(app: &App, picked: &Picked) {
-    if !picked.notifications.is_empty() {
-        app.waker.wake(Topic::Notifications);
-    }
-    if !picked.routes.is_empty() {
-        app.waker.wake(Topic::Routes);
-    }
-}
-
-/// Re-drives one dead letter, a route's or a notification's.
+/// Acts on one dead letter, a route's or a notification's.
 ///
 /// # Errors
 /// `dead_letter_not_found`, `not_dead_lettered`.
-pub async fn redrive(app: &App, caller: &Caller<'_>, id: Uuid) -> Result<DeadLetter, Problem> {
+pub async fn one(app: &App, caller: &Caller<'_>, act: Act, id: Uuid) -> Result<DeadLetter, Problem> {
     let mut tx = app.db.begin().await?;
-    let picked =
-        db::notifications::pick_one(&mut tx, id, &REDRIVABLE).await?.ok_or_else(not_found)?.map_err(|status| {
-            Problem::new(ErrorCode::NotDeadLettered, format!("It is {status}: there is nothing to re-drive."))
-        })?;
-    db::notifications::redrive(&mut tx, &picked).await?;
+    let picked = db::notifications::pick_one(&mut tx, id, act.from()).await?.ok_or_else(not_found)?;
+    let picked = picked
+        .map_err(|status| Problem::new(ErrorCode::NotDeadLettered, format!("It is {status}: {}.", act.refusal())))?;
+    act.on(&mut tx, &picked).await?;
     let target = if picked.routes.is_empty() { "notification" } else { "notification_route" };
     let row = db::notifications::dead_letter(&mut tx, id).await?.ok_or_else(not_found)?;
     let detail = json!({ "notification_id": row.notification_id, "kind": row.kind });
-    caller.audit(&mut tx, "notification.redrive", target, &id.to_string(), detail).await?;
+    let action = format!("notification.{}", act.word());
+    caller.audit(&mut tx, &action, target, &id.to_string(), detail).await?;
     tx.commit().await?;
-    wake(app, &picked);
+    act.wake(app, &picked);
     Ok(row)
 }
 
-/// Re-drives the oldest `limit` of the chosen dead letters, notifications before routes.
+/// Acts on the oldest `limit` of the chosen dead letters, notifications before routes.
 ///
 /// # Errors
 /// `invalid_request` naming fields of the choice.
-pub async fn redrive_many(
+pub async fn many(
     app: &App,
     caller: &Caller<'_>,
+    act: Act,
     choice: &DeadLetterChoice,
     limit: u16,
 ) -> Result<BulkResult, Problem> {
     let filter = choice.filter("/filter")?;
     let mut tx = app.db.begin().await?;
     let picked = db::notifications::pick(&mut tx, &filter, i64::from(limit)).await?;
-    let changed = db::notifications::redrive(&mut tx, &picked).await?;
-    let detail = trail(choice, limit, &picked, changed);
-    caller.audit(&mut tx, "notification.redrive_many", "queue", db::queues::ROUTES.name, detail).await?;
-    tx.commit().await?;
-    wake(app, &picked);
-    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
-}
-
-/// Puts one dead letter away, a route's or a notification's.
-///
-/// # Errors
-/// `dead_letter_not_found`, `not_dead_lettered`.
-pub async fn dismiss(app: &App, caller: &Caller<'_>, id: Uuid) -> Result<DeadLetter, Problem> {
-    let mut tx = app.db.begin().await?;
-    let picked = db::notifications::pick_one(&mut tx, id, DEAD).await?.ok_or_else(not_found)?.map_err(|status| {
-        Problem::new(ErrorCode::NotDeadLettered, format!("It is {status}: only what is dead is put away."))
-    })?;
-    db::notifications::dismiss(&mut tx, &picked).await?;
-    let target = if picked.routes.is_empty() { "notification" } else { "notification_route" };
-    let row = db::notifications::dead_letter(&mut tx, id).await?.ok_or_else(not_found)?;
-    let detail = json!({ "notification_id": row.notification_id, "kind": row.kind });
-    caller.audit(&mut tx, "notification.dismiss", target, &id.to_string(), detail).await?;
-    tx.commit().await?;
-    Ok(row)
-}
-
-/// Puts the oldest `limit` of the chosen dead letters away, notifications before routes.
-///
-/// # Errors
-/// `invalid_request` naming fields of the choice.
-pub async fn dismiss_many(
-    app: &App,
-    caller: &Caller<'_>,
-    choice: &DeadLetterChoice,
-    limit: u16,
-) -> Result<BulkResult, Problem> {
-    let filter = choice.filter("/filter")?;
-    let mut tx = app.db.begin().await?;
-    let picked = db::notifications::pick(&mut tx, &filter, i64::from(limit)).await?;
-    let changed = db::notifications::dismiss(&mut tx, &picked).await?;
-    let detail = trail(choice, limit, &picked, changed);
-    caller.audit(&mut tx, "notification.dismiss_many", "queue", db::queues::ROUTES.name, detail).await?;
-    tx.commit().await?;
-    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
-}
-
-/// What was chosen and done, for the trail.
-fn trail(choice: &DeadLetterChoice, limit: u16, picked: &Picked, changed: u64) -> Value {
-    json!({
+    let changed = act.on(&mut tx, &picked).await?;
+    let action = format!("notification.{}_many", act.word());
+    let detail = json!({
         "filter": choice.to_json(), "limit": limit, "matched": picked.matched, "changed": changed,
         "notification_ids": picked.notifications, "route_ids": picked.routes,
-    })
+    });
+    caller.audit(&mut tx, &action, "queue", db::queues::ROUTES.name, detail).await?;
+    tx.commit().await?;
+    act.wake(app, &picked);
+    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::harness::{GATEWAY_TOKEN, PEPPER, WORKER_TOKEN};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One replica as a process of its own.
 pub struct Binary {
@@ -70,7 +70,7 @@ impl Binary {
     /// Asks it to end, and demands that it does so well.
     pub async fn stop(&mut self) {
         self.process.terminate();
-        let status = self.process.wait_exit(Duration::from_secs(40)).await.unwrap();
+        let status = self.process.wait_exit(Duration::from_secs(90)).await.unwrap();
         assert!(status.success(), "{status}: {}", self.process.tail(20));
     }
 }

@@ -35,7 +35,7 @@ async fn a_fault_of_our_own_stands_in_the_log_under_the_request_that_met_it() {
         for said in ["request failed", "answered"] {
             let (said, id) = (format!("\"msg\":\"{said}\""), format!("\"request_id\":\"{id}\""));
             let wanted = |line: &str| line.contains(&said) && line.contains(&id);
-            replica.process.wait_for_line(wanted, Duration::from_secs(10)).await;
+            replica.process.wait_for_line(wanted, Duration::from_secs(90)).await;
         }
     }
 }

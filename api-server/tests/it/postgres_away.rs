@@ -14,7 +14,7 @@ use crate::binary::Binary;
 use crate::harness::GATEWAY_TOKEN;
 
 /// A deadline that only a hang reaches.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 
 /// Reads and writes of every kind of caller.
 const CALLS: [(Method, &str); 4] = [

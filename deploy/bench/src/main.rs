@@ -31,6 +31,9 @@ enum Bench {
     Caches(caches::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
     Shares(shares::Args),
+    /// The attacker of `shares`
+    #[command(hide = true)]
+    Attack(shares::AttackArgs),
     /// From a published event, and from a revocation, to subscribers of two replicas
     Push(push::Args),
     /// Games started through jobs, against the same containers by the bare Docker API (docs/containers.md)
@@ -42,6 +45,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
+        Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,
         Bench::Starts(args) => starts::run(&args).await,
     };

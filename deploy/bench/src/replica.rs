@@ -12,7 +12,7 @@ use shared::clock::Clock;
 use shared::db::Db;
 use shared::random::Random;
 use shared::service::config::{self, Fault, Source};
-use shared::service::health::{self, Health};
+use shared::service::health::{self, Health, OpsListener};
 use shared::service::lifecycle::Lifecycle;
 use shared::service::run::{BaseConfig, Service};
 use testkit::TestDb;
@@ -37,6 +37,9 @@ pub struct Replica {
     pub rest: SocketAddr,
     /// The push hub.
     pub grpc: SocketAddr,
+    /// The operations' listener.
+    pub ops: SocketAddr,
+    _ops: OpsListener,
     lifecycle: Lifecycle,
 }
 
@@ -81,6 +84,7 @@ impl Replica {
             ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", ADMIN.1),
             ("BACKEND_OTEL_TRACES_EXPORTER", "none"),
             ("BACKEND_OTEL_METRICS_EXPORTER", "none"),
+            ("BACKEND_OPS_LISTEN_ADDR", "127.0.0.1:0"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();
@@ -92,6 +96,7 @@ impl Replica {
         let health = Health::new();
         let pool = Db::connect(&base.postgres, "bench");
         let gate = health::watch_schema(&pool, &health, SCHEMA_VERSION, &lifecycle);
+        let ops = OpsListener::start(&base.ops, health.clone(), None).await?;
         let service = Service {
             name: "api-server",
             config,
@@ -115,7 +120,7 @@ impl Replica {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { db, pool, rest: addresses.rest, grpc: addresses.grpc, lifecycle })
+        Ok(Self { db, pool, rest: addresses.rest, grpc: addresses.grpc, ops: ops.address(), _ops: ops, lifecycle })
     }
 
     /// The URL of a path.

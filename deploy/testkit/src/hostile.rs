@@ -17,14 +17,23 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
+/// Where attackers stand: each is a network of its own, and none is 127.0.0.1.
+pub const NETWORKS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
+
 /// A connection from 127.0.0.2, which says `words`; `None` where it is not taken.
 pub async fn connect(to: SocketAddr, words: &[u8]) -> Option<TcpStream> {
+    connect_from(NETWORKS[0], to, words).await
+}
+
+/// The same from an address that is given.
+pub async fn connect_from(from: Ipv4Addr, to: SocketAddr, words: &[u8]) -> Option<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0))).unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
     let mut peer = tokio::time::timeout(Duration::from_secs(10), socket.connect(to)).await.ok()?.ok()?;
     peer.write_all(words).await.ok()?;
     Some(peer)
@@ -32,9 +41,14 @@ pub async fn connect(to: SocketAddr, words: &[u8]) -> Option<TcpStream> {
 
 /// As many connections as are asked for, each with the same words; those that are hung up on are not missed.
 pub async fn hold(to: SocketAddr, count: usize, words: &[u8]) -> Vec<TcpStream> {
+    hold_from(NETWORKS[0], to, count, words).await
+}
+
+/// The same from an address that is given.
+pub async fn hold_from(from: Ipv4Addr, to: SocketAddr, count: usize, words: &[u8]) -> Vec<TcpStream> {
     let mut held = Vec::new();
     for _ in 0..count {
-        held.extend(connect(to, words).await);
+        held.extend(connect_from(from, to, words).await);
     }
     held
 }
@@ -81,6 +95,56 @@ pub fn get(stream: u32, path: &str) -> Vec<u8> {
 pub fn slow_post(stream: u32, path: &str) -> Vec<u8> {
     let head = fields("POST", path, &[("content-type", "application/json")]);
     [frame(HEADERS, END_HEADERS, stream, &head), frame(DATA, 0, stream, b"{")].concat()
+}
+
+/// The same with so many bytes of a body that goes on.
+pub fn large_post(stream: u32, path: &str, bytes: usize) -> Vec<u8> {
+    [slow_post(stream, path), frame(DATA, 0, stream, &vec![b' '; bytes.saturating_sub(1)])].concat()
+}
+
+/// A `POST` whose body goes on and whose head is as large as a few bytes make it: a long value is put into the
+/// connection's table (RFC 7541 §6.2.1) by the stream that comes `first`, and each stream names it `times` times.
+pub fn bomb(stream: u32, path: &str, first: bool, times: usize) -> Vec<u8> {
+    let mut block = fields("POST", path, &[("content-type", "application/json")]);
+    if first {
+        block.extend([0x40, 1, b'x']);
+        // 3 900 in a prefix of 7 bits (RFC 7541 §5.1).
+        block.extend([0x7f, 0xbd, 0x1d]);
+        block.extend([b'y'; 3_900]);
+    }
+    // The youngest entry of the table has the index after the static ones.
+    block.extend(vec![0x80 | 62; times]);
+    [frame(HEADERS, END_HEADERS, stream, &block), frame(DATA, 0, stream, b"{")].concat()
+}
+
+/// A head that goes on over so many frames, all of it one value.
+pub fn endless_head(stream: u32, frames: usize) -> Vec<u8> {
+    let mut block = fields("GET", "/healthz", &[]);
+    // A value of 2^21 and some bytes, of which those that follow are a part.
+    block.extend([0x00, 1, b'x', 0x7f, 0xff, 0xff, 0x7f]);
+    let mut words = frame(HEADERS, END_STREAM, stream, &block);
+    for _ in 0..frames {
+        words.extend(frame(CONTINUATION, 0, stream, &[b'y'; 16_384]));
+    }
+    words
+}
+
+/// So many pings, or settings, that want an answer each.
+pub fn controls(pings: usize, settings: usize) -> Vec<u8> {
+    [frame(PING, 0, 0, &[0; 8]).repeat(pings), frame(SETTINGS, 0, 0, &[]).repeat(settings)].concat()
+}
+
+/// A call of gRPC with so many bytes of a message of 4 MiB, less one.
+pub fn grpc_large(stream: u32, path: &str, bytes: usize) -> Vec<u8> {
+    let head = fields("POST", path, &[("content-type", "application/grpc"), ("te", "trailers")]);
+    let mut message = vec![0];
+    message.extend(((4_u32 << 20) - 1).to_be_bytes());
+    message.resize(bytes.max(5), 0);
+    let mut words = frame(HEADERS, END_HEADERS, stream, &head);
+    for piece in message.chunks(16_384) {
+        words.extend(frame(DATA, 0, stream, piece));
+    }
+    words
 }
 
 /// A call of gRPC with an empty message; `ends` or not.

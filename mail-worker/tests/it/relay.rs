@@ -5,16 +5,21 @@ use testkit::mail::MailCatcherConfig;
 
 use crate::stage::{SOON, Stage, code, from_now, started};
 
-/// Everything that was enqueued while the relay was unusable goes out when it is back, and nothing was burned.
-async fn outage(stage: &Stage, mails: usize) -> (Vec<shared::ids::DeliveryId>, crate::stage::InProcess) {
+/// Everything that was enqueued while the relay was unusable goes out when it is back, and nothing was burned. `probed`
+/// waits until the worker has looked for it several times.
+async fn outage(
+    stage: &Stage,
+    mails: usize,
+    probed: impl Future<Output = ()>,
+) -> (Vec<shared::ids::DeliveryId>, crate::stage::InProcess) {
     let worker = stage.worker_with(&[("BACKEND_MAIL_MAX_ATTEMPTS", "2")], |_| {});
     let mut ids = Vec::new();
     for n in 0..mails {
         ids.push(stage.enqueue(&started("Rim"), &n.to_string(), &["ann@example.org"]).await);
     }
     eventually(SOON, "degraded", || async { worker.smtp_degraded() }).await;
-    // Long enough for several probes, and for a worker that burned attempts to have spent two.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // A worker that burned an attempt with each look would have spent its two.
+    probed.await;
     assert!(worker.smtp_degraded());
     assert_eq!(worker.health.report().http_status(), 200, "degraded, but ready");
     (ids, worker)
@@ -37,7 +42,14 @@ async fn recovery(stage: Stage, ids: Vec<shared::ids::DeliveryId>, worker: crate
 async fn a_relay_that_is_away_burns_nothing_and_all_is_delivered_when_it_is_back() {
     let stage = Stage::new().await;
     stage.relay.stop().await;
-    let (ids, worker) = outage(&stage, 20).await;
+    // Somebody else has its port for a while, and hangs up.
+    let probed = async {
+        let other = tokio::net::TcpListener::bind(stage.relay.smtp_addr()).await.unwrap();
+        for _ in 0..2 {
+            tokio::time::timeout(SOON, other.accept()).await.expect("a probe").unwrap();
+        }
+    };
+    let (ids, worker) = outage(&stage, 20, probed).await;
     let touched: i64 = sqlx::query_scalar("SELECT count(*) FROM mail_attempts").fetch_one(&stage.pool()).await.unwrap();
     assert!(touched <= 20, "the worker as a whole waits, not each mail: {touched} attempts");
     stage.relay.start_again().await.unwrap();
@@ -48,7 +60,8 @@ async fn a_relay_that_is_away_burns_nothing_and_all_is_delivered_when_it_is_back
 async fn a_relay_that_greets_with_421_is_down_too() {
     let stage = Stage::new().await;
     stage.relay.faults().greet_with(Some(421));
-    let (ids, worker) = outage(&stage, 3).await;
+    let probed = eventually(SOON, "probes", || async { stage.relay.connections() >= 4 });
+    let (ids, worker) = outage(&stage, 3, probed).await;
     stage.relay.faults().greet_with(None);
     recovery(stage, ids, worker).await;
 }

@@ -20,7 +20,7 @@ use testkit::{PostgresServer, TestDb, eventually};
 use crate::service::{becomes, frame_on};
 
 /// A deadline that only a hang reaches.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(90);
 const PLACES: u32 = 3;
 
 fn connect(dsn: String) -> Db {

@@ -63,11 +63,17 @@ async fn ahead_is_judged_by_the_database_not_by_a_lagging_replica() {
         let slow = Duration::from_secs(2);
         let nowhere = db.options().host("127.0.0.1").port(1);
         let config = PushConfig { idle_poll: slow, anxious_poll: slow, ..config() };
-        let deaf = Replica::start_on(db.options(), nowhere, config).await;
+        let deaf = Replica::start_on(db.options().application_name("deaf"), nowhere, config).await;
         deaf.ready().await;
         deaf
     };
-    tokio::time::sleep(Duration::from_secs(1)).await; // its pause between looks has grown by now
+    // Its pause between looks has grown: it has asked for nothing for a while.
+    eventually(PATIENCE, "it looks seldom", || async {
+        let quiet = "SELECT coalesce(bool_and(now() - state_change > interval '400 ms'), false)
+                       FROM pg_stat_activity WHERE application_name = 'deaf'";
+        sqlx::query_scalar::<_, bool>(quiet).fetch_one(&db.pool()).await.unwrap()
+    })
+    .await;
     for i in 0..5 {
         let cursor = prompt.push("known").await;
         let mut sub = deaf.subscribe(&format!("g{i}"), &cursor).await;

@@ -1,7 +1,5 @@
 //! Connections of every kind, and all that one network can get of them.
 
-use std::time::Duration;
-
 use testkit::process::free_addr;
 use testkit::{TestDb, eventually};
 use tokio::net::TcpStream;
@@ -101,9 +99,9 @@ async fn descriptors_are_left_for_the_database_and_the_probes() {
     }
     // The soft limit was raised, as far as it went, and that was said.
     let said = |line: &str| line.contains("\"msg\":\"starting\"") && line.contains("\"descriptors\":512");
-    replica.process.wait_for_line(said, Duration::from_secs(5)).await;
+    replica.process.wait_for_line(said, super::LIMIT).await;
     drop(held);
-    eventually(Duration::from_secs(10), "the connections are gone", || async {
+    eventually(super::LIMIT, "the connections are gone", || async {
         metric(replica.ops, "listener_connections", "listener=\"grpc\"").await == 0.0
     })
     .await;

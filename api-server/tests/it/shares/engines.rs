@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::eventually;
@@ -65,10 +64,8 @@ impl Game {
     }
 
     async fn has_taken(&self, calls: usize) {
-        eventually(Duration::from_secs(10), "the engine has the calls", || async {
-            self.taken.load(Ordering::SeqCst) == calls
-        })
-        .await;
+        eventually(super::LIMIT, "the engine has the calls", || async { self.taken.load(Ordering::SeqCst) == calls })
+            .await;
     }
 }
 

@@ -4,9 +4,11 @@
 mod bodies;
 mod connections;
 mod engines;
+mod floods;
 mod idle;
 mod ops;
 mod push;
+mod two;
 mod unread;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +21,7 @@ use crate::binary::Binary;
 use crate::harness::GATEWAY_TOKEN;
 
 /// No call may take as long; a hang does.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(90);
 /// What api-server never needs more of.
 pub const MOST_MEMORY: u64 = 256 << 20;
 const SESSION: &str = "/api/v1/internal/sessions/0190a5a4-0000-7000-8000-000000000000";

@@ -1,7 +1,5 @@
 //! The operations listener: probes are answered whoever else asks, and whatever for.
 
-use std::time::Duration;
-
 use testkit::TestDb;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -55,6 +53,6 @@ async fn a_connection_serves_one_request() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
     let _ = peer.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut silent = connect(replica.ops, b"GET /healthz HTTP/1.1\r\n").await.unwrap();
-    let end = tokio::time::timeout(Duration::from_secs(20), silent.read(&mut [0; 64])).await.expect("it stays open");
+    let end = tokio::time::timeout(LIMIT, silent.read(&mut [0; 64])).await.expect("it stays open");
     assert_eq!(end.unwrap_or(0), 0);
 }

@@ -1,7 +1,5 @@
 //! The push hub under attack: a gateway's stream goes on, and a new one begins.
 
-use std::time::Duration;
-
 use shared::proto::push::GatewaySubscribeRequest;
 use shared::proto::push::push_client::PushClient;
 use testkit::TestDb;
@@ -37,7 +35,7 @@ async fn streams_of_gateways_survive_whoever_holds_the_push_hub() {
     replica.ready().await;
     let channel = async || {
         let endpoint = Endpoint::from_shared(format!("http://{grpc}")).unwrap();
-        endpoint.connect_timeout(Duration::from_secs(10)).connect().await.unwrap()
+        endpoint.connect_timeout(LIMIT).connect().await.unwrap()
     };
     let mut before = subscribe(channel().await, "before").await;
     goes_on(&mut before).await;

@@ -24,13 +24,13 @@ async fn answers_that_nobody_reads_cost_bounded_memory_and_end() {
         modest(&replica);
     }
     others_are_served(&replica).await;
-    eventually(Duration::from_secs(30), "they are given up", || async {
+    eventually(super::LIMIT, "they are given up", || async {
         modest(&replica);
         metric(replica.ops, "listener_unread_total", "listener=\"rest\"").await >= 1000.0
     })
     .await;
     drop(held);
-    eventually(Duration::from_secs(30), "what they cost comes back", || async {
+    eventually(super::LIMIT, "what they cost comes back", || async {
         let now = rss_bytes(replica.process.pid());
         if now < before + (64 << 20) { Ok(()) } else { Err(format!("{} MiB, {} before", now >> 20, before >> 20)) }
     })

@@ -83,7 +83,7 @@ async fn survives_kills(name: &str, replicas: usize, processes: &[&str]) {
     assert!(kills >= 3, "the demo was over after {kills} kills");
     println!("{kills} kills");
     for member in stack.members() {
-        member.wait_ready(Duration::from_secs(30)).await.unwrap();
+        member.wait_ready(Duration::from_secs(90)).await.unwrap();
     }
     stop(stack).await;
 }

@@ -13,7 +13,7 @@ use crate::{
     domain::network::Network,
     service::{
         config::OpsConfig,
-        listen::{Budget, Costs, Limits, Listener, Peer, Protocol},
+        listen::{Budget, Costs, Limits, Listener, Peer, Protocol, Underway},
         telemetry,
     },
 };
@@ -99,7 +99,7 @@ impl Answers {
         let path = request.uri().path();
         let budget = if path == "/metrics" { &self.scrapes } else { &self.probes };
         let network = request.extensions().get::<Peer>().map(|peer| peer.network);
-        let place = match network.map(|network| budget.take(&network, 1)).transpose() {
+        let mut place = match network.map(|network| budget.take(&network, 1)).transpose() {
             Ok(place) => place,
             Err(_short) => {
                 let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "too many at once\n".to_owned());
@@ -117,6 +117,10 @@ impl Answers {
             "/metrics" => self.metrics().await,
             _ => text(StatusCode::NOT_FOUND, "try /healthz, /readyz or /metrics\n".to_owned()),
         };
+        // Whoever does not read their answer leaves the place to others.
+        if let (Some(place), Some(underway)) = (&mut place, request.extensions().get::<Underway>().cloned()) {
+            place.lend(move || underway.end());
+        }
         answer.extensions_mut().insert(Costs::new(place));
         answer
     }

@@ -13,12 +13,14 @@ use crate::domain::network::Network;
 pub(super) enum End {
     /// No request was under way for the idle limit.
     Idle,
-    /// It was the longest idle, and a newcomer needed its place.
+    /// It was the longest idle, or had waited longest for its peer, and a newcomer needed its place.
     GaveWay,
     /// Its first words, its TLS handshake, or the head of a request did not come in time.
     Silent,
     /// It does not read what it is sent.
     Unread,
+    /// Frames of HTTP/2 that carry nothing, or a head that does not end.
+    Flood,
 }
 
 impl End {
@@ -28,6 +30,7 @@ impl End {
             Self::GaveWay => "gave_way",
             Self::Silent => "silent",
             Self::Unread => "unread",
+            Self::Flood => "flood",
         }
     }
 }
@@ -44,7 +47,9 @@ pub(super) struct Activity {
 struct State {
     /// Requests under way: from the end of a head until the last byte of the answer has been handed to the kernel.
     open: usize,
-    /// Since when there is none.
+    /// Those of them that wait for the peer: for the rest of a body, or for an answer to be read.
+    waiting: usize,
+    /// Since when there is none under way, or all of them wait.
     idle_since: Instant,
     /// Since when the peer owes us the end of a head: from the accept on, and from the first byte of each further one.
     awaited_since: Option<Instant>,
@@ -56,7 +61,8 @@ struct State {
 impl Activity {
     pub(super) fn new(network: Network) -> Self {
         let now = Instant::now();
-        let state = State { open: 0, idle_since: now, awaited_since: Some(now), blocked_since: None, reason: None };
+        let state =
+            State { open: 0, waiting: 0, idle_since: now, awaited_since: Some(now), blocked_since: None, reason: None };
         Self { network, end: CancellationToken::new(), unblocked: Notify::new(), state: Mutex::new(state) }
     }
 
@@ -67,13 +73,30 @@ impl Activity {
         state.awaited_since = None;
     }
 
-    /// An exchange is over.
-    pub(super) fn finish(&self) {
+    /// An exchange is over, which waited for the peer or not.
+    pub(super) fn finish(&self, waited: bool) {
         let mut state = self.state.lock();
+        let stalled = state.open == state.waiting;
         state.open = state.open.saturating_sub(1);
-        if state.open == 0 {
+        state.waiting = state.waiting.saturating_sub(usize::from(waited));
+        if state.open == 0 || !stalled && state.open == state.waiting {
             state.idle_since = Instant::now();
         }
+    }
+
+    /// An exchange waits for the peer from now on.
+    pub(super) fn waits(&self) {
+        let mut state = self.state.lock();
+        state.waiting += 1;
+        if state.open == state.waiting {
+            state.idle_since = Instant::now();
+        }
+    }
+
+    /// It does so no longer.
+    pub(super) fn goes_on(&self) {
+        let mut state = self.state.lock();
+        state.waiting = state.waiting.saturating_sub(1);
     }
 
     /// HTTP/2 was begun in full: from here on silence is idleness.
@@ -116,6 +139,12 @@ impl Activity {
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state.lock();
         (state.open == 0).then_some(state.idle_since)
+    }
+
+    /// Since when all that is under way waits for the peer.
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        let state = self.state.lock();
+        (state.open > 0 && state.open == state.waiting).then_some(state.idle_since)
     }
 
     /// Which limit it has passed.

@@ -1,13 +1,13 @@
 //! One connection from its accept to its end.
 
-use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::Either;
 use http::{Response, Version, header};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, End};
+use super::budget::Budget;
 use super::exchange::{Answer, Costs, Exchange, Lasting, Streams, Until};
 use super::head::Heads;
 use super::metrics::Metrics;
@@ -25,16 +26,21 @@ use super::shares::Place;
 use super::socket::Socket;
 use super::tls::Tls;
 use super::{Limits, Peer, Protocol};
+use crate::domain::network::Network;
 
 /// Requests of one connection at a time over HTTP/2. RFC 9113 §5.1.2 advises against fewer than 100, for the sake of
 /// parallelism over one connection; clients open another one where they need more, and each stream can hold an answer
 /// that nobody reads.
 const STREAMS: u32 = 32;
-/// Of one request.
-const HEAD_BYTES: u32 = 32 << 10;
-/// What a peer may send ahead of us on a stream, and on all of a connection's together.
-const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = 256 << 10;
+/// Requests under way on a listener, for each of its connections. Those beyond are refused before anything is kept of
+/// them (RFC 9113 §8.7: whoever asked may ask again).
+const EXCHANGES: usize = 2;
+/// Of one request's head.
+const HEAD_BYTES: u32 = 16 << 10;
+/// What a peer may send ahead of us on a stream, and on all of a connection's together. The second cannot be less
+/// (RFC 9113 §6.9.2), and each of a thousand connections may make use of it.
+const STREAM_WINDOW: u32 = 32 << 10;
+const CONNECTION_WINDOW: u32 = 64 << 10;
 /// Bytes that wait in a stream for the socket.
 const SEND_BUFFER: usize = 64 << 10;
 /// Streams that a peer opened and reset before we took them up: past this the connection ends (CVE-2023-44487, "rapid
@@ -56,6 +62,7 @@ struct Shared<H> {
     tls: Option<Tls>,
     limits: Limits,
     builder: auto::Builder<Streams>,
+    exchanges: Budget<Network>,
     metrics: Metrics,
     stop: CancellationToken,
     gone: CancellationToken,
@@ -78,7 +85,9 @@ impl<H> Server<H> {
     ) -> Self {
         let unread = metrics.clone();
         let builder = builder(&limits, Streams { passed: Arc::new(move || unread.unread()) });
-        Self(Arc::new(Shared { handler, tls, limits, builder, metrics, stop, gone }))
+        let exchanges = EXCHANGES * limits.connections;
+        let exchanges = Budget::new(exchanges, Limits::share_of(exchanges));
+        Self(Arc::new(Shared { handler, tls, limits, builder, exchanges, metrics, stop, gone }))
     }
 
     pub(super) fn is_tls(&self) -> bool {
@@ -219,9 +228,21 @@ where
         peer: Peer,
         activity: &Arc<Activity>,
         heads: &Mutex<Heads>,
-    ) -> impl Future<Output = Result<Response<Answer<B>>, Infallible>> + Send + use<H, F, B> {
-        let mut exchange = Exchange::begin(activity);
+    ) -> impl Future<Output = Result<Response<Answer<B>>, h2::Error>> + Send + use<H, F, B> {
         let http1 = request.version() < Version::HTTP_2;
+        let place = match http1 || peer.own {
+            // A connection has one of these, and is counted itself.
+            true => Ok(None),
+            false => self.0.exchanges.take(&peer.network, 1).map(Some),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(why) => {
+                self.0.metrics.refused_stream(why);
+                return Either::Left(ready(Err(h2::Reason::REFUSED_STREAM.into())));
+            }
+        };
+        let exchange = Exchange::begin(activity, place);
         let ambiguous = http1 && request.headers().contains_key(header::TRANSFER_ENCODING) && {
             let verdict = heads.lock().take();
             verdict.both || !verdict.seen
@@ -229,26 +250,32 @@ where
         request.extensions_mut().insert(Peer { ambiguous, ..peer });
         let (server, activity) = (self.clone(), Arc::clone(activity));
         // On the heap, so that a stream that waits to be read keeps only its answer.
-        Box::pin(async move {
+        Either::Right(Box::pin(async move {
             let limits = server.0.limits;
             if http1 {
                 activity.unblocked().await;
             }
             exchange.must_end(limits.answering);
+            request.extensions_mut().insert(exchange.underway());
             let mut response = (server.0.handler)(request).await;
             let costs = response.extensions_mut().remove::<Costs>();
             match response.extensions().get::<Lasting>() {
-                Some(Lasting::Subscription) => exchange.must_end(None),
+                Some(Lasting::Subscription) => {
+                    exchange.must_end(None);
+                    exchange.underway().goes_on();
+                }
                 Some(Lasting::Watch) => {
                     exchange.must_end(None);
                     exchange.let_go();
+                    exchange.underway().waits();
                 }
                 None => {
                     let bytes = response.body().size_hint().exact().unwrap_or_default();
                     exchange.must_end(Some(limits.unread + Duration::from_secs(bytes / SLOWEST)));
+                    exchange.underway().waits();
                 }
             }
             Ok(response.map(|body| Answer::new(body, exchange, costs)))
-        })
+        }))
     }
 }

@@ -3,16 +3,19 @@
 use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::activity::Activity;
+use super::budget::Permit;
+use crate::domain::network::Network;
 
 /// What is handed on at a time; an answer's bytes are shared, never copied, when it is cut up.
 const PIECE: usize = 16 << 10;
@@ -86,41 +89,108 @@ impl Until {
 }
 
 /// An exchange under way; over when dropped.
-pub(super) struct Exchange {
+pub(super) struct Exchange(Arc<Inner>);
+
+struct Inner {
     activity: Arc<Activity>,
-    until: Option<Arc<Until>>,
+    until: OnceLock<Arc<Until>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// It keeps its connection.
     counted: bool,
+    /// It waits for the peer.
+    waiting: bool,
+    over: bool,
+    /// What it holds of the listener's exchanges.
+    place: Option<Permit<Network>>,
 }
 
 impl Exchange {
-    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
+    pub(super) fn begin(activity: &Arc<Activity>, place: Option<Permit<Network>>) -> Self {
         activity.begin();
-        Self { activity: Arc::clone(activity), until: None, counted: true }
+        let state = Mutex::new(State { counted: true, waiting: false, over: false, place });
+        Self(Arc::new(Inner { activity: Arc::clone(activity), until: OnceLock::new(), state }))
     }
 
     /// Must be over in `limit`; called within the exchange's own task.
-    pub(super) fn must_end(&mut self, limit: Option<Duration>) {
-        if self.until.is_none() {
-            self.until = UNTIL.try_with(Arc::clone).ok();
+    pub(super) fn must_end(&self, limit: Option<Duration>) {
+        if self.0.until.get().is_none()
+            && let Ok(until) = UNTIL.try_with(Arc::clone)
+        {
+            let _ = self.0.until.set(until);
         }
-        if let Some(until) = &self.until {
+        if let Some(until) = self.0.until.get() {
             until.set(limit.map(|limit| Instant::now() + limit));
         }
     }
 
     /// From now on it keeps its connection no longer.
-    pub(super) fn let_go(&mut self) {
-        if std::mem::take(&mut self.counted) {
-            self.activity.finish();
+    pub(super) fn let_go(&self) {
+        let mut state = self.0.state.lock();
+        if std::mem::take(&mut state.counted) {
+            self.0.activity.finish(state.waiting);
         }
+    }
+
+    /// What its handler sees of it.
+    pub(super) fn underway(&self) -> Underway {
+        Underway(Arc::clone(&self.0))
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.let_go();
-        if let Some(until) = &self.until {
+        let mut state = self.0.state.lock();
+        state.over = true;
+        state.place = None;
+        if let Some(until) = self.0.until.get() {
             until.set(None);
+        }
+    }
+}
+
+/// The exchange that a request belongs to, in the request's extensions.
+#[derive(Clone)]
+pub struct Underway(Arc<Inner>);
+
+impl Underway {
+    /// The peer is waited for until [`Underway::goes_on`]: meanwhile it may end, where somebody else needs its place.
+    pub fn waits(&self) {
+        let mut state = self.0.state.lock();
+        if !std::mem::replace(&mut state.waiting, true) {
+            if state.counted {
+                self.0.activity.waits();
+            }
+            let ended = self.clone();
+            if let Some(place) = &mut state.place {
+                place.lend(move || ended.end());
+            }
+        }
+    }
+
+    /// The peer has sent what was waited for.
+    pub fn goes_on(&self) {
+        let mut state = self.0.state.lock();
+        if std::mem::replace(&mut state.waiting, false) {
+            if state.counted {
+                self.0.activity.goes_on();
+            }
+            // If it was asked back in this moment, it ends at once.
+            if let Some(place) = &mut state.place {
+                let _ = place.keep();
+            }
+        }
+    }
+
+    /// Ends it: a stream of HTTP/2 is reset, a connection of HTTP/1 is hung up on.
+    pub fn end(&self) {
+        let state = self.0.state.lock();
+        // The deadline of a connection of HTTP/1 is the next exchange's by then.
+        if let (false, Some(until)) = (state.over, self.0.until.get()) {
+            until.set(Some(Instant::now()));
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) struct Metrics {
     refused: Counter<u64>,
     ended: Counter<u64>,
     unread: Counter<u64>,
+    streams: Counter<u64>,
 }
 
 impl Metrics {
@@ -30,11 +31,19 @@ impl Metrics {
                 .build(),
             ended: meter
                 .u64_counter("listener_ended_total")
-                .with_description("Connections that we ended: `idle`, `gave_way` to a newcomer, `silent`, `unread`")
+                .with_description(
+                    "Connections that we ended: `idle`, `gave_way` to a newcomer, `silent`, `unread`, `flood`",
+                )
                 .build(),
             unread: meter
                 .u64_counter("listener_unread_total")
-                .with_description("Exchanges given up since nobody read the answer by its deadline")
+                .with_description(
+                    "Exchanges given up: nobody read the answer by its deadline, or till its place was needed",
+                )
+                .build(),
+            streams: meter
+                .u64_counter("listener_streams_refused_total")
+                .with_description("Streams of HTTP/2 refused: the peer network has its `share`, or the `total` is out")
                 .build(),
         }
     }
@@ -46,6 +55,10 @@ impl Metrics {
 
     pub(super) fn refused(&self, why: Short) {
         self.refused.add(1, &[KeyValue::new("listener", self.listener), KeyValue::new("reason", why.word())]);
+    }
+
+    pub(super) fn refused_stream(&self, why: Short) {
+        self.streams.add(1, &[KeyValue::new("listener", self.listener), KeyValue::new("reason", why.word())]);
     }
 
     pub(super) fn ended(&self, why: End) {

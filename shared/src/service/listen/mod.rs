@@ -10,6 +10,7 @@ mod budget;
 mod connection;
 pub mod descriptors;
 mod exchange;
+mod frames;
 mod head;
 mod metrics;
 mod own;
@@ -30,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::budget::{Budget, Permit, Short};
 use self::connection::Server;
-pub use self::exchange::{Costs, Lasting};
+pub use self::exchange::{Costs, Lasting, Underway};
 use self::metrics::Metrics;
 use self::own::Own;
 pub use self::own::SelfProbe;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Limits;
 use super::activity::{Activity, End};
-use super::budget::Short;
+use super::budget::{GRACE, Short};
 use crate::domain::network::Network;
 
 /// Connections that were told to give way and have not gone yet; more newcomers than this are turned away, so that
@@ -39,19 +39,20 @@ impl Shares {
         Self(Arc::new(Inner { total, each: each.clamp(1, total), held: Mutex::default() }))
     }
 
-    /// Gives a newcomer a place. Where its network has its share, the longest idle connection of that network gives
-    /// way; where places are out, the longest idle one of the network that has the most of them.
+    /// Gives a newcomer a place. Where its network has its share, a connection of that network gives way; where places
+    /// are out, one of the network that has most of them, if that is more than the newcomer's. It is the longest idle
+    /// one, else the one that has waited longest for its peer.
     ///
     /// # Errors
-    /// [`Short`], where nobody who could give way is idle.
+    /// [`Short`], where nobody who could give way is idle or waits.
     pub(super) fn admit(&self, network: Network) -> Result<(Place, Arc<Activity>), Short> {
         let mut held = self.0.held.lock();
-        let own = held.by.get(&network).copied().unwrap_or_default();
+        let own = held.of(network);
         if own >= self.0.each {
-            held.give_way(|of| of == network).ok_or(Short::Share)?;
+            held.give_way(network).ok_or(Short::Share)?;
         } else if held.connections.len() >= self.0.total {
-            let most = held.most_with_idle().ok_or(Short::Total)?;
-            held.give_way(|of| of == most).ok_or(Short::Total)?;
+            let most = held.greediest(network, own).ok_or(Short::Total)?;
+            held.give_way(most).ok_or(Short::Total)?;
         }
         let activity = Arc::new(Activity::new(network));
         let id = held.next;
@@ -77,24 +78,36 @@ impl Shares {
 }
 
 impl Held {
-    /// Takes the place of the longest idle connection among `those`.
-    fn give_way(&mut self, those: impl Fn(Network) -> bool) -> Option<()> {
+    fn of(&self, network: Network) -> usize {
+        self.by.get(&network).copied().unwrap_or_default()
+    }
+
+    /// Takes the place of a connection of this network.
+    fn give_way(&mut self, network: Network) -> Option<()> {
         if self.leaving >= MOST_LEAVING {
             return None;
         }
-        let idle = self.connections.iter().filter(|(_, activity)| those(activity.network));
-        let idle = idle.filter_map(|(id, activity)| Some((activity.idle_since()?, *id)));
-        let (_, id) = idle.min()?;
+        let own = self.connections.iter().filter(|(_, activity)| activity.network == network);
+        let (_, id) = own.filter_map(|(id, activity)| Some((Ease::of(activity)?, *id))).min()?;
         let victim = self.forget(id)?;
         self.leaving += 1;
         victim.end(End::GaveWay);
         Some(())
     }
 
-    /// Of the networks with an idle connection, the one with the most connections.
-    fn most_with_idle(&self) -> Option<Network> {
-        let idle = self.connections.values().filter(|activity| activity.idle_since().is_some());
-        idle.map(|activity| activity.network).max_by_key(|network| self.by.get(network).copied().unwrap_or_default())
+    /// The network with the most connections, of those with one that could give way to a newcomer whose network has
+    /// `own`: a newcomer takes no place from who has as few, unless that place is not used.
+    fn greediest(&self, newcomer: Network, own: usize) -> Option<Network> {
+        let able = self.connections.values().filter_map(|activity| {
+            let (ease, network) = (Ease::of(activity)?, activity.network);
+            let has = self.of(network);
+            let more = match ease {
+                Ease::Idle(_) => has > own,
+                Ease::Stalled(_) => has > own + 1,
+            };
+            (more || network == newcomer).then_some((has, network))
+        });
+        able.max_by_key(|(has, _)| *has).map(|(_, network)| network)
     }
 
     fn forget(&mut self, id: u64) -> Option<Arc<Activity>> {
@@ -106,6 +119,22 @@ impl Held {
             }
         }
         Some(activity)
+    }
+}
+
+/// How easily a connection gives way: the smallest first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Ease {
+    /// Nothing is under way, since then.
+    Idle(Instant),
+    /// All that is under way has waited for the peer since then, and for long enough.
+    Stalled(Instant),
+}
+
+impl Ease {
+    fn of(activity: &Activity) -> Option<Self> {
+        let stalled = || activity.stalled_since().filter(|since| since.elapsed() >= GRACE).map(Self::Stalled);
+        activity.idle_since().map(Self::Idle).or_else(stalled)
     }
 }
 
@@ -147,7 +176,7 @@ mod tests {
         third.begin();
         assert_eq!(shares.admit(mallory).err(), Some(Short::Share), "what is under way is not cut off");
         assert!(shares.admit(ada).is_ok());
-        younger.finish();
+        younger.finish(false);
         assert!(shares.admit(mallory).is_ok());
     }
 
@@ -196,5 +225,36 @@ mod tests {
         }
         drop(kept);
         assert!(shares.admit(of).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_networks_whose_bodies_do_not_come_leave_a_third_its_place() {
+        let shares = Shares::new(8, 4);
+        let (mallory, eve, ada) = (network("192.0.2.1"), network("192.0.2.2"), network("192.0.2.3"));
+        let held: Vec<_> = [mallory, eve].repeat(4).into_iter().map(|of| shares.admit(of).unwrap()).collect();
+        for (_, activity) in &held {
+            activity.begin();
+        }
+        assert_eq!(shares.admit(ada).err(), Some(Short::Total), "what is answered is not cut off");
+        held.iter().for_each(|(_, activity)| activity.waits());
+        assert_eq!(shares.admit(ada).err(), Some(Short::Total), "nor who is only a little slow");
+        tokio::time::advance(GRACE).await;
+        let admit = || shares.admit(ada).ok().inspect(|(_, activity)| activity.begin());
+        let admitted: Vec<_> = (0..4).map_while(|_| admit()).collect();
+        assert_eq!(admitted.len(), 2, "until they have hardly more than she");
+        let ended = |of| held.iter().filter(|(_, a)| a.network == of && a.reason() == Some(End::GaveWay)).count();
+        assert_eq!((ended(mallory), ended(eve)), (1, 1), "from whoever had most");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_holds_one_idle_connection_keeps_it_from_those_who_hold_many() {
+        let shares = Shares::new(4, 3);
+        let (mallory, eve, ada) = (network("192.0.2.1"), network("192.0.2.2"), network("192.0.2.3"));
+        let (_place, adas) = shares.admit(ada).unwrap();
+        let busy = [mallory, mallory, eve].map(|of| shares.admit(of).unwrap());
+        busy.iter().for_each(|(_, activity)| activity.begin());
+        assert_eq!(shares.admit(eve).err(), Some(Short::Total));
+        assert_eq!(shares.admit(mallory).err(), Some(Short::Total));
+        assert_eq!(adas.reason(), None);
     }
 }

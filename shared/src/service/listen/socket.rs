@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::activity::Activity;
+use super::activity::{Activity, End};
+use super::frames::Frames;
 use super::head::Heads;
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
@@ -40,7 +41,7 @@ enum Spoken {
     /// So many bytes of the preface have come, and nothing else.
     Preface(usize),
     Http1,
-    Http2,
+    Http2(Frames),
 }
 
 struct Closing {
@@ -53,15 +54,16 @@ impl<Io> Socket<Io> {
         Self { io, activity, heads, spoken: Spoken::Preface(0), closing: None }
     }
 
-    fn heard(&mut self, new: &[u8]) {
+    fn heard(&mut self, mut new: &[u8]) {
         if new.is_empty() {
             return;
         }
         if let Spoken::Preface(seen) = self.spoken {
             let expected = PREFACE.get(seen..).unwrap_or_default();
-            if new.starts_with(expected) {
-                self.spoken = Spoken::Http2;
+            if let Some(frames) = new.strip_prefix(expected) {
+                self.spoken = Spoken::Http2(Frames::new());
                 self.activity.begun();
+                new = frames;
             } else if expected.starts_with(new) {
                 self.spoken = Spoken::Preface(seen + new.len());
             } else {
@@ -69,13 +71,21 @@ impl<Io> Socket<Io> {
                 self.heads.lock().read(PREFACE.get(..seen).unwrap_or_default());
             }
         }
-        if let Spoken::Http1 = self.spoken {
-            self.activity.heard();
-            let mut heads = self.heads.lock();
-            if self.activity.idle_since().is_some() {
-                heads.restart();
+        match &mut self.spoken {
+            Spoken::Preface(_) => {}
+            Spoken::Http1 => {
+                self.activity.heard();
+                let mut heads = self.heads.lock();
+                if self.activity.idle_since().is_some() {
+                    heads.restart();
+                }
+                heads.read(new);
             }
-            heads.read(new);
+            Spoken::Http2(frames) => {
+                if frames.read(new).is_err() {
+                    self.activity.end(End::Flood);
+                }
+            }
         }
     }
 

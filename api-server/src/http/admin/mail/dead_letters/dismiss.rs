@@ -41,6 +41,6 @@ impl Operation {
         delivery_id: Path<Uuid>,
     ) -> Result<Json<Delivery>, Fail<AdminDismissMailDeadLetterCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(mail::dismiss(&app, &caller, delivery_id.0.into()).await?.into()))
+        Ok(Json(mail::one(&app, &caller, mail::Act::Dismiss, delivery_id.0.into()).await?.into()))
     }
 }

@@ -16,7 +16,7 @@ use crate::http::guard::Admin;
 use crate::http::mail::DeadMailChoice;
 use crate::http::problem::Fail;
 use crate::use_cases::caller::Caller;
-use crate::use_cases::mail;
+use crate::use_cases::mail::{self, Choice};
 
 /// Which dead mails to put away, and how many of them.
 #[derive(Object)]
@@ -49,6 +49,6 @@ impl Operation {
         body: Body<DismissMailDeadLetters>,
     ) -> Result<Json<BulkResult>, Fail<AdminDismissMailDeadLettersCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(mail::dismiss_many(&app, &caller, &body.filter, body.limit.unwrap_or(BULK_DEFAULT)).await?))
+        Ok(Json(mail::many(&app, &caller, Choice::dismiss(&body.filter)?, body.limit.unwrap_or(BULK_DEFAULT)).await?))
     }
 }

@@ -41,7 +41,7 @@ impl Operation {
         delivery_id: Path<Uuid>,
     ) -> Result<Json<Delivery>, Fail<AdminResendMailDeliveryCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(mail::resend(&app, &caller, delivery_id.0.into()).await?.into()))
+        Ok(Json(mail::one(&app, &caller, mail::Act::Resend, delivery_id.0.into()).await?.into()))
     }
 
     /// Send a mail again

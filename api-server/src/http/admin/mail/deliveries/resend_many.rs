@@ -16,7 +16,7 @@ use crate::http::guard::Admin;
 use crate::http::mail::DeliveryChoice;
 use crate::http::problem::Fail;
 use crate::use_cases::caller::Caller;
-use crate::use_cases::mail;
+use crate::use_cases::mail::{self, Choice};
 
 /// Which mails to send again, and how many of them.
 #[derive(Object)]
@@ -49,6 +49,6 @@ impl Operation {
         body: Body<ResendDeliveries>,
     ) -> Result<Json<BulkResult>, Fail<AdminResendMailDeliveriesCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(mail::resend_many(&app, &caller, &body.filter, body.limit.unwrap_or(BULK_DEFAULT)).await?))
+        Ok(Json(mail::many(&app, &caller, Choice::resend(&body.filter)?, body.limit.unwrap_or(BULK_DEFAULT)).await?))
     }
 }

@@ -41,6 +41,6 @@ impl Operation {
         route_id: Path<Uuid>,
     ) -> Result<Json<NotificationDeadLetter>, Fail<AdminDismissNotificationDeadLetterCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(notifications::dismiss(&app, &caller, route_id.0).await?.into()))
+        Ok(Json(notifications::one(&app, &caller, notifications::Act::Dismiss, route_id.0).await?.into()))
     }
 }

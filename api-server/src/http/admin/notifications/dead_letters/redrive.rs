@@ -41,6 +41,6 @@ impl Operation {
         route_id: Path<Uuid>,
     ) -> Result<Json<NotificationDeadLetter>, Fail<AdminRedriveNotificationDeadLetterCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(notifications::redrive(&app, &caller, route_id.0).await?.into()))
+        Ok(Json(notifications::one(&app, &caller, notifications::Act::Redrive, route_id.0).await?.into()))
     }
 }

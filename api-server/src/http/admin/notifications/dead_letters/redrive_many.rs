@@ -16,7 +16,7 @@ use crate::http::guard::Admin;
 use crate::http::notifications::DeadLetterChoice;
 use crate::http::problem::Fail;
 use crate::use_cases::caller::Caller;
-use crate::use_cases::notifications;
+use crate::use_cases::notifications::{self, Act};
 
 /// Which dead letters to re-drive, and how many of them.
 #[derive(Object)]
@@ -54,6 +54,6 @@ impl Operation {
     ) -> Result<Json<BulkResult>, Fail<AdminRedriveNotificationDeadLettersCodes>> {
         let caller = Caller::admin(&admin, &context);
         let limit = body.limit.unwrap_or(BULK_DEFAULT);
-        Ok(Json(notifications::redrive_many(&app, &caller, &body.filter, limit).await?))
+        Ok(Json(notifications::many(&app, &caller, Act::Redrive, &body.filter, limit).await?))
     }
 }

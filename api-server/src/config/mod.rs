@@ -1,5 +1,9 @@
 //! The settings of `api-server`: one definition from which flags, environment, `--help` and the reference are made.
 
+mod auth;
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +15,11 @@ use shared::domain::engine_version::Images;
 use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::{Timeouts, parse_report_limit};
 use shared::mail::Style;
-use shared::secret::{MIN_BYTES, Secret, Tokens};
+use shared::secret::{Secret, Tokens};
 use shared::service::config::{Group, ListenAddr, Reader, parse};
+
+use auth::tokens;
+pub use auth::{AuthConfig, GuardConfig};
 
 /// Everything that `api-server` can be told.
 #[derive(Debug)]
@@ -94,38 +101,6 @@ pub struct TlsConfig {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Sign-in by code.
-#[derive(Debug)]
-pub struct AuthConfig {
-    /// Life of a challenge.
-    pub challenge_ttl: Duration,
-    /// Wrong tries per challenge.
-    pub max_attempts: i32,
-    /// When an address is guarded.
-    pub guard: GuardConfig,
-    /// Rolling window of the throttle.
-    pub throttle_window: Duration,
-    /// Live challenges in the window before the newest is answered again.
-    pub throttle_max: i64,
-    /// Keys the hash of codes.
-    pub pepper: Secret,
-    /// Tries for a free placeholder name.
-    pub user_name_retries: u32,
-    /// Requests for a code a minute, e-mail address and client network.
-    pub email_rate: NonZeroU32,
-    /// Wrong codes an hour and client network.
-    pub wrong_code_rate: NonZeroU32,
-}
-
-/// When an address is guarded for a day (SPEC §6).
-#[derive(Debug)]
-pub struct GuardConfig {
-    /// Wrong tries of an address in a UTC day.
-    pub wrong_tries: i32,
-    /// Code mails to an address within an hour.
-    pub mails: usize,
-}
-
 /// The first administrator.
 #[derive(Debug)]
 pub struct Bootstrap {
@@ -155,11 +130,6 @@ pub struct GeoConfig {
     pub reload_interval: Duration,
     /// How often counts are written.
     pub flush_interval: Duration,
-}
-
-/// Rows of that many challenges are read for each request: bounded.
-fn guard_mails(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| "expected a whole number from 1 to 1000".into())
 }
 
 fn rate(text: &str) -> Result<NonZeroU32, String> {
@@ -229,62 +199,6 @@ impl Group for PushSettings {
             r.fault("BACKEND_FRESHNESS_WINDOW", format!("must be at most {} hours", MAX_WINDOW.as_secs() / 3600));
         }
         settings
-    }
-}
-
-/// Refuses a secret that can be guessed: the shorter one is, the likelier it is a word.
-fn long_enough(r: &mut Reader, name: &str, secret: &Secret) {
-    if secret.expose().len() < MIN_BYTES {
-        r.fault(name, format!("must have at least {MIN_BYTES} bytes; `openssl rand -hex 32` makes one"));
-    }
-}
-
-fn pepper(r: &mut Reader) -> Secret {
-    let name = "BACKEND_AUTH_CODE_PEPPER";
-    let doc = "Keys the hash under which codes are stored, 32 bytes or more; the same on every replica. Another one makes \
-               the codes that are out worthless (docs/accounts.md).";
-    let pepper = r.required_secret(name, doc);
-    long_enough(r, name, &pepper);
-    pepper
-}
-
-/// The tokens of a role: the one in use, and the one before it while it is being rotated.
-fn tokens(
-    r: &mut Reader,
-    (name, doc): (&'static str, &'static str),
-    (previous_name, previous_doc): (&'static str, &'static str),
-) -> Option<Tokens> {
-    let (current, previous) = (r.secret(name, doc), r.secret(previous_name, previous_doc));
-    for (name, token) in [(name, &current), (previous_name, &previous)] {
-        let Some(token) = token else { continue };
-        long_enough(r, name, token);
-        if !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
-            r.fault(name, "must be visible ASCII: it travels in a header");
-        }
-    }
-    if current.is_none() && previous.is_some() {
-        r.fault(previous_name, format!("needs {name}"));
-    }
-    current.map(|current| Tokens::new(current, previous))
-}
-
-impl Group for AuthConfig {
-    fn read(r: &mut Reader) -> Self {
-        r.section("Sign-in");
-        Self {
-            challenge_ttl: r.optional("BACKEND_AUTH_CHALLENGE_TTL", "10m", "Life of a mailed code.", parse::positive_duration),
-            max_attempts: r.optional("BACKEND_AUTH_CHALLENGE_MAX_ATTEMPTS", "5", "Tries per code of six digits.", parse::positive),
-            guard: GuardConfig {
-                wrong_tries: r.optional("BACKEND_AUTH_GUARD_WRONG_TRIES", "50", "Wrong tries of an e-mail address in a UTC day that guard it for a day: its codes are then long ones that no number of tries burns, one at a time.", parse::positive),
-                mails: r.optional("BACKEND_AUTH_GUARD_MAILS", "10", "Code mails to an e-mail address within an hour that guard it for a day.", guard_mails),
-            },
-            throttle_window: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_WINDOW", "60s", "Window in which live codes of an address are counted.", parse::positive_duration),
-            throttle_max: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "3", "Live codes of an address in the window, burnt ones too; past that the newest challenge that can be used is answered again and no mail goes out.", parse::positive),
-            pepper: pepper(r),
-            user_name_retries: r.optional("BACKEND_AUTH_USERNAME_MAX_RETRIES", "10", "Tries to find a free placeholder user name at registration.", parse::positive),
-            email_rate: r.optional("BACKEND_AUTH_EMAIL_RATE", "30", "Requests for a code a minute, e-mail address and client network, per replica.", rate),
-            wrong_code_rate: r.optional("BACKEND_AUTH_WRONG_CODE_RATE", "100", "Wrong codes an hour and client network, over all e-mail addresses, per replica; long codes are not slowed.", rate),
-        }
     }
 }
 
@@ -505,93 +419,5 @@ impl Group for Config {
             geo,
             migrate_on_start,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use shared::service::config::{Source, load};
-
-    use super::*;
-
-    const GOOD: [(&str, &str); 4] = [
-        ("BACKEND_GATEWAY_TOKEN", "gateway-token-0123456789-0123456789"),
-        ("BACKEND_WORKER_TOKEN", "worker-token-0123456789-0123456789"),
-        ("BACKEND_AUTH_CODE_PEPPER", "pepper-0123456789-0123456789-0123"),
-        ("BACKEND_ADMIN_BOOTSTRAP_USER", "root"),
-    ];
-
-    /// The settings with some changed, or the names of those at fault with all that is said.
-    fn read(changes: &[(&str, &str)]) -> Result<Config, (Vec<String>, String)> {
-        let password = ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", "correct horse battery");
-        let env: BTreeMap<String, String> = GOOD
-            .iter()
-            .chain(&[password])
-            .chain(changes)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        match load::<Config>("api-server", Source::new(BTreeMap::new(), env)) {
-            Ok(loaded) => Ok(loaded.config),
-            Err(faults) => {
-                let said = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-                Err((faults.into_iter().map(|fault| fault.name).collect(), said))
-            }
-        }
-    }
-
-    #[test]
-    fn secrets_that_can_be_guessed_are_faults_all_at_once() {
-        let weak = "0123456789012345678901234567890"; // 31 bytes
-        let (names, said) = read(&[
-            ("BACKEND_GATEWAY_TOKEN", "g"),
-            ("BACKEND_GATEWAY_TOKEN_PREVIOUS", weak),
-            ("BACKEND_WORKER_TOKEN", "w"),
-            ("BACKEND_WORKER_TOKEN_PREVIOUS", "two words of a token that is long enough"),
-            ("BACKEND_AUTH_CODE_PEPPER", "p"),
-            ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", "passwordpassword"),
-        ])
-        .unwrap_err();
-        assert_eq!(
-            names,
-            [
-                "BACKEND_GATEWAY_TOKEN",
-                "BACKEND_GATEWAY_TOKEN_PREVIOUS",
-                "BACKEND_WORKER_TOKEN",
-                "BACKEND_WORKER_TOKEN_PREVIOUS",
-                "BACKEND_AUTH_CODE_PEPPER",
-                "BACKEND_ADMIN_BOOTSTRAP_PASSWORD"
-            ]
-        );
-        assert!(!said.contains(weak) && !said.contains("passwordpassword"), "{said}");
-    }
-
-    #[test]
-    fn a_bootstrap_password_that_bcrypt_cannot_hash_is_a_fault_at_the_start() {
-        let random = "kQ3#vX9!pL2$wZ7%mR5^tB8&nC4*jD6(hF1)gS0_yA+uE=iO-xK?rT:qW;zV,cM.bN/lPuY";
-        read(&[("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", random)]).unwrap();
-        for bad in [&format!("{random}x"), &format!("{random}xy"), "fourteen bytes", "123456789012345"] {
-            let (names, _) = read(&[("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", bad)]).unwrap_err();
-            assert_eq!(names, ["BACKEND_ADMIN_BOOTSTRAP_PASSWORD"], "{bad}");
-        }
-        let (names, _) = read(&[("BACKEND_ADMIN_BOOTSTRAP_USER", "a:b")]).unwrap_err();
-        assert_eq!(names, ["BACKEND_ADMIN_BOOTSTRAP_USER"]);
-    }
-
-    #[test]
-    fn two_tokens_each_hold_while_they_are_rotated() {
-        let old = "the-gateway-token-from-before-this-day";
-        let config = read(&[("BACKEND_GATEWAY_TOKEN_PREVIOUS", old)]).unwrap();
-        let (gateway, worker) = (config.gateway_token.unwrap(), config.worker_token.unwrap());
-        assert!(gateway.hold(old.as_bytes()) && gateway.hold(GOOD[0].1.as_bytes()));
-        assert!(!worker.hold(old.as_bytes()) && !gateway.hold(GOOD[1].1.as_bytes()));
-        // No token gives two roles, and none is the previous one of nothing.
-        let (names, _) = read(&[("BACKEND_GATEWAY_TOKEN_PREVIOUS", GOOD[1].1)]).unwrap_err();
-        assert_eq!(names, ["BACKEND_WORKER_TOKEN"]);
-        let trusting = [("BACKEND_TRUST_NETWORK", "true"), ("BACKEND_GATEWAY_TOKEN", ""), ("BACKEND_WORKER_TOKEN", "")];
-        assert!(read(&trusting).unwrap().gateway_token.is_none());
-        let (names, _) = read(&[&trusting[..], &[("BACKEND_GATEWAY_TOKEN_PREVIOUS", old)]].concat()).unwrap_err();
-        assert_eq!(names, ["BACKEND_GATEWAY_TOKEN_PREVIOUS"]);
     }
 }

@@ -1,0 +1,102 @@
+//! Secrets that callers show, and how users sign in.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use shared::secret::{MIN_BYTES, Secret, Tokens};
+use shared::service::config::{Group, Reader, parse};
+
+use super::rate;
+
+/// Sign-in by code.
+#[derive(Debug)]
+pub struct AuthConfig {
+    /// Life of a challenge.
+    pub challenge_ttl: Duration,
+    /// Wrong tries per challenge.
+    pub max_attempts: i32,
+    /// When an address is guarded.
+    pub guard: GuardConfig,
+    /// Rolling window of the throttle.
+    pub throttle_window: Duration,
+    /// Live challenges in the window before the newest is answered again.
+    pub throttle_max: i64,
+    /// Keys the hash of codes.
+    pub pepper: Secret,
+    /// Tries for a free placeholder name.
+    pub user_name_retries: u32,
+    /// Requests for a code a minute, e-mail address and client network.
+    pub email_rate: NonZeroU32,
+    /// Wrong codes an hour and client network.
+    pub wrong_code_rate: NonZeroU32,
+}
+
+/// When an address is guarded for a day (SPEC §6).
+#[derive(Debug)]
+pub struct GuardConfig {
+    /// Wrong tries of an address in a UTC day.
+    pub wrong_tries: i32,
+    /// Code mails to an address within an hour.
+    pub mails: usize,
+}
+
+/// Rows of that many challenges are read for each request: bounded.
+fn guard_mails(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| "expected a whole number from 1 to 1000".into())
+}
+
+/// Refuses a secret that can be guessed: the shorter one is, the likelier it is a word.
+fn long_enough(r: &mut Reader, name: &str, secret: &Secret) {
+    if secret.expose().len() < MIN_BYTES {
+        r.fault(name, format!("must have at least {MIN_BYTES} bytes; `openssl rand -hex 32` makes one"));
+    }
+}
+
+fn pepper(r: &mut Reader) -> Secret {
+    let name = "BACKEND_AUTH_CODE_PEPPER";
+    let doc = "Keys the hash under which codes are stored, 32 bytes or more; the same on every replica. Another one makes \
+               the codes that are out worthless (docs/accounts.md).";
+    let pepper = r.required_secret(name, doc);
+    long_enough(r, name, &pepper);
+    pepper
+}
+
+/// The tokens of a role: the one in use, and the one before it while it is being rotated.
+pub(super) fn tokens(
+    r: &mut Reader,
+    (name, doc): (&'static str, &'static str),
+    (previous_name, previous_doc): (&'static str, &'static str),
+) -> Option<Tokens> {
+    let (current, previous) = (r.secret(name, doc), r.secret(previous_name, previous_doc));
+    for (name, token) in [(name, &current), (previous_name, &previous)] {
+        let Some(token) = token else { continue };
+        long_enough(r, name, token);
+        if !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
+            r.fault(name, "must be visible ASCII: it travels in a header");
+        }
+    }
+    if current.is_none() && previous.is_some() {
+        r.fault(previous_name, format!("needs {name}"));
+    }
+    current.map(|current| Tokens::new(current, previous))
+}
+
+impl Group for AuthConfig {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Sign-in");
+        Self {
+            challenge_ttl: r.optional("BACKEND_AUTH_CHALLENGE_TTL", "10m", "Life of a mailed code.", parse::positive_duration),
+            max_attempts: r.optional("BACKEND_AUTH_CHALLENGE_MAX_ATTEMPTS", "5", "Tries per code of six digits.", parse::positive),
+            guard: GuardConfig {
+                wrong_tries: r.optional("BACKEND_AUTH_GUARD_WRONG_TRIES", "50", "Wrong tries of an e-mail address in a UTC day that guard it for a day: its codes are then long ones that no number of tries burns, one at a time.", parse::positive),
+                mails: r.optional("BACKEND_AUTH_GUARD_MAILS", "10", "Code mails to an e-mail address within an hour that guard it for a day.", guard_mails),
+            },
+            throttle_window: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_WINDOW", "60s", "Window in which live codes of an address are counted.", parse::positive_duration),
+            throttle_max: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "3", "Live codes of an address in the window, burnt ones too; past that the newest challenge that can be used is answered again and no mail goes out.", parse::positive),
+            pepper: pepper(r),
+            user_name_retries: r.optional("BACKEND_AUTH_USERNAME_MAX_RETRIES", "10", "Tries to find a free placeholder user name at registration.", parse::positive),
+            email_rate: r.optional("BACKEND_AUTH_EMAIL_RATE", "30", "Requests for a code a minute, e-mail address and client network, per replica.", rate),
+            wrong_code_rate: r.optional("BACKEND_AUTH_WRONG_CODE_RATE", "100", "Wrong codes an hour and client network, over all e-mail addresses, per replica; long codes are not slowed.", rate),
+        }
+    }
+}
