@@ -76,25 +76,37 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             id = meet(&*driver, &part) => id,
             () = stop.cancelled() => return Ok(()),
         };
-        let engines = Arc::new(Engines {
-            driver,
-            daemon_id: daemon_id.clone(),
-            client,
-            db: deps.db.clone(),
-            metrics: Metrics::new(),
-            tuning: config.tuning.clone(),
-            random: deps.random.clone(),
-            reviving: engines::Reviving::default(),
-        });
-        let outcomes = Outcomes {
-            daemon_id,
-            pending_registration_ttl: config.pending_registration_ttl,
-            turn_spread: config.turn_spread,
-        };
-        start_queues(&config, &deps, &engines, outcomes);
+        let engines = work(&config, &deps, client, driver, daemon_id);
         watch::run(engines, part, stop).await
     });
     Ok(())
+}
+
+/// Works jobs and turns of one daemon, and looks after nothing: that is the watch's, which [`start`] adds.
+pub fn work(
+    config: &Config,
+    deps: &WorkerDeps,
+    client: EngineClient,
+    driver: Arc<dyn Driver>,
+    daemon_id: String,
+) -> Arc<Engines> {
+    let engines = Arc::new(Engines {
+        driver,
+        daemon_id: daemon_id.clone(),
+        client,
+        db: deps.db.clone(),
+        metrics: Metrics::new(),
+        tuning: config.tuning.clone(),
+        random: deps.random.clone(),
+        reviving: engines::Reviving::default(),
+    });
+    let outcomes = Outcomes {
+        daemon_id,
+        pending_registration_ttl: config.pending_registration_ttl,
+        turn_spread: config.turn_spread,
+    };
+    start_queues(config, deps, &engines, outcomes);
+    engines
 }
 
 fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outcomes: Outcomes) {
