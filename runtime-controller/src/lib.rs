@@ -80,21 +80,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             id = meet(&*driver, &part) => id,
             () = stop.cancelled() => return Ok(()),
         };
-        let engines = Arc::new(Engines {
-            driver,
-            daemon_id: daemon_id.clone(),
-            client,
-            db: deps.db.clone(),
-            metrics: Metrics::new(),
-            tuning: config.tuning.clone(),
-            random: deps.random.clone(),
-            reviving: engines::Reviving::default(),
-        });
-        let outcomes = Outcomes {
-            daemon_id,
-            pending_registration_ttl: config.pending_registration_ttl,
-            turn_spread: config.turn_spread,
-        };
+        let (engines, outcomes) = work(&config, &deps, client, driver, daemon_id.clone());
         let states = state_watch::StateWatch {
             engines: Arc::clone(&engines),
             outcomes: outcomes.clone(),
@@ -102,9 +88,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             limit: config.state_limit,
         };
         lifecycle.spawn("state directories", states.run(lifecycle.soft()));
-        start_queues(&config, &deps, &engines, outcomes.clone());
         let (interval, grace) = (config.reconcile_interval, config.orphan_grace);
-        let daemon_id = engines.daemon_id.clone();
         let reconciler = Reconciler::new(engines, outcomes, deps.waker.clone(), interval, grace);
         let (gate, oracle) = (deps.gate.clone(), Arc::new(Told(Arc::clone(&reconciler))));
         let desk = ask::Desk { daemon_id, deps: deps.clone(), oracle };
@@ -112,6 +96,33 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         reconciler.run(gate, part, stop).await
     });
     Ok(())
+}
+
+/// Works jobs and turns of one daemon, and looks after nothing: that is the reconciler's, which [`start`] adds.
+pub fn work(
+    config: &Config,
+    deps: &WorkerDeps,
+    client: EngineClient,
+    driver: Arc<dyn Driver>,
+    daemon_id: String,
+) -> (Arc<Engines>, Outcomes) {
+    let engines = Arc::new(Engines {
+        driver,
+        daemon_id: daemon_id.clone(),
+        client,
+        db: deps.db.clone(),
+        metrics: Metrics::new(),
+        tuning: config.tuning.clone(),
+        random: deps.random.clone(),
+        reviving: engines::Reviving::default(),
+    });
+    let outcomes = Outcomes {
+        daemon_id,
+        pending_registration_ttl: config.pending_registration_ttl,
+        turn_spread: config.turn_spread,
+    };
+    start_queues(config, deps, &engines, outcomes.clone());
+    (engines, outcomes)
 }
 
 fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outcomes: Outcomes) {

@@ -12,6 +12,7 @@ mod push;
 mod replica;
 mod shares;
 mod starts;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Bench {
     Push(push::Args),
     /// Games started through jobs, against the same containers by the bare Docker API (docs/containers.md)
     Starts(starts::Args),
+    /// How late turns are: many games over a minute, beside engines that hang, and all at once (docs/turns.md)
+    Turns(turns::Args),
 }
 
 #[tokio::main]
@@ -48,6 +51,7 @@ async fn main() -> ExitCode {
         Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,
         Bench::Starts(args) => starts::run(&args).await,
+        Bench::Turns(args) => turns::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
