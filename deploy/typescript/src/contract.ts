@@ -172,7 +172,7 @@ export interface paths {
         head?: never;
         /**
          * Change an engine version
-         * @description Games that run on it, or were made with it, are not touched.
+         * @description Games that run on it, or were made with it, are not touched; those that have run keep the image that they began with.
          */
         patch: operations["admin_patch_engine_version"];
         trace?: never;
@@ -3914,7 +3914,7 @@ export interface components {
              */
             owner_user_id?: string | null;
             /**
-             * @description Why it is paused: `manual`, `stopped`, or a runtime status.
+             * @description Why it is paused: `manual`, `stopped`, `state_limit` (its engine keeps too much), or a runtime status.
              * @example manual
              */
             pause_reason?: string | null;
@@ -4542,7 +4542,7 @@ export interface components {
             description?: string | null;
             /**
              * Format: image-reference
-             * @description Image reference, by tag or digest; with the process driver the path of a binary.
+             * @description Image reference by Docker's grammar, from an allowed registry, by tag or digest; with the process driver the path of a binary.
              * @example galaxy-engine:1.0.0
              */
             image: string;
@@ -5374,7 +5374,7 @@ export interface components {
             enabled?: boolean | null;
             /**
              * Format: image-reference
-             * @description Image reference, by tag or digest; with the process driver the path of a binary.
+             * @description Image reference by Docker's grammar, from an allowed registry, by tag or digest; with the process driver the path of a binary.
              * @example galaxy-engine:1.0.0
              */
             image?: string | null;
@@ -5500,7 +5500,7 @@ export interface components {
              */
             owner_user_id?: string | null;
             /**
-             * @description Paused for this reason: `engine_unreachable`, `generation_failed` or `manual`; any but `manual` if absent.
+             * @description Paused for this reason: `engine_unreachable`, `generation_failed`, `state_limit` or `manual`; any but `manual` if absent.
              * @example engine_unreachable
              * @enum {string|null}
              */

@@ -11,7 +11,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("poem", &["api-server", "deploy/engine-sdk", "deploy/testkit"]),
     ("poem-openapi", &["api-server", "deploy/engine-sdk"]),
     ("lettre", &["mail-worker", "deploy/testkit"]),
-    ("bollard", &["runtime-controller"]),
+    // The bench measures against the bare Docker API.
+    ("bollard", &["runtime-controller", "deploy/bench"]),
 ];
 
 /// Checks them all, and tells every breach at once.

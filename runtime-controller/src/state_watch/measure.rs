@@ -2,7 +2,8 @@
 //! directories, and neither their number, their depth nor their names can make it take long.
 
 use std::collections::HashSet;
-use std::os::fd::AsFd as _;
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use nix::dir::{Dir, OwningIter};
@@ -12,7 +13,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 
 /// Entries that a game may have; with more the directory counts as over its limit.
 pub(super) const ENTRIES: u64 = 200_000;
-/// Levels of directories, each an open descriptor while it is walked.
+/// Levels of directories, each two open descriptors while it is walked.
 const DEPTH: usize = 32;
 /// What an entry takes of a file system beside its blocks: its inode and its name.
 const ENTRY: u64 = 256;
@@ -53,19 +54,19 @@ pub fn measure(root: &Path) -> Result<Option<Size>, Unmeasurable> {
         Err(Errno::ENOENT) => return Ok(None),
         Err(error) => return Err(Unmeasurable::Closed(error.desc().to_owned())),
     };
-    let mut open: Vec<OwningIter> = vec![top.into_iter()];
-    while let Some(dir) = open.last_mut() {
-        let Some(entry) = dir.next() else {
+    let closed = |name: &CStr| Unmeasurable::Closed(name.to_string_lossy().chars().take(64).collect());
+    let mut open = vec![level(top).map_err(|_| closed(c"."))?];
+    while let Some((fd, entries)) = open.last_mut() {
+        let Some(entry) = entries.next() else {
             open.pop();
             continue;
         };
-        let closed = |name: &std::ffi::CStr| Unmeasurable::Closed(name.to_string_lossy().chars().take(64).collect());
         let Ok(entry) = entry else { return Err(closed(c"?")) };
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        let found = match fstatat(dir.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        let found = match fstatat(&*fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(found) => found,
             // An engine writes and removes while we look.
             Err(Errno::ENOENT) => continue,
@@ -79,18 +80,21 @@ pub fn measure(root: &Path) -> Result<Option<Size>, Unmeasurable> {
         if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFDIR {
             continue;
         }
-        if open.len() >= DEPTH {
-            return Err(Unmeasurable::Depth);
-        }
-        let opened = open.last().map(|dir| Dir::openat(dir.as_fd(), name, HOW, Mode::empty()));
-        match opened {
-            Some(Ok(dir)) => open.push(dir.into_iter()),
+        match Dir::openat(&*fd, name, HOW, Mode::empty()) {
+            Ok(_) if open.len() >= DEPTH => return Err(Unmeasurable::Depth),
+            Ok(dir) => open.push(level(dir).map_err(|_| closed(name))?),
             // Gone, or something else by now: no directory any more.
-            Some(Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)) | None => {}
-            Some(Err(_)) => return Err(closed(name)),
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {}
+            Err(_) => return Err(closed(name)),
         }
     }
     Ok(Some(size))
+}
+
+/// A directory that is being walked: what its entries are looked up by, and those that are left of them.
+fn level(dir: Dir) -> std::io::Result<(OwnedFd, OwningIter)> {
+    let fd = dir.as_fd().try_clone_to_owned()?;
+    Ok((fd, dir.into_iter()))
 }
 
 /// What an entry takes. A file with holes takes what is written of it, one with several names counts once.

@@ -129,12 +129,9 @@ fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
 
 /// Fingerprint of a container made with this configuration.
 pub(super) fn fingerprint(shape: &Shape, spec: &EngineSpec, state_dir: &Path) -> String {
-    let DockerConfig { host, network, addressing, pull_policy: _, registries: _, registry_auth: _, .. } = &shape.docker;
-    let DockerConfig { log_driver, log_opts, cpus, memory, pids, state_mount, .. } = &shape.docker;
-    let docker = format!(
-        "{host} {network} {addressing:?} {log_driver} {log_opts:?} {cpus} {memory} {pids} {}",
-        state_mount.display()
-    );
+    // How the daemon is reached and where images come from are no part of a container.
+    let DockerConfig { network, log_driver, log_opts, cpus, memory, pids, state_mount, .. } = &shape.docker;
+    let docker = format!("{network} {log_driver} {log_opts:?} {cpus} {memory} {pids} {}", state_mount.display());
     let Shape { instance_id, state_limit, stop_grace, docker: _ } = shape;
     spec.fingerprint(&format!("{docker} {instance_id} {state_limit} {stop_grace:?} {}", state_dir.display()))
 }

@@ -27,8 +27,7 @@ pub struct NewEngineVersion {
     /// Semantic version label.
     #[oai(validator(min_length = 1, max_length = 128))]
     pub version: String,
-    /// Image reference by Docker's grammar, by tag or digest, from an allowed registry; with the process driver the path of a
-    /// binary.
+    /// Image reference by Docker's grammar, from an allowed registry, by tag or digest; with the process driver the path of a binary.
     #[oai(validator(min_length = 1, max_length = 512))]
     pub image: String,
     /// What users read instead of the label, in one line.

@@ -23,8 +23,7 @@ use crate::use_cases::engine_versions;
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchEngineVersion {
-    /// Image reference by Docker's grammar, by tag or digest, from an allowed registry; with the process driver the path of a
-    /// binary.
+    /// Image reference by Docker's grammar, from an allowed registry, by tag or digest; with the process driver the path of a binary.
     #[oai(validator(min_length = 1, max_length = 512))]
     pub image: Option<String>,
     /// Whether new starts may use it.
