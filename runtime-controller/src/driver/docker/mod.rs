@@ -9,6 +9,7 @@ mod listing;
 mod pulls;
 mod state_dir;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
