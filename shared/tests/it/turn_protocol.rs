@@ -135,9 +135,15 @@ impl World {
                 attempt.step = Step::Over;
             }
             Step::Begin | Step::Finish(_) => attempt.step = Step::Over,
+            // Nothing comes any more: in the end it gives up.
+            Step::Status | Step::Turn if !self.is_awaited(attempt.id) => attempt.step = Step::Over,
             Step::Status | Step::Turn | Step::Over => {}
         }
         self.attempts[at] = attempt;
+    }
+
+    fn is_awaited(&self, id: u64) -> bool {
+        self.requests.iter().any(|request| request.from == id) || self.answers.iter().any(|answer| answer.to.from == id)
     }
 
     fn hear(&mut self, Answer { to, said }: Answer) {
