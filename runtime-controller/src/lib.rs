@@ -145,7 +145,22 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         max_attempts: tuning.job_attempts,
         lane: Lane::new(tuning.job_lane, tuning.slow_after),
     };
-    let turn_settings = Settings {
+    let turn_settings = turn_settings(config, &settings);
+    let turns = Turns {
+        engines: Arc::clone(engines),
+        outcomes,
+        waker: deps.waker.clone(),
+        settings: turn_settings.clone(),
+        lane: Lane::new(tuning.turn_lane, tuning.slow_after),
+    };
+    queue::run(Arc::new(jobs), settings, deps);
+    queue::run(Arc::new(turns), turn_settings, deps);
+}
+
+/// How turns differ from jobs.
+fn turn_settings(config: &Config, jobs: &Settings) -> Settings {
+    let tuning = &config.tuning;
+    Settings {
         slots: tuning.turn_slots,
         attempt_limit: TURN_LIMIT + config.call_timeout * 2,
         max_attempts: tuning.turn_attempts,
@@ -157,17 +172,8 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         backoff_floor: 0.75,
         // The timers are the games' own rows: they stay.
         retention: Duration::ZERO,
-        ..settings.clone()
-    };
-    let turns = Turns {
-        engines: Arc::clone(engines),
-        outcomes,
-        waker: deps.waker.clone(),
-        settings: turn_settings.clone(),
-        lane: Lane::new(tuning.turn_lane, tuning.slow_after),
-    };
-    queue::run(Arc::new(jobs), settings, deps);
-    queue::run(Arc::new(turns), turn_settings, deps);
+        ..jobs.clone()
+    }
 }
 
 /// Asks the daemon for its id until it answers.
@@ -203,4 +209,31 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
     worker.report(&health, &lifecycle);
     let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     start(&config, deps, &health)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::queue::backoff::delay;
+    use shared::random::Random;
+    use shared::service::config::{Group as _, Reader};
+
+    use super::*;
+
+    /// R19 of the review: an engine that was busy for five seconds paused a daily game.
+    #[test]
+    fn attempts_at_a_turn_begin_again_soon_and_span_minutes() {
+        let config =
+            Config { tuning: config::Tuning::default(), ..Config::read(&mut Reader::describe("runtime-controller")) };
+        let settings = turn_settings(&config, &Settings::default());
+        for seed in 0..200 {
+            let random = Random::seeded(seed);
+            let pauses: Vec<Duration> =
+                (1..settings.max_attempts).map(|failures| delay(&random, &settings, failures)).collect();
+            assert!(pauses[0] <= Duration::from_secs(2), "{pauses:?}");
+            assert!(pauses[0] + pauses[1] >= Duration::from_secs(5), "busy for five seconds is borne: {pauses:?}");
+            let all: Duration = pauses.iter().sum();
+            assert!(all >= Duration::from_secs(220) && all <= Duration::from_secs(330), "{all:?}");
+            assert!(pauses.is_sorted(), "{pauses:?}");
+        }
+    }
 }

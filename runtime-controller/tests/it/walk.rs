@@ -1,4 +1,4 @@
-//! Some hundred turns of mixed games, while engines are slow, silent, late, busy and dying, and two controllers are killed in turn.
+//! Seven hundred turns of mixed games, while engines are slow, silent, late, busy and dying, and two controllers are killed in turn.
 //! Judged by the engines' own journals: each turn once, in order.
 
 use shared::ids::GameId;
@@ -12,8 +12,8 @@ use crate::world::{SOON, World};
 const CALL_TIMEOUT: &str = "1500ms";
 const LATE_MS: u64 = 2_000;
 /// Turns that are generated between two kills.
-const BETWEEN: usize = 60;
-const KILLS: usize = 5;
+const BETWEEN: usize = 120;
+const KILLS: usize = 6;
 
 /// The same trouble at every third turn of the first sixty, once each.
 fn now_and_then(trouble: &Rule) -> Script {
@@ -41,7 +41,7 @@ async fn turns_of_mixed_games_are_each_generated_once_and_in_order_while_control
     let env = [("BACKEND_ENGINE_CALL_TIMEOUT", CALL_TIMEOUT), ("GALAXY_TURN_LIMIT", "1000000")];
     let mut controllers = [world.controller(&env), world.controller(&env)];
     let mut honest = Vec::new();
-    for _ in 0..6 {
+    for _ in 0..12 {
         honest.push(world.scripted("@every 1s", Script::default()).await);
     }
     let mut troubled: Vec<(&str, GameId)> = Vec::new();

@@ -10,6 +10,7 @@
 
 mod background;
 pub mod backoff;
+mod batch;
 mod claim;
 mod context;
 mod engine;
