@@ -40,10 +40,6 @@ fn main() -> ExitCode {
             let dir = state_dir.clone();
             deeds::beside(move || deeds::disk(&dir))
         }
-        "files" => {
-            let dir = state_dir.clone();
-            deeds::beside(move || deeds::files(&dir))
-        }
         other => Err(std::io::Error::other(format!("no such deed: {other:?}"))),
     };
     match done.and_then(|()| serve::forever(&state_dir)) {
