@@ -72,15 +72,6 @@ pub fn disk(dir: &Path) {
     }
 }
 
-/// More empty files than are counted.
-pub fn files(dir: &Path) {
-    for n in 0..210_000_u32 {
-        if File::create(dir.join(format!("file-{n}"))).is_err() {
-            return;
-        }
-    }
-}
-
 fn fill(path: &Path) {
     fill_to(path, u64::MAX);
 }

@@ -27,23 +27,30 @@ fn answer(mut stream: TcpStream, state_dir: &Path) -> Result<(), Error> {
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace();
     let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-    let mut length = 0;
+    let (mut length, mut token) = (0, String::new());
     loop {
         let mut header = String::new();
         if reader.read_line(&mut header)? == 0 || header.trim().is_empty() {
             break;
         }
-        if let Some((name, value)) = header.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap_or(0);
+        match header.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.trim().parse().unwrap_or(0)
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => value.trim().clone_into(&mut token),
+            _ => {}
         }
     }
     let mut body = Vec::new();
     reader.take(length).read_to_end(&mut body)?;
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let (status, answer) =
-        call(&method, path.split('?').next().unwrap_or_default(), &body, &state_dir.join("game.json"));
+    let path = path.split('?').next().unwrap_or_default();
+    let ours = std::env::var("GALAXY_ENGINE_TOKEN").is_ok_and(|ours| token == format!("Bearer {ours}"));
+    let (status, answer) = if ours || path == "/healthz" {
+        call(&method, path, &body, &state_dir.join("game.json"))
+    } else {
+        (401, json!({ "status": 401, "code": "token_required", "title": "Not without the token." }))
+    };
     let answer = answer.to_string();
     let kind = if status < 400 { "application/json" } else { "application/problem+json" };
     let length = answer.len();

@@ -46,6 +46,10 @@ pub enum Unmeasurable {
 /// # Errors
 /// [`Unmeasurable`].
 pub fn measure(root: &Path) -> Result<Option<Size>, Unmeasurable> {
+    walk(root, ENTRIES)
+}
+
+fn walk(root: &Path, most: u64) -> Result<Option<Size>, Unmeasurable> {
     const HOW: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC).union(OFlag::O_RDONLY);
     let mut size = Size { bytes: 0, entries: 0 };
     let mut linked = HashSet::new();
@@ -74,7 +78,7 @@ pub fn measure(root: &Path) -> Result<Option<Size>, Unmeasurable> {
         };
         size.entries += 1;
         size.bytes = size.bytes.saturating_add(taken(&found, &mut linked));
-        if size.entries > ENTRIES {
+        if size.entries > most {
             return Err(Unmeasurable::Entries);
         }
         if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFDIR {
@@ -153,6 +157,7 @@ mod tests {
             fs::write(root.path().join(n.to_string()), "").unwrap();
         }
         assert_eq!(measure(root.path()), Ok(Some(Size { bytes: 100 * ENTRY, entries: 100 })));
+        assert_eq!(walk(root.path(), 99), Err(Unmeasurable::Entries));
         let deep = (0..40).fold(root.path().to_owned(), |path, _| path.join("d"));
         fs::create_dir_all(deep).unwrap();
         assert_eq!(measure(root.path()), Err(Unmeasurable::Depth));

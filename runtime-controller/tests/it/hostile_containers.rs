@@ -157,7 +157,7 @@ async fn an_image_with_a_volume_is_refused_and_so_is_one_that_runs_nothing() {
 async fn what_one_engine_takes_is_missing_to_no_neighbour() {
     let mut docker = DockerWorld::new().await;
     let mut games = Vec::new();
-    for name in ["probe", "forks", "memory", "shm", "log", "disk", "files"] {
+    for name in ["probe", "forks", "memory", "shm", "log", "disk"] {
         docker.world.image = docker.hostile(&[&deed(name)], &[]);
         games.push((name, docker.world.game("@every 2s", &["Ants", "Bees"]).await));
     }
@@ -171,7 +171,7 @@ async fn what_one_engine_takes_is_missing_to_no_neighbour() {
     ];
     let _controller = world.controller(&limits);
     // Disk: paused, and since that stops nobody from writing, its engine is taken away. Both are told.
-    for (name, game_id) in games.iter().filter(|(name, _)| ["disk", "files"].contains(name)) {
+    for (name, game_id) in games.iter().filter(|(name, _)| *name == "disk") {
         world.reaches(*game_id, "paused").await;
         assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", *game_id).await, "state_limit");
         assert_eq!(world.told(*game_id, "game.paused").await.len(), 1, "{name}");
@@ -187,7 +187,7 @@ async fn what_one_engine_takes_is_missing_to_no_neighbour() {
         assert!(log.contains("over_limit the state directory") && log.contains("its engine is stopped"), "{log}");
     }
     // The others have what they have, and go on; so does the one that is only there.
-    for (name, game_id) in games.iter().filter(|(name, _)| !["disk", "files"].contains(name)) {
+    for (name, game_id) in games.iter().filter(|(name, _)| *name != "disk") {
         let turn = world.turn(*game_id).await;
         world.reaches_turn(*game_id, turn + 2).await;
         assert_eq!(world.status(*game_id).await, "running", "{name}");

@@ -14,6 +14,7 @@ use runtime_controller::config::Config;
 use runtime_controller::driver::docker::DockerDriver;
 use runtime_controller::driver::{Driver as _, DriverError, Progress, Silent};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
 use shared::service::config::{Group as _, Reader, Source};
@@ -37,6 +38,8 @@ fn push(docker: &DockerWorld, registry: SocketAddr, tag: &str, label: &str) -> (
     let config = auth_file(docker, registry);
     docker.docker(&["--config", config.parent().unwrap().to_str().unwrap(), "push", "--quiet", &reference]);
     let id = docker.image_id(&made);
+    // What is pulled by its digest has no tag to go by.
+    docker.own(&id);
     docker.docker(&["rmi", "--force", &id]);
     (reference, id)
 }
@@ -196,6 +199,26 @@ async fn a_registry_that_asks_for_a_login_gets_its_own_and_no_other_gets_it() {
     controller.kill9();
 }
 
+/// An image for a machine that nobody has here, as `docker load` takes it.
+fn foreign_image(docker: &DockerWorld) -> String {
+    let (reference, dir) = (format!("galaxy-foreign-{}:1", docker.instance), docker.world.root.path().join("foreign"));
+    std::fs::create_dir(&dir).unwrap();
+    let layer = [0_u8; 1024];
+    let digest = Sha256::digest(layer).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let config = json!({ "architecture": "s390x", "os": "linux", "config": { "Entrypoint": ["/x"] },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{digest}")] } });
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"] }]);
+    std::fs::write(dir.join("layer.tar"), layer).unwrap();
+    std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    std::fs::write(dir.join("manifest.json"), manifest.to_string()).unwrap();
+    let tar = dir.join("image.tar");
+    let mut command = std::process::Command::new("tar");
+    command.arg("-cf").arg(&tar).arg("-C").arg(&dir).args(["manifest.json", "config.json", "layer.tar"]);
+    assert!(command.status().unwrap().success());
+    docker.docker(&["load", "--quiet", "--input", tar.to_str().unwrap()]);
+    reference
+}
+
 struct Heard(Mutex<Vec<String>>);
 
 #[async_trait]
@@ -205,17 +228,19 @@ impl Progress for Heard {
     }
 }
 
-#[tokio::test]
+// With threads: the proxy goes on while the docker command is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_stalls_or_breaks_off_is_given_up_in_time_and_asked_again() {
     let docker = DockerWorld::new().await;
     let registry = Registry::start(&docker.world.root.path().join("registry"), false).await.unwrap();
     let proxy = TcpProxy::start(registry.addr()).await.unwrap();
     let (reference, id) = push(&docker, proxy.addr(), "1", "stalled");
-    let driver = driver(&docker, Duration::from_secs(2), &[]);
+    let hasty = driver(&docker, Duration::from_secs(2), &[]);
+    let driver = driver(&docker, SOON, &[]);
 
     proxy.stall();
     let heard = Heard(Mutex::default());
-    let (one, two) = tokio::join!(driver.fetch(&reference, None, &heard), driver.fetch(&reference, None, &Silent));
+    let (one, two) = tokio::join!(hasty.fetch(&reference, None, &heard), hasty.fetch(&reference, None, &Silent));
     let nothing_new = |done: &Result<_, DriverError>| matches!(done, Err(DriverError::Image { reason, passing: true }) if reason.contains("nothing new for 2s"));
     assert!(nothing_new(&one) && nothing_new(&two), "{one:?} {two:?}");
 
@@ -257,26 +282,15 @@ async fn what_is_no_reference_not_allowed_or_for_another_machine_is_refused_befo
     let done = strict.fetch(&right, None, &Silent).await;
     assert!(matches!(&done, Err(DriverError::Config(why)) if why.contains("registry.example")), "{done:?}");
 
-    let foreign = format!("galaxy-foreign-{}:1", docker.instance);
-    let context = docker.world.root.path().join("foreign.tar");
-    std::fs::write(&context, [0_u8; 1024]).unwrap();
-    docker.docker(&[
-        "import",
-        "--platform",
-        "linux/s390x",
-        "--change",
-        "ENTRYPOINT [\"/x\"]",
-        context.to_str().unwrap(),
-        &foreign,
-    ]);
+    let foreign = foreign_image(&docker);
     docker.own(&foreign);
     docker.world.image.clone_from(&foreign);
     let game_id = docker.world.game("@every 1h", &["Ants"]).await;
     let mut controller = docker.world.controller(&[]);
     docker.world.reaches(game_id, "start_failed").await;
-    assert_eq!(docker.world.told(game_id, "runtime.start_config_invalid").await.len(), 1);
     let error = docker.world.last_error(game_id).await;
     assert!(error.contains("is for linux/s390x, and the daemon runs linux/"), "{error}");
+    assert_eq!(docker.world.told(game_id, "runtime.start_config_invalid").await.len(), 1);
     assert!(docker.containers().is_empty());
     controller.kill9();
 }
