@@ -297,7 +297,12 @@ impl Planner<'_> {
     fn frozen(&mut self, recorded: &Recorded, record: &Record, listed: &Listed) {
         if record.endpoint.is_some() && record.endpoint != listed.endpoint {
             // It is adopted when it runs again; what is recorded is somebody else's.
-            return self.act(recorded, Some(listed), Deed::Forget, "its container is paused, at another address".to_owned());
+            return self.act(
+                recorded,
+                Some(listed),
+                Deed::Forget,
+                "its container is paused, at another address".to_owned(),
+            );
         }
         if record.well != Some(false) {
             self.act(recorded, Some(listed), Deed::Unwell, "somebody has paused its container".to_owned());
