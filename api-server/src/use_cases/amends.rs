@@ -5,7 +5,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::runtime::amends::{self, ActiveJob};
-use shared::db::runtime::{RuntimeRecord, seen};
+use shared::db::runtime::seen;
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::engine_client::EngineError;

@@ -9,41 +9,41 @@ use shared::ids::GameId;
 use shared::queue::Topic;
 
 use super::plan::{Action, Deed};
-use super::{PassError, Reconciler};
+use super::{Done, PassError, Reconciler};
 use crate::engines::{ReviveError, probe_outcome};
 
 impl Reconciler {
-    /// Answers whether the game's next deed of this pass makes sense.
-    pub(super) async fn apply(&self, action: &Action) -> bool {
+    /// Does it, and logs what could not be done.
+    pub(super) async fn apply(&self, action: &Action) -> Done {
         let game_id = action.game_id;
         match self.engines.db.try_within(self.deed(action)).await {
-            Ok(()) => true,
+            Ok(true) => Done::Changed,
+            Ok(false) => Done::AsItWas,
             Err(error) => {
                 tracing::warn!(%game_id, deed = action.deed.word(), why = action.why, %error, "the reconciler could not do what is to be done");
-                false
+                Done::Failed
             }
         }
     }
 
-    async fn deed(&self, action: &Action) -> Result<(), DeedError> {
+    /// Answers whether it changed what is to be done next.
+    async fn deed(&self, action: &Action) -> Result<bool, DeedError> {
         let game_id = action.game_id;
         match action.deed {
-            Deed::Forget => self.engines.forget(game_id).await.map_err(DeedError::from),
-            Deed::Revive => self.revive(game_id, &action.why).await,
+            Deed::Forget => self.engines.forget(game_id).await?,
+            Deed::Revive => self.revive(game_id, &action.why).await?,
             Deed::Adopt => match self.engines.adopt(game_id).await {
-                Ok(true) => {
-                    tracing::info!(%game_id, why = action.why, "a container was adopted");
-                    Ok(())
-                }
-                Ok(false) | Err(ReviveError::NotWanted) => Ok(()),
-                Err(error) => Err(error.into()),
+                Ok(true) => tracing::info!(%game_id, why = action.why, "a container was adopted"),
+                Ok(false) | Err(ReviveError::NotWanted) => {}
+                Err(error) => return Err(error.into()),
             },
-            Deed::Orphan { .. } => self.remove_orphan(action).await,
-            Deed::Probe { resume } => self.probe(game_id, resume).await,
-            Deed::Unwell => self.unwell(game_id, &action.why).await,
-            Deed::GiveUp => self.give_up(game_id, &action.why).await,
-            Deed::Pause => self.pause(game_id, &action.why).await,
+            Deed::Orphan { .. } => self.remove_orphan(action).await?,
+            Deed::Probe { resume } => return self.probe(game_id, resume).await.map(|well| !well),
+            Deed::Unwell => self.unwell(game_id, &action.why).await?,
+            Deed::GiveUp => self.give_up(game_id, &action.why).await?,
+            Deed::Pause => self.pause(game_id, &action.why).await?,
         }
+        Ok(true)
     }
 
     async fn revive(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
@@ -77,7 +77,7 @@ impl Reconciler {
 
     async fn pause(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
         // Once more, so that nobody is paused who has just come back.
-        if self.probe(game_id, false).await.is_ok() && self.is_well(game_id).await? {
+        if self.probe(game_id, false).await? {
             return Ok(());
         }
         let mut tx = self.engines.db.begin().await?;
@@ -88,11 +88,6 @@ impl Reconciler {
             self.waker.wake(Topic::Notifications);
         }
         Ok(())
-    }
-
-    async fn is_well(&self, game_id: GameId) -> Result<bool, sqlx::Error> {
-        let record = runtime::record(&mut *self.engines.db.acquire().await?, game_id).await?;
-        Ok(record.is_some_and(|record| record.health == "healthy"))
     }
 
     async fn unwell(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
@@ -108,14 +103,14 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Asks the engine for its status: only its own engine knows its game and takes its token.
-    async fn probe(&self, game_id: GameId, resume: bool) -> Result<(), DeedError> {
+    /// Asks the engine for its status: only its own engine knows its game and takes its token. Answers whether it is well.
+    async fn probe(&self, game_id: GameId, resume: bool) -> Result<bool, DeedError> {
         let engines = &self.engines;
         let (target, record) = {
             let mut conn = engines.db.acquire().await?;
             (runtime::target(&mut conn, game_id).await?, runtime::record(&mut conn, game_id).await?)
         };
-        let (Some(target), Some(record)) = (target, record) else { return Ok(()) };
+        let (Some(target), Some(record)) = (target, record) else { return Ok(false) };
         let lane = if record.health == "unhealthy" { &self.silent_probes } else { &self.probes };
         let asked = {
             let _place = lane.acquire().await;
@@ -133,7 +128,7 @@ impl Reconciler {
             Ok(status) => {
                 let probed =
                     seen::probe_answered(&mut tx, game_id, &target.endpoint, engines.tuning.revivals.calm).await?;
-                let Some(probed) = probed else { return Ok(()) };
+                let Some(probed) = probed else { return Ok(false) };
                 if probed.before == "unhealthy" {
                     let detail = format!("it answers at turn {}", status.turn);
                     runtime::count_operation(&mut tx, game_id, "health", "healthy", Some(&detail)).await?;
@@ -152,14 +147,14 @@ impl Reconciler {
                 if error.is_elsewhere() && record.status == RuntimeStatus::Running.as_str() {
                     engines.adopt(game_id).await?;
                 }
-                return Ok(());
+                return Ok(false);
             }
         };
         tx.commit().await?;
         if resume && TickPlan::new(record.current_turn, status.turn, status.finished) != TickPlan::Mismatch {
             self.resume(game_id).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A game that was paused because its engine did not answer goes on.

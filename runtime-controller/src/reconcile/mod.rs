@@ -12,6 +12,7 @@ pub mod plan;
 mod table;
 mod unserved;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +69,8 @@ pub struct Reconciler {
     rules: Rules,
     /// Since when containers are unwanted, by their ids, as this process has seen it.
     unwanted: Mutex<HashMap<String, DateTime<Utc>>>,
-    in_hand: Mutex<HashSet<GameId>>,
+    /// Games about which something is being done, and whether a pass had to pass over them meanwhile.
+    in_hand: Mutex<HashMap<GameId, bool>>,
     tasks: TaskTracker,
     probes: Semaphore,
     silent_probes: Semaphore,
@@ -184,11 +186,20 @@ impl Reconciler {
 
     /// One look at both sides, and the beginning of what is to be done about it. `dry_run`: only the look.
     async fn pass(self: &Arc<Self>, dry_run: bool) -> Result<Pass, PassError> {
-        let (unwanted, in_hand) = (self.unwanted.lock().clone(), self.in_hand.lock().clone());
+        let unwanted = self.unwanted.lock().clone();
+        let in_hand = {
+            let mut hands = self.in_hand.lock();
+            hands.values_mut().for_each(|passed_over| *passed_over = true);
+            hands.keys().copied().collect()
+        };
         let world = observe::observe(&self.engines, unwanted, in_hand).await?;
         let Plan { actions, next_at } = plan::plan(&world, &self.rules);
         let wait = next_at.map_or(Duration::MAX, |at| (at - world.now).to_std().unwrap_or_default());
-        let mut pass = Pass { actions, wait: wait.min(self.interval), begun: JoinSet::new() };
+        let mut pass = Pass {
+            actions,
+            wait: wait.min(self.interval).min(self.engines.tuning.probe_interval),
+            begun: JoinSet::new(),
+        };
         if !dry_run {
             self.remember(&pass.actions, world.now);
             self.begin(&mut pass, world.now);
@@ -221,16 +232,18 @@ impl Reconciler {
             self.look.notify_one();
         }
         for (game_id, actions) in games.into_iter().take(AT_ONCE) {
-            if !self.in_hand.lock().insert(game_id) {
-                continue;
-            }
-            let hand = Hand { reconciler: Arc::clone(self), game_id };
+            match self.in_hand.lock().entry(game_id) {
+                Entry::Occupied(_) => continue,
+                Entry::Vacant(vacant) => vacant.insert(false),
+            };
+            let mut hand = Hand { reconciler: Arc::clone(self), game_id, look: false };
             // The set ends with who waits for it; what it began goes on all the same.
             let (done, wait) = tokio::sync::oneshot::channel::<()>();
             self.tasks.spawn(async move {
                 for action in &actions {
-                    if !hand.reconciler.apply(action).await {
-                        break;
+                    match hand.reconciler.apply(action).await {
+                        Done::Failed => break,
+                        done => hand.look |= done == Done::Changed,
                     }
                 }
                 drop(hand);
@@ -262,11 +275,27 @@ impl Pass {
 struct Hand {
     reconciler: Arc<Reconciler>,
     game_id: GameId,
+    /// What was done changes what is to be done next.
+    look: bool,
+}
+
+/// What came of a deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// All is as it was, and well.
+    AsItWas,
+    /// Something is another way now.
+    Changed,
+    /// It could not be done; it is tried again when both sides are looked at next.
+    Failed,
 }
 
 impl Drop for Hand {
     fn drop(&mut self) {
-        self.reconciler.in_hand.lock().remove(&self.game_id);
+        let passed_over = self.reconciler.in_hand.lock().remove(&self.game_id);
+        if self.look || passed_over == Some(true) {
+            self.reconciler.look.notify_one();
+        }
     }
 }
 

@@ -24,12 +24,7 @@ async fn a_turn_whose_answer_comes_too_late_is_recorded_and_not_repeated() {
     let engine = endpoint.strip_prefix("http://").unwrap().parse().unwrap();
     let proxy = TcpProxy::start(engine).await.unwrap();
     proxy.delay(Direction::ToClient, Duration::from_millis(700));
-    sqlx::query("UPDATE runtime_records SET endpoint = $2 WHERE game_id = $1")
-        .bind(game_id.uuid())
-        .bind(format!("http://{}", proxy.addr()))
-        .execute(&world.pool())
-        .await
-        .unwrap();
+    world.reach_through(game_id, proxy.addr().port()).await;
     for turn in 1..=2 {
         world.enqueue(game_id, shared::domain::runtime::JobKind::ForceNextTurn, serde_json::json!({})).await;
         world.reaches_turn(game_id, turn).await;

@@ -199,7 +199,7 @@ pub struct PausedFilter<'a> {
 }
 
 /// How many paused games match that can be resumed, counted up to [`MATCHED_LIMIT`], and the oldest `limit` of them. One whose
-/// container is stopped or being replaced cannot be.
+/// container is stopped or being replaced cannot be; one that died meanwhile is brought back.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -211,7 +211,7 @@ pub async fn resumable(
     let row = sqlx::query!(
         r#"WITH matching AS MATERIALIZED (
                SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
-                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped' AND r.endpoint IS NOT NULL AND r.status <> 'starting'
+                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped' AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
                   AND CASE WHEN $1::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $1 END
                   AND ($2::text IS NULL OR g.visibility = $2) AND ($3::uuid IS NULL OR g.owner_user_id = $3)
                   AND ($4::text IS NULL OR g.target_engine_version = $4)
