@@ -1,7 +1,6 @@
 //! Engines that answer as none should, while games are started, turns generated and games ended: each has its exact outcome for its own
 //! game, and none for its neighbour's. What the bytes of an answer may be is tested at the door (`shared/src/engine_client/tests`).
 
-use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
@@ -26,6 +25,15 @@ async fn game(world: &World, schedule: &str, script: Script) -> GameId {
     script.write(&world.state_root().join(game_id.to_string())).unwrap();
     world.enqueue(game_id, JobKind::Start, json!({})).await;
     game_id
+}
+
+/// One after the other: a database for tests has few connections.
+async fn games(world: &World, scripts: impl Iterator<Item = Script>) -> Vec<GameId> {
+    let mut games = Vec::new();
+    for script in scripts {
+        games.push(game(world, "@every 1s", script).await);
+    }
+    games
 }
 
 /// An answer of the contract to a turn, with these members in place of its own.
@@ -91,7 +99,7 @@ async fn a_turn_that_is_answered_badly_pauses_its_game_with_the_reason_and_no_ot
     let world = world().await;
     let kinds = turns();
     let neighbour = game(&world, "@every 1s", Script { turn_limit: Some(1_000), ..Script::default() }).await;
-    let games = join_all(kinds.iter().map(|(_, rule, _)| game(&world, "@every 1s", Script::of([rule.clone()])))).await;
+    let games = games(&world, kinds.iter().map(|(_, rule, _)| Script::of([rule.clone()]))).await;
     let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
     for (game_id, (kind, _, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "paused").await;
@@ -157,7 +165,7 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
         ),
     ];
     let world = world().await;
-    let games = join_all(kinds.iter().map(|(_, script, ..)| game(&world, "@every 1s", script.clone()))).await;
+    let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
     let neighbour = game(&world, "@every 1s", Script::default()).await;
     for game_id in &games {
         sqlx::query("UPDATE games SET owner_user_id = (SELECT user_id FROM memberships WHERE game_id = $1 LIMIT 1) WHERE game_id = $1")
@@ -198,7 +206,7 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
         ("sound ones", Script { turn_limit: Some(2), ..Script::default() }, 6, ""),
     ];
     let world = world().await;
-    let games = join_all(kinds.iter().map(|(_, script, ..)| game(&world, "@every 1s", script.clone()))).await;
+    let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
     let mut controller = world.controller(&[]);
     for (game_id, (kind, _, kept, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "finished").await;
