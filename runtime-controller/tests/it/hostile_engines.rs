@@ -12,6 +12,8 @@ use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
 
 const RACES: [&str; 2] = ["Ants", "Bees"];
+/// Nothing here is about time: a busy machine is no silent engine.
+const PATIENT: (&str, &str) = ("BACKEND_ENGINE_PROBE_TIMEOUT", "30s");
 
 async fn world() -> World {
     let mut world = World::with_processes().await;
@@ -100,7 +102,7 @@ async fn a_turn_that_is_answered_badly_pauses_its_game_with_the_reason_and_no_ot
     let kinds = turns();
     let neighbour = game(&world, "@every 1s", Script { turn_limit: Some(1_000), ..Script::default() }).await;
     let games = games(&world, kinds.iter().map(|(_, rule, _)| Script::of([rule.clone()]))).await;
-    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
     for (game_id, (kind, _, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "paused").await;
         let shown = world
@@ -174,7 +176,7 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
             .await
             .unwrap();
     }
-    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
     for (game_id, (kind, _, said, told)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "start_failed").await;
         let error = world.last_error(*game_id).await;
@@ -196,7 +198,7 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
     };
     // Two races, turns 0 to 2: six reports, of which these are kept.
     let kinds = [
-        ("too long", Script { report_bytes: 15 << 20, turn_limit: Some(2), ..Script::default() }, 0, "longer than"),
+        ("too long", Script { report_bytes: 2 << 20, turn_limit: Some(2), ..Script::default() }, 0, "longer than"),
         ("HTML", report(answered(200, "<html>")), 0, "not JSON"),
         ("a NUL", report(answered(200, r#"["\u0000"]"#)), 0, "a NUL"),
         ("bottomless", report(answered(200, &format!("{}{}", "[".repeat(500), "]".repeat(500)))), 0, "nested deeper"),
@@ -207,7 +209,7 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
     ];
     let world = world().await;
     let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
-    let mut controller = world.controller(&[]);
+    let mut controller = world.controller(&[PATIENT]);
     for (game_id, (kind, _, kept, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "finished").await;
         let reports = world.number("SELECT count(*) FROM engine_reports WHERE game_id = $1", *game_id).await;
@@ -245,7 +247,7 @@ async fn no_engine_decides_how_much_memory_the_controller_takes() {
     for rule in [answered(403, &long), merged(json!({ "finished": true, "races": invented }))] {
         games.push((game(&world, "@every 1s", Script::of([rule])).await, "paused"));
     }
-    let mut controller = world.controller(&[]);
+    let mut controller = world.controller(&[PATIENT]);
     for (game_id, status) in &games {
         world.reaches(*game_id, status).await;
     }
