@@ -25,10 +25,11 @@ impl Jobs {
             Ok(()) => {
                 // No patch of it is undone any more.
                 let snapshots = engines.driver.snapshots();
-                if matches!(status.as_str(), "finished" | "cancelled") && snapshots.has_any(game_id) {
-                    if let Err(error) = snapshots.drop_all(game_id).await {
-                        tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
-                    }
+                if matches!(status.as_str(), "finished" | "cancelled")
+                    && snapshots.has_any(game_id)
+                    && let Err(error) = snapshots.drop_all(game_id).await
+                {
+                    tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
                 }
                 Ok(Note { result: Some(JobResult::Stopped), detail: None })
             }

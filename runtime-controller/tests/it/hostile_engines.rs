@@ -1,7 +1,6 @@
 //! Engines that answer as none should, while games are started, turns generated and games ended: each has its exact outcome for its own
 //! game, and none for its neighbour's. What the bytes of an answer may be is tested at the door (`shared/src/engine_client/tests`).
 
-use futures::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
@@ -13,6 +12,8 @@ use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
 
 const RACES: [&str; 2] = ["Ants", "Bees"];
+/// Nothing here is about time: a busy machine is no silent engine.
+const PATIENT: (&str, &str) = ("BACKEND_ENGINE_PROBE_TIMEOUT", "30s");
 
 async fn world() -> World {
     let mut world = World::with_processes().await;
@@ -26,6 +27,15 @@ async fn game(world: &World, schedule: &str, script: Script) -> GameId {
     script.write(&world.state_root().join(game_id.to_string())).unwrap();
     world.enqueue(game_id, JobKind::Start, json!({})).await;
     game_id
+}
+
+/// One after the other: a database for tests has few connections.
+async fn games(world: &World, scripts: impl Iterator<Item = Script>) -> Vec<GameId> {
+    let mut games = Vec::new();
+    for script in scripts {
+        games.push(game(world, "@every 1s", script).await);
+    }
+    games
 }
 
 /// An answer of the contract to a turn, with these members in place of its own.
@@ -91,8 +101,8 @@ async fn a_turn_that_is_answered_badly_pauses_its_game_with_the_reason_and_no_ot
     let world = world().await;
     let kinds = turns();
     let neighbour = game(&world, "@every 1s", Script { turn_limit: Some(1_000), ..Script::default() }).await;
-    let games = join_all(kinds.iter().map(|(_, rule, _)| game(&world, "@every 1s", Script::of([rule.clone()])))).await;
-    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
+    let games = games(&world, kinds.iter().map(|(_, rule, _)| Script::of([rule.clone()]))).await;
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
     for (game_id, (kind, _, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "paused").await;
         let shown = world
@@ -157,7 +167,7 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
         ),
     ];
     let world = world().await;
-    let games = join_all(kinds.iter().map(|(_, script, ..)| game(&world, "@every 1s", script.clone()))).await;
+    let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
     let neighbour = game(&world, "@every 1s", Script::default()).await;
     for game_id in &games {
         sqlx::query("UPDATE games SET owner_user_id = (SELECT user_id FROM memberships WHERE game_id = $1 LIMIT 1) WHERE game_id = $1")
@@ -166,7 +176,7 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
             .await
             .unwrap();
     }
-    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000")]);
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
     for (game_id, (kind, _, said, told)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "start_failed").await;
         let error = world.last_error(*game_id).await;
@@ -188,7 +198,7 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
     };
     // Two races, turns 0 to 2: six reports, of which these are kept.
     let kinds = [
-        ("too long", Script { report_bytes: 15 << 20, turn_limit: Some(2), ..Script::default() }, 0, "longer than"),
+        ("too long", Script { report_bytes: 2 << 20, turn_limit: Some(2), ..Script::default() }, 0, "longer than"),
         ("HTML", report(answered(200, "<html>")), 0, "not JSON"),
         ("a NUL", report(answered(200, r#"["\u0000"]"#)), 0, "a NUL"),
         ("bottomless", report(answered(200, &format!("{}{}", "[".repeat(500), "]".repeat(500)))), 0, "nested deeper"),
@@ -198,8 +208,8 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
         ("sound ones", Script { turn_limit: Some(2), ..Script::default() }, 6, ""),
     ];
     let world = world().await;
-    let games = join_all(kinds.iter().map(|(_, script, ..)| game(&world, "@every 1s", script.clone()))).await;
-    let mut controller = world.controller(&[]);
+    let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
+    let mut controller = world.controller(&[PATIENT]);
     for (game_id, (kind, _, kept, said)) in games.iter().zip(&kinds) {
         world.reaches(*game_id, "finished").await;
         let reports = world.number("SELECT count(*) FROM engine_reports WHERE game_id = $1", *game_id).await;
@@ -237,7 +247,7 @@ async fn no_engine_decides_how_much_memory_the_controller_takes() {
     for rule in [answered(403, &long), merged(json!({ "finished": true, "races": invented }))] {
         games.push((game(&world, "@every 1s", Script::of([rule])).await, "paused"));
     }
-    let mut controller = world.controller(&[]);
+    let mut controller = world.controller(&[PATIENT]);
     for (game_id, status) in &games {
         world.reaches(*game_id, status).await;
     }
