@@ -72,15 +72,17 @@ impl Caller {
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub(crate) fn new(base: String, token: String, watch: Watch) -> reqwest::Result<Self> {
-        // As the platform's own client: no proxy, no redirects, HTTP/1.1, connections kept for a short while.
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(Duration::from_secs(3))
-            .http1_only()
-            .build()?;
-        Ok(Self { client, base, token, watch: RefCell::new(watch), book: RefCell::default() })
+        Ok(Self { client: client()?, base, token, watch: RefCell::new(watch), book: RefCell::default() })
+    }
+
+    /// The engine was started again: connections to its former life are of no use, whatever address it has now.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub(crate) fn moved(&mut self, base: String) -> reqwest::Result<()> {
+        self.client = client()?;
+        self.base = base;
+        Ok(())
     }
 
     /// Notes a rule's outcome; answers whether it held.
@@ -113,6 +115,19 @@ impl Caller {
     /// # Errors
     /// No answer, or one that broke off.
     pub(crate) async fn quietly(&self, ask: &Ask) -> Result<Answer, Fault> {
+        self.exchange(&self.client, ask).await
+    }
+
+    /// The same on a connection of its own, which the engine may close without harm to what is asked next.
+    ///
+    /// # Errors
+    /// No answer, or one that broke off.
+    pub(crate) async fn apart(&self, ask: &Ask) -> Result<Answer, Fault> {
+        let client = client().map_err(|error| Fault::plain(error.to_string()))?;
+        self.exchange(&client, ask).await
+    }
+
+    async fn exchange(&self, client: &Client, ask: &Ask) -> Result<Answer, Fault> {
         let curl = ask.curl(&self.base);
         let broken = |error: &dyn std::error::Error, what: &str| {
             let mut source = error;
@@ -122,7 +137,7 @@ impl Caller {
             Fault { said: format!("{what}: {source}"), curl: curl.clone() }
         };
         let started = Instant::now();
-        let request = self.client.request(ask.method.clone(), format!("{}{}", self.base, ask.path));
+        let request = client.request(ask.method.clone(), format!("{}{}", self.base, ask.path));
         let mut request = request.timeout(self.watch.borrow().limit(ask.pace()) + GRACE);
         request = match &ask.auth {
             Auth::Token => request.bearer_auth(&self.token),
@@ -147,4 +162,15 @@ impl Caller {
             curl: curl.clone(),
         })
     }
+}
+
+/// As the platform's own client: no proxy, no redirects, HTTP/1.1, connections kept for a short while.
+fn client() -> reqwest::Result<Client> {
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .pool_idle_timeout(Duration::from_secs(3))
+        .http1_only()
+        .build()
 }

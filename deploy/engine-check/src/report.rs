@@ -178,7 +178,8 @@ impl Report {
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222;background:#fff}\
 table{border-collapse:collapse;width:100%}td{border-top:1px solid #ddd;padding:.3rem .5rem;vertical-align:top;overflow-wrap:anywhere}\
 pre{white-space:pre-wrap;margin:.3rem 0}.broken td:first-child{color:#a00;font-weight:bold}.left-out{color:#666}\
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}td{border-color:#444}.broken td:first-child{color:#f77}.left-out{color:#999}}";
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#111}td{border-color:#444}\
+.broken td:first-child{color:#f77}.left-out{color:#999}}";
 
 fn situation(rule: &Rule) -> String {
     [rule.call, rule.when].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(": ")

@@ -36,8 +36,8 @@ pub fn main<G: Game>(game: G) -> ExitCode {
 pub fn serve<G: Game>(game: G, settings: Settings) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // For the disk, and for turns: calls of the game never hold up the others' answers.
-        .max_blocking_threads(8)
+        // For the disk, and for turns. More than the platform calls at once, so that who waits for a turn holds up no reader.
+        .max_blocking_threads(32)
         .thread_keep_alive(Duration::from_secs(5))
         .build();
     told(runtime.context("the async runtime").and_then(|runtime| runtime.block_on(serve_until_told(game, settings))))

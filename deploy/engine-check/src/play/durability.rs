@@ -85,7 +85,8 @@ impl Play<'_> {
         self.lives += 1;
         let former = std::mem::replace(&mut self.caller.token, self.subject.token(self.lives));
         let token = self.caller.token.clone();
-        self.caller.base = self.subject.start(&token).await?;
+        let base = self.subject.start(&token).await?;
+        self.caller.moved(base)?;
         if let Err(stopped) = self.come_up().await {
             return Ok(Err(stopped));
         }

@@ -71,7 +71,7 @@ impl Play<'_> {
 
     /// Hanging up on it is an answer too, but not the engine's end.
     async fn huge(&mut self, ask: &Ask) {
-        let hung_up = match self.caller.quietly(ask).await {
+        let hung_up = match self.caller.apart(ask).await {
             Ok(answer) => answer.suits(&table::HUGE_BODY),
             Err(_) => Ok(()),
         };

@@ -99,7 +99,9 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             TAKEN,
-            "    if race_name in state[\"orders\"]:\n        raise Problem(409, \"given\", \"already\")\n    return state | {\"orders\": state[\"orders\"] | {race_name: orders}}",
+            "    if race_name in state[\"orders\"]:\n\
+             \x20       raise Problem(409, \"given\", \"already\")\n\
+             \x20   return state | {\"orders\": state[\"orders\"] | {race_name: orders}}",
         )],
     ),
     (
@@ -107,7 +109,9 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             TAKEN,
-            "    if state[\"orders\"].get(race_name):\n        raise Problem(409, \"given\", \"already\")\n    return state | {\"orders\": state[\"orders\"] | {race_name: orders}}",
+            "    if state[\"orders\"].get(race_name):\n\
+             \x20       raise Problem(409, \"given\", \"already\")\n\
+             \x20   return state | {\"orders\": state[\"orders\"] | {race_name: orders}}",
         )],
     ),
     ("order-ahead", How::Running, &[(ORDER_TURN, "turn < state[\"turn\"] and not state[\"finished\"]:")]),
@@ -165,7 +169,9 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             "    state[\"planets\"][known(state, race_name)] = 0",
-            "    if not state[\"planets\"][known(state, race_name)]:\n        raise Problem(409, \"race_extinct\", \"already\")\n    state[\"planets\"][race_name] = 0",
+            "    if not state[\"planets\"][known(state, race_name)]:\n\
+             \x20       raise Problem(409, \"race_extinct\", \"already\")\n\
+             \x20   state[\"planets\"][race_name] = 0",
         )],
     ),
     (
@@ -181,7 +187,12 @@ const MUTANTS: &[Mutant] = &[
         How::Killed,
         &[(
             "\n\nclass Problem(Exception):",
-            "\nif os.path.exists(STATE_DIR + \"/token\"):\n    TOKEN = open(STATE_DIR + \"/token\").read()\nopen(STATE_DIR + \"/token\", \"w\").write(TOKEN)\n\nclass Problem(Exception):",
+            "\n\
+             if os.path.exists(STATE_DIR + \"/token\"):\n\
+             \x20   TOKEN = open(STATE_DIR + \"/token\").read()\n\
+             open(STATE_DIR + \"/token\", \"w\").write(TOKEN)\n\
+             \n\
+             class Problem(Exception):",
         )],
     ),
     ("sigterm", How::Killed, &[("lambda *_: threading.Thread(target=server.shutdown).start())", "signal.SIG_IGN)")]),
@@ -208,7 +219,10 @@ const MUTANTS: &[Mutant] = &[
         How::Killed,
         &[(
             MADE,
-            "    save(state | {\"turn\": expected_turn + 3})\n    __import__(\"time\").sleep(0.2)\n    planets, ships = state[\"planets\"], state[\"ships\"]\n",
+            "    save(state | {\"turn\": expected_turn + 3})\n\
+             \x20   __import__(\"time\").sleep(0.2)\n\
+             \x20   planets, ships = state[\"planets\"], state[\"ships\"]\n\
+             ",
         )],
     ),
     ("ends", How::Running, &[("state[\"settings\"].get(\"turn_limit\", 12)", "10 ** 6")]),
