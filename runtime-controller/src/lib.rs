@@ -72,6 +72,8 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         random: deps.random.clone(),
         interval: config.sweeper_interval,
         retention: config.retention,
+        abandoned_ttl: config.abandoned_ttl,
+        pending_registration_ttl: config.pending_registration_ttl,
     };
     lifecycle.spawn("lobby sweeper", sweeper.run(lifecycle.soft()));
     lifecycle.clone().spawn("runtime", async move {
@@ -88,6 +90,13 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             limit: config.state_limit,
         };
         lifecycle.spawn("state directories", states.run(lifecycle.soft()));
+        let mender = schedule::Mender {
+            engines: Arc::clone(&engines),
+            turn_spread: config.turn_spread,
+            waker: deps.waker.clone(),
+            gate: deps.gate.clone(),
+        };
+        lifecycle.spawn("turn timers", mender.run(stop.clone()));
         let (interval, grace) = (config.reconcile_interval, config.orphan_grace);
         let reconciler = Reconciler::new(engines, outcomes, deps.waker.clone(), interval, grace);
         let (gate, oracle) = (deps.gate.clone(), Arc::new(Told(Arc::clone(&reconciler))));

@@ -8,6 +8,7 @@ pub mod ask;
 pub mod caller;
 pub mod challenges;
 pub mod departures;
+pub mod endings;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;

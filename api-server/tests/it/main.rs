@@ -21,6 +21,7 @@ mod binary;
 mod code_mails;
 mod departures;
 mod document;
+mod endings;
 mod engine_answers;
 mod engine_versions;
 mod enrolment;

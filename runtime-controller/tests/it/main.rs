@@ -28,6 +28,7 @@ mod state_limit;
 mod stopped;
 mod sweep;
 mod sweep_names;
+mod timers;
 mod turns;
 mod undo;
 mod walk;

@@ -11,6 +11,7 @@ pub mod questions;
 mod records;
 mod reports;
 pub mod seen;
+mod timers;
 mod turns;
 
 pub use images::{GameOnDisk, PinnedImage, games_on_disk, set_record_image};
@@ -22,10 +23,11 @@ pub use operations::{Operation, count_operation, delete_old_operations, operatio
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, hold_engine, is_generating, prepare_record,
     record, record_container, record_containerless, record_endpoint, record_health, records, records_by_status,
-    renew_token, set_record_status, target, turn_advanced,
+    renew_token, set_extinct_races, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_size, kept_turns};
+pub use timers::{WaitingTimer, mend_timer, waiting_timers};
 pub use turns::{
-    Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
-    turn_settled, turn_work,
+    Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn,
+    resume_turns, start_turns, turn_settled, turn_work,
 };
