@@ -8,7 +8,7 @@ use super::{metric, others_are_served};
 use crate::binary::Binary;
 use testkit::hostile::{Alive, PREFACE, connect, get, grpc_call, hold, opening, reset, slow_post};
 
-/// More than the 264 that these settings allow.
+/// More than the 260 that these settings allow.
 const MANY: usize = 300;
 const FEW_PLACES: &[(&str, &str)] = &[("BACKEND_HTTP_MAX_IN_FLIGHT", "4")];
 

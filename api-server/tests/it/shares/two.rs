@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use super::{caller, modest, others_are_served};
 use crate::binary::Binary;
 
-/// More than half of the 1 280 connections to REST.
-const EACH: usize = 660;
+/// More than half of the 768 connections to REST.
+const EACH: usize = 400;
 const CODE: &str = "/api/v1/public/auth/send-email-code";
 
 fn streams(of: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
@@ -73,7 +73,7 @@ async fn two_networks_that_read_nothing_leave_a_third_its_places() {
         ("answers of operations", [opening(0), streams(|n| get(n, "/api/v1/public/nothing"))].concat()),
         ("the page", [opening(0), streams(|n| get(n, "/docs"))].concat()),
         ("probes", [opening(0), streams(|n| get(n, "/healthz"))].concat()),
-        ("pings and settings", [opening(0), controls(20_000, 20_000)].concat()),
+        ("pings and settings", [opening(0), controls(900, 900)].concat()),
         ("half a preface", PREFACE[..16].to_vec()),
         ("heads that go on", [opening(65_535), endless_head(1, 5)].concat()),
     ] {
