@@ -11,7 +11,7 @@ use testkit::hostile::{
 use testkit::process::{free_addr, rss_bytes};
 use tokio::net::TcpStream;
 
-use super::{caller, modest, others_are_served};
+use super::{caller, modest, others_are_served, patient};
 use crate::binary::Binary;
 
 /// More than half of the 768 connections to REST.
@@ -60,7 +60,7 @@ async fn two_networks_that_hold_bodies_leave_a_third_its_connections_and_its_byt
         ("HTTP/2, 1 900 bytes on each", [opening(65_535), streams(|n| large_post(n, CODE, 1_900))].concat()),
         ("HTTP/2, heads of 12 kB", [opening(65_535), streams(|n| bomb(n, CODE, n == 1, 3))].concat()),
     ] {
-        let mut replica = Binary::start(&db, &[]);
+        let mut replica = patient(&db, &[]);
         replica.ready().await;
         attack(&replica, replica.rest, EACH, what, words).await;
     }
@@ -77,7 +77,7 @@ async fn two_networks_that_read_nothing_leave_a_third_its_places() {
         ("half a preface", PREFACE[..16].to_vec()),
         ("heads that go on", [opening(65_535), endless_head(1, 5)].concat()),
     ] {
-        let mut replica = Binary::start(&db, &[]);
+        let mut replica = patient(&db, &[]);
         replica.ready().await;
         attack(&replica, replica.rest, EACH, what, words).await;
     }
@@ -95,7 +95,7 @@ async fn two_networks_at_the_push_hub_leave_a_third_its_calls() {
         ("heads of 12 kB", streams(|n| bomb(n, "/grpc.health.v1.Health/Check", n == 1, 3))),
         ("watches", streams(|n| grpc_call(n, "/grpc.health.v1.Health/Watch", true))),
     ] {
-        let mut replica = Binary::start(&db, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", text.as_str())]);
+        let mut replica = patient(&db, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", text.as_str())]);
         replica.ready().await;
         attack(&replica, grpc, 140, what, [opening(0), words].concat()).await;
     }
