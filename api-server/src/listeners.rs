@@ -11,6 +11,9 @@ use crate::engine_places::EnginePlaces;
 const GRPC_CONNECTIONS: usize = 256;
 /// Those of the ops listener, which is there already.
 const OPS_CONNECTIONS: usize = 64;
+/// Connections to REST beside those that requests of HTTP/1 under way need. Each may cost 150 KiB where its peer makes the
+/// most of it.
+const SPARE: usize = 256;
 /// Connections to Postgres beside the pool: the listener, a look at why the pool gives none, a few more.
 const BESIDE_THE_POOL: usize = 8;
 
@@ -27,7 +30,7 @@ pub(crate) fn fit(config: &Config, pool: u32) -> Connections {
     let others = pool
         .saturating_add(BESIDE_THE_POOL + OPS_CONNECTIONS)
         .saturating_add(EnginePlaces::most(config.http.max_in_flight));
-    let wanted = 256 + 2 * config.http.max_in_flight;
+    let wanted = SPARE + config.http.max_in_flight;
     let [rest, grpc] = descriptors::fit(descriptors::limit(), others, [wanted, GRPC_CONNECTIONS]);
     tracing::info!(rest, grpc, "connections that the listeners take");
     Connections { rest, grpc }

@@ -150,7 +150,7 @@ impl Group for HttpConfig {
             trusted_proxies: r.optional("BACKEND_TRUSTED_PROXIES", "127.0.0.0/8,::1/128", "Networks whose `X-Forwarded-For` is believed, comma-separated.", parse::networks),
             cors_origins: r.optional("BACKEND_CORS_ORIGINS", "", "Origins that browsers' scripts may call from (`https://admin.example`), comma-separated, `*` for any; empty: none. Administrators' writes are taken from those that are named.", origins),
             docs: r.optional("BACKEND_DOCS_ENABLED", "true", "Serve Swagger UI at `/docs`. The document itself, `/openapi.json`, is served in any case.", parse::bool),
-            max_in_flight: r.optional("BACKEND_HTTP_MAX_IN_FLIGHT", "512", "Requests under way at once, until their answers have gone; one more is answered 503 with `Retry-After`. One network has half of them, calls to engines a quarter. REST takes 256 connections and twice this, one network half of those (docs/shares.md).", parse::positive),
+            max_in_flight: r.optional("BACKEND_HTTP_MAX_IN_FLIGHT", "512", "Requests under way at once, until their answers have gone; one more is answered 503 with `Retry-After`. One network has half of them, calls to engines a quarter. REST takes this many connections and 256, one network half of those (docs/shares.md).", parse::positive),
             public_rate: r.optional("BACKEND_HTTP_PUBLIC_RATE", "120", "Requests a minute and client address on `/api/v1/public`, per replica.", rate),
         }
     }

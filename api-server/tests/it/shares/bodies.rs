@@ -36,7 +36,7 @@ async fn slow_bodies_hold_up_nobody() {
 #[tokio::test]
 async fn bytes_of_bodies_are_bounded_in_all_and_one_network_leaves_others_theirs() {
     let db = testkit::TestDb::new().await;
-    let mut replica = crate::binary::Binary::start(&db, &[]);
+    let mut replica = super::patient(&db, &[]);
     replica.ready().await;
     let head = "POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\n\
                 content-type: application/json\r\ncontent-length: 1048576\r\n\r\n";

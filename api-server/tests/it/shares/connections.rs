@@ -4,18 +4,18 @@ use testkit::process::free_addr;
 use testkit::{TestDb, eventually};
 use tokio::net::TcpStream;
 
-use super::{metric, others_are_served};
+use super::{metric, others_are_served, patient};
 use crate::binary::Binary;
 use testkit::hostile::{Alive, PREFACE, connect, get, grpc_call, hold, opening, reset, slow_post};
 
-/// More than the 264 that these settings allow.
+/// More than the 260 that these settings allow.
 const MANY: usize = 300;
 const FEW_PLACES: &[(&str, &str)] = &[("BACKEND_HTTP_MAX_IN_FLIGHT", "4")];
 
 #[tokio::test]
 async fn whatever_a_network_holds_others_connect_and_the_probes_say_so() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, FEW_PLACES);
+    let mut replica = patient(&db, FEW_PLACES);
     replica.ready().await;
     let whole_head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
     let body = b"POST /api/v1/public/auth/send-email-code HTTP/1.1\r\nhost: x\r\n\
@@ -46,7 +46,7 @@ async fn whatever_a_network_holds_others_connect_and_the_probes_say_so() {
 #[tokio::test]
 async fn http2_without_a_stream_gives_way_though_it_answers_pings() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, FEW_PLACES);
+    let mut replica = patient(&db, FEW_PLACES);
     replica.ready().await;
     let mut held = Vec::new();
     for _ in 0..MANY {
@@ -65,7 +65,7 @@ async fn http2_without_a_stream_gives_way_though_it_answers_pings() {
 #[tokio::test]
 async fn rapid_resets_end_their_connection_and_nobody_elses() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[]);
+    let mut replica = patient(&db, &[]);
     replica.ready().await;
     let words: Vec<u8> = (0..5000).flat_map(|n| reset(2 * n + 1, "/docs")).collect();
     let attack = async {

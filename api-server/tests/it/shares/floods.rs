@@ -3,13 +3,12 @@
 use testkit::TestDb;
 use testkit::hostile::{Alive, controls, endless_head};
 
-use super::{LIMIT, metric, others_are_served};
-use crate::binary::Binary;
+use super::{LIMIT, metric, others_are_served, patient};
 
 #[tokio::test]
 async fn floods_of_frames_end_their_connection_and_nobody_elses() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[]);
+    let mut replica = patient(&db, &[]);
     replica.ready().await;
     let attack = async {
         for (what, words) in [

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use testkit::process::rss_bytes;
+use testkit::{TestDb, eventually};
 
 use crate::binary::Binary;
 use crate::harness::GATEWAY_TOKEN;
@@ -36,6 +37,12 @@ pub fn caller() -> reqwest::Client {
         .unwrap()
 }
 
+/// A replica whose own patience is longer than anything takes on a machine that others keep busy.
+pub fn patient(db: &TestDb, settings: &[(&str, &str)]) -> Binary {
+    let patience = [("BACKEND_POSTGRES_OPERATION_TIMEOUT", "80s"), ("BACKEND_HTTP_WRITE_TIMEOUT", "80s")];
+    Binary::start(db, &[&patience[..], settings].concat())
+}
+
 async fn answered(url: String, status: StatusCode) {
     let answer = caller().get(&url).bearer_auth(GATEWAY_TOKEN).send().await.unwrap_or_else(|e| panic!("{url}: {e:?}"));
     let seen = answer.status();
@@ -47,7 +54,13 @@ pub async fn others_are_served(replica: &Binary) {
     for _ in 0..5 {
         answered(format!("http://{}{SESSION}", replica.rest), StatusCode::NOT_FOUND).await;
         for listener in [replica.rest, replica.ops] {
-            answered(format!("http://{listener}/readyz"), StatusCode::OK).await;
+            // It may have been unready for a moment, on such a machine.
+            eventually(LIMIT, "a probe that says ready", || async move {
+                let answer = caller().get(format!("http://{listener}/readyz")).send().await.unwrap();
+                let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+                if status == StatusCode::OK { Ok(()) } else { Err(format!("{status}: {text}")) }
+            })
+            .await;
         }
     }
     modest(replica);

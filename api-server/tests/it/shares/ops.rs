@@ -3,14 +3,13 @@
 use testkit::TestDb;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{LIMIT, others_are_served};
-use crate::binary::Binary;
+use super::{LIMIT, others_are_served, patient};
 use testkit::hostile::{connect, hold};
 
 #[tokio::test]
 async fn probes_are_answered_while_one_network_asks_all_it_can() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[]);
+    let mut replica = patient(&db, &[]);
     replica.ready().await;
     let ops = replica.ops;
     let floods: Vec<_> = (0..64)
@@ -45,7 +44,7 @@ async fn probes_are_answered_while_one_network_asks_all_it_can() {
 #[tokio::test]
 async fn a_connection_serves_one_request() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[]);
+    let mut replica = patient(&db, &[]);
     replica.ready().await;
     let mut peer = connect(replica.ops, b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut answer = String::new();

@@ -7,8 +7,7 @@ use testkit::process::free_addr;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{LIMIT, others_are_served};
-use crate::binary::Binary;
+use super::{LIMIT, others_are_served, patient};
 use crate::harness::GATEWAY_TOKEN;
 use testkit::hostile::{Alive, grpc_call, hold, opening};
 
@@ -31,7 +30,7 @@ async fn streams_of_gateways_survive_whoever_holds_the_push_hub() {
     let grpc = free_addr();
     let text = grpc.to_string();
     let settings = [("BACKEND_GRPC_PUSH_LISTEN_ADDR", text.as_str()), ("BACKEND_HTTP_IDLE_TIMEOUT", "2s")];
-    let mut replica = Binary::start(&db, &settings);
+    let mut replica = patient(&db, &settings);
     replica.ready().await;
     let channel = async || {
         let endpoint = Endpoint::from_shared(format!("http://{grpc}")).unwrap();

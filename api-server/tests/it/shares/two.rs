@@ -11,11 +11,11 @@ use testkit::hostile::{
 use testkit::process::{free_addr, rss_bytes};
 use tokio::net::TcpStream;
 
-use super::{caller, modest, others_are_served};
+use super::{caller, modest, others_are_served, patient};
 use crate::binary::Binary;
 
-/// More than half of the 1 280 connections to REST.
-const EACH: usize = 660;
+/// More than half of the 768 connections to REST.
+const EACH: usize = 400;
 const CODE: &str = "/api/v1/public/auth/send-email-code";
 
 fn streams(of: impl Fn(u32) -> Vec<u8>) -> Vec<u8> {
@@ -60,7 +60,7 @@ async fn two_networks_that_hold_bodies_leave_a_third_its_connections_and_its_byt
         ("HTTP/2, 1 900 bytes on each", [opening(65_535), streams(|n| large_post(n, CODE, 1_900))].concat()),
         ("HTTP/2, heads of 12 kB", [opening(65_535), streams(|n| bomb(n, CODE, n == 1, 3))].concat()),
     ] {
-        let mut replica = Binary::start(&db, &[]);
+        let mut replica = patient(&db, &[]);
         replica.ready().await;
         attack(&replica, replica.rest, EACH, what, words).await;
     }
@@ -73,11 +73,11 @@ async fn two_networks_that_read_nothing_leave_a_third_its_places() {
         ("answers of operations", [opening(0), streams(|n| get(n, "/api/v1/public/nothing"))].concat()),
         ("the page", [opening(0), streams(|n| get(n, "/docs"))].concat()),
         ("probes", [opening(0), streams(|n| get(n, "/healthz"))].concat()),
-        ("pings and settings", [opening(0), controls(20_000, 20_000)].concat()),
+        ("pings and settings", [opening(0), controls(900, 900)].concat()),
         ("half a preface", PREFACE[..16].to_vec()),
         ("heads that go on", [opening(65_535), endless_head(1, 5)].concat()),
     ] {
-        let mut replica = Binary::start(&db, &[]);
+        let mut replica = patient(&db, &[]);
         replica.ready().await;
         attack(&replica, replica.rest, EACH, what, words).await;
     }
@@ -95,7 +95,7 @@ async fn two_networks_at_the_push_hub_leave_a_third_its_calls() {
         ("heads of 12 kB", streams(|n| bomb(n, "/grpc.health.v1.Health/Check", n == 1, 3))),
         ("watches", streams(|n| grpc_call(n, "/grpc.health.v1.Health/Watch", true))),
     ] {
-        let mut replica = Binary::start(&db, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", text.as_str())]);
+        let mut replica = patient(&db, &[("BACKEND_GRPC_PUSH_LISTEN_ADDR", text.as_str())]);
         replica.ready().await;
         attack(&replica, grpc, 140, what, [opening(0), words].concat()).await;
     }

@@ -6,15 +6,14 @@ use testkit::process::rss_bytes;
 use testkit::{TestDb, eventually};
 use tokio::io::AsyncWriteExt as _;
 
-use super::{metric, modest, others_are_served};
-use crate::binary::Binary;
+use super::{metric, modest, others_are_served, patient};
 use testkit::hostile::{connect, get, hold, opening};
 
 /// What the issue showed: one connection, a window of 0, as many `GET /docs` as go.
 #[tokio::test]
 async fn answers_that_nobody_reads_cost_bounded_memory_and_end() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[("BACKEND_HTTP_WRITE_TIMEOUT", "2s")]);
+    let mut replica = patient(&db, &[("BACKEND_HTTP_WRITE_TIMEOUT", "5s")]);
     replica.ready().await;
     let before = rss_bytes(replica.process.pid());
     let ask = |path: &str| -> Vec<u8> { (0..32).flat_map(|n| get(2 * n + 1, path)).collect() };
@@ -41,7 +40,7 @@ async fn answers_that_nobody_reads_cost_bounded_memory_and_end() {
 #[tokio::test]
 async fn a_client_of_http1_that_stops_reading_is_hung_up_on() {
     let db = TestDb::new().await;
-    let mut replica = Binary::start(&db, &[("BACKEND_HTTP_WRITE_TIMEOUT", "1s")]);
+    let mut replica = patient(&db, &[("BACKEND_HTTP_WRITE_TIMEOUT", "5s")]);
     replica.ready().await;
     let request = b"GET /docs HTTP/1.1\r\nhost: x\r\n\r\n".repeat(200);
     let mut peers = tokio::task::JoinSet::new();

@@ -75,8 +75,14 @@ impl Kind {
     /// Its row in the issue that asked for it.
     pub const fn row(self) -> &'static str {
         match self {
-            Self::Silent | Self::HalfPreface | Self::HalfHead | Self::AtRest | Self::NoStream => "A1",
-            Self::EndlessHeads | Self::Controls | Self::Resets => "A1",
+            Self::Silent
+            | Self::HalfPreface
+            | Self::HalfHead
+            | Self::AtRest
+            | Self::NoStream
+            | Self::EndlessHeads
+            | Self::Controls
+            | Self::Resets => "A1",
             Self::Unread => "A2",
             Self::GrpcStreams | Self::GrpcBodies => "A3",
             Self::Probes => "A4",
