@@ -1,5 +1,5 @@
 DROP INDEX games_abandoned_idx;
-COMMENT ON COLUMN games.pause_reason IS 'manual, engine_unreachable, generation_failed, or stopped: the container is gone, only a start brings it back. Null: not paused.';
+COMMENT ON COLUMN games.pause_reason IS 'manual, engine_unreachable, generation_failed, state_limit: its state directory is too large, or stopped: the container is gone, only a start brings it back. Null: not paused.';
 ALTER TABLE games DROP COLUMN end_reason;
 COMMENT ON COLUMN runtime_records.skip_next_tick IS 'Set by force-next-turn, consumed by the next scheduled tick.';
 ALTER TABLE runtime_records DROP COLUMN extinct_races;

@@ -14,7 +14,7 @@ ALTER TABLE games
     ADD COLUMN end_reason text,
     ADD CONSTRAINT games_end_reason_check CHECK (end_reason IS NULL OR status = 'finished');
 COMMENT ON COLUMN games.end_reason IS 'Why the game was ended before its time, by its owner, an administrator, or the sweeper; null: it goes on, or was played to its end.';
-COMMENT ON COLUMN games.pause_reason IS 'manual, engine_unreachable, generation_failed, schedule_ended, or stopped: the container is gone, only a start brings it back. Null: not paused.';
+COMMENT ON COLUMN games.pause_reason IS 'manual, engine_unreachable, generation_failed, state_limit: its state directory is too large, schedule_ended: no turn comes any more, or stopped: the container is gone, only a start brings it back. Null: not paused.';
 -- Games that have run and have nobody left: what the sweeper asks for in each pass.
 CREATE INDEX games_abandoned_idx ON games (game_id)
     WHERE approved_count = 0 AND started_at IS NOT NULL AND status IN ('running', 'paused', 'start_failed');
