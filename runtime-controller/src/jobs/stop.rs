@@ -1,7 +1,5 @@
 //! Stop: the container goes, its state directory stays.
 
-use std::sync::Arc;
-
 use shared::db::{endings, runtime};
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
@@ -11,7 +9,6 @@ use super::error::JobError;
 use super::{Jobs, Note};
 use crate::driver::DriverError;
 use crate::outcome::JobResult;
-use crate::schedule::Turns;
 
 impl Jobs {
     pub(super) async fn stop(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
@@ -25,13 +22,7 @@ impl Jobs {
             return Err(JobError::Busy);
         }
         if endings::was_ended(&mut *engines.db.acquire().await?, game_id).await? {
-            let turns = Turns {
-                engines: Arc::clone(engines),
-                outcomes: self.outcomes.clone(),
-                waker: self.waker.clone(),
-                max_attempts: self.max_attempts,
-            };
-            if let Err(error) = turns.keep_last_reports(cx, claim, game_id).await {
+            if let Err(error) = engines.keep_last_reports(cx, claim, game_id).await {
                 tracing::warn!(%game_id, %error, "a game was ended without all of its reports");
             }
         }

@@ -81,8 +81,7 @@ impl Outcomes {
         }
         let Some(pauses) = game_runtime::game_goes_on(conn, game_id, within).await? else { return Ok(false) };
         runtime::set_record_status(conn, game_id, RuntimeStatus::Running).await?;
-        let at = self.first_turn(game_id, &game).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+        self.go_on(conn, None, game_id, &game).await?;
         runtime::record_operation(conn, game_id, None, "resume", "ok", Some("its engine answers again")).await?;
         let turn = game.current_turn.unsigned_abs();
         let key = format!("resumed:{game_id}:{turn}:{pauses}");

@@ -1,12 +1,13 @@
 //! The reports of a game that was ended before its engine ended it.
 
-use shared::db::runtime;
+use shared::db::{game_runtime, runtime};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
 
-use super::Turns;
+use super::tick::{Own, TickError};
+use crate::engines::Engines;
 
-impl Turns {
+impl Engines {
     /// Keeps the reports that the engine still has, before its container goes: whatever it answers, for as far as it answers. An
     /// engine that is away keeps them to itself.
     ///
@@ -18,12 +19,17 @@ impl Turns {
         claim: &Claim,
         game_id: GameId,
     ) -> Result<(), String> {
-        let found = runtime::target(&mut *self.engines.db.acquire().await.map_err(|e| e.to_string())?, game_id).await;
-        let Some(target) = found.map_err(|error| error.to_string())? else { return Ok(()) };
-        let status = self.engines.client.status(&target).await.map_err(|error| error.to_string())?;
-        if status.game_id != game_id {
-            return Err(format!("the engine has another game, {}", status.game_id));
-        }
-        self.keep_reports(cx, claim, game_id, &target, &status).await.map_err(|error| error.to_string())
+        self.keep_what_is_there(cx, claim, game_id).await.map_err(|error| error.to_string())
+    }
+
+    async fn keep_what_is_there(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<(), TickError> {
+        let (target, races) = {
+            let mut conn = self.db.acquire().await?;
+            (runtime::target(&mut conn, game_id).await?, game_runtime::engine_races(&mut conn, game_id).await?)
+        };
+        let Some(target) = target else { return Ok(()) };
+        let own = Own { game_id, races: &races };
+        let status = own.check(self.client.status(&target).await?)?;
+        self.keep_reports(cx, claim, own, &target, status.turn, true).await
     }
 }

@@ -13,8 +13,8 @@ use shared::queue::{Claim, WorkContext};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::Turns;
 use super::tick::{Own, TickError};
+use crate::engines::Engines;
 
 /// The most reports that are kept of one game: ten races of a daily game for almost three years.
 const MOST: i64 = 10_000;
@@ -44,7 +44,7 @@ impl LeftOut {
     }
 }
 
-impl Turns {
+impl Engines {
     /// Fetches and keeps what is not kept yet, the last turn first: an attempt after a crash goes on where the last one was. With
     /// `last` no further attempt follows, and what is missing then stays so.
     pub(super) async fn keep_reports(
@@ -61,7 +61,7 @@ impl Turns {
         let started = Instant::now();
         let mut left_out = LeftOut::default();
         let (mut count, mut bytes, mut missing) = {
-            let mut conn = self.engines.db.acquire().await?;
+            let mut conn = self.db.acquire().await?;
             let (count, bytes) = runtime::kept_size(&mut conn, game_id).await?;
             let mut missing = Vec::new();
             for race in own.races {
@@ -81,7 +81,7 @@ impl Turns {
                 left_out.note(race, turn, "the engine takes too long");
                 continue;
             }
-            match self.engines.client.report(target, race, turn).await {
+            match self.client.report(target, race, turn).await {
                 Ok(report) => {
                     silent = 0;
                     count += 1;
@@ -114,7 +114,7 @@ impl Turns {
         turn: i32,
         report: &RawValue,
     ) -> Result<(), TickError> {
-        let mut tx = self.engines.db.begin().await?;
+        let mut tx = self.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::keep_report(&mut tx, game_id, race, turn, report).await?;
         tx.commit().await?;
@@ -132,7 +132,7 @@ impl Turns {
         let Some(first) = left_out.first else { return Ok(()) };
         let detail = format!("{} left out, the first: {first}", left_out.count);
         tracing::error!(%game_id, reports = left_out.count, "a finished game ends without all of its reports");
-        let mut tx = self.engines.db.begin().await?;
+        let mut tx = self.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::record_operation(&mut tx, game_id, None, "reports", "left_out", Some(&detail)).await?;
         tx.commit().await?;

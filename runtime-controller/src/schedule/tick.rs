@@ -111,7 +111,7 @@ pub(super) struct Own<'a> {
 }
 
 impl Own<'_> {
-    fn check(self, status: EngineStatus) -> Result<EngineStatus, EngineError> {
+    pub(super) fn check(self, status: EngineStatus) -> Result<EngineStatus, EngineError> {
         status.of(self.game_id, self.races)
     }
 }
@@ -174,7 +174,7 @@ impl Turns {
             )));
         }
         if status.finished {
-            self.keep_reports(cx, claim, own, &target, status.turn, last).await?;
+            self.engines.keep_reports(cx, claim, own, &target, status.turn, last).await?;
         }
         Ok(Some(status))
     }
