@@ -36,7 +36,7 @@ pub(super) struct Flags {
     /// Look again.
     pub(super) poke: Notify,
     /// A slot was freed.
-    pub(super) freed: Notify,
+    pub(super) freed: Arc<Notify>,
     /// A row of ours is due again at `due_hint`.
     pub(super) hinted: Notify,
     due_hint: Mutex<Option<Instant>>,

@@ -1,8 +1,7 @@
 //! Writing down what came of the work: in batches, by key and token, together with the queue's own record.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::{
@@ -12,14 +11,15 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Cause, Fate, Finished, Outcome, Queue, Rescued, Settings, Settled,
-    backoff::{Reconnect, delay},
+    Queue,
+    backoff::Reconnect,
+    batch::{Matched, Prepared, Row},
     engine::{Engine, bounded, is_transient},
     metrics,
     sql::Kind,
-    work::{Bundle, Report, Reported},
+    work::{Bundle, Report},
 };
-use crate::{random::Random, service::lifecycle::panic_message};
+use crate::service::lifecycle::panic_message;
 
 /// Rows of one finish, give or take the last call's.
 const BATCH: usize = 512;
@@ -32,31 +32,6 @@ const LONG_DUE: f64 = -0.2;
 
 /// What is left after the hard stop for handing rows back.
 const LAST_WORDS: Duration = Duration::from_millis(800);
-
-/// One row of the finish statement.
-struct Row {
-    id: Uuid,
-    token: i64,
-    kind: Kind,
-    status: &'static str,
-    delay: Option<f64>,
-    at: Option<DateTime<Utc>>,
-    failed: i32,
-    error: Option<String>,
-    suspect: bool,
-    claimed_at: Instant,
-}
-
-/// A batch, ready to be written as often as it takes.
-struct Prepared<N> {
-    rows: Vec<Row>,
-    finished: Vec<Finished<N>>,
-    released: Vec<Finished<N>>,
-    interrupted: Vec<Rescued>,
-}
-
-/// Which rows still were ours, and in how many seconds those that are due again are due.
-type Matched = HashMap<Uuid, Option<f64>>;
 
 impl<Q: Queue> Engine<Q> {
     /// Runs until every sender is gone and everything that was sent is written.
@@ -94,10 +69,29 @@ impl<Q: Queue> Engine<Q> {
                 for mut one in all.split() {
                     let Err(error) = self.persist(&mut one, true).await else { continue };
                     tracing::error!(queue = self.name(), error, row_id = ?one.rows.first().map(|r| r.id),
-                        "an outcome could not be recorded: the row is retried");
-                    one.spoil(&format!("recording the outcome failed: {error}"), self);
+                        "an outcome could not be recorded: it counts as a failure");
+                    let error = format!("recording the outcome failed: {error}");
+                    one.spoil(&error, true, self);
+                    // A death is recorded, in words of our own: who has to hear of it hears.
+                    if !one.finished.is_empty() {
+                        match self.persist(&mut one, true).await {
+                            Ok(()) => continue,
+                            Err(again) => {
+                                tracing::error!(
+                                    queue = self.name(),
+                                    error = again,
+                                    "nor could its death: nobody is told"
+                                );
+                                one.spoil(&error, false, self);
+                            }
+                        }
+                    }
                     if let Err(error) = self.persist(&mut one, false).await {
-                        tracing::error!(queue = self.name(), error, "nor could the retry: left to the row's deadline");
+                        tracing::error!(
+                            queue = self.name(),
+                            error,
+                            "nor could the failure: left to the row's deadline"
+                        );
                     }
                 }
             }
@@ -265,127 +259,4 @@ fn trouble(error: sqlx::Error) -> Trouble {
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Trouble {
     Trouble::Broken(format!("it panicked: {}", panic_message(panic)))
-}
-
-impl<N> Prepared<N> {
-    fn add<Q: Queue<Note = N>>(&mut self, report: Report<N>, engine: &Engine<Q>) {
-        let Report { claim, claimed_at, result } = report;
-        let mut row = Row {
-            id: claim.id,
-            token: claim.token,
-            kind: Kind::Retry,
-            status: "retrying",
-            delay: None,
-            at: None,
-            failed: 0,
-            error: None,
-            suspect: false,
-            claimed_at,
-        };
-        let (outcome, note) = match result {
-            Reported::Decided { outcome, note } => (outcome, note),
-            Reported::BroughtDown { error, alone } => {
-                // A row that does it alone would take a batch with it next time.
-                row.suspect = engine.settings.batch > 1;
-                (Outcome::Retry { error, after: None, counts: alone }, None)
-            }
-            Reported::Interrupted(why) => {
-                row.kind = Kind::Interrupt;
-                row.delay = Some(0.0);
-                row.error = Some(why.to_owned());
-                let (id, attempt_no, error) = (claim.id, claim.attempt_no, why.to_owned());
-                self.interrupted.push(Rescued { id, attempt_no, cause: Cause::Interrupted, fate: Fate::Due, error });
-                self.rows.push(row);
-                return;
-            }
-        };
-        let settled = row.apply(outcome, claim.failures, &engine.settings, engine.spec().dead, &engine.deps.random);
-        row.suspect &= row.kind == Kind::Retry;
-        let done = Finished { claim, settled, note };
-        if row.kind == Kind::Release {
-            self.released.push(done)
-        } else {
-            self.finished.push(done)
-        }
-        self.rows.push(row);
-    }
-
-    /// The part that still was ours.
-    fn ours(&mut self, matched: &Matched) -> (&[Finished<N>], &[Rescued]) {
-        self.finished.sort_by_key(|f| (!matched.contains_key(&f.claim.id), f.claim.id));
-        self.interrupted.sort_by_key(|r| (!matched.contains_key(&r.id), r.id));
-        let finished = self.finished.partition_point(|f| matched.contains_key(&f.claim.id));
-        let interrupted = self.interrupted.partition_point(|r| matched.contains_key(&r.id));
-        (self.finished.split_at(finished).0, self.interrupted.split_at(interrupted).0)
-    }
-
-    fn split(self) -> Vec<Self> {
-        let mut finished: HashMap<Uuid, _> = self.finished.into_iter().map(|f| (f.claim.id, f)).collect();
-        let mut released: HashMap<Uuid, _> = self.released.into_iter().map(|f| (f.claim.id, f)).collect();
-        let mut interrupted: HashMap<Uuid, _> = self.interrupted.into_iter().map(|r| (r.id, r)).collect();
-        let rows = self.rows.into_iter();
-        rows.map(|row| Self {
-            finished: finished.remove(&row.id).into_iter().collect(),
-            released: released.remove(&row.id).into_iter().collect(),
-            interrupted: interrupted.remove(&row.id).into_iter().collect(),
-            rows: vec![row],
-        })
-        .collect()
-    }
-
-    /// The outcome cannot be recorded: it becomes a failure that counts.
-    fn spoil<Q: Queue<Note = N>>(&mut self, error: &str, engine: &Engine<Q>) {
-        let failures: HashMap<Uuid, i32> = self.finished.iter().map(|f| (f.claim.id, f.claim.failures)).collect();
-        for row in &mut self.rows {
-            let outcome = Outcome::Retry { error: error.to_owned(), after: None, counts: true };
-            let failures = failures.get(&row.id).copied().unwrap_or(0);
-            row.apply(outcome, failures, &engine.settings, engine.spec().dead, &engine.deps.random);
-        }
-        self.finished.clear();
-    }
-}
-
-impl Row {
-    /// Applies budget and backoff.
-    fn apply(
-        &mut self,
-        outcome: Outcome,
-        failures: i32,
-        settings: &Settings,
-        dead: &'static str,
-        random: &Random,
-    ) -> Settled {
-        (self.delay, self.at, self.failed) = (None, None, 0);
-        match outcome.with_fit_error() {
-            Outcome::Done(status) => {
-                (self.kind, self.status) = (Kind::Done, status);
-                Settled::Done(status)
-            }
-            Outcome::Again { status, at } => {
-                (self.kind, self.status, self.at) = (Kind::Again, status, Some(at));
-                Settled::Again
-            }
-            Outcome::Release => {
-                self.kind = Kind::Release;
-                Settled::Released
-            }
-            Outcome::Dead { error } => {
-                (self.kind, self.status, self.failed) = (Kind::Dead, dead, 1);
-                self.error = Some(error.clone());
-                Settled::Dead { error }
-            }
-            Outcome::Retry { error, after, counts } => {
-                let so_far = u32::try_from(failures).unwrap_or(0).saturating_add(1);
-                self.failed = i32::from(counts);
-                self.error = Some(error.clone());
-                if counts && so_far >= settings.max_attempts {
-                    (self.kind, self.status) = (Kind::Dead, dead);
-                    return Settled::Dead { error };
-                }
-                let delay = after.unwrap_or_else(|| delay(random, settings, so_far));
-                (self.kind, self.status, self.delay) = (Kind::Retry, "retrying", Some(delay.as_secs_f64()));
-                Settled::Retrying { error }
-            }
-        }
-    }
 }

@@ -10,6 +10,7 @@
 
 mod background;
 pub mod backoff;
+mod batch;
 mod claim;
 mod context;
 mod engine;
@@ -19,6 +20,7 @@ mod redrive;
 mod rescue;
 mod retention;
 mod run;
+mod seat;
 mod spec;
 mod sql;
 mod trace;

@@ -19,6 +19,7 @@ use super::{
     claim::{Claimer, Free, Pass},
     engine::{Engine, Flags, RECONNECT_CAP, bounded},
     metrics,
+    seat::Seat,
     sql::{Claimed, Statements},
     work::{After, Bundle, Loaded, Report, Reported, Room},
     worker::Lease,
@@ -376,7 +377,8 @@ impl<Q: Queue> ClaimLoop<Q> {
             }
             // There are as many free slots as were claimed for; nobody closes the semaphore.
             let Ok(slots) = Arc::clone(&self.slots).acquire_many_owned(permits).await else { break };
-            let room = Room { _slots: slots, _solo: solo.take() };
+            let seat = Arc::new(Seat::new(slots, solo.take(), Arc::clone(&engine.flags.freed)));
+            let room = Room(Arc::clone(&seat));
             let (engine, lease, finisher) = (Arc::clone(&engine), Arc::clone(lease), self.finisher.clone());
             self.works.spawn(async move {
                 let (mut ready, mut reports) = (Vec::new(), Vec::new());
@@ -390,7 +392,7 @@ impl<Q: Queue> ClaimLoop<Q> {
                     }
                 }
                 if !ready.is_empty() {
-                    reports.extend(engine.work(lease, claimed_at, ready).await);
+                    reports.extend(engine.work(lease, claimed_at, ready, seat).await);
                 }
                 let _ = finisher.send(Bundle { reports, _room: room });
             });

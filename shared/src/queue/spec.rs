@@ -38,7 +38,7 @@ pub struct QueueSpec {
 /// How a queue is worked in this process.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Calls of [`Queue::work`] under way at once.
+    /// Calls of [`Queue::work`] under way at once, but for those that gave theirs up ([`WorkContext::leave_slot`]).
     pub slots: usize,
     /// Most rows given to one call of [`Queue::work`].
     pub batch: usize,
@@ -260,7 +260,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Writes history, inside the finish transaction: only rows that were still ours. Released rows are not among them.
     ///
     /// # Errors
-    /// The database's. A row whose record cannot be written is retried, counted, without calling this for it.
+    /// The database's. A row whose record cannot be written is retried, counted, without calling this for it. When its budget is spent it
+    /// dies, and that is recorded here, without a note: whoever has to hear of a death hears of this one.
     async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Self::Note>]) -> Result<(), sqlx::Error>;
 
     /// Writes history inside the transaction that takes rows from lost attempts: mail notes `unknown` where DATA had

@@ -49,6 +49,7 @@ pub(super) struct Statements {
     claim_suspects: Vec<Text>,
     next_due: Text,
     hold: Text,
+    acquit: Text,
     pub(super) finish: Text,
     pub(super) probe: Text,
     pub(super) rescue: Text,
@@ -85,6 +86,11 @@ impl Statements {
             .into(),
             hold: format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE").into(),
             finish: finish(spec).into(),
+            // Never to the last strike: that one is for a death alone.
+            acquit: format!(
+                "UPDATE {table} SET suspect = false, crashes = crashes + 1 WHERE {key} = $1 AND token = $2 AND suspect AND crashes < {STRIKES} - 1"
+            )
+            .into(),
             probe: format!(
                 "SELECT EXISTS (SELECT FROM {table} q WHERE {lost}) AS lost,
                         EXISTS (SELECT FROM {table} q WHERE {suspect} AND q.next_attempt_at <= statement_timestamp(){filter}) AS suspects",
@@ -225,6 +231,11 @@ impl Statements {
     /// Locks a row if its token still is `token`.
     pub(super) async fn hold(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, sqlx::Error> {
         Ok(self.hold.query().bind(id).bind(token).fetch_optional(conn).await?.is_some())
+    }
+
+    /// Ends a row's being alone in mid-work; `false` where it died too often for that, or is not ours any more.
+    pub(super) async fn acquit(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, sqlx::Error> {
+        Ok(self.acquit.query().bind(id).bind(token).execute(conn).await?.rows_affected() == 1)
     }
 
     /// The filter's argument as it is now.

@@ -4,13 +4,14 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt as _;
 use sqlx::PgConnection;
-use tokio::{sync::OwnedMutexGuard, sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
     Claim, Outcome, Queue, Verdict, WorkContext,
     engine::{Engine, is_transient},
+    seat::Seat,
     trace,
     worker::Lease,
 };
@@ -40,10 +41,13 @@ pub(super) struct Bundle<N> {
     pub(super) _room: Room,
 }
 
-/// Slots of the queue, and for a suspect the right to be the only one of the process.
-pub(super) struct Room {
-    pub(super) _slots: OwnedSemaphorePermit,
-    pub(super) _solo: Option<OwnedMutexGuard<()>>,
+/// Holds the call's seat until the finish is written, wherever the call's context went.
+pub(super) struct Room(pub(super) Arc<Seat>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.free();
+    }
 }
 
 /// A claimed row with its payload, or with what is wrong with it.
@@ -132,11 +136,12 @@ impl<Q: Queue> Engine<Q> {
         lease: Arc<Lease>,
         claimed_at: Instant,
         rows: Vec<(Claim, Q::Work)>,
+        seat: Arc<Seat>,
     ) -> Vec<Report<Q::Note>> {
         let claims: Vec<Claim> = rows.iter().map(|(claim, _)| claim.clone()).collect();
         let results = if lease.is_valid() {
             let span = trace::span(self.name(), &claims);
-            self.attempt(&lease, claimed_at, &claims, rows).instrument(span).await
+            self.attempt(&lease, claimed_at, &claims, rows, seat).instrument(span).await
         } else {
             claims.iter().map(|_| decided(Outcome::Release)).collect()
         };
@@ -149,6 +154,7 @@ impl<Q: Queue> Engine<Q> {
         claimed_at: Instant,
         claims: &[Claim],
         rows: Vec<(Claim, Q::Work)>,
+        seat: Arc<Seat>,
     ) -> Vec<Reported<Q::Note>> {
         let cancelled = CancellationToken::new();
         // Whatever the call spawned hears of its end, however it ends.
@@ -158,6 +164,8 @@ impl<Q: Queue> Engine<Q> {
             sql: Arc::clone(&self.sql),
             cancelled,
             stopping: self.deps.lifecycle.soft(),
+            db: self.deps.db.clone(),
+            seat,
         };
         let hard = self.deps.lifecycle.hard();
         let limit = self.settings.attempt_limit;

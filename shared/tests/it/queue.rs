@@ -12,4 +12,5 @@ mod poison;
 mod racing;
 mod rate;
 mod reads;
+mod seats;
 mod wake;

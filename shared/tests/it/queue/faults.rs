@@ -100,6 +100,23 @@ async fn an_outcome_that_cannot_be_recorded_costs_only_its_own_row() {
     let dead = becomes(&pool, bad, "dead_lettered").await;
     assert_eq!(dead.failures, 3);
     assert!(dead.last_error.unwrap().contains("recording the outcome failed"));
+    // Its death is recorded, without the note that could not be: who has to hear of it hears.
+    let told = history(&pool, bad).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == "dead" && told[0].1.as_deref().unwrap().contains("recording the outcome failed"), "{told:?}");
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permanent_failure_whose_record_fails_is_recorded_at_once_in_other_words() {
+    let db = database().await;
+    let pool = db.pool();
+    let bad = add(&pool, "condemned").await;
+    let process = Process::start(&db, Options::default());
+    let dead = becomes(&pool, bad, "dead_lettered").await;
+    assert_eq!((dead.attempt_no, dead.failures), (1, 1), "it is not tried again");
+    let told = history(&pool, bad).await;
+    assert!(matches!(&told[..], [(what, Some(_))] if what == "dead"), "{told:?}");
     process.stop().await;
 }
 

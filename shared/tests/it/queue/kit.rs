@@ -28,6 +28,7 @@ use shared::{
 };
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use testkit::{TestDb, eventually};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Long enough for a busy machine; nothing waits for it when all is well.
@@ -165,6 +166,8 @@ impl Process {
             effects: sqlx::postgres::PgPoolOptions::new().max_connections(4).connect_lazy_with(direct),
             called_back: Mutex::default(),
             loads_fail: AtomicU32::new(options.loads_fail),
+            places: Arc::default(),
+            open: CancellationToken::new(),
         });
         let deps = WorkerDeps {
             db: pool,
@@ -187,7 +190,8 @@ impl Process {
 }
 
 /// What to do is the payload: `ok`, `slow <ms>`, `beat <ms>`, `panic`, `abort`, `retry`, `later`, `dead`, `unreadable`,
-/// `hang`, `again`, `refused` (its record fails), `release`.
+/// `hang`, `again`, `refused` (its record fails), `condemned` (the same, for a permanent failure), `release`, `leave` (gives up its slot and
+/// waits until the queue is opened).
 pub struct Probe {
     name: &'static str,
     spec: &'static QueueSpec,
@@ -195,6 +199,10 @@ pub struct Probe {
     pub called_back: Mutex<Vec<Uuid>>,
     /// So many loads more find the database away.
     pub loads_fail: AtomicU32,
+    /// One more is held for each place that was taken in exchange for a slot.
+    pub places: Arc<()>,
+    /// Lets those go on that left their slots.
+    pub open: CancellationToken,
 }
 
 #[async_trait]
@@ -240,6 +248,7 @@ impl Queue for Probe {
             self.effect(&claim).await;
             let (word, number) = payload.split_once(' ').unwrap_or((&payload, "0"));
             let number: u64 = number.parse().unwrap();
+            let mut left = None;
             let retry = |after| Outcome::Retry { error: format!("{word} it is"), after, counts: true };
             let outcome = match word {
                 "ok" | "refused" => Outcome::Done("done"),
@@ -266,7 +275,12 @@ impl Queue for Probe {
                 }
                 "uncounted" => Outcome::Done("done"),
                 "later" => retry(Some(Duration::from_secs(3600))),
-                "dead" => Outcome::Dead { error: "permanent".to_owned() },
+                "dead" | "condemned" => Outcome::Dead { error: "permanent".to_owned() },
+                "leave" => {
+                    left = Some(cx.leave_slot(&claim, Arc::clone(&self.places)).await);
+                    self.open.cancelled().await;
+                    Outcome::Done("done")
+                }
                 "hang" => std::future::pending().await,
                 "again" if claim.attempt_no < 3 => {
                     Outcome::Again { status: "pending", at: claim.due_at + Duration::from_millis(50) }
@@ -276,7 +290,12 @@ impl Queue for Probe {
                 "release" => Outcome::Done("done"),
                 other => panic!("{other}?"),
             };
-            let note = if word == "refused" { "refused" } else { "worked" };
+            let note = match (word, left) {
+                ("refused" | "condemned", _) => "refused",
+                (_, Some(true)) => "left",
+                (_, Some(false)) => "stayed",
+                _ => "worked",
+            };
             verdicts.push(Verdict { outcome, note });
         }
         verdicts
