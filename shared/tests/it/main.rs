@@ -7,3 +7,4 @@ mod otlp;
 mod push_log;
 mod queue;
 mod service;
+mod turn_protocol;
