@@ -72,7 +72,7 @@ pub struct Config {
     pub docker: DockerConfig,
     /// `BACKEND_RUNTIME_STOP_GRACE_PERIOD`.
     pub stop_grace: Duration,
-    /// `BACKEND_RUNTIME_WORKER_POOL_SIZE`: jobs, and as many turns, at once.
+    /// `BACKEND_RUNTIME_WORKER_POOL_SIZE`: jobs at once, while they are quick.
     pub slots: usize,
     /// `BACKEND_ENGINE_CALL_TIMEOUT`.
     pub call_timeout: Duration,
@@ -101,9 +101,23 @@ pub struct Tuning {
     pub job_attempts: u32,
     /// Failed attempts after which a turn is given up and its game paused.
     pub turn_attempts: u32,
-    /// Upper bound of the first retry's delay.
+    /// The pause after a turn's first failed attempt, less up to a quarter by chance.
+    pub turn_backoff_base: Duration,
+    /// By what it is multiplied with each further one: what passes soon costs little, and the attempts span minutes.
+    pub turn_backoff_growth: u32,
+    /// Turns asked for at once, while their engines are quick.
+    pub turn_slots: usize,
+    /// What lasts longer gives its slot to others, and goes on in a lane ([`crate::lanes`]).
+    pub slow_after: Duration,
+    /// Places of the lane for slow turns.
+    pub turn_lane: usize,
+    /// Places of the lane for slow jobs.
+    pub job_lane: usize,
+    /// When work is due again that found its lane full; half of it up to one and a half.
+    pub crowded_again: Duration,
+    /// Upper bound of the first retry's delay, of a job.
     pub backoff_base: Duration,
-    /// Upper bound of any retry's delay.
+    /// Upper bound of any retry's delay, of a job.
     pub backoff_cap: Duration,
     /// How often running engines are looked after.
     pub watch_interval: Duration,
@@ -117,11 +131,35 @@ impl Default for Tuning {
             health_limit: Duration::from_secs(60),
             job_attempts: 4,
             turn_attempts: 5,
+            // 2, 10, 50, 250 s: four to five minutes in all.
+            turn_backoff_base: Duration::from_secs(2),
+            turn_backoff_growth: 5,
+            turn_slots: 64,
+            slow_after: Duration::from_secs(2),
+            turn_lane: 256,
+            job_lane: 64,
+            crowded_again: Duration::from_secs(10),
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(15),
             watch_interval: Duration::from_secs(2),
             scan_interval: Duration::from_secs(5),
         }
+    }
+}
+
+impl Tuning {
+    /// Tests have no minutes to wait for a turn to be given up: a build with debug assertions divides the pauses between attempts, and
+    /// before what was put off, by `GALAXY_TEST_HASTE`.
+    fn of_this_build() -> Self {
+        let mut tuning = Self::default();
+        let haste = std::env::var("GALAXY_TEST_HASTE").ok().and_then(|haste| haste.parse::<u32>().ok());
+        if cfg!(debug_assertions)
+            && let Some(haste) = haste.filter(|haste| *haste > 0)
+        {
+            tuning.turn_backoff_base /= haste;
+            tuning.crowded_again /= haste;
+        }
+        tuning
     }
 }
 
@@ -165,7 +203,7 @@ impl Group for Config {
         let slots = r.optional(
             "BACKEND_RUNTIME_WORKER_POOL_SIZE",
             "4",
-            "Runtime jobs worked at once by this process, and as many turns.",
+            "Runtime jobs worked at once by this process; one that lasts longer than two seconds gives its place to another.",
             parse::positive,
         );
         r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
@@ -231,7 +269,7 @@ impl Group for Config {
             min_turn_interval,
             turn_spread,
             retention,
-            tuning: Tuning::default(),
+            tuning: Tuning::of_this_build(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod config;
 pub mod driver;
 pub mod engines;
 pub mod jobs;
+pub mod lanes;
 pub mod metrics;
 pub mod outcome;
 pub mod schedule;
@@ -28,6 +29,7 @@ use self::driver::process::ProcessDriver;
 use self::driver::{Driver, DriverError};
 use self::engines::Engines;
 use self::jobs::Jobs;
+use self::lanes::Lane;
 use self::metrics::Metrics;
 use self::outcome::Outcomes;
 use self::schedule::Turns;
@@ -74,25 +76,37 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             id = meet(&*driver, &part) => id,
             () = stop.cancelled() => return Ok(()),
         };
-        let engines = Arc::new(Engines {
-            driver,
-            daemon_id: daemon_id.clone(),
-            client,
-            db: deps.db.clone(),
-            metrics: Metrics::new(),
-            tuning: config.tuning.clone(),
-            random: deps.random.clone(),
-            reviving: engines::Reviving::default(),
-        });
-        let outcomes = Outcomes {
-            daemon_id,
-            pending_registration_ttl: config.pending_registration_ttl,
-            turn_spread: config.turn_spread,
-        };
-        start_queues(&config, &deps, &engines, outcomes);
+        let engines = work(&config, &deps, client, driver, daemon_id);
         watch::run(engines, part, stop).await
     });
     Ok(())
+}
+
+/// Works jobs and turns of one daemon, and looks after nothing: that is the watch's, which [`start`] adds.
+pub fn work(
+    config: &Config,
+    deps: &WorkerDeps,
+    client: EngineClient,
+    driver: Arc<dyn Driver>,
+    daemon_id: String,
+) -> Arc<Engines> {
+    let engines = Arc::new(Engines {
+        driver,
+        daemon_id: daemon_id.clone(),
+        client,
+        db: deps.db.clone(),
+        metrics: Metrics::new(),
+        tuning: config.tuning.clone(),
+        random: deps.random.clone(),
+        reviving: engines::Reviving::default(),
+    });
+    let outcomes = Outcomes {
+        daemon_id,
+        pending_registration_ttl: config.pending_registration_ttl,
+        turn_spread: config.turn_spread,
+    };
+    start_queues(config, deps, &engines, outcomes);
+    engines
 }
 
 fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outcomes: Outcomes) {
@@ -113,21 +127,37 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         outcomes: outcomes.clone(),
         waker: deps.waker.clone(),
         max_attempts: tuning.job_attempts,
+        lane: Lane::new(tuning.job_lane, tuning.slow_after),
     };
-    let turns =
-        Turns { engines: Arc::clone(engines), outcomes, waker: deps.waker.clone(), max_attempts: tuning.turn_attempts };
-    queue::run(Arc::new(jobs), settings.clone(), deps);
-    queue::run(
-        Arc::new(turns),
-        Settings {
-            attempt_limit: TURN_LIMIT + config.call_timeout * 2,
-            max_attempts: tuning.turn_attempts,
-            // The timers are the games' own rows: they stay.
-            retention: Duration::ZERO,
-            ..settings
-        },
-        deps,
-    );
+    let turn_settings = turn_settings(config, &settings);
+    let turns = Turns {
+        engines: Arc::clone(engines),
+        outcomes,
+        waker: deps.waker.clone(),
+        settings: turn_settings.clone(),
+        lane: Lane::new(tuning.turn_lane, tuning.slow_after),
+    };
+    queue::run(Arc::new(jobs), settings, deps);
+    queue::run(Arc::new(turns), turn_settings, deps);
+}
+
+/// How turns differ from jobs.
+fn turn_settings(config: &Config, jobs: &Settings) -> Settings {
+    let tuning = &config.tuning;
+    Settings {
+        slots: tuning.turn_slots,
+        attempt_limit: TURN_LIMIT + config.call_timeout * 2,
+        max_attempts: tuning.turn_attempts,
+        backoff_base: tuning.turn_backoff_base,
+        backoff_growth: tuning.turn_backoff_growth,
+        // The budget is spent before the growth gets anywhere near it.
+        backoff_cap: Duration::from_secs(3600),
+        // Attempts that came together would else end together.
+        backoff_floor: 0.75,
+        // The timers are the games' own rows: they stay.
+        retention: Duration::ZERO,
+        ..jobs.clone()
+    }
 }
 
 /// Asks the daemon for its id until it answers.
@@ -163,4 +193,31 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
     worker.report(&health, &lifecycle);
     let deps = WorkerDeps { db, worker, waker, listener, lifecycle, random, gate };
     start(&config, deps, &health)
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::queue::backoff::delay;
+    use shared::random::Random;
+    use shared::service::config::{Group as _, Reader};
+
+    use super::*;
+
+    /// R19 of the review: an engine that was busy for five seconds paused a daily game.
+    #[test]
+    fn attempts_at_a_turn_begin_again_soon_and_span_minutes() {
+        let config =
+            Config { tuning: config::Tuning::default(), ..Config::read(&mut Reader::describe("runtime-controller")) };
+        let settings = turn_settings(&config, &Settings::default());
+        for seed in 0..200 {
+            let random = Random::seeded(seed);
+            let pauses: Vec<Duration> =
+                (1..settings.max_attempts).map(|failures| delay(&random, &settings, failures)).collect();
+            assert!(pauses[0] <= Duration::from_secs(2), "{pauses:?}");
+            assert!(pauses[0] + pauses[1] >= Duration::from_secs(5), "busy for five seconds is borne: {pauses:?}");
+            let all: Duration = pauses.iter().sum();
+            assert!(all >= Duration::from_secs(220) && all <= Duration::from_secs(330), "{all:?}");
+            assert!(pauses.is_sorted(), "{pauses:?}");
+        }
+    }
 }

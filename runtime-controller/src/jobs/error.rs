@@ -9,6 +9,7 @@ use shared::queue::{Lost, Outcome, Verdict};
 use super::Note;
 use crate::driver::DriverError;
 use crate::engines::{ReviveError, Unhealthy};
+use crate::lanes::Full;
 use crate::outcome::{JobResult, Left};
 
 /// While the daemon or the database is away: looked for again after this.
@@ -39,6 +40,9 @@ pub(super) enum JobError {
     /// Daemon or database are away: not the job's fault, no attempt burned.
     #[error("{0}")]
     Away(String),
+    /// It lasts, and too many others do: put off, no attempt burned.
+    #[error("{0}")]
+    Crowded(Full, Duration),
     /// The job is not ours any more: whatever is said now is not heard.
     #[error(transparent)]
     Lost(Lost),
@@ -108,6 +112,7 @@ impl JobError {
             Self::Start { passing: false, .. } | Self::Replace { .. } | Self::Refused(_) => Outcome::Dead { error },
             Self::Start { .. } | Self::Passing(_) => Outcome::Retry { error, after: None, counts: true },
             Self::Stopping => Outcome::Release,
+            Self::Crowded(_, after) => Outcome::Retry { error, after: Some(after), counts: false },
             Self::Busy => Outcome::Retry { error, after: Some(BUSY), counts: false },
             Self::Away(_) | Self::Lost(_) => Outcome::Retry { error, after: Some(AWAY), counts: false },
         };

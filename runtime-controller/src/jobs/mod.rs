@@ -20,11 +20,13 @@ use shared::domain::runtime::{JobKind, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{
     Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
+    backoff::jittered,
 };
 use sqlx::PgConnection;
 
 use self::error::JobError;
 use crate::engines::Engines;
+use crate::lanes::Lane;
 use crate::outcome::{JobResult, Left, Outcomes};
 
 pub use shared::db::queues::RUNTIME_JOBS as SPEC;
@@ -35,6 +37,8 @@ pub struct Jobs {
     pub(crate) outcomes: Outcomes,
     pub(crate) waker: Waker,
     pub(crate) max_attempts: u32,
+    /// For those that last: pulls, engines that are long in coming up, daemons that hang.
+    pub(crate) lane: Lane,
 }
 
 /// A job of a kind that is worked.
@@ -136,21 +140,35 @@ impl Queue for Jobs {
 
 impl Jobs {
     async fn one(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Verdict<Note> {
-        let done = match work.kind {
+        let doing = async {
+            let done = self.attempt(cx, claim, work).await;
+            let given_up =
+                done.as_ref().err().filter(|error| work.kind == JobKind::Start && self.is_last(claim, error));
+            let failed = given_up.is_some_and(|error| error.start_failure().is_some());
+            (done, failed && self.clear_away(work.game_id).await)
+        };
+        let (done, cleared) =
+            self.lane.patient(cx, claim, &self.engines, work.game_id, doing).await.unwrap_or_else(|full| {
+                let again = jittered(&self.engines.random, self.engines.tuning.crowded_again);
+                (Err(JobError::Crowded(full, again)), false)
+            });
+        match done {
+            Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
+            Err(error) => {
+                tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, %error, "a job's attempt ended");
+                error.verdict(cleared)
+            }
+        }
+    }
+
+    /// One attempt, in a slot or in the lane.
+    async fn attempt(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Result<Note, JobError> {
+        match work.kind {
             JobKind::Start => self.start(cx, claim, work.game_id).await,
             JobKind::Stop => self.stop(cx, claim, work.game_id).await,
             JobKind::Banish => self.banish(cx, claim, work.game_id, &work.payload).await,
             JobKind::ForceNextTurn => self.force_turn(cx, claim, work.game_id, work.step.as_deref()).await,
             JobKind::Restart | JobKind::Patch => self.replace(cx, claim, work).await,
-        };
-        match done {
-            Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
-            Err(error) => {
-                tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, %error, "a job's attempt ended");
-                let given_up = work.kind == JobKind::Start && self.is_last(claim, &error);
-                let cleared = given_up && error.start_failure().is_some() && self.clear_away(work.game_id).await;
-                error.verdict(cleared)
-            }
         }
     }
 

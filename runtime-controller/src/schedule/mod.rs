@@ -1,6 +1,6 @@
 //! The turn timer (SPEC §8): `runtime_turns` as a queue whose rows come due again and again. No turn is generated twice
 //! or skipped: the turn being closed is written down before the engine is asked, and the engine's own turn decides
-//! whether it is asked at all. `docs/runtime.md` has the table.
+//! whether it is asked at all. `docs/turns.md` has the table.
 
 mod reports;
 mod tick;
@@ -15,13 +15,15 @@ use shared::db::runtime::{self, TurnWork};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use shared::queue::{
-    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
+    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Topic, Verdict, Waker, WorkContext,
+    backoff::{delay, jittered},
 };
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use self::tick::TickError;
 use crate::engines::Engines;
+use crate::lanes::Lane;
 use crate::outcome::{Outcomes, Snapshot};
 
 pub use shared::db::queues::RUNTIME_TURNS as SPEC;
@@ -31,7 +33,10 @@ pub struct Turns {
     pub(crate) engines: Arc<Engines>,
     pub(crate) outcomes: Outcomes,
     pub(crate) waker: Waker,
-    pub(crate) max_attempts: u32,
+    /// As the queue has them: the pauses between attempts are asked for here too.
+    pub(crate) settings: Settings,
+    /// For games whose engines are slow.
+    pub(crate) lane: Lane,
 }
 
 /// A turn that is due.
@@ -132,8 +137,10 @@ impl Queue for Turns {
 impl Turns {
     async fn one(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Verdict<Note> {
         let game_id = work.row.game_id;
-        let last = claim.failures.unsigned_abs() + 1 >= self.max_attempts;
-        let error = match self.tick(cx, claim, work, last).await {
+        let failures = claim.failures.unsigned_abs() + 1;
+        let tick = self.tick(cx, claim, work, failures >= self.settings.max_attempts);
+        let ticked = self.lane.patient(cx, claim, &self.engines, game_id, tick).await;
+        let error = match ticked.unwrap_or_else(|full| Err(full.into())) {
             Ok(Some(status)) => return self.advanced(work, status),
             Ok(None) => {
                 self.engines.metrics.turn("rested");
@@ -147,6 +154,16 @@ impl Turns {
         let note = Note::Snapshot(Snapshot::Failed { status: error.status(), reason: reason.clone() }, None);
         let outcome = match error {
             TickError::Away(_) => Outcome::Retry { error: reason, after: Some(Duration::from_secs(1)), counts: false },
+            TickError::Crowded(_) => {
+                let again = jittered(&self.engines.random, self.engines.tuning.crowded_again);
+                Outcome::Retry { error: reason, after: Some(again), counts: false }
+            }
+            // Never sooner than it would be without being asked for: an engine that says "in a second" for ever ends paused, but not in
+            // a few seconds.
+            TickError::Busy { after, .. } => {
+                let own = delay(&self.engines.random, &self.settings, failures);
+                Outcome::Retry { error: reason, after: Some(after.max(own)), counts: true }
+            }
             TickError::Absent(_) | TickError::Passing(_) => Outcome::Retry { error: reason, after: None, counts: true },
             TickError::Final(_) => Outcome::Dead { error: reason },
         };

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::{Turns, Work};
 use crate::driver::DriverError;
 use crate::engines::{ReviveError, probe_outcome};
+use crate::lanes::Full;
 
 /// Why a turn was not generated.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,17 @@ pub(super) enum TickError {
     /// The engine is there and could not; another attempt may help.
     #[error("{0}")]
     Passing(String),
+    /// The same, and the engine says when it wants to be asked again.
+    #[error("{reason}")]
+    Busy {
+        /// What it said.
+        reason: String,
+        /// Its `Retry-After`, an hour at most.
+        after: Duration,
+    },
+    /// Its engine is slow, and too many others are: put off, no attempt burned.
+    #[error(transparent)]
+    Crowded(#[from] Full),
     /// Another attempt would end the same.
     #[error("{0}")]
     Final(String),
@@ -35,8 +47,8 @@ impl TickError {
     /// What the runtime is shown as when the turn is given up.
     pub(super) fn status(&self) -> RuntimeStatus {
         match self {
-            Self::Away(_) | Self::Absent(_) => RuntimeStatus::EngineUnreachable,
-            Self::Passing(_) | Self::Final(_) => RuntimeStatus::GenerationFailed,
+            Self::Away(_) | Self::Absent(_) | Self::Crowded(_) => RuntimeStatus::EngineUnreachable,
+            Self::Passing(_) | Self::Busy { .. } | Self::Final(_) => RuntimeStatus::GenerationFailed,
         }
     }
 
@@ -44,7 +56,8 @@ impl TickError {
         match self {
             Self::Away(_) => "away",
             Self::Absent(_) => "unreachable",
-            Self::Passing(_) | Self::Final(_) => "failed",
+            Self::Crowded(_) => "put_off",
+            Self::Passing(_) | Self::Busy { .. } | Self::Final(_) => "failed",
         }
     }
 }
@@ -54,7 +67,10 @@ impl From<EngineError> for TickError {
         if error.is_absence() || error.is_elsewhere() {
             Self::Absent(error.to_string())
         } else if error.is_passing() {
-            Self::Passing(error.to_string())
+            match error.retry_after() {
+                Some(after) => Self::Busy { reason: error.to_string(), after },
+                None => Self::Passing(error.to_string()),
+            }
         } else {
             Self::Final(error.to_string())
         }

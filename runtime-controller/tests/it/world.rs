@@ -11,6 +11,7 @@ use shared::queue::Topic;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use testkit::process::{Proc, ProcConfig, bin_path};
+use testkit::scripted::{Rule, Script};
 use testkit::{TestDb, eventually};
 
 pub const SOON: Duration = Duration::from_secs(90);
@@ -28,6 +29,36 @@ impl World {
         let engine = std::path::absolute(bin_path("galaxy-engine")).unwrap();
         let driver = vec![("BACKEND_RUNTIME_DRIVER".to_owned(), "process".to_owned())];
         Self::new(engine.to_str().unwrap().to_owned(), driver).await
+    }
+
+    /// With the process driver and engines that do what their scripts say.
+    pub async fn with_scripts() -> Self {
+        let engine = std::path::absolute(bin_path("scripted-engine")).unwrap();
+        let driver = vec![("BACKEND_RUNTIME_DRIVER".to_owned(), "process".to_owned())];
+        Self::new(engine.to_str().unwrap().to_owned(), driver).await
+    }
+
+    /// The directory of a game's engine.
+    pub fn state_dir(&self, game_id: GameId) -> PathBuf {
+        self.state_root().join(game_id.to_string())
+    }
+
+    /// What a game's engine is to do from now on.
+    pub fn script(&self, game_id: GameId, rules: impl IntoIterator<Item = Rule>) {
+        Script::of(rules).write(&self.state_dir(game_id)).unwrap();
+    }
+
+    /// A game in `starting` whose engine has its script before it begins.
+    pub async fn scripted(&self, schedule: &str, script: Script) -> GameId {
+        let game_id = self.game_without_job(schedule, &["Ants", "Bees"]).await;
+        script.write(&self.state_dir(game_id)).unwrap();
+        self.enqueue(game_id, JobKind::Start, json!({})).await;
+        game_id
+    }
+
+    /// The turns that a game's engine generated, in its own words.
+    pub fn journal(&self, game_id: GameId) -> Vec<i32> {
+        testkit::scripted::journal(&self.state_dir(game_id))
     }
 
     pub async fn new(image: String, driver: Vec<(String, String)>) -> Self {
@@ -53,6 +84,8 @@ impl World {
             own("BACKEND_GAME_STATE_ROOT", self.state_root().to_str().unwrap()),
             own("BACKEND_RUNTIME_STOP_GRACE_PERIOD", "3s"),
             own("GALAXY_TURN_LIMIT", "6"),
+            // A turn is given up after seconds in place of minutes.
+            own("GALAXY_TEST_HASTE", "20"),
         ];
         env.extend(self.driver.iter().cloned());
         env.extend(more.iter().map(|(name, value)| own(name, value)));
