@@ -11,6 +11,7 @@ mod caches;
 mod push;
 mod replica;
 mod shares;
+mod turns;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Bench {
     Shares(shares::Args),
     /// From a published event, and from a revocation, to subscribers of two replicas
     Push(push::Args),
+    /// How late turns are: many games over a minute, beside engines that hang, and all at once (docs/turns.md)
+    Turns(turns::Args),
 }
 
 #[tokio::main]
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
         Bench::Caches(args) => caches::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Push(args) => push::run(&args).await,
+        Bench::Turns(args) => turns::run(&args).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
