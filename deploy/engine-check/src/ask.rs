@@ -99,17 +99,19 @@ impl Ask {
             Auth::None => {}
             Auth::Other(value) => words.push(format!("-H {}", quoted(&format!("Authorization: {value}")))),
         }
+        let (address, mut note) = (quoted(&format!("{base}{}", self.path)), String::new());
         if let Some(body) = &self.body {
             words.push(format!("-H {}", quoted(&format!("Content-Type: {}", self.content_type))));
             if body.len() > SHOWN {
                 let start: String = body.chars().take(80).collect();
-                words.push(format!("--data-binary @body.json  # {} bytes: {start}…", body.len()));
-                return [&words[..1], &[quoted(&format!("{base}{}", self.path))], &words[1..]].concat().join(" ");
+                words.push("--data-binary @body".to_owned());
+                note = format!("  # body: {} bytes, {start}…", body.len());
+            } else {
+                words.push(format!("-d {}", quoted(body)));
             }
-            words.push(format!("-d {}", quoted(body)));
         }
-        words.push(quoted(&format!("{base}{}", self.path)));
-        words.join(" ")
+        words.push(address);
+        words.join(" ") + &note
     }
 }
 
@@ -144,6 +146,6 @@ mod tests {
         assert_eq!(report.curl("http://e"), format!("curl -i -H 'Authorization: Basic x' 'http://e{path}'"));
         assert_eq!(Ask::get("/healthz").auth(Auth::None).curl("http://e"), "curl -i 'http://e/healthz'");
         let large = Ask::get("/x").text("application/json", " ".repeat(9_000)).curl("http://e");
-        assert!(large.contains("9000 bytes") && large.starts_with("curl -i 'http://e/x'"), "{large}");
+        assert!(large.contains("--data-binary @body 'http://e/x'  # body: 9000 bytes"), "{large}");
     }
 }

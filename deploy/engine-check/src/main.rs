@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use galaxy_engine_check::{Format, Options, Report, Subject, check};
+use galaxy_engine_check::{Format, Options, Report, Subject, check, document};
 use serde_json::Value;
 
 /// Tests a game engine against the contract (docs/engine-contract.md). Ends with 0 if every rule held that was looked at, with 1 if one
@@ -52,6 +52,9 @@ struct Arguments {
     /// Seconds that the engine may take to answer after its start, 60 at most
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=60))]
     patience: u64,
+    /// Only print the rules, as Markdown
+    #[arg(long, exclusive = true)]
+    rules: bool,
     /// Writes the report into a file too: .md or .html
     #[arg(long)]
     report: Option<PathBuf>,
@@ -62,8 +65,13 @@ fn json(text: &str) -> Result<Value, String> {
 }
 
 fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if arguments.rules {
+        let printed = write!(std::io::stdout(), "{}", document::table());
+        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = runtime.context("the async runtime").and_then(|runtime| runtime.block_on(run(Arguments::parse())));
+    let outcome = runtime.context("the async runtime").and_then(|runtime| runtime.block_on(run(arguments)));
     match outcome {
         Ok(report) if report.passed() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),

@@ -78,8 +78,9 @@ impl Rule {
     pub fn answer(&self) -> String {
         let statuses: Vec<String> = self.statuses.iter().map(u16::to_string).collect();
         let code = self.code.map(|code| format!("`{code}`")).unwrap_or_default();
-        let words = [statuses.join(" or "), code, self.then.to_owned()];
-        words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" ").replace(" :", ":")
+        let status =
+            [statuses.join(" or "), code].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        [status, self.then.to_owned()].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(": ")
     }
 }
 
@@ -87,7 +88,7 @@ macro_rules! rules {
     ($($name:ident $id:literal $part:ident $call:literal, $when:literal
         => [$($status:literal),*] $code:expr, $then:literal;)+) => {
         $(
-            #[doc = $then]
+            #[doc = concat!("`", $id, "`. ", $then)]
             pub const $name: Rule = Rule {
                 id: $id, part: Part::$part, call: $call, when: $when, statuses: &[$($status),*], code: $code, then: $then,
             };
@@ -139,7 +140,7 @@ rules! {
     LARGE_BODY "large-body" Requests "`PUT /api/v1/order`", "a body of 1 MiB (a client's, wrapped)"
         => [200] None, "it is read";
     HUGE_BODY "huge-body" Requests "`PUT /api/v1/order`", "a body of 8 MiB"
-        => [400, 413, 422] None, "or the connection is closed; the engine lives on";
+        => [400, 413, 422] None, "the connection may be closed; the engine lives on";
     UNKNOWN_RACE "unknown-race" Requests "banish, command, order, report", "a race that does not play"
         => [404, 422] None, "";
     BAD_REPORT "report-bad-query" Requests "`GET /api/v1/report`", "no `race_name`, or a `turn` that is no number"
@@ -247,6 +248,6 @@ mod tests {
     fn answers_read_as_sentences() {
         assert_eq!(STATUS_BEFORE.answer(), "404 `game_not_initialised`");
         assert_eq!(CALLS_BEFORE.answer(), "404 or 409");
-        assert_eq!(TURN_AGAIN.answer(), "200 the status; nothing is made");
+        assert_eq!(TURN_AGAIN.answer(), "200: the status; nothing is made");
     }
 }

@@ -113,7 +113,8 @@ impl<G: Game> Engine<G> {
     /// # Errors
     /// Refused before `init`.
     pub fn status(&self) -> Result<Standing, Failure> {
-        Ok(self.standing(&*self.kept()?))
+        let kept = self.kept()?;
+        Ok(self.standing(&kept))
     }
 
     /// Closes a turn, once: an engine that is one past `expected` has closed it, and makes nothing.

@@ -46,11 +46,11 @@ impl Play<'_> {
         // In the game until it ended: one that is out is refused for that, which says as much.
         let standing = races(&self.status).into_iter().find(|(_, extinct)| !extinct).map(|(name, _)| name);
         self.caller.expect(table::OVER_TURN, Ask::turn(turn)).await;
-        if let Some(before) = turn.checked_sub(1) {
-            if let Ok(answer) = self.expect_at(table::OVER_AGAIN, Ask::turn(before), turn).await {
-                let outcome = if finished(&self.status) { Ok(()) } else { Err(answer.fault("it is not finished")) };
-                self.caller.note(table::OVER_AGAIN, outcome);
-            }
+        if let Some(before) = turn.checked_sub(1)
+            && let Ok(answer) = self.expect_at(table::OVER_AGAIN, Ask::turn(before), turn).await
+        {
+            let outcome = if finished(&self.status) { Ok(()) } else { Err(answer.fault("it is not finished")) };
+            self.caller.note(table::OVER_AGAIN, outcome);
         }
         if let Some(race) = standing {
             self.caller.expect(table::OVER_ORDER, Ask::order(&race, turn, &json!([]))).await;

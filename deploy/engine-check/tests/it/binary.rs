@@ -57,6 +57,13 @@ fn an_engine_that_does_not_come_up_is_1_with_its_last_words() {
 }
 
 #[test]
+fn the_rules_can_be_read_without_this_repository() {
+    let output = engine_check(&["--rules"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), galaxy_engine_check::document::table());
+}
+
+#[test]
 fn what_cannot_be_tested_at_all_is_2() {
     for (arguments, words) in [
         (&[][..], "--url, --image or --exec"),
