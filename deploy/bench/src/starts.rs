@@ -36,10 +36,10 @@ pub struct Args {
     #[arg(long, default_value_t = 4)]
     at_once: usize,
     /// The daemon.
-    #[arg(long, env = "GALAXY_TEST_DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+    #[arg(long, default_value = "unix:///var/run/docker.sock")]
     docker_host: String,
     /// An engine's image that the daemon has.
-    #[arg(long, env = "GALAXY_TEST_ENGINE_IMAGE", default_value = "galaxy-engine:1.0.0")]
+    #[arg(long, default_value = "galaxy-engine:1.0.0")]
     image: String,
 }
 

@@ -300,18 +300,23 @@ async fn a_container_whose_network_was_made_anew_is_made_anew_too() {
     let mut docker = DockerWorld::new().await;
     docker.world.image = docker.hostile(&[SERVE], &[]);
     let world = &docker.world;
-    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    // No turn is due meanwhile: nobody calls the address that its engine had.
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
     let mut controller = world.controller(&[]);
-    world.reaches_turn(game_id, 1).await;
+    world.reaches(game_id, "running").await;
     controller.kill9();
     let token = || world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id);
-    let (former, before, turn) = (token().await, docker.containers(), world.turn(game_id).await);
+    let (former, before) = (token().await, docker.containers());
     docker.docker(&["stop", "--time", "1", &before[0]]);
     docker.docker(&["network", "rm", &docker.network]);
     docker.docker(&["network", "create", "--internal", &docker.network]);
     let mut controller = world.controller(&[]);
-    world.reaches_turn(game_id, turn + 2).await;
-    assert_ne!(docker.containers(), before);
+    let revived = "SELECT count(*) FROM runtime_operations WHERE game_id = $1 AND op = 'revive' AND outcome = 'ok'";
+    eventually(SOON, "its engine is back", || async { world.number(revived, game_id).await >= 1 }).await;
+    let after = docker.containers();
+    assert_eq!(after.len(), 1);
+    assert_ne!(after, before);
+    assert_eq!(world.runtime(game_id).await.container_id.as_deref(), Some(after[0].as_str()));
     assert_ne!(token().await, former, "every container has a token of its own");
     assert!(world.told(game_id, "game.paused").await.is_empty());
     controller.kill9();
