@@ -21,6 +21,7 @@ pub mod play;
 pub mod queues;
 pub mod race_names;
 pub mod reconcile;
+pub mod runtime_log;
 pub mod runtimes;
 pub mod sessions;
 pub mod sign_in;

@@ -48,6 +48,7 @@ mod push_hub;
 mod race_names;
 mod refusals;
 mod replicas;
+mod runtime_log;
 mod runtimes;
 mod scale;
 mod schemathesis;

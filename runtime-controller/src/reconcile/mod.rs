@@ -312,8 +312,7 @@ impl Oracle for Told {
             }
             QuestionKind::Log => {
                 let game_id = game_id.ok_or("no game was named")?;
-                let words = self.0.engines.driver.last_words(game_id).await.unwrap_or_default();
-                Ok(json!({ "lines": words.lines().collect::<Vec<_>>() }))
+                self.0.engines.log(game_id, payload).await
             }
         }
     }

@@ -19,6 +19,7 @@ mod images;
 mod lanes;
 mod late;
 mod leftovers;
+mod log;
 mod reconcile;
 mod reconcile_thousand;
 mod replace;

@@ -26,6 +26,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
         (
             runtimes::list::Operation,
             runtimes::get::Operation,
+            runtimes::log::Operation,
             runtimes::restart::Operation,
             runtimes::patch::Operation,
             runtimes::force_next_turn::Operation,

@@ -5,6 +5,7 @@ pub mod cancel_job;
 pub mod force_next_turn;
 pub mod get;
 pub mod list;
+pub mod log;
 pub mod patch;
 pub mod reconcile;
 pub mod release;
