@@ -250,7 +250,7 @@ impl Model {
 
 #[test]
 fn any_world_comes_to_rest_though_every_deed_may_be_broken_off_anywhere() {
-    for seed in 0..1_500 {
+    for seed in 0..60 {
         let mut model = Model::new(seed);
         let before: Vec<_> = model.games.iter().map(|(recorded, _)| recorded.clone()).collect();
         // Two hours, in which everything that waits for time has had it.

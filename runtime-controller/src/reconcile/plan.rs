@@ -187,15 +187,17 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn game(&mut self, recorded: &Recorded, listed: Option<&Listed>) {
         let Some(record) = &recorded.record else {
-            // Between the game's status and its start job nothing is to be in the way.
-            if let Some(listed) = listed.filter(|_| recorded.game != GameStatus::Starting) {
+            // What may still get its record is left alone.
+            if let Some(listed) = listed.filter(|_| over(recorded.game)) {
                 self.orphan(listed, "its game has no engine");
             }
             return;
         };
         if !record.ours {
             // It may be the engine of a daemon that had another id: a start on this one replaces it. What does not run is litter.
-            let litter = listed.filter(|listed| listed.doing != Doing::Runs || over(recorded.game));
+            let litter = listed.filter(|listed| {
+                recorded.game != GameStatus::Starting && (listed.doing != Doing::Runs || over(recorded.game))
+            });
             if let Some(listed) = litter {
                 self.orphan(listed, "its game's engine is another daemon's");
             }
@@ -295,16 +297,15 @@ impl Planner<'_> {
     }
 
     fn frozen(&mut self, recorded: &Recorded, record: &Record, listed: &Listed) {
-        if record.endpoint.is_some() && record.endpoint != listed.endpoint {
-            // It is adopted when it runs again; what is recorded is somebody else's.
+        if record.container_id.as_deref() != Some(&listed.container_id) || record.endpoint != listed.endpoint {
             return self.act(
                 recorded,
                 Some(listed),
-                Deed::Forget,
-                "its container is paused, at another address".to_owned(),
+                Deed::Adopt,
+                "its container is paused, and recorded otherwise".to_owned(),
             );
         }
-        if record.well != Some(false) {
+        if record.well != Some(false) || record.ill_since.is_none() {
             self.act(recorded, Some(listed), Deed::Unwell, "somebody has paused its container".to_owned());
         } else if recorded.game == GameStatus::Running
             && record.status != RuntimeStatus::GenerationInProgress

@@ -27,8 +27,10 @@ async fn what_is_done_to_a_container_by_hand_is_seen_at_once_and_mended() {
     let mut controller = world.controller(&BY_EVENTS_ALONE);
     world.reaches(game_id, "running").await;
     let name = format!("galaxy-game-{game_id}");
-    let healthy = || async { world.runtime(game_id).await.health == "healthy" };
-    eventually(SOON, "healthy", healthy).await;
+    // A probe that is under way when the container is paused is waited for: the first one is over here.
+    let probed =
+        "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND health = 'healthy' AND probed_at IS NOT NULL";
+    eventually(SOON, "healthy", || async { world.number(probed, game_id).await == 1 }).await;
     let seen = async |what: &str, sql: &'static str| {
         let began = Instant::now();
         eventually(SOON, what, || async { world.number(sql, game_id).await > 0 }).await;
