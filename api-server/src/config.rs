@@ -138,6 +138,8 @@ pub struct LobbyConfig {
     pub min_turn_interval: Duration,
     /// Each game keeps a stable offset within it.
     pub turn_spread: Duration,
+    /// How long the race names of a game that is ended may be registered.
+    pub pending_registration_ttl: Duration,
 }
 
 /// Countries of addresses.
@@ -303,6 +305,12 @@ impl Group for LobbyConfig {
                 "0s",
                 "Games of the same schedule are spread over this time, each with a stable offset.",
                 parse::duration,
+            ),
+            pending_registration_ttl: r.optional(
+                "BACKEND_LOBBY_PENDING_REGISTRATION_TTL",
+                "720h",
+                "How long a finished game's race names may be registered.",
+                parse::positive_duration,
             ),
         }
     }

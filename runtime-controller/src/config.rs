@@ -82,6 +82,8 @@ pub struct Config {
     pub sweeper_interval: Duration,
     /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
     pub pending_registration_ttl: Duration,
+    /// `BACKEND_LOBBY_ABANDONED_TTL`.
+    pub abandoned_ttl: Duration,
     /// `BACKEND_RUNTIME_MIN_TURN_INTERVAL`.
     pub min_turn_interval: Duration,
     /// `BACKEND_RUNTIME_TURN_SPREAD`.
@@ -217,6 +219,12 @@ impl Group for Config {
             "How long a finished game's race names may be registered.",
             parse::positive_duration,
         );
+        let abandoned_ttl = r.optional(
+            "BACKEND_LOBBY_ABANDONED_TTL",
+            "7d",
+            "Age at which a game that has run is ended when it has no active member left.",
+            parse::positive_duration,
+        );
         Self {
             driver,
             instance_id,
@@ -228,6 +236,7 @@ impl Group for Config {
             probe_timeout,
             sweeper_interval,
             pending_registration_ttl,
+            abandoned_ttl,
             min_turn_interval,
             turn_spread,
             retention,

@@ -66,6 +66,8 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         random: deps.random.clone(),
         interval: config.sweeper_interval,
         retention: config.retention,
+        abandoned_ttl: config.abandoned_ttl,
+        pending_registration_ttl: config.pending_registration_ttl,
     };
     lifecycle.spawn("lobby sweeper", sweeper.run(lifecycle.soft()));
     lifecycle.clone().spawn("runtime", async move {
@@ -89,6 +91,13 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             pending_registration_ttl: config.pending_registration_ttl,
             turn_spread: config.turn_spread,
         };
+        let mender = schedule::Mender {
+            engines: Arc::clone(&engines),
+            turn_spread: config.turn_spread,
+            waker: deps.waker.clone(),
+            gate: deps.gate.clone(),
+        };
+        lifecycle.spawn("turn timers", mender.run(stop.clone()));
         start_queues(&config, &deps, &engines, outcomes);
         watch::run(engines, part, stop).await
     });

@@ -56,10 +56,12 @@ pub struct Game {
     pub target_engine_version: String,
     /// The turn that is open, from 0.
     pub current_turn: i32,
-    /// Why it is paused: `manual`, `stopped`, or a runtime status.
+    /// Why it is paused: `manual`, `stopped`, `schedule_ended` (its schedule says no next turn), or a runtime status.
     pub pause_reason: Option<String>,
-    /// Race names of the winners; empty until it is finished.
+    /// Race names of the winners; empty until it is finished, and where it was ended before its time.
     pub winners: Vec<String>,
+    /// Why it was ended before its time; null where it goes on, or was played to its end.
+    pub end_reason: Option<String>,
     /// State of its runtime, once it was started.
     pub runtime_status: Option<String>,
     /// When the next turn is due; null while none is.
@@ -92,6 +94,7 @@ impl From<db::games::Game> for Game {
             current_turn: row.current_turn,
             pause_reason: row.pause_reason,
             winners: row.winners,
+            end_reason: row.end_reason,
             runtime_status: row.runtime_status,
             next_turn_at: row.next_turn_at,
             created_at: row.created_at,
@@ -226,6 +229,15 @@ pub fn check_words(
     };
     let checked = (check(field, name, name::game_name), check("description", description, name::game_description));
     if faults.is_empty() { Ok(checked) } else { Err(Problem::fields(faults)) }
+}
+
+/// Why a game is ended before its time.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct EndGame {
+    /// Shown with the game as `end_reason`, to whoever sees the game.
+    #[oai(validator(min_length = 1, max_length = 500))]
+    pub reason: String,
 }
 
 /// Somebody's wish to join a public game.

@@ -6,6 +6,7 @@ pub mod applications;
 pub mod caller;
 pub mod challenges;
 pub mod departures;
+pub mod endings;
 pub mod engine_versions;
 pub mod enroll;
 pub mod games;

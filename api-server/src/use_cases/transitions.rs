@@ -1,5 +1,7 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
+use std::time::Duration;
+
 use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use shared::db;
@@ -7,13 +9,13 @@ use shared::db::games::{Game, LockedGame};
 use shared::domain::game::{GameAction, GameStatus};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
-use shared::domain::schedule;
+use shared::domain::schedule::{self, Schedule};
 use shared::ids::GameId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
-use super::games::{lock_for, present, schedule, status};
+use super::games::{lock_for, present, status};
 use super::runtimes;
 use crate::app::App;
 use crate::http::admin::games::resume_many::PausedGameChoice;
@@ -48,7 +50,7 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
         GameAction::Pause => pause(&mut tx, caller, &game, "manual").await?,
         GameAction::Resume => resume(&mut tx, app, caller, &game, next).await?,
         GameAction::Cancel => cancel(&mut tx, caller, &game, next).await?,
-        GameAction::Edit | GameAction::ChooseEngine | GameAction::Enroll => {
+        GameAction::End | GameAction::Edit | GameAction::ChooseEngine | GameAction::Enroll => {
             return Err(Problem::internal(&format!("{action} is no transition of this use case")));
         }
     };
@@ -166,7 +168,7 @@ async fn force_stop(
     Ok(&[Topic::Notifications, Topic::RuntimeJobs])
 }
 
-/// Lets the turns go on: the next one is due by the schedule from now. A runtime that failed is given another chance with it.
+/// Lets the turns go on: the next one is due by what was left, and by the schedule. A runtime that failed is given another chance with it.
 async fn resume(
     conn: &mut PgConnection,
     app: &App,
@@ -190,11 +192,7 @@ async fn resume(
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
     }
     db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
-    let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
-    let due = schedule(app, &game.turn_schedule, &game.time_zone)?
-        .first(game.now, offset)
-        .map_err(|e| Problem::internal(&e))?;
-    if db::runtime::start_turns(conn, game.game_id, &record.daemon_id, due).await? {
+    if set_timer(conn, app, game, &record.daemon_id).await? {
         // The timer was at rest: whatever generation the pause cut short between two tries, none is under way.
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
     }
@@ -208,6 +206,18 @@ async fn resume(
     db::banishments::bring_forward(conn, game.game_id).await?;
     db::banishments::enqueue_due(conn, &[game.game_id], request_id, traceparent).await?;
     Ok(&[Topic::Notifications, Topic::Turns, Topic::RuntimeJobs])
+}
+
+/// Sets the timer; answers whether it was at rest. The minimum interval was checked when the schedule was set.
+async fn set_timer(conn: &mut PgConnection, app: &App, game: &LockedGame, daemon_id: &str) -> Result<bool, Problem> {
+    let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
+    let set = match Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO) {
+        Ok(turns) => db::runtime::resume_turns(conn, game.game_id, daemon_id, &turns, offset, game.now).await?,
+        Err(error) => Err(error),
+    };
+    set.map_err(|error| {
+        Problem::new(ErrorCode::GameStateConflict, format!("No turn would come: {error}. Change turn_schedule first."))
+    })
 }
 
 /// Calls a game off: what is open on it is closed, its names are released, a start that is under way is undone. Answers what to

@@ -20,6 +20,7 @@ mod binary;
 mod code_mails;
 mod departures;
 mod document;
+mod endings;
 mod engine_versions;
 mod enrolment;
 mod every_operation;

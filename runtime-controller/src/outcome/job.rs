@@ -149,16 +149,17 @@ impl Outcomes {
             return enqueue_stop(conn, claim, game_id).await;
         }
         // A turn that the engine is ahead by is recorded by the timer, as every turn is, and at once.
-        let at = if ahead { Ok(game.now) } else { self.first_turn(game_id, game) };
-        let at = at.map_err(|error| sqlx::Error::Decode(error.into()))?;
-        runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+        if ahead {
+            runtime::start_turns(conn, game_id, &self.daemon_id, game.now).await?;
+        }
         let turn = game.current_turn.unsigned_abs();
         let (payload, key) = if game.started {
             (Payload::GameResumed { game_id, turn }, format!("resumed:{game_id}:{}", claim.id))
         } else {
             (Payload::GameStarted { game_id }, format!("started:{game_id}"))
         };
-        self.tell(conn, Some(claim), game_id, payload, key).await
+        self.tell(conn, Some(claim), game_id, payload, key).await?;
+        if ahead { Ok(()) } else { self.go_on(conn, Some(claim), game_id, game).await }
     }
 
     async fn start_failed(

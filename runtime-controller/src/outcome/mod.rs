@@ -4,14 +4,13 @@
 //! all of it happened, or nothing. A game that went elsewhere meanwhile is left where it is.
 
 mod job;
+mod timer;
 mod turn;
 
-use chrono::{DateTime, Utc};
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::RuntimeStatus;
-use shared::domain::schedule::{self, Schedule};
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
@@ -44,18 +43,24 @@ impl Outcomes {
         game: &LockedGame,
         reason: RuntimeStatus,
     ) -> Result<Option<String>, sqlx::Error> {
-        let reason = reason.as_str();
+        self.pause_because(conn, claim, game_id, game, reason.as_str()).await
+    }
+
+    /// As [`Self::pause`], for a reason that is no state of the runtime.
+    async fn pause_because(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        game: &LockedGame,
+        reason: &str,
+    ) -> Result<Option<String>, sqlx::Error> {
         let Some(pause) = game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(None) };
         let turn = game.current_turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
         let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
         self.tell(conn, claim, game_id, payload, key.clone()).await?;
         Ok(Some(key))
-    }
-    fn first_turn(&self, game_id: GameId, game: &LockedGame) -> Result<DateTime<Utc>, schedule::ScheduleError> {
-        // The minimum was checked when the schedule was set: a game is not lost because an operator raised it since.
-        let turns = Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO)?;
-        turns.first(game.now, schedule::offset(game_id, self.turn_spread))
     }
 
     async fn tell(

@@ -1,11 +1,11 @@
 //! What an engine showed when a turn was due (`OnRuntimeSnapshot`).
 
-use chrono::{DateTime, Utc};
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime;
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::RuntimeStatus;
+use shared::domain::schedule::Timer;
 use shared::engine_client::EngineStatus;
 use shared::ids::GameId;
 use sqlx::PgConnection;
@@ -27,7 +27,7 @@ pub enum Snapshot {
 }
 
 impl Outcomes {
-    /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule.
+    /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule, where it has one.
     ///
     /// # Errors
     /// Those of the database.
@@ -36,12 +36,23 @@ impl Outcomes {
         conn: &mut PgConnection,
         game_id: GameId,
         snapshot: &Snapshot,
-        next: Option<DateTime<Utc>>,
+        next: Option<Timer>,
     ) -> Result<(), sqlx::Error> {
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, next).await?;
         match snapshot {
-            Snapshot::Advanced(status) => self.advanced(conn, game_id, status).await,
+            Snapshot::Advanced(status) => {
+                self.advanced(conn, game_id, status).await?;
+                match next {
+                    // Paused or ended while its turn was generated: from now on the timer rests, with what is left.
+                    Some(_) if game.status != "running" => runtime::park_turn(conn, game_id).await,
+                    None if !status.finished => {
+                        let game = LockedGame { current_turn: status.turn, ..game };
+                        self.no_next_turn(conn, game_id, &game).await
+                    }
+                    _ => Ok(()),
+                }
+            }
             Snapshot::Failed { status, reason } => self.failed(conn, game_id, &game, *status, reason).await,
         }
     }
@@ -54,6 +65,9 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         let shown = if status.finished { RuntimeStatus::Finished } else { RuntimeStatus::Running };
         runtime::turn_advanced(conn, game_id, status.turn, shown).await?;
+        let extinct: Vec<String> =
+            status.races.iter().filter(|race| race.extinct).map(|race| race.race_name.clone()).collect();
+        runtime::set_extinct_races(conn, game_id, &extinct).await?;
         let turn = status.turn.unsigned_abs();
         if game_runtime::turn_generated(conn, game_id, status.turn).await? {
             let key = format!("turn-ready:{game_id}:{turn}");
@@ -119,8 +133,7 @@ impl Outcomes {
         runtime::turn_settled(conn, game_id, None).await?;
         runtime::generation_broken_off(conn, game_id).await?;
         if game.status == "running" {
-            let at = self.first_turn(game_id, &game).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            runtime::start_turns(conn, game_id, &self.daemon_id, at).await?;
+            self.go_on(conn, None, game_id, &game).await?;
         }
         Ok(())
     }

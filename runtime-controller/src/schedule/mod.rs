@@ -2,6 +2,8 @@
 //! or skipped: the turn being closed is written down before the engine is asked, and the engine's own turn decides
 //! whether it is asked at all. `docs/runtime.md` has the table.
 
+mod ended;
+mod mend;
 mod reports;
 mod tick;
 
@@ -13,6 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use shared::db::runtime::{self, TurnWork};
 use shared::domain::runtime::RuntimeStatus;
+use shared::domain::schedule::Timer;
 use shared::ids::GameId;
 use shared::queue::{
     Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
@@ -24,6 +27,7 @@ use self::tick::TickError;
 use crate::engines::Engines;
 use crate::outcome::{Outcomes, Snapshot};
 
+pub use self::mend::Mender;
 pub use shared::db::queues::RUNTIME_TURNS as SPEC;
 
 /// Generates turns that are due.
@@ -53,7 +57,7 @@ impl Work {
 #[derive(Debug, Clone)]
 pub enum Note {
     /// The lobby is to hear this; with the next turn's time, where there is one.
-    Snapshot(Snapshot, Option<DateTime<Utc>>),
+    Snapshot(Snapshot, Option<Timer>),
     /// The game does not run: the timer rests.
     Rest,
 }
@@ -160,15 +164,15 @@ impl Turns {
             return Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note };
         }
         match self.next_turn(work) {
-            Ok(at) => Verdict {
-                outcome: Outcome::Again { status: "pending", at },
-                note: Note::Snapshot(Snapshot::Advanced(status), Some(at)),
+            Ok(timer) => Verdict {
+                outcome: Outcome::Again { status: "pending", at: timer.due },
+                note: Note::Snapshot(Snapshot::Advanced(status), Some(timer)),
             },
+            // The turn counts; the game is paused with it, and somebody sets another schedule.
             Err(error) => {
-                let reason = format!("no next turn: {error}");
-                let status = RuntimeStatus::GenerationFailed;
-                let note = Note::Snapshot(Snapshot::Failed { status, reason: reason.clone() }, None);
-                Verdict { outcome: Outcome::Dead { error: reason }, note }
+                tracing::warn!(game_id = %work.row.game_id, %error, "a game has no next turn");
+                let note = Note::Snapshot(Snapshot::Advanced(status), None);
+                Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note }
             }
         }
     }

@@ -1,10 +1,9 @@
 //! One due turn: written down, generated, its next time found.
 
-use chrono::{DateTime, Utc};
 use shared::db::game_runtime;
 use shared::db::runtime::{self, Begun};
 use shared::domain::runtime::{RuntimeStatus, TickPlan};
-use shared::domain::schedule::{self, Schedule, ScheduleError};
+use shared::domain::schedule::{self, Schedule, ScheduleError, Timer};
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
 use shared::ids::GameId;
 use shared::queue::{Claim, Lost, WorkContext};
@@ -183,9 +182,11 @@ impl Turns {
     }
 
     /// The next turn's time. One that was forced takes the scheduled one's place.
-    pub(super) fn next_turn(&self, work: &Work) -> Result<DateTime<Utc>, ScheduleError> {
+    pub(super) fn next_turn(&self, work: &Work) -> Result<Timer, ScheduleError> {
         let row = &work.row;
         let turns = Schedule::parse(&row.turn_schedule, &row.time_zone, Duration::ZERO)?;
-        turns.next(row.scheduled_at, work.now(), schedule::offset(row.game_id, self.outcomes.turn_spread))
+        let timer = Timer { due: row.scheduled_at, skipped: row.skipped_at };
+        let offset = schedule::offset(row.game_id, self.outcomes.turn_spread);
+        turns.after_turn(timer, row.forced, (row.now, work.now()), offset)
     }
 }

@@ -2,10 +2,11 @@
 //! locked are skipped.
 //!
 //! It closes enrolments that ended with enough players, releases race names that were not registered in time, marks invites
-//! that expired, has members banished whom nothing else has banished, and removes old entries of the operations log.
+//! that expired, ends games that nobody is left in, has members banished whom nothing else has banished, and removes old entries of the operations log.
 
 use std::time::Duration;
 
+use shared::db::endings::{self, Ended, Ending};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::{Db, applications, banishments, game_runtime, games, invites, race_names, runtime};
 use shared::domain::notification::{Audience, Payload};
@@ -40,6 +41,10 @@ pub struct Sweeper {
     pub interval: Duration,
     /// `BACKEND_RETENTION_OPERATIONS`; zero keeps the log.
     pub retention: Duration,
+    /// `BACKEND_LOBBY_ABANDONED_TTL`.
+    pub abandoned_ttl: Duration,
+    /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
+    pub pending_registration_ttl: Duration,
 }
 
 impl Sweeper {
@@ -66,6 +71,7 @@ impl Sweeper {
         while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
         while !stop.is_cancelled() && self.release_names().await? == NAMES {}
         while !stop.is_cancelled() && self.expire_invites().await? == INVITES.unsigned_abs() {}
+        while !stop.is_cancelled() && self.end_abandoned().await? == GAMES {}
         while !stop.is_cancelled() && self.banish().await? == GAMES {}
         if !self.retention.is_zero() {
             while !stop.is_cancelled() && self.remove_operations().await? == ENTRIES.unsigned_abs() {}
@@ -114,6 +120,34 @@ impl Sweeper {
     async fn expire_invites(&self) -> Result<u64, sqlx::Error> {
         let mut conn = self.db.acquire().await?;
         invites::expire(&mut conn, INVITES).await
+    }
+
+    /// A game that has run and has had no active member for a while ends, as if somebody had ended it.
+    async fn end_abandoned(&self) -> Result<i64, sqlx::Error> {
+        let mut tx = self.db.begin().await?;
+        let abandoned = endings::lock_abandoned(&mut tx, self.abandoned_ttl.as_secs_f64(), GAMES).await?;
+        let mut ended = 0;
+        for (game_id, turn) in abandoned {
+            let ending = Ending {
+                game_id,
+                turn,
+                reason: endings::ABANDONED,
+                pending_registration_ttl: self.pending_registration_ttl,
+                request_id: None,
+                traceparent: None,
+            };
+            if endings::end(&mut tx, &ending).await? == Ended::Done {
+                ended += 1;
+                tracing::info!(%game_id, "a game was ended: nobody was left in it");
+            }
+        }
+        tx.commit().await?;
+        if ended > 0 {
+            for topic in [Topic::Notifications, Topic::RuntimeJobs] {
+                self.waker.wake(topic);
+            }
+        }
+        Ok(ended)
     }
 
     /// Banishments that nothing else has enqueued: the daemon, the engine or the job failed when they were due. Those that

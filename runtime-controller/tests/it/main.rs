@@ -17,5 +17,6 @@ mod replace_crash;
 mod stopped;
 mod sweep;
 mod sweep_names;
+mod timers;
 mod turns;
 mod world;

@@ -43,6 +43,8 @@ pub struct Game {
     pub pause_reason: Option<String>,
     /// Race names of the winners, once it is finished.
     pub winners: Vec<String>,
+    /// Why it was ended before its time.
+    pub end_reason: Option<String>,
     /// State of its runtime, if it has one.
     pub runtime_status: Option<String>,
     /// When the next turn is due; `None` while the timer rests.
@@ -63,7 +65,7 @@ macro_rules! games {
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
                       g.owner_user_id AS "owner_user_id: UserId",
                       (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name, g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
-                      g.turn_schedule, g.time_zone, g.target_engine_version, g.current_turn, g.pause_reason, g.winners,
+                      g.turn_schedule, g.time_zone, g.target_engine_version, g.current_turn, g.pause_reason, g.winners, g.end_reason,
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
                       g.created_at, g.started_at, g.finished_at

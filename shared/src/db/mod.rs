@@ -13,6 +13,7 @@ mod connection;
 pub mod countries;
 mod deadline;
 pub mod departures;
+pub mod endings;
 pub mod engine_versions;
 pub mod entitlements;
 pub mod erasure;

@@ -7,6 +7,7 @@ mod jobs;
 mod operations;
 mod records;
 mod reports;
+mod timers;
 mod turns;
 
 pub use jobs::{
@@ -17,10 +18,11 @@ pub use operations::{Operation, delete_old_operations, operations, record_operat
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, games_to_watch, hold_engine, is_generating,
     prepare_record, record, record_container, record_containerless, record_endpoint, record_health, records,
-    records_by_status, renew_token, set_record_image, set_record_status, target, turn_advanced,
+    records_by_status, renew_token, set_extinct_races, set_record_image, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_turns};
+pub use timers::{WaitingTimer, mend_timer, waiting_timers};
 pub use turns::{
-    Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn, start_turns,
-    turn_settled, turn_work,
+    Begun, Forced, TurnWork, begin_generation, force_turn, generation_broken_off, next_turn_at, park_turn,
+    resume_turns, start_turns, turn_settled, turn_work,
 };

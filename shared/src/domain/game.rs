@@ -54,7 +54,7 @@ words! {
         Running = "running",
         /// No turns, by hand or because the engine failed.
         Paused = "paused",
-        /// The engine named the end.
+        /// The engine named the end, or somebody did.
         Finished = "finished",
         /// Called off before it ran.
         Cancelled = "cancelled",
@@ -78,6 +78,8 @@ words! {
         Resume = "resume",
         /// Call it off.
         Cancel = "cancel",
+        /// End it before its engine does, once it has run.
+        End = "end",
         /// Administrators: start, also on a kept state directory.
         ForceStart = "force-start",
         /// Administrators: stop the container; the game stays paused.
@@ -180,7 +182,7 @@ pub fn act(
         // Administrators do for public games what owners do for private ones; forcing is theirs for every game.
         Actor::Administrator => {
             visibility == Visibility::Public
-                || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::Pause | A::Resume)
+                || matches!(action, A::ForceStart | A::ForceStop | A::Cancel | A::End | A::Pause | A::Resume)
                 // What belongs to a force-start.
                 || (action == A::ChooseEngine && matches!(status, S::StartFailed | S::Paused))
         }
@@ -202,6 +204,8 @@ pub fn act(
         (S::Paused, A::ForceStop) => Ok(S::Paused),
         (S::Paused, A::Resume) => Ok(S::Running),
         (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::Starting | S::StartFailed, A::Cancel) => Ok(S::Cancelled),
+        // Whether a start that failed was not the first is for the caller to look at.
+        (S::Running | S::Paused | S::StartFailed, A::End) => Ok(S::Finished),
         (S::Draft | S::EnrollmentOpen | S::ReadyToStart | S::StartFailed | S::Paused, A::Edit | A::ChooseEngine) => {
             Ok(status)
         }
@@ -303,6 +307,9 @@ mod tests {
         (S::StartFailed, A::RetryStart, S::Starting),
         (S::StartFailed, A::Cancel, S::Cancelled),
         (S::StartFailed, A::Edit, S::StartFailed),
+        (S::StartFailed, A::End, S::Finished),
+        (S::Running, A::End, S::Finished),
+        (S::Paused, A::End, S::Finished),
         (S::Running, A::Pause, S::Paused),
         (S::Paused, A::Resume, S::Running),
         (S::Paused, A::Edit, S::Paused),
@@ -332,7 +339,7 @@ mod tests {
                     assert_eq!(act(status, visibility, action, Actor::Owner), owner, "{status} {action}");
                     assert_eq!(act(status, visibility, action, Actor::Other), Err(Refusal::Forbidden));
                     let steers = forced
-                        || matches!(action, A::Cancel | A::Pause | A::Resume)
+                        || matches!(action, A::Cancel | A::End | A::Pause | A::Resume)
                         || (chooses && matches!(status, S::StartFailed | S::Paused));
                     // Whoever may edit may choose the engine with it.
                     let edge = |table: &[(S, A, S)]| if chooses { find(A::Edit, table) } else { edge(table) };

@@ -207,6 +207,11 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
             let id = running(api).await;
             ((admin(format!("games/{id}/force-stop")), None), trace("game.force-stop", "game", id))
         }
+        "admin_end_game" => {
+            let id = running(api).await;
+            let body = json!({ "reason": "nobody moves any more" });
+            ((admin(format!("games/{id}/end")), Some(body)), trace("game.end", "game", id))
+        }
         "admin_ban_member" => {
             let id = game_in(api, "enrollment_open").await;
             let user = member(api, &id, "user_id").await;

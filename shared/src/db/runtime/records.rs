@@ -318,6 +318,25 @@ pub async fn turn_advanced(
     Ok(())
 }
 
+/// Notes which races are extinct by the engine's last status: what is known of them when the game is ended without it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn set_extinct_races(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    extinct: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET extinct_races = $2 WHERE game_id = $1 AND extinct_races IS DISTINCT FROM $2",
+        game_id.uuid(),
+        extinct
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// What is needed to bring a game's engine back, or to replace it.
 #[derive(Debug, Clone)]
 pub struct EngineFacts {

@@ -1,10 +1,13 @@
 //! `runtime_turns`: each game's turn timer, a queue row that comes due again and again.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::runtime::RuntimeStatus;
+use crate::domain::schedule::{Rested, Schedule, ScheduleError, Timer};
 use crate::ids::GameId;
 
 /// When a game's next turn is due; `None` while its timer rests. A turn that is being generated, or tried again, is still
@@ -23,6 +26,7 @@ pub async fn next_turn_at(conn: &mut PgConnection, game_id: GameId) -> Result<Op
 
 /// Sets the timer of a game that starts or starts again: due at `at`, with a clean slate. A timer that runs is left alone;
 /// answers whether it was set. It carries no trace: a game's turns go on for months after the request that started it.
+/// Where the time that was left is to be kept, [`resume_turns`] knows what `at` is.
 ///
 /// # Errors
 /// Those of the database.
@@ -32,21 +36,76 @@ pub async fn start_turns(
     daemon_id: &str,
     at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
+    set_timer(conn, game_id, daemon_id, Timer::at(at)).await
+}
+
+/// Sets the timer of a game that goes on, or starts, at `now`: by what was left when it came to rest, and by the schedule. A
+/// timer that runs is left alone; answers whether it was set. The caller holds the game's row lock.
+///
+/// # Errors
+/// Those of the database; inside, [`ScheduleError`] where no next turn comes: then nothing is changed.
+pub async fn resume_turns(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    daemon_id: &str,
+    schedule: &Schedule,
+    offset: Duration,
+    now: DateTime<Utc>,
+) -> Result<Result<bool, ScheduleError>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT scheduled_at, skipped_at, rested_at, status IN ('pending', 'generating', 'retrying') AS "runs!",
+                  status IN ('failed', 'quarantined') AS "owed!"
+             FROM runtime_turns WHERE game_id = $1"#,
+        game_id.uuid()
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let timer = match row {
+        Some(row) if row.runs => return Ok(Ok(false)),
+        Some(row) => {
+            let timer = Timer { due: row.scheduled_at, skipped: row.skipped_at };
+            match row.rested_at {
+                Some(since) => schedule.resumed(Rested { timer, since, owed: row.owed }, now, offset),
+                None => schedule.first(now, offset).map(Timer::at),
+            }
+        }
+        None => schedule.first(now, offset).map(Timer::at),
+    };
+    match timer {
+        Ok(timer) => set_timer(conn, game_id, daemon_id, timer).await.map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+async fn set_timer(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    daemon_id: &str,
+    timer: Timer,
+) -> Result<bool, sqlx::Error> {
     // Not ON CONFLICT, which waits for a tick that is just ending, whatever the row says; that one waits for the game's row
     // lock, which the caller holds. A row that is put to rest meanwhile is set again by who does it (`Outcomes::on_rest`). Two
     // callers cannot race here: both hold that lock.
     let set = sqlx::query!(
         "UPDATE runtime_turns
-            SET daemon_id = $2, status = 'pending', scheduled_at = $3, next_attempt_at = $3,
+            SET daemon_id = $2, status = 'pending', scheduled_at = $3, skipped_at = $4, next_attempt_at = $3, rested_at = NULL,
                 expected_turn = NULL, failures = 0, crashes = 0, suspect = false, last_error = NULL, finished_at = NULL
           WHERE game_id = $1 AND status NOT IN ('pending', 'generating', 'retrying')",
         game_id.uuid(),
         daemon_id,
-        at
+        timer.due,
+        timer.skipped
     )
     .execute(&mut *conn)
     .await?;
     if set.rows_affected() == 1 {
+        // A turn that was forced before the rest was not run, and takes no other's place.
+        sqlx::query!(
+            "UPDATE runtime_records SET skip_next_tick = false WHERE game_id = $1 AND skip_next_tick",
+            game_id.uuid()
+        )
+        .execute(conn)
+        .await?;
         return Ok(true);
     }
     let done = sqlx::query!(
@@ -54,21 +113,21 @@ pub async fn start_turns(
          SELECT $1, $2, 'pending', $3, $3 WHERE NOT EXISTS (SELECT FROM runtime_turns WHERE game_id = $1)",
         game_id.uuid(),
         daemon_id,
-        at
+        timer.due
     )
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
-/// Rests a timer that waits (the game was stopped or paused by hand). One whose generation is under way rests by itself,
-/// when it sees the game.
+/// Rests a timer that waits (the game was stopped or paused by hand), and notes when. One whose generation is under way rests
+/// by itself, when it sees the game.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE runtime_turns SET status = 'idle' WHERE game_id = $1 AND status IN ('pending', 'retrying')",
+        "UPDATE runtime_turns SET status = 'idle', rested_at = clock_timestamp() WHERE game_id = $1 AND status IN ('pending', 'retrying')",
         game_id.uuid()
     )
     .execute(conn)
@@ -93,7 +152,8 @@ pub enum Forced {
 /// Those of the database.
 pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, sqlx::Error> {
     let done = sqlx::query!(
-        "WITH t AS (UPDATE runtime_turns SET next_attempt_at = clock_timestamp() WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
+        // A turn that is due already is not put off, whatever the clock says.
+        "WITH t AS (UPDATE runtime_turns SET next_attempt_at = least(next_attempt_at, clock_timestamp()) WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
          UPDATE runtime_records r SET skip_next_tick = true, updated_at = clock_timestamp() FROM t WHERE r.game_id = t.game_id",
         game_id.uuid()
     )
@@ -111,19 +171,21 @@ pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forc
     Ok(if busy == Some(true) { Forced::Busy } else { Forced::Resting })
 }
 
-/// Notes the schedule's next turn after a generation: the timer's row itself is finished by the queue.
+/// Notes the schedule's next turn after a generation, or that the timer rests from now on: its row itself is finished by the
+/// queue.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn turn_settled(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    scheduled_at: Option<DateTime<Utc>>,
-) -> Result<(), sqlx::Error> {
+pub async fn turn_settled(conn: &mut PgConnection, game_id: GameId, next: Option<Timer>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE runtime_turns SET expected_turn = NULL, scheduled_at = coalesce($2, scheduled_at) WHERE game_id = $1",
+        "UPDATE runtime_turns
+            SET expected_turn = NULL, scheduled_at = coalesce($2, scheduled_at),
+                skipped_at = CASE WHEN $2::timestamptz IS NULL THEN skipped_at ELSE $3 END,
+                rested_at = CASE WHEN $2::timestamptz IS NULL THEN clock_timestamp() END
+          WHERE game_id = $1",
         game_id.uuid(),
-        scheduled_at
+        next.map(|next| next.due),
+        next.and_then(|next| next.skipped)
     )
     .execute(conn)
     .await?;
@@ -157,6 +219,8 @@ pub struct TurnWork {
     pub time_zone: String,
     /// When this turn was due by the schedule.
     pub scheduled_at: DateTime<Utc>,
+    /// A due time before that, whose place a forced turn took.
+    pub skipped_at: Option<DateTime<Utc>>,
     /// Database time of the reading.
     pub now: DateTime<Utc>,
     /// The turn being closed, where an earlier attempt had begun.
@@ -178,7 +242,7 @@ pub struct TurnWork {
 pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TurnWork>, sqlx::Error> {
     sqlx::query_as!(
         TurnWork,
-        r#"SELECT t.game_id AS "game_id: GameId", g.status AS game_status, g.turn_schedule, g.time_zone, t.scheduled_at,
+        r#"SELECT t.game_id AS "game_id: GameId", g.status AS game_status, g.turn_schedule, g.time_zone, t.scheduled_at, t.skipped_at,
                   clock_timestamp() AS "now!", t.expected_turn, r.current_turn, r.status AS runtime_status, r.skip_next_tick AS forced,
                   ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = t.game_id AND m.status = 'active' ORDER BY m.membership_id) AS "members!"
              FROM runtime_turns t JOIN games g USING (game_id) JOIN runtime_records r USING (game_id)

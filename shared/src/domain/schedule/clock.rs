@@ -1,4 +1,4 @@
-//! When the clock of a zone shows what cron fields ask for, over clock changes (SPEC §8, ADR 14).
+//! When the clock of a zone shows what cron fields ask for, over clock changes (SPEC §8, `docs/adr/0014-own-reading-of-cron.md`).
 //!
 //! Two rules, because people mean two things. Who names an hour and a minute (`30 2,14 * * *`) wants a turn at that time of the
 //! day: it comes when the clock first shows that time **or a later one**. So a time that is left out comes when the clock has

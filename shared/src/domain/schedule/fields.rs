@@ -68,6 +68,10 @@ impl Fields {
 
     /// The first of these local times after `after`; `None` where none comes.
     pub(super) fn next(&self, after: NaiveDateTime, times: Times) -> Option<NaiveDateTime> {
+        // Most schedules have times of one kind only: nothing is looked for in vain.
+        if (0..24).all(|hour| self.minutes(times, hour) == 0) {
+            return None;
+        }
         let mut date = after.date();
         let mut from = Some(after.time());
         let last = date.checked_add_days(HORIZON)?;

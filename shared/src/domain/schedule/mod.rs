@@ -91,9 +91,7 @@ impl Schedule {
     /// [`ScheduleError::Never`] at the end of the calendar.
     pub fn first(&self, now: DateTime<Utc>, offset: Duration) -> Result<DateTime<Utc>, ScheduleError> {
         match &self.0 {
-            Kind::Every(interval) => {
-                add(now, *interval + within(offset, *interval))
-            }
+            Kind::Every(interval) => add(now, *interval + within(offset, *interval)),
             Kind::Cron(_) => self.next(now, now, offset),
         }
     }

@@ -40,7 +40,7 @@ pub struct Rested {
 }
 
 impl Schedule {
-    /// The timer after a turn whose generation ended at `now`. A forced turn takes the place of the next scheduled one, once
+    /// The timer after a turn whose generation began and ended then. A forced turn takes the place of the next scheduled one, once
     /// however often it is forced before that. Players have a window for their orders: half an interval, a minute at most.
     ///
     /// # Errors
@@ -49,20 +49,16 @@ impl Schedule {
         &self,
         timer: Timer,
         forced: bool,
-        now: DateTime<Utc>,
+        (began, now): (DateTime<Utc>, DateTime<Utc>),
         offset: Duration,
     ) -> Result<Timer, ScheduleError> {
         let timer = self.mended(timer, now, offset)?.unwrap_or(timer);
-        let to_come = |at: &DateTime<Utc>| *at > now;
-        let skipped = timer.skipped.filter(to_come);
-        // Forced before: its tick is skipped already, and what comes after it stays.
-        let again = forced && skipped.is_some() && timer.due > now;
-        let (due, skipped) = match (again, forced) {
-            (true, _) => (timer.due, skipped),
-            (false, true) => (self.next(timer.due, now, offset)?, Some(timer.due).filter(to_come)),
-            (false, false) => (self.next(timer.due, now, offset)?, skipped),
-        };
-        Ok(Timer { due: due.max(add(now, self.window(timer.due, due, offset)?)?), skipped })
+        // Forced before, and the tick that is skipped for it was still to come: it is skipped for this one too.
+        let before = timer.skipped.filter(|skipped| *skipped > began);
+        let skipped = if forced { before.or(Some(timer.due)) } else { before }.filter(|skipped| *skipped > now);
+        let stays = forced && before.is_some() && timer.due > now;
+        let due = if stays { timer.due } else { self.next(timer.due, now, offset)? };
+        Ok(Timer { due: due.max(add(now, self.window(due, offset)?)?), skipped })
     }
 
     /// The timer of a game that goes on at `now` after a rest. `@every` keeps the time that was left, cron fields say what comes
@@ -89,8 +85,12 @@ impl Schedule {
             }
             Kind::Cron(_) => {
                 let first = self.first(now, offset)?;
-                if timer.skipped == Some(first) {
+                if timer.skipped.is_some_and(|skipped| is_tick(skipped, first)) {
                     return Ok(Timer { due: self.next(first, first, offset)?, skipped: timer.skipped });
+                }
+                // It was put off for the players' orders, and still is.
+                if timer.due > now && timer.due < add(first, WINDOW)? {
+                    return Ok(Timer { skipped: timer.skipped.filter(|skipped| *skipped > now), ..timer });
                 }
                 Ok(Timer::at(first))
             }
@@ -101,12 +101,7 @@ impl Schedule {
     ///
     /// # Errors
     /// [`ScheduleError::Never`] where no further turn comes.
-    pub fn mended(
-        &self,
-        timer: Timer,
-        now: DateTime<Utc>,
-        offset: Duration,
-    ) -> Result<Option<Timer>, ScheduleError> {
+    pub fn mended(&self, timer: Timer, now: DateTime<Utc>, offset: Duration) -> Result<Option<Timer>, ScheduleError> {
         if timer.due <= now {
             return Ok(None);
         }
@@ -120,26 +115,36 @@ impl Schedule {
             }
             Kind::Cron(_) => {
                 let first = self.first(now, offset)?;
-                let skips = timer.skipped == Some(first);
+                let skips = timer.skipped.is_some_and(|skipped| is_tick(skipped, first));
                 (if skips { self.next(first, first, offset)? } else { first }, WINDOW, first)
             }
         };
         Ok((timer.due > add(latest, window + SLACK)?).then(|| Timer::at(anew)))
     }
 
-    /// How long after a generation the next turn comes at the earliest.
-    fn window(&self, last: DateTime<Utc>, next: DateTime<Utc>, offset: Duration) -> Result<TimeDelta, ScheduleError> {
+    /// How long after a generation the turn that is due at `next` comes at the earliest.
+    fn window(&self, next: DateTime<Utc>, offset: Duration) -> Result<TimeDelta, ScheduleError> {
         let interval = match &self.0 {
             Kind::Every(interval) => *interval,
             Kind::Cron(_) => {
-                // The shorter of the distances to its neighbours: an interval beside a night is not a night.
-                let before = Some(next - last).filter(|distance| *distance > TimeDelta::zero());
-                let behind = self.next(next, next, offset).ok().map(|after| after - next);
-                before.into_iter().chain(behind).min().unwrap_or(WINDOW)
+                // The shorter of the distances to its neighbours: an interval beside a night is not a night. Beyond two windows
+                // none matters.
+                let mut shortest = self.next(next, next, offset).map_or(WINDOW * 2, |after| after - next);
+                let mut at = add(next, -(WINDOW * 2))?;
+                while at < next {
+                    shortest = shortest.min(next - at);
+                    at = self.next(at, at, offset)?;
+                }
+                shortest
             }
         };
         Ok((interval / 2).min(WINDOW))
     }
+}
+
+/// Whether a due time is this tick of the schedule, perhaps put off.
+fn is_tick(due: DateTime<Utc>, tick: DateTime<Utc>) -> bool {
+    (TimeDelta::zero()..WINDOW).contains(&(due - tick))
 }
 
 fn add_delta(a: TimeDelta, b: TimeDelta) -> Result<TimeDelta, ScheduleError> {

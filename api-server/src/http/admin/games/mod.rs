@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod cancel;
 pub mod create;
+pub mod end;
 pub mod force_start;
 pub mod force_stop;
 pub mod get;
@@ -31,6 +32,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             resume::Operation,
             resume_many::Operation,
             cancel::Operation,
+            end::Operation,
             force_start::Operation,
             force_stop::Operation,
         ),

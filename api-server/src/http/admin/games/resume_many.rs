@@ -21,13 +21,13 @@ use crate::use_cases::caller::Caller;
 use crate::use_cases::transitions;
 
 /// Why a game is paused that can be resumed.
-const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual"];
+const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual", "schedule_ended"];
 
 /// Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PausedGameChoice {
-    /// Paused for this reason: `engine_unreachable`, `generation_failed` or `manual`; any but `manual` if absent.
+    /// Paused for this reason: `engine_unreachable`, `generation_failed`, `schedule_ended` or `manual`; any but `manual` if absent.
     #[oai(validator(max_length = 32))]
     pub pause_reason: Option<String>,
     /// `public` or `private`.
@@ -78,7 +78,7 @@ impl Operation {
     /// Resume many paused games
     ///
     /// The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-    /// replaced never match: only a start brings them back. Call it until `changed` is 0.
+    /// replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it until `changed` is 0.
     #[oai(path = "/admin/games/resume", method = "post", operation_id = "admin_resume_games")]
     async fn call(
         &self,

@@ -18,6 +18,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             games::pause::Operation,
             games::resume::Operation,
             games::cancel::Operation,
+            games::end::Operation,
             games::leave::Operation,
         ),
         (

@@ -16,15 +16,21 @@ fn however_often_a_turn_is_forced_only_the_next_scheduled_one_is_skipped() {
     let daily = schedule("0 20 * * *", "UTC");
     let mut timer = Timer::at(at("2026-05-01T20:00:00Z"));
     for hour in ["2026-05-01T09:00:00Z", "2026-05-01T10:00:00Z", "2026-05-01T11:00:00Z"] {
-        timer = daily.after_turn(timer, true, at(hour), NONE).unwrap();
+        timer = daily.after_turn(timer, true, (at(hour), at(hour)), NONE).unwrap();
         assert_eq!(timer, Timer { due: at("2026-05-02T20:00:00Z"), skipped: Some(at("2026-05-01T20:00:00Z")) });
     }
     // The skipped one has passed: the next forced turn skips the next.
-    let next_day = daily.after_turn(timer, true, at("2026-05-02T09:00:00Z"), NONE).unwrap();
+    let morning = at("2026-05-02T09:00:00Z");
+    let next_day = daily.after_turn(timer, true, (morning, morning), NONE).unwrap();
     assert_eq!(next_day.due, at("2026-05-03T20:00:00Z"));
     // And without force, nothing is skipped.
-    let as_scheduled = daily.after_turn(timer, false, at("2026-05-02T20:00:01Z"), NONE).unwrap();
+    let evening = at("2026-05-02T20:00:00Z");
+    let as_scheduled = daily.after_turn(timer, false, (evening, evening + SECOND), NONE).unwrap();
     assert_eq!(as_scheduled, Timer::at(at("2026-05-03T20:00:00Z")));
+    // Forced just before the skipped one, and generated beyond it.
+    let today = Timer { due: at("2026-05-03T20:00:00Z"), skipped: Some(evening) };
+    let late = daily.after_turn(today, true, (evening - SECOND, evening + SECOND), NONE).unwrap();
+    assert_eq!(late.due, today.due);
 }
 
 #[test]
@@ -32,7 +38,7 @@ fn players_have_half_an_interval_for_their_orders_and_a_minute_at_most() {
     let every = |text: &str, late: i64| {
         let due = at("2026-05-01T12:00:00Z");
         let end = due + SECOND * i32::try_from(late).unwrap();
-        schedule(text, "").after_turn(Timer::at(due), false, end, NONE).unwrap().due - end
+        schedule(text, "").after_turn(Timer::at(due), false, (due, end), NONE).unwrap().due - end
     };
     assert_eq!(every("@every 10s", 0), SECOND * 10);
     assert_eq!(every("@every 10s", 4), SECOND * 6);
@@ -41,13 +47,14 @@ fn players_have_half_an_interval_for_their_orders_and_a_minute_at_most() {
     // A turn that was missed runs late, just before the next: cron fields stay where they are after it.
     let daily = schedule("0 20 * * *", "UTC");
     let late = at("2026-05-02T19:59:50Z");
-    let put_off = daily.after_turn(Timer::at(at("2026-05-01T20:00:00Z")), false, late, NONE).unwrap();
+    let put_off = daily.after_turn(Timer::at(at("2026-05-01T20:00:00Z")), false, (late, late), NONE).unwrap();
     assert_eq!(put_off, Timer::at(late + SECOND * 60));
-    let after = daily.after_turn(put_off, false, put_off.due + SECOND, NONE).unwrap();
+    let after = daily.after_turn(put_off, false, (put_off.due, put_off.due + SECOND), NONE).unwrap();
     assert_eq!(after.due, at("2026-05-03T20:00:00Z"));
     // Five minutes of turns a day: their distance counts, not the night's.
     let burst = schedule("0-5 20 * * *", "UTC");
-    let second = burst.after_turn(Timer::at(at("2026-05-01T20:00:00Z")), false, at("2026-05-01T20:00:50Z"), NONE);
+    let eight = at("2026-05-01T20:00:00Z");
+    let second = burst.after_turn(Timer::at(eight), false, (eight, eight + SECOND * 50), NONE);
     assert_eq!(second.unwrap().due, at("2026-05-01T20:01:20Z"));
 }
 
@@ -121,7 +128,8 @@ impl Ticks {
         self.ticks.iter().find(|(_, skipped)| !skipped).unwrap().0
     }
 
-    fn force(&mut self) {
+    fn force(&mut self, now: DateTime<Utc>) {
+        self.ticks.retain(|(at, skipped)| !skipped || *at > now);
         if !self.ticks[0].1 {
             self.ticks[0].1 = true;
         }
@@ -163,12 +171,17 @@ fn over_random_games_the_timer_does_what_a_list_of_ticks_does() {
             ("30 * * * *", false, TimeDelta::hours(1)),
         ][usize::try_from(random.below(4)).unwrap()];
         let schedule = schedule(text, "UTC");
-        let some = |of: TimeDelta| TimeDelta::milliseconds(i64::try_from(random.below(of.num_milliseconds().unsigned_abs())).unwrap());
+        let some = |of: TimeDelta| {
+            TimeDelta::milliseconds(i64::try_from(random.below(of.num_milliseconds().unsigned_abs())).unwrap())
+        };
         let window = (interval / 2).min(SECOND * 60);
         let mut now = at("2026-05-01T12:00:00Z") + some(interval);
         let mut timer = Timer::at(schedule.first(now, NONE).unwrap());
         let mut ticks = Ticks {
-            ticks: std::iter::successors(Some(timer.due), |last| Some(*last + interval)).take(400).map(|at| (at, false)).collect(),
+            ticks: std::iter::successors(Some(timer.due), |last| Some(*last + interval))
+                .take(400)
+                .map(|at| (at, false))
+                .collect(),
             every,
         };
         let mut generated = 0;
@@ -178,10 +191,11 @@ fn over_random_games_the_timer_does_what_a_list_of_ticks_does() {
                 // Time goes by: nothing is mended that is right.
                 0..=2 => now += some(interval).min(timer.due - now).max(TimeDelta::zero()),
                 3 | 4 if timer.due > now => {
-                    ticks.force();
+                    ticks.force(now);
+                    let began = now;
                     now += some(interval / 4);
                     ticks.generated(now, window);
-                    timer = schedule.after_turn(timer, true, now, NONE).unwrap();
+                    timer = schedule.after_turn(timer, true, (began, now), NONE).unwrap();
                     generated += 1;
                 }
                 5 if timer.due > now => {
@@ -192,9 +206,10 @@ fn over_random_games_the_timer_does_what_a_list_of_ticks_does() {
                 }
                 // Due, perhaps long ago, and generated for a while.
                 _ => {
-                    now = now.max(timer.due) + some(interval * 3 / 2);
+                    let began = now.max(timer.due);
+                    now = began + some(interval * 3 / 2);
                     ticks.generated(now, window);
-                    timer = schedule.after_turn(timer, false, now, NONE).unwrap();
+                    timer = schedule.after_turn(timer, false, (began, now), NONE).unwrap();
                     generated += 1;
                 }
             }

@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod cancel;
 pub mod create;
+pub mod end;
 pub mod get;
 pub mod invites;
 pub mod leave;

@@ -1,0 +1,44 @@
+//! `POST /admin/games/{game_id}/end`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::Tags;
+use crate::http::body::Body;
+use crate::http::context::Context;
+use crate::http::guard::Admin;
+use crate::http::lobby::{EndGame, Game};
+use crate::http::problem::Fail;
+use crate::use_cases::caller::Caller;
+use crate::use_cases::endings;
+
+codes!(AdminEndGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict, RuntimeBusy);
+
+/// The operation.
+pub struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// End a game before its time
+    ///
+    /// Any game that has run, private ones too: it is `finished` without winners. Race names are settled as after any finish, by
+    /// the last turn; members are told, the reports that the engine still has are kept, and the engine is stopped. A turn that is
+    /// being generated is let end. Ending it again answers it as it is. Before it has run, `cancel` calls it off.
+    #[oai(path = "/admin/games/:game_id/end", method = "post", operation_id = "admin_end_game")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        context: Context,
+        admin: Admin,
+        game_id: Path<Uuid>,
+        body: Body<EndGame>,
+    ) -> Result<Json<Game>, Fail<AdminEndGameCodes>> {
+        let caller = Caller::admin(&admin, &context);
+        Ok(Json(endings::end(&app, &caller, game_id.0.into(), &body.reason).await?.into()))
+    }
+}

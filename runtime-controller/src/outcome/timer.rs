@@ -1,0 +1,68 @@
+//! A game's turns go on, or have no next time.
+
+use shared::db::game_runtime::LockedGame;
+use shared::db::runtime;
+use shared::domain::notification::Payload;
+use shared::domain::schedule::{self, Schedule, ScheduleError};
+use shared::ids::GameId;
+use shared::queue::Claim;
+use sqlx::PgConnection;
+use std::time::Duration;
+
+use super::Outcomes;
+
+/// Why a game is paused whose schedule says no next turn: a person has to set another one.
+const SCHEDULE_ENDED: &str = "schedule_ended";
+
+impl Outcomes {
+    /// Sets the timer of a game that runs: by what was left when it came to rest, and by its schedule. Without a next turn the
+    /// game is paused, and the administrators are told.
+    pub(super) async fn go_on(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        game: &LockedGame,
+    ) -> Result<(), sqlx::Error> {
+        let offset = schedule::offset(game_id, self.turn_spread);
+        let set = match schedule_of(game) {
+            Ok(turns) => runtime::resume_turns(conn, game_id, &self.daemon_id, &turns, offset, game.now).await?,
+            Err(error) => Err(error),
+        };
+        match set {
+            Ok(_) => Ok(()),
+            Err(error) => self.ran_dry(conn, claim, game_id, game, &error).await,
+        }
+    }
+
+    /// A turn was generated, and its schedule says no next one.
+    pub(super) async fn no_next_turn(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        game: &LockedGame,
+    ) -> Result<(), sqlx::Error> {
+        let error = schedule_of(game).err().unwrap_or(ScheduleError::Never);
+        self.ran_dry(conn, None, game_id, game, &error).await
+    }
+
+    async fn ran_dry(
+        &self,
+        conn: &mut PgConnection,
+        claim: Option<&Claim>,
+        game_id: GameId,
+        game: &LockedGame,
+        error: &ScheduleError,
+    ) -> Result<(), sqlx::Error> {
+        let Some(key) = self.pause_because(conn, claim, game_id, game, SCHEDULE_ENDED).await? else { return Ok(()) };
+        let reason = format!("no next turn: {error}; set another turn schedule, then resume the game");
+        runtime::record_operation(conn, game_id, None, "turn", SCHEDULE_ENDED, Some(&reason)).await?;
+        let turn = game.current_turn.unsigned_abs();
+        self.tell(conn, claim, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await
+    }
+}
+
+/// The minimum was checked when the schedule was set: a game is not lost because an operator raised it since.
+fn schedule_of(game: &LockedGame) -> Result<Schedule, ScheduleError> {
+    Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO)
+}
