@@ -345,6 +345,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/{game_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a game before its time
+         * @description Any game that has run, private ones too: it is `finished` without winners. Race names are settled as after any finish, by
+         *     the last turn; members are told, the reports that the engine still has are kept, and the engine is stopped. A turn that is
+         *     being generated is let end. Ending it again answers it as it is. Before it has run, `cancel` calls it off.
+         */
+        post: operations["admin_end_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/games/{game_id}/force-start": {
         parameters: {
             query?: never;
@@ -621,7 +643,7 @@ export interface paths {
         /**
          * Resume many paused games
          * @description The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-         *     replaced never match: only a start brings them back. Call it until `changed` is 0.
+         *     replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it until `changed` is 0.
          */
         post: operations["admin_resume_games"];
         delete?: never;
@@ -1058,6 +1080,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/runtimes/{game_id}/accept-turn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept the engine's turn
+         * @description For a game whose record and engine stand at different turns, as after the database was restored from a backup behind the engines:
+         *     `turn` is the game's turn from now on, whichever way it differs. The game must be paused, or its start have failed. Where the
+         *     engine is up it is asked, and must stand at `turn`; where it is not, the next start refuses an engine that stands elsewhere. The
+         *     members are told of the turn. The game stays paused: resume it then.
+         */
+        post: operations["admin_accept_turn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/runtimes/{game_id}/force-next-turn": {
         parameters: {
             query?: never;
@@ -1072,6 +1117,48 @@ export interface paths {
          * @description It is generated now, and the next scheduled one is skipped once.
          */
         post: operations["admin_force_next_turn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/{game_id}/job": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancel a job that nobody works
+         * @description Ends the active job of a runtime whose daemon no live controller serves, so that it is in nobody's way; any other is worked, and
+         *     409. A start that is cancelled leaves the game `start_failed`; a restart or a patch that had taken the engine already leaves it
+         *     paused, without one.
+         */
+        delete: operations["admin_cancel_runtime_job"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/{game_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what an engine printed last
+         * @description Of a container that runs or has ended, as the controller of its daemon reads it. Where no controller answers, that is `unavailable`.
+         */
+        get: operations["admin_get_runtime_log"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1099,6 +1186,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/runtimes/{game_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a runtime to another daemon
+         * @description The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its state directory must be
+         *     brought there before**: an engine without it is refused, never begun anew. The runtime must be stopped, or its daemon be served by
+         *     no live controller (`health` is `unserved`); a game that still runs there is paused, and its members are told. See to it that the
+         *     former daemon does not go on with the same directory.
+         */
+        post: operations["admin_release_runtime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/runtimes/{game_id}/restart": {
         parameters: {
             query?: never;
@@ -1114,6 +1224,28 @@ export interface paths {
          *     engine is away, commands and orders are answered `engine_unreachable`.
          */
         post: operations["admin_restart_runtime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/reconcile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reconcile records and containers
+         * @description Asks the controllers of every daemon that is served what is recorded and what is there, and what is to be done about it. With
+         *     `dry_run=true` that is all; without, it is done, as each controller does by itself time and again. A daemon whose controller does
+         *     not answer in time has an `error`.
+         */
+        post: operations["admin_reconcile_runtimes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1832,6 +1964,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/user/lobby/games/{game_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a game before its time
+         * @description A game that has run: it is `finished` without winners. Race names are settled as after any finish, by
+         *     the last turn; members are told, the reports that the engine still has are kept, and the engine is stopped. A turn that is
+         *     being generated is let end. Ending it again answers it as it is. Before it has run, `cancel` calls it off.
+         */
+        post: operations["end_lobby_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/user/lobby/games/{game_id}/invites": {
         parameters: {
             query?: never;
@@ -2346,6 +2500,21 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptTurn
+         * @description The turn at which the engine stands.
+         * @example {
+         *       "turn": 15
+         *     }
+         */
+        AcceptTurn: {
+            /**
+             * Format: int32
+             * @description The game's turn from now on, from 0.
+             * @example 15
+             */
+            turn: number;
+        };
         /**
          * Account
          * @description A person's account.
@@ -3162,6 +3331,40 @@ export interface components {
             country: string;
         };
         /**
+         * DaemonReconciliation
+         * @description What is to be done, or was begun, about one daemon's engines.
+         * @example {
+         *       "actions": [
+         *         {
+         *           "action": "game.create",
+         *           "container_id": "4f1c2a8e9b7d",
+         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *         }
+         *       ]
+         *     }
+         */
+        DaemonReconciliation: {
+            /**
+             * @description In order; those of one game one after the other.
+             * @example [
+             *       {
+             *         "action": "game.create",
+             *         "container_id": "4f1c2a8e9b7d",
+             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+             *       }
+             *     ]
+             */
+            actions: components["schemas"]["ReconcileAction"][];
+            /** @description The daemon. */
+            daemon_id: string;
+            /** @description Why the controller could not tell. */
+            error?: string | null;
+            /** @description Whether what was begun was done, well or not, when this was told; the rest goes on. */
+            finished: boolean;
+        };
+        /**
          * DeadLetterChoice
          * @description Which dead letters to re-drive, or to put away. What is absent leaves the choice open; `{}` is every one.
          * @example {
@@ -3630,6 +3833,20 @@ export interface components {
             limit?: number | null;
         };
         /**
+         * EndGame
+         * @description Why a game is ended before its time.
+         * @example {
+         *       "reason": "we all have to get up early tomorrow"
+         *     }
+         */
+        EndGame: {
+            /**
+             * @description Shown with the game as `end_reason`, to whoever sees the game.
+             * @example we all have to get up early tomorrow
+             */
+            reason: string;
+        };
+        /**
          * EngineVersion
          * @description An engine image that games may run on.
          * @example {
@@ -3779,7 +3996,7 @@ export interface components {
          * @example invalid_request
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "entitlement_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
+        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "entitlement_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "engine_failed" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
         /**
          * FieldError
          * @description One fault in one field of a request.
@@ -3817,6 +4034,7 @@ export interface components {
          *       "created_at": "2026-03-03T18:00:00Z",
          *       "current_turn": 15,
          *       "description": "Seven spiral arms, one throne. Two turns a day.",
+         *       "end_reason": null,
          *       "enrollment_ends_at": "2026-03-10T18:00:00Z",
          *       "finished_at": null,
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -3828,6 +4046,9 @@ export interface components {
          *       "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *       "pause_reason": null,
          *       "runtime_status": "running",
+         *       "settings": {
+         *         "turn_limit": 30
+         *       },
          *       "started_at": "2026-03-10T18:00:05Z",
          *       "status": "running",
          *       "target_engine_version": "1.0.0",
@@ -3861,6 +4082,11 @@ export interface components {
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description: string;
+            /**
+             * @description Why it was ended before its time; null where it goes on, or was played to its end.
+             * @example null
+             */
+            end_reason?: string | null;
             /**
              * Format: date-time
              * @description When enrolment closes.
@@ -3914,7 +4140,8 @@ export interface components {
              */
             owner_user_id?: string | null;
             /**
-             * @description Why it is paused: `manual`, `stopped`, `state_limit` (its engine keeps too much), or a runtime status.
+             * @description Why it is paused: `manual`, `stopped`, `state_limit` (its engine keeps too much), `schedule_ended` (its schedule says no next turn),
+             *     or a runtime status.
              * @example manual
              */
             pause_reason?: string | null;
@@ -3924,6 +4151,15 @@ export interface components {
              * @enum {string|null}
              */
             runtime_status?: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished" | null;
+            /**
+             * @description What the engine is told when the game begins: an object that only the engine understands; empty where nothing was said.
+             * @example {
+             *       "turn_limit": 30
+             *     }
+             */
+            settings: {
+                [key: string]: unknown;
+            };
             /**
              * Format: date-time
              * @description When it first ran.
@@ -3961,7 +4197,7 @@ export interface components {
              */
             visibility: "public" | "private";
             /**
-             * @description Race names of the winners; empty until it is finished.
+             * @description Race names of the winners; empty until it is finished, and where it was ended before its time.
              * @example []
              */
             winners: string[];
@@ -3976,6 +4212,7 @@ export interface components {
          *           "created_at": "2026-03-03T18:00:00Z",
          *           "current_turn": 15,
          *           "description": "Seven spiral arms, one throne. Two turns a day.",
+         *           "end_reason": null,
          *           "enrollment_ends_at": "2026-03-10T18:00:00Z",
          *           "finished_at": null,
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -3987,6 +4224,9 @@ export interface components {
          *           "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
          *           "pause_reason": null,
          *           "runtime_status": "running",
+         *           "settings": {
+         *             "turn_limit": 30
+         *           },
          *           "started_at": "2026-03-10T18:00:05Z",
          *           "status": "running",
          *           "target_engine_version": "1.0.0",
@@ -4008,6 +4248,7 @@ export interface components {
              *         "created_at": "2026-03-03T18:00:00Z",
              *         "current_turn": 15,
              *         "description": "Seven spiral arms, one throne. Two turns a day.",
+             *         "end_reason": null,
              *         "enrollment_ends_at": "2026-03-10T18:00:00Z",
              *         "finished_at": null,
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -4019,6 +4260,9 @@ export interface components {
              *         "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
              *         "pause_reason": null,
              *         "runtime_status": "running",
+             *         "settings": {
+             *           "turn_limit": 30
+             *         },
              *         "started_at": "2026-03-10T18:00:05Z",
              *         "status": "running",
              *         "target_engine_version": "1.0.0",
@@ -4580,6 +4824,9 @@ export interface components {
          *       "max_players": 24,
          *       "min_players": 8,
          *       "name": "Orion",
+         *       "settings": {
+         *         "turn_limit": 30
+         *       },
          *       "target_engine_version": "1.0.0",
          *       "time_zone": "Europe/London",
          *       "turn_schedule": "0 6,18 * * *"
@@ -4617,6 +4864,16 @@ export interface components {
              * @example Orion
              */
             name: string;
+            /**
+             * @description What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
+             *     32 levels deep. Shown to everybody who sees the game.
+             * @example {
+             *       "turn_limit": 30
+             *     }
+             */
+            settings?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Format: registered-engine-version
              * @description A registered engine version.
@@ -4716,6 +4973,9 @@ export interface components {
          *       "min_players": 8,
          *       "name": "Orion",
          *       "owner_user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1",
+         *       "settings": {
+         *         "turn_limit": 30
+         *       },
          *       "target_engine_version": "1.0.0",
          *       "time_zone": "Europe/London",
          *       "turn_schedule": "0 6,18 * * *"
@@ -4759,6 +5019,16 @@ export interface components {
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             owner_user_id?: string | null;
+            /**
+             * @description What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
+             *     32 levels deep. Shown to everybody who sees the game.
+             * @example {
+             *       "turn_limit": 30
+             *     }
+             */
+            settings?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Format: registered-engine-version
              * @description A registered engine version.
@@ -5399,13 +5669,16 @@ export interface components {
         };
         /**
          * PatchGame
-         * @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs.
+         * @description What to change of a game; absent fields stay as they are. Players, enrolment, engine version and settings are settled once it runs.
          * @example {
          *       "description": "Seven spiral arms, one throne. Two turns a day.",
          *       "enrollment_ends_at": "2031-03-10T18:00:00Z",
          *       "max_players": 24,
          *       "min_players": 8,
          *       "name": "Orion",
+         *       "settings": {
+         *         "turn_limit": 30
+         *       },
          *       "target_engine_version": "1.0.0",
          *       "time_zone": "Europe/London",
          *       "turn_schedule": "0 6,18 * * *"
@@ -5443,6 +5716,16 @@ export interface components {
              * @example Orion
              */
             name?: string | null;
+            /**
+             * @description What the engine is told when the game begins, in place of what was said before: an object that only the engine
+             *     understands, up to 16 KiB as compact JSON and 32 levels deep.
+             * @example {
+             *       "turn_limit": 30
+             *     }
+             */
+            settings?: {
+                [key: string]: unknown;
+            } | null;
             /**
              * Format: registered-engine-version
              * @description A registered engine version.
@@ -5500,7 +5783,8 @@ export interface components {
              */
             owner_user_id?: string | null;
             /**
-             * @description Paused for this reason: `engine_unreachable`, `generation_failed`, `state_limit` or `manual`; any but `manual` if absent.
+             * @description Paused for this reason: `engine_unreachable`, `generation_failed`, `schedule_ended`, `state_limit` or `manual`; any but `manual` if
+             *     absent.
              * @example engine_unreachable
              * @enum {string|null}
              */
@@ -5793,6 +6077,82 @@ export interface components {
              * @example Z2FsYXh5LWN1cnNvci0xNg
              */
             next_cursor?: string | null;
+        };
+        /**
+         * ReconcileAction
+         * @description Something to be done about one game's engine.
+         * @example {
+         *       "action": "game.create",
+         *       "container_id": "4f1c2a8e9b7d",
+         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *     }
+         */
+        ReconcileAction: {
+            /**
+             * @description `forget`, `revive`, `give_up`, `adopt`, `orphan`, `probe`, `unwell` or `pause`; more may come.
+             * @example game.create
+             */
+            action: string;
+            /**
+             * @description The container that was seen, if one was.
+             * @example 4f1c2a8e9b7d
+             */
+            container_id?: string | null;
+            /**
+             * @description What was seen.
+             * @example must be 1 to 1000 and not below min_players
+             */
+            detail: string;
+            /**
+             * Format: date-time
+             * @description Of an orphan: when it is removed. Null for everything else, which is done at once.
+             */
+            due_at?: string | null;
+            /**
+             * Format: uuid
+             * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id: string;
+        };
+        /**
+         * Reconciliation
+         * @description What is to be done, or was begun, about the engines of all daemons that are served.
+         * @example {
+         *       "daemons": [
+         *         {
+         *           "actions": [
+         *             {
+         *               "action": "game.create",
+         *               "container_id": "4f1c2a8e9b7d",
+         *               "detail": "must be 1 to 1000 and not below min_players",
+         *               "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        Reconciliation: {
+            /**
+             * @description One for each daemon that a live controller serves.
+             * @example [
+             *       {
+             *         "actions": [
+             *           {
+             *             "action": "game.create",
+             *             "container_id": "4f1c2a8e9b7d",
+             *             "detail": "must be 1 to 1000 and not below min_players",
+             *             "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
+            daemons: components["schemas"]["DaemonReconciliation"][];
+            /** @description Whether nothing of it was done. */
+            dry_run: boolean;
         };
         /**
          * RedeemCode
@@ -6133,7 +6493,7 @@ export interface components {
              */
             game_id: string;
             /**
-             * @description `unknown`, `healthy` or `unhealthy`, as last seen.
+             * @description `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves the daemon that has its container.
              * @example healthy
              * @enum {string}
              */
@@ -6258,6 +6618,23 @@ export interface components {
             step?: string | null;
         };
         /**
+         * RuntimeLog
+         * @description The end of what an engine printed.
+         * @example {
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *     }
+         */
+        RuntimeLog: {
+            /**
+             * Format: uuid
+             * @description The game.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id: string;
+            /** @description The last lines, the oldest first, without control characters; each is cut after 2000 characters, all of them are within 256 KiB. */
+            lines: string[];
+        };
+        /**
          * RuntimeOperation
          * @description Something that was done to a runtime.
          * @example {
@@ -6272,7 +6649,7 @@ export interface components {
         RuntimeOperation: {
             /**
              * Format: date-time
-             * @description When.
+             * @description When; of one that happened again and again, the first time.
              * @example 2026-03-10T18:00:04Z
              */
             at: string;
@@ -6283,10 +6660,15 @@ export interface components {
             detail?: string | null;
             /**
              * Format: uuid
-             * @description The job that did it; null for the turn timer.
+             * @description The job that did it; null for the turn timer, the reconciler and administrators.
              * @example 019cd8e7-dd00-7a32-9902-207afaeb7120
              */
             job_id?: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened last.
+             */
+            last_at: string;
             /**
              * @description What was done.
              * @example create_container
@@ -6303,6 +6685,11 @@ export interface components {
              * @example ok
              */
             outcome: string;
+            /**
+             * Format: int32
+             * @description How often it happened.
+             */
+            times: number;
         };
         /**
          * RuntimePage
@@ -7702,7 +8089,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs. */
+        /** @description What to change of a game; absent fields stay as they are. Players, enrolment, engine version and settings are settled once it runs. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchGame"];
@@ -8094,6 +8481,73 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "game_state_conflict";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_end_game: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why a game is ended before its time. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndGame"];
+            };
+        };
+        responses: {
+            /** @description A game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Game"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
                     };
                 };
             };
@@ -10147,6 +10601,86 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_accept_turn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The turn at which the engine stands. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptTurn"];
+            };
+        };
+        responses: {
+            /** @description A game's engine. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
+            503: {
+                headers: {
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_unreachable" | "unavailable";
+                    };
+                };
+            };
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_force_next_turn: {
         parameters: {
             query?: never;
@@ -10198,6 +10732,132 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_cancel_runtime_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A game's engine. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_runtime_log: {
+        parameters: {
+            query?: {
+                /** @description How many lines, 1 to 1000; 100 if absent. */
+                tail?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The end of what an engine printed. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["RuntimeLog"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict";
                     };
                 };
             };
@@ -10276,6 +10936,68 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_release_runtime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A game's engine. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Runtime"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
+            /** @description `runtime_not_found` — the game has no runtime */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "runtime_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_restart_runtime: {
         parameters: {
             query?: never;
@@ -10330,6 +11052,39 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_reconcile_runtimes: {
+        parameters: {
+            query?: {
+                /** @description Only tell; false if absent. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is to be done, or was begun, about the engines of all daemons that are served. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Reconciliation"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
+            403: components["responses"]["cross_site"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -11832,6 +12587,19 @@ export interface operations {
             };
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
+            /** @description `engine_failed` — the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_failed";
+                    };
+                };
+            };
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
@@ -11943,6 +12711,19 @@ export interface operations {
             };
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
+            /** @description `engine_failed` — the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_failed";
+                    };
+                };
+            };
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
@@ -12073,6 +12854,19 @@ export interface operations {
             };
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
+            /** @description `engine_failed` — the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_failed";
+                    };
+                };
+            };
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {
@@ -12316,7 +13110,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description What to change of a game; absent fields stay as they are. Players, enrolment and engine version are settled once it runs. */
+        /** @description What to change of a game; absent fields stay as they are. Players, enrolment, engine version and settings are settled once it runs. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["PatchGame"];
@@ -12890,6 +13684,84 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "game_state_conflict";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    end_lobby_game: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why a game is ended before its time. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndGame"];
+            };
+        };
+        responses: {
+            /** @description A game. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Game"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["credentials_required.user_unknown"];
+            /** @description `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "not_game_owner" | "sanctioned";
+                    };
+                };
+            };
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_state_conflict" | "runtime_busy";
                     };
                 };
             };
