@@ -188,13 +188,16 @@ async fn by_hand(
     let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
     let mut wanted = Vec::new();
     for (n, container) in made.into_iter().enumerate() {
-        let mut body = serde_json::to_value(container.config)?;
-        body["HostConfig"] = serde_json::to_value(container.host_config)?;
+        let mut host = container.host_config.unwrap_or_default();
         let state = root.join(n.to_string());
         std::fs::create_dir_all(&state)?;
         std::os::unix::fs::chown(&state, Some(10_001), Some(10_001))?;
-        body["HostConfig"]["Mounts"][0]["Source"] = json!(state);
-        let body: ContainerCreateBody = serde_json::from_value(body)?;
+        if let Some(mount) = host.mounts.as_mut().and_then(|mounts| mounts.first_mut()) {
+            mount.source = Some(state.to_string_lossy().into_owned());
+        }
+        // What is inspected has the members of what is asked for, but for the host's part beside them.
+        let body: ContainerCreateBody = serde_json::from_value(serde_json::to_value(container.config)?)?;
+        let body = ContainerCreateBody { host_config: Some(host), ..body };
         wanted.push((container.name.unwrap_or_default().trim_start_matches('/').to_owned(), body));
     }
     let begun = Instant::now();

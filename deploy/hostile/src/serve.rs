@@ -11,11 +11,9 @@ use serde_json::{Value, json};
 pub fn forever(state_dir: &Path) -> Result<(), Error> {
     let address = std::env::var("GALAXY_LISTEN_ADDR").unwrap_or_else(|_| "0.0.0.0:8080".to_owned());
     let listener = TcpListener::bind(address)?;
-    for stream in listener.incoming() {
-        // A caller that leaves is nobody's trouble.
-        if let Ok(stream) = stream {
-            let _ = answer(stream, state_dir);
-        }
+    // A caller that leaves is nobody's trouble.
+    for stream in listener.incoming().flatten() {
+        let _ = answer(stream, state_dir);
     }
     Ok(())
 }

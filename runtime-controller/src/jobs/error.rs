@@ -25,7 +25,7 @@ pub(super) enum JobError {
     Start { failure: StartFailure, passing: bool },
     /// A replacement that is given up, with what is left of the engine.
     #[error("{}: {}", failure.word(), failure.reason())]
-    Replace { failure: StartFailure, left: Left },
+    Replace { failure: StartFailure, left: Box<Left> },
     /// A turn is being generated: it is let end. No attempt burned.
     #[error("a turn is being generated")]
     Busy,
@@ -109,7 +109,7 @@ impl JobError {
         let result = match &self {
             Self::Start { failure, .. } => Some(JobResult::StartFailed { failure: failure.clone(), cleared }),
             Self::Replace { failure, left } => {
-                Some(JobResult::ReplaceFailed { failure: failure.clone(), left: left.clone() })
+                Some(JobResult::ReplaceFailed { failure: failure.clone(), left: (**left).clone() })
             }
             _ => None,
         };

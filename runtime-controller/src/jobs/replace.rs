@@ -207,25 +207,25 @@ impl Jobs {
         cx.hold(&mut tx, claim).await?;
         let record = runtime::record(&mut tx, plan.game_id).await?;
         if record.is_none_or(|record| record.status != RuntimeStatus::Starting.as_str()) {
-            return Err(JobError::Replace { failure, left: Left::AsRecorded });
+            return Err(JobError::Replace { failure, left: Box::new(Left::AsRecorded) });
         }
         if plan.next.version == plan.former.version {
             tx.rollback().await?;
             let cleared = self.clear_away(plan.game_id).await;
-            return Err(JobError::Replace { failure, left: Left::Nothing { cleared } });
+            return Err(JobError::Replace { failure, left: Box::new(Left::Nothing { cleared }) });
         }
         runtime::job_step(&mut tx, claim.id, JobStep::Back, &self.engines.daemon_id).await?;
         runtime::job_note(&mut tx, claim.id, &json!({ "given_up": failure })).await?;
         tx.commit().await?;
         tracing::warn!(game_id = %plan.game_id, job_id = %claim.id, reason = failure.reason(), to = plan.former.version, "going back to the former engine");
         match self.put_back(cx, claim, work, plan).await {
-            Ok(()) => Err(JobError::Replace { failure, left: Left::Former(plan.former.clone()) }),
+            Ok(()) => Err(JobError::Replace { failure, left: Box::new(Left::Former(plan.former.clone())) }),
             Err(error) if error.start_failure().is_some() && self.is_last(claim, &error) => {
                 tracing::error!(game_id = %plan.game_id, %error, "the former engine could not be put back");
                 let cleared = self.clear_away(plan.game_id).await;
                 // Both are said: what the new engine lacked, and why there is no former one either.
                 let failure = failure.and(&format!("and the former engine did not come back: {error}"));
-                Err(JobError::Replace { failure, left: Left::Nothing { cleared } })
+                Err(JobError::Replace { failure, left: Box::new(Left::Nothing { cleared }) })
             }
             Err(error) => Err(error),
         }

@@ -21,10 +21,10 @@ impl Jobs {
         if runtime::is_generating(&mut *engines.db.acquire().await?, game_id).await? {
             return Err(JobError::Busy);
         }
-        if endings::was_ended(&mut *engines.db.acquire().await?, game_id).await? {
-            if let Err(error) = engines.keep_last_reports(cx, claim, game_id).await {
-                tracing::warn!(%game_id, %error, "a game was ended without all of its reports");
-            }
+        if endings::was_ended(&mut *engines.db.acquire().await?, game_id).await?
+            && let Err(error) = engines.keep_last_reports(cx, claim, game_id).await
+        {
+            tracing::warn!(%game_id, %error, "a game was ended without all of its reports");
         }
         match engines.op("remove", engines.driver.remove(game_id)).await {
             Ok(()) => {

@@ -168,7 +168,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let closed = root.path().join("closed");
         fs::create_dir(&closed).unwrap();
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         // Root reads everything.
         if !nix::unistd::Uid::effective().is_root() {
             assert_eq!(measure(root.path()), Err(Unmeasurable::Closed("closed".to_owned())));

@@ -19,12 +19,12 @@ async fn log(world: &World, game_id: GameId, tail: u64) -> Value {
         payload: json!({ "tail": tail }),
         patience: SOON,
     };
-    let id = questions::ask(&mut *world.pool().acquire().await.unwrap(), question).await.unwrap();
+    let id = questions::ask(&mut world.pool().acquire().await.unwrap(), question).await.unwrap();
     eventually(SOON, "an answer", || async {
-        questions::answer(&mut *world.pool().acquire().await.unwrap(), id).await.unwrap().is_some()
+        questions::answer(&mut world.pool().acquire().await.unwrap(), id).await.unwrap().is_some()
     })
     .await;
-    questions::answer(&mut *world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap().unwrap()
+    questions::answer(&mut world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap().unwrap()
 }
 
 #[tokio::test]

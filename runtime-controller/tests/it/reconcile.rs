@@ -37,10 +37,10 @@ pub async fn ask(world: &World, game_id: GameId, dry_run: bool) -> Value {
     let payload = json!({ "dry_run": dry_run });
     let question =
         NewQuestion { daemon_id: &daemon_id, kind: QuestionKind::Reconcile, game_id: None, payload, patience: SOON };
-    let question_id = questions::ask(&mut *pool.acquire().await.unwrap(), question).await.unwrap();
+    let question_id = questions::ask(&mut pool.acquire().await.unwrap(), question).await.unwrap();
     world.wake(Topic::Questions).await;
     let answered = eventually(SOON, "an answer", || async {
-        questions::answer(&mut *pool.acquire().await.unwrap(), question_id).await.unwrap().ok_or("none yet")
+        questions::answer(&mut pool.acquire().await.unwrap(), question_id).await.unwrap().ok_or("none yet")
     });
     answered.await.unwrap()
 }

@@ -12,7 +12,9 @@ fn references_are_read_as_docker_reads_them() {
     let sha256 = format!("sha256:{}", "f".repeat(64));
     let sha512 = format!("sha512:{}", "0".repeat(128));
     let long = format!("{}a", "a/".repeat(127));
-    let table: &[(&str, &str, &str, Option<&str>, Option<&str>)] = &[
+    /// Reference, domain, path, tag, digest.
+    type Row<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+    let table: &[Row<'_>] = &[
         ("test_com", "docker.io", "library/test_com", None, None),
         ("test.com:tag", "docker.io", "library/test.com", Some("tag"), None),
         ("test.com:5000", "docker.io", "library/test.com", Some("5000"), None),
