@@ -7,9 +7,6 @@ use anyhow::Result;
 
 use crate::{build, r#gen, layers, prerequisites, run, tools, up};
 
-/// The version that is installed where there is none.
-const NEXTEST: &str = "0.9";
-
 /// Runs it; `fast` leaves out what needs Docker or the whole stack.
 ///
 /// # Errors
@@ -27,7 +24,7 @@ pub fn test(fast: bool) -> Result<()> {
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
     tools::tools()?;
-    let nextest = nextest()?;
+    let nextest = tools::cargo_nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
         run::step(
@@ -94,23 +91,4 @@ fn nextest_run(nextest: &PathBuf) -> Command {
     let mut command = run::program(nextest);
     command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
     command
-}
-
-/// cargo-nextest: the one on the machine, or one of our own, built at the first time.
-fn nextest() -> Result<PathBuf> {
-    let found = Command::new("cargo-nextest").args(["nextest", "--version"]).output().is_ok_and(|o| o.status.success());
-    if found {
-        return Ok("cargo-nextest".into());
-    }
-    let tools = crate::local().join("tools");
-    let own = tools.join("bin/cargo-nextest");
-    if !own.is_file() {
-        run::step(
-            "Install cargo-nextest (once; it takes some minutes)",
-            run::cargo()
-                .args(["install", "--locked", "--version", &format!("^{NEXTEST}"), "cargo-nextest", "--root"])
-                .arg(&tools),
-        )?;
-    }
-    Ok(own)
 }

