@@ -10,6 +10,7 @@ use poem::http::{HeaderMap, Version, header};
 use poem::{Body, Request, Response};
 use shared::domain::network::Network;
 use shared::service::listen::{Budget, Costs, Limits, Peer, Permit, Short, Underway};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::body::MAX_BODY;
@@ -23,6 +24,9 @@ const DOCUMENTS: (usize, usize) = (32, 8);
 const REQUEST_BYTES: usize = 32 << 20;
 /// Bytes of answers that have not gone yet, in all; one network has half, which is more than the longest report.
 const ANSWER_BYTES: usize = 48 << 20;
+/// How long a request of a network that has less than its share waits for a place: longer than nothing is asked back.
+const PATIENCE: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(20);
 /// What a request costs beside its content.
 const OVERHEAD: usize = 4 << 10;
 /// An answer up to this size is bounded by the places alone: it is never turned back for want of bytes, so that whoever
@@ -64,11 +68,11 @@ impl Admission {
         }
     }
 
-    /// Takes a place.
+    /// Takes a place. Where others have them all, it is waited for a moment: what they hold and do not use can be asked back by then.
     ///
     /// # Errors
     /// 503 `unavailable` with `Retry-After`.
-    pub fn place(&self, peer: &Peer, kind: Kind) -> Result<Taken, Problem> {
+    pub async fn place(&self, peer: &Peer, kind: Kind) -> Result<Taken, Problem> {
         let places = match kind {
             Kind::Probe => &self.probes,
             Kind::Document => &self.documents,
@@ -77,7 +81,13 @@ impl Admission {
         if peer.own {
             return Ok(None);
         }
-        places.take(&peer.network, 1).map(Some).map_err(busy)
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match places.take(&peer.network, 1) {
+                Err(Short::Total) if Instant::now() < until => sleep(AGAIN).await,
+                taken => return taken.map(Some).map_err(busy),
+            }
+        }
     }
 
     /// Takes the bytes of a request's head; the permit grows with its body.

@@ -244,7 +244,7 @@ where
         }
         // Before it takes a place: a slow body holds up nobody but its own connection.
         admission::read_body(&mut request, caller, &mut bytes, self.app.config.http.read_timeout).await?;
-        *place = self.admission.place(peer, kind)?;
+        *place = self.admission.place(peer, kind).await?;
         let answer = async {
             if group == Group::Admin {
                 cross_site::check(&request, &self.cors)?;

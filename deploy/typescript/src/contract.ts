@@ -3336,12 +3336,16 @@ export interface components {
          * @example {
          *       "actions": [
          *         {
-         *           "action": "game.create",
+         *           "action": "revive",
          *           "container_id": "4f1c2a8e9b7d",
-         *           "detail": "must be 1 to 1000 and not below min_players",
+         *           "detail": "its container is gone",
+         *           "due_at": null,
          *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
          *         }
-         *       ]
+         *       ],
+         *       "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+         *       "error": null,
+         *       "finished": true
          *     }
          */
         DaemonReconciliation: {
@@ -3349,19 +3353,26 @@ export interface components {
              * @description In order; those of one game one after the other.
              * @example [
              *       {
-             *         "action": "game.create",
+             *         "action": "revive",
              *         "container_id": "4f1c2a8e9b7d",
-             *         "detail": "must be 1 to 1000 and not below min_players",
+             *         "detail": "its container is gone",
+             *         "due_at": null,
              *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
              *       }
              *     ]
              */
             actions: components["schemas"]["ReconcileAction"][];
-            /** @description The daemon. */
+            /**
+             * @description The daemon.
+             * @example docker:6D4X:JQ2P:WZ7K:TB5N
+             */
             daemon_id: string;
             /** @description Why the controller could not tell. */
             error?: string | null;
-            /** @description Whether what was begun was done, well or not, when this was told; the rest goes on. */
+            /**
+             * @description Whether what was begun was done, well or not, when this was told; the rest goes on.
+             * @example true
+             */
             finished: boolean;
         };
         /**
@@ -3841,6 +3852,7 @@ export interface components {
          */
         EndGame: {
             /**
+             * Format: text
              * @description Shown with the game as `end_reason`, to whoever sees the game.
              * @example we all have to get up early tomorrow
              */
@@ -4082,10 +4094,7 @@ export interface components {
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description: string;
-            /**
-             * @description Why it was ended before its time; null where it goes on, or was played to its end.
-             * @example null
-             */
+            /** @description Why it was ended before its time; null where it goes on, or was played to its end. */
             end_reason?: string | null;
             /**
              * Format: date-time
@@ -6082,16 +6091,17 @@ export interface components {
          * ReconcileAction
          * @description Something to be done about one game's engine.
          * @example {
-         *       "action": "game.create",
+         *       "action": "revive",
          *       "container_id": "4f1c2a8e9b7d",
-         *       "detail": "must be 1 to 1000 and not below min_players",
+         *       "detail": "its container is gone",
+         *       "due_at": null,
          *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
          *     }
          */
         ReconcileAction: {
             /**
              * @description `forget`, `revive`, `give_up`, `adopt`, `orphan`, `probe`, `unwell` or `pause`; more may come.
-             * @example game.create
+             * @example revive
              */
             action: string;
             /**
@@ -6101,7 +6111,7 @@ export interface components {
             container_id?: string | null;
             /**
              * @description What was seen.
-             * @example must be 1 to 1000 and not below min_players
+             * @example its container is gone
              */
             detail: string;
             /**
@@ -6124,14 +6134,19 @@ export interface components {
          *         {
          *           "actions": [
          *             {
-         *               "action": "game.create",
+         *               "action": "revive",
          *               "container_id": "4f1c2a8e9b7d",
-         *               "detail": "must be 1 to 1000 and not below min_players",
+         *               "detail": "its container is gone",
+         *               "due_at": null,
          *               "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
          *             }
-         *           ]
+         *           ],
+         *           "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+         *           "error": null,
+         *           "finished": true
          *         }
-         *       ]
+         *       ],
+         *       "dry_run": true
          *     }
          */
         Reconciliation: {
@@ -6141,17 +6156,24 @@ export interface components {
              *       {
              *         "actions": [
              *           {
-             *             "action": "game.create",
+             *             "action": "revive",
              *             "container_id": "4f1c2a8e9b7d",
-             *             "detail": "must be 1 to 1000 and not below min_players",
+             *             "detail": "its container is gone",
+             *             "due_at": null,
              *             "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
              *           }
-             *         ]
+             *         ],
+             *         "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+             *         "error": null,
+             *         "finished": true
              *       }
              *     ]
              */
             daemons: components["schemas"]["DaemonReconciliation"][];
-            /** @description Whether nothing of it was done. */
+            /**
+             * @description Whether nothing of it was done.
+             * @example true
+             */
             dry_run: boolean;
         };
         /**
@@ -6449,9 +6471,11 @@ export interface components {
          *           "at": "2026-03-10T18:00:04Z",
          *           "detail": "galaxy-engine:1.0.0",
          *           "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *           "last_at": "2026-03-10T18:00:04Z",
          *           "op": "create_container",
          *           "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
-         *           "outcome": "ok"
+         *           "outcome": "ok",
+         *           "times": 1
          *         }
          *       ],
          *       "status": "running",
@@ -6497,7 +6521,7 @@ export interface components {
              * @example healthy
              * @enum {string}
              */
-            health: "unknown" | "healthy" | "unhealthy";
+            health: "unknown" | "healthy" | "unhealthy" | "unserved";
             /**
              * Format: image-reference
              * @description The image that was started.
@@ -6536,9 +6560,11 @@ export interface components {
              *         "at": "2026-03-10T18:00:04Z",
              *         "detail": "galaxy-engine:1.0.0",
              *         "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *         "last_at": "2026-03-10T18:00:04Z",
              *         "op": "create_container",
              *         "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
-             *         "outcome": "ok"
+             *         "outcome": "ok",
+             *         "times": 1
              *       }
              *     ]
              */
@@ -6621,7 +6647,11 @@ export interface components {
          * RuntimeLog
          * @description The end of what an engine printed.
          * @example {
-         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "lines": [
+         *         "galaxy-engine 1.0.0 listens on 0.0.0.0:8080",
+         *         "turn 15 generated in 12 ms"
+         *       ]
          *     }
          */
         RuntimeLog: {
@@ -6631,7 +6661,13 @@ export interface components {
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
-            /** @description The last lines, the oldest first, without control characters; each is cut after 2000 characters, all of them are within 256 KiB. */
+            /**
+             * @description The last lines, the oldest first, without control characters; each is cut after 2000 characters, all of them are within 256 KiB.
+             * @example [
+             *       "galaxy-engine 1.0.0 listens on 0.0.0.0:8080",
+             *       "turn 15 generated in 12 ms"
+             *     ]
+             */
             lines: string[];
         };
         /**
@@ -6641,9 +6677,11 @@ export interface components {
          *       "at": "2026-03-10T18:00:04Z",
          *       "detail": "galaxy-engine:1.0.0",
          *       "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *       "last_at": "2026-03-10T18:00:04Z",
          *       "op": "create_container",
          *       "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
-         *       "outcome": "ok"
+         *       "outcome": "ok",
+         *       "times": 1
          *     }
          */
         RuntimeOperation: {
@@ -6667,6 +6705,7 @@ export interface components {
             /**
              * Format: date-time
              * @description When it happened last.
+             * @example 2026-03-10T18:00:04Z
              */
             last_at: string;
             /**
@@ -6688,6 +6727,7 @@ export interface components {
             /**
              * Format: int32
              * @description How often it happened.
+             * @example 1
              */
             times: number;
         };
@@ -6722,9 +6762,11 @@ export interface components {
          *               "at": "2026-03-10T18:00:04Z",
          *               "detail": "galaxy-engine:1.0.0",
          *               "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+         *               "last_at": "2026-03-10T18:00:04Z",
          *               "op": "create_container",
          *               "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
-         *               "outcome": "ok"
+         *               "outcome": "ok",
+         *               "times": 1
          *             }
          *           ],
          *           "status": "running",
@@ -6764,9 +6806,11 @@ export interface components {
              *             "at": "2026-03-10T18:00:04Z",
              *             "detail": "galaxy-engine:1.0.0",
              *             "job_id": "019cd8e7-dd00-7a32-9902-207afaeb7120",
+             *             "last_at": "2026-03-10T18:00:04Z",
              *             "op": "create_container",
              *             "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
-             *             "outcome": "ok"
+             *             "outcome": "ok",
+             *             "times": 1
              *           }
              *         ],
              *         "status": "running",
@@ -11063,7 +11107,10 @@ export interface operations {
     admin_reconcile_runtimes: {
         parameters: {
             query?: {
-                /** @description Only tell; false if absent. */
+                /**
+                 * @description Only tell; false if absent.
+                 * @example true
+                 */
                 dry_run?: boolean;
             };
             header?: never;

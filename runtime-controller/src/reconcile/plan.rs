@@ -194,10 +194,10 @@ impl Planner<'_> {
             return;
         };
         if !record.ours {
-            // It may be the engine of a daemon that had another id: a start on this one replaces it. What does not run is litter.
-            let litter = listed.filter(|listed| {
-                recorded.game != GameStatus::Starting && (listed.doing != Doing::Runs || over(recorded.game))
-            });
+            // It may be the engine of a daemon that had another id: a start on this one replaces it. What does not run is litter, once
+            // the game does not need it.
+            let needed = matches!(recorded.game, GameStatus::Starting | GameStatus::Running);
+            let litter = listed.filter(|listed| !needed && (listed.doing != Doing::Runs || over(recorded.game)));
             if let Some(listed) = litter {
                 self.orphan(listed, "its game's engine is another daemon's");
             }

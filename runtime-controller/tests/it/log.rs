@@ -39,7 +39,7 @@ async fn the_last_lines_of_an_engine_are_read_while_it_runs_and_when_it_has_ende
         world.enqueue(game_id, shared::domain::runtime::JobKind::Start, json!({})).await;
         game_id
     };
-    let flood: String = (0..50_000).map(|n| format!("line {n}\n")).collect();
+    let flood = (0..50_000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
     let running = game(flood, None).await;
     let ended = game("no licence\u{0}".to_owned(), Some(0)).await;
     let mut controller = world.controller(&[]);

@@ -291,7 +291,8 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     }
     set(&world, lost, "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1")
         .await;
-    assert_eq!(world.runtime(lost).await.health, "unserved");
+    // The controller tells which daemon it serves some time after it began.
+    eventually(SOON, "shown", || async { world.runtime(lost).await.health == "unserved" }).await;
     assert_ne!(world.runtime(served).await.health, "unserved");
     let since = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since IS NOT NULL";
     eventually(SOON, "seen", || async { world.number(since, lost).await == 1 }).await;

@@ -15,10 +15,19 @@ const LATE_MS: u64 = 2_000;
 const BETWEEN: usize = 120;
 const KILLS: usize = 6;
 
-/// The same trouble at every third turn of the first sixty, once each.
-fn now_and_then(trouble: &Rule) -> Script {
+/// The same trouble at every so many turns of the first sixty, once each.
+fn every(turns: usize, trouble: &Rule) -> Script {
     let at = |turn| Rule { call: Some(Call::Turn), turn: Some(turn), times: Some(1), ..trouble.clone() };
-    Script::of((1..60).step_by(3).map(at))
+    Script::of((1..60).step_by(turns).map(at))
+}
+
+fn now_and_then(trouble: &Rule) -> Script {
+    every(3, trouble)
+}
+
+/// An engine that dies more often than six times in a row of minutes is in a crash loop, and pauses its game.
+fn rarely(trouble: &Rule) -> Script {
+    every(15, trouble)
 }
 
 fn troubles() -> Vec<(&'static str, Script)> {
@@ -27,8 +36,8 @@ fn troubles() -> Vec<(&'static str, Script)> {
         ("slow", Script::of([slow])),
         ("late", now_and_then(&Rule { late_ms: LATE_MS, ..Rule::default() })),
         ("slower than its limit", now_and_then(&Rule { delay_ms: LATE_MS, ..Rule::default() })),
-        ("dies before", now_and_then(&Rule { die: Some(Die::Before), ..Rule::default() })),
-        ("dies after", now_and_then(&Rule { die: Some(Die::After), ..Rule::default() })),
+        ("dies before", rarely(&Rule { die: Some(Die::Before), ..Rule::default() })),
+        ("dies after", rarely(&Rule { die: Some(Die::After), ..Rule::default() })),
         ("busy", now_and_then(&Rule { status: Some(503), ..Rule::default() })),
         ("hangs up", now_and_then(&Rule { close: true, effect: Some(true), ..Rule::default() })),
         ("breaks off", now_and_then(&Rule { cut: Some(60), ..Rule::default() })),

@@ -38,6 +38,7 @@ const NOT_SEEDED: &[&str] = &[
     "push_subscribers",
     "push_ticks",
     "queues",
+    "runtime_questions",
     "schema_versions",
     "workers",
 ];

@@ -18,7 +18,7 @@ const TURN_LIMIT: u32 = 20;
 /// How long the gateway stays away when it hangs up.
 const AWAY: Duration = Duration::from_millis(2500);
 /// What a turn may take beyond its schedule, however much is broken meanwhile.
-const TURN_PATIENCE: Duration = Duration::from_secs(45);
+const TURN_PATIENCE: Duration = Duration::from_secs(90);
 
 /// What one seat lived through.
 struct Lived {

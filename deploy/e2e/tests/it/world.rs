@@ -70,7 +70,7 @@ pub fn report(outcome: Result<Report, JoinError>) -> Report {
 
 /// For a demo in the middle of which things break.
 pub fn disturbed() -> Options {
-    Options { disturbed: true, patience: Duration::from_secs(45), ..Options::default() }
+    Options { disturbed: true, patience: Duration::from_secs(120), ..Options::default() }
 }
 
 /// Ends the stack in order: every process must end well, no engine stay, and the logs tell no secret.

@@ -33,8 +33,8 @@ pub struct RuntimeRecord {
     pub endpoint: Option<String>,
     /// Turn now open.
     pub current_turn: i32,
-    /// `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves the daemon that has, or is to
-    /// have, its container.
+    /// `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves, or may turn out to serve, the daemon
+    /// that has, or is to have, its container.
     pub health: String,
     /// A forced turn was run or asked for: the next scheduled one is skipped.
     pub skip_next_tick: bool,
@@ -54,7 +54,8 @@ macro_rules! runtimes {
             r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
                       r.container_id, r.endpoint, r.current_turn, r.skip_next_tick, r.created_at, r.updated_at,
                       CASE WHEN r.daemon_id <> '' AND (r.container_id IS NOT NULL OR r.status IN ('starting', 'running', 'generation_in_progress'))
-                            AND NOT EXISTS (SELECT FROM workers w WHERE w.daemon_id = r.daemon_id AND w.expires_at > clock_timestamp())
+                            AND NOT EXISTS (SELECT FROM workers w WHERE w.expires_at > clock_timestamp()
+                                             AND (w.daemon_id = r.daemon_id OR w.daemon_id IS NULL AND w.process = 'runtime-controller'))
                            THEN 'unserved' ELSE r.health END AS "health!",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
                  FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id) "# + $tail
