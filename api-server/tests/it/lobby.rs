@@ -312,9 +312,10 @@ async fn runtimes_are_shown_with_their_log() {
     let answer = api.admin().get(&path).send().await.expect(200);
     assert!(!String::from_utf8_lossy(&answer.body).contains("secret-token"));
     let runtime = answer.json();
+    // No controller serves that daemon here.
     assert_eq!(
         (&runtime["operations"][0]["op"], &runtime["job"]["step"], &runtime["health"]),
-        (&json!("pull"), &json!("pull"), &json!("unknown"))
+        (&json!("pull"), &json!("pull"), &json!("unserved"))
     );
     let list = api.admin().get("/api/v1/admin/runtimes").query("status", "starting").send().await.expect(200).json();
     assert_eq!((list["items"].as_array().unwrap().len(), &list["items"][0]["job"]["kind"]), (1, &json!("start")));

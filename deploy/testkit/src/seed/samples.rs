@@ -101,6 +101,7 @@ const FILTERS: &[(&str, &str, &[&str])] = &[
         &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined", "dismissed"],
     ),
     ("", "status", &["dead_lettered", "quarantined"]),
+    ("admin_get_runtime_log", "tail", &["10"]),
     ("", "kind", &["lobby.application.approved", "game.started", "game.paused"]),
     ("", "queue", &["notifications", "notification_routes"]),
     ("", "channel", &["push", "email", "admin_email"]),
