@@ -3367,7 +3367,10 @@ export interface components {
              * @example docker:6D4X:JQ2P:WZ7K:TB5N
              */
             daemon_id: string;
-            /** @description Why the controller could not tell. */
+            /**
+             * @description Why the controller could not tell.
+             * @example the daemon does not answer
+             */
             error?: string | null;
             /**
              * @description Whether what was begun was done, well or not, when this was told; the rest goes on.
@@ -4094,7 +4097,10 @@ export interface components {
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description: string;
-            /** @description Why it was ended before its time; null where it goes on, or was played to its end. */
+            /**
+             * @description Why it was ended before its time; null where it goes on, or was played to its end.
+             * @example nobody has played for a month
+             */
             end_reason?: string | null;
             /**
              * Format: date-time
@@ -6117,6 +6123,7 @@ export interface components {
             /**
              * Format: date-time
              * @description Of an orphan: when it is removed. Null for everything else, which is done at once.
+             * @example 2026-03-10T18:05:04Z
              */
             due_at?: string | null;
             /**
@@ -10852,7 +10859,10 @@ export interface operations {
     admin_get_runtime_log: {
         parameters: {
             query?: {
-                /** @description How many lines, 1 to 1000; 100 if absent. */
+                /**
+                 * @description How many lines, 1 to 1000; 100 if absent.
+                 * @example 100
+                 */
                 tail?: number;
             };
             header?: never;
