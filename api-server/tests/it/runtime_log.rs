@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::ids::{GameId, WorkerId};
+use testkit::eventually;
 use testkit::openapi::ContractResponse;
 
 use crate::harness::Api;
@@ -15,14 +16,11 @@ async fn log(api: &Api, id: &str, query: &str) -> ContractResponse {
 async fn answered(api: &Api, answer: Option<Value>, error: Option<&str>) -> Value {
     let sql = "UPDATE runtime_questions SET taken_at = now(), answered_at = now(), answer = $1, error = $2
                 WHERE kind = 'log' AND answered_at IS NULL RETURNING payload";
-    loop {
-        let row: Option<Value> =
-            sqlx::query_scalar(sql).bind(&answer).bind(error).fetch_optional(&api.pool()).await.unwrap();
-        if let Some(payload) = row {
-            return payload;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    eventually(std::time::Duration::from_secs(90), "the question", || async {
+        let asked = sqlx::query_scalar(sql).bind(&answer).bind(error).fetch_optional(&api.pool());
+        asked.await.unwrap().ok_or("not asked yet")
+    })
+    .await
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ use crate::outcome::Outcomes;
 
 /// Two passes are at least so far apart: a host that goes down ends a thousand containers at once.
 const LULL: Duration = Duration::from_millis(200);
+/// The daemon tells of a change before its list shows it (Docker 20.10: `unpause`): what was told of is looked at once more then.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Games about which one pass begins to do something; the next pass follows at once where there are more.
 const AT_ONCE: usize = 500;
 /// Engines that are probed at once; those that were silent wait for each other in a lane of their own.
@@ -71,6 +73,8 @@ pub struct Reconciler {
     unwanted: Mutex<HashMap<String, DateTime<Utc>>>,
     /// Games about which something is being done, and whether a pass had to pass over them meanwhile.
     in_hand: Mutex<HashMap<GameId, bool>>,
+    /// Games whose engines are asked now. A silent one takes its time, and what the daemon tells of it meanwhile is done all the same.
+    probed: Mutex<HashSet<GameId>>,
     tasks: TaskTracker,
     probes: Semaphore,
     silent_probes: Semaphore,
@@ -106,6 +110,7 @@ impl Reconciler {
             rules,
             unwanted: Mutex::default(),
             in_hand: Mutex::default(),
+            probed: Mutex::default(),
             tasks: TaskTracker::new(),
             probes: Semaphore::new(PROBES),
             silent_probes: Semaphore::new(SILENT_PROBES),
@@ -138,10 +143,13 @@ impl Reconciler {
     }
 
     async fn keep_looking(self: &Arc<Self>, ears: &Ears, gate: &SchemaGate, part: &PartHandle) -> anyhow::Result<()> {
-        let mut away = false;
+        let (mut away, mut told) = (false, false);
         loop {
             let began = Instant::now();
             let mut next = began + if ears.hear() { self.interval } else { self.engines.tuning.watch_interval };
+            if told {
+                next = next.min(began + SETTLED);
+            }
             if gate.is_open() {
                 match self.engines.db.try_within(self.pass(false)).await {
                     Ok(pass) => {
@@ -176,10 +184,10 @@ impl Reconciler {
                     }
                 }
             }
-            tokio::select! {
-                () = self.look.notified() => {}
-                () = sleep_until(next) => {}
-            }
+            told = tokio::select! {
+                () = self.look.notified() => true,
+                () = sleep_until(next) => false,
+            };
             sleep_until(began + LULL).await;
         }
     }
@@ -232,11 +240,7 @@ impl Reconciler {
             self.look.notify_one();
         }
         for (game_id, actions) in games.into_iter().take(AT_ONCE) {
-            match self.in_hand.lock().entry(game_id) {
-                Entry::Occupied(_) => continue,
-                Entry::Vacant(vacant) => vacant.insert(false),
-            };
-            let mut hand = Hand { reconciler: Arc::clone(self), game_id, look: false };
+            let Some(mut hand) = self.take(game_id, &actions) else { continue };
             // The set ends with who waits for it; what it began goes on all the same.
             let (done, wait) = tokio::sync::oneshot::channel::<()>();
             self.tasks.spawn(async move {
@@ -253,6 +257,22 @@ impl Reconciler {
                 let _ = wait.await;
             });
         }
+    }
+}
+
+impl Reconciler {
+    /// Takes a game in hand for these deeds; `None` where somebody has it already.
+    fn take(self: &Arc<Self>, game_id: GameId, actions: &[Action]) -> Option<Hand> {
+        let probe = actions.iter().all(|action| matches!(action.deed, Deed::Probe { .. }));
+        let taken = if probe {
+            self.probed.lock().insert(game_id)
+        } else {
+            match self.in_hand.lock().entry(game_id) {
+                Entry::Occupied(_) => false,
+                Entry::Vacant(vacant) => !*vacant.insert(false),
+            }
+        };
+        taken.then(|| Hand { reconciler: Arc::clone(self), game_id, probe, look: false })
     }
 }
 
@@ -275,6 +295,8 @@ impl Pass {
 struct Hand {
     reconciler: Arc<Reconciler>,
     game_id: GameId,
+    /// Its engine is only asked.
+    probe: bool,
     /// What was done changes what is to be done next.
     look: bool,
 }
@@ -292,7 +314,12 @@ enum Done {
 
 impl Drop for Hand {
     fn drop(&mut self) {
-        let passed_over = self.reconciler.in_hand.lock().remove(&self.game_id);
+        let passed_over = if self.probe {
+            self.reconciler.probed.lock().remove(&self.game_id);
+            None
+        } else {
+            self.reconciler.in_hand.lock().remove(&self.game_id)
+        };
         if self.look || passed_over == Some(true) {
             self.reconciler.look.notify_one();
         }

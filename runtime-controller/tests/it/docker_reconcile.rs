@@ -22,10 +22,6 @@ async fn what_is_done_to_a_container_by_hand_is_seen_at_once_and_mended() {
     let mut controller = world.controller(&BY_EVENTS_ALONE);
     world.reaches(game_id, "running").await;
     let name = format!("galaxy-game-{game_id}");
-    // A probe that is under way when the container is paused is waited for: the first one is over here.
-    let probed =
-        "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND health = 'healthy' AND probed_at IS NOT NULL";
-    eventually(SOON, "healthy", || async { world.number(probed, game_id).await == 1 }).await;
     let seen = async |what: &str, sql: &'static str| {
         let began = Instant::now();
         eventually(SOON, what, || async { world.number(sql, game_id).await > 0 }).await;
@@ -162,8 +158,8 @@ async fn a_container_that_moved_or_is_not_recorded_is_adopted() {
     )
     .await;
     ask(world, game_id, false).await;
-    let found = world.runtime(game_id).await;
-    assert_eq!(found.container_id.as_ref(), container.first(), "{:?}", found.status);
+    let found = || async { world.runtime(game_id).await.container_id.as_ref() == container.first() };
+    eventually(SOON, "written down", found).await;
     controller.kill9();
     each_turn_once(world, game_id).await;
 }

@@ -30,8 +30,17 @@ pub async fn set(world: &World, game_id: GameId, sql: &'static str) {
     sqlx::query(sql).bind(game_id.uuid()).execute(&world.pool()).await.unwrap();
 }
 
-/// What the controllers of the game's daemon answer.
+/// What the controllers of the game's daemon answer; without `dry_run`, when all that it says was begun is done.
 pub async fn ask(world: &World, game_id: GameId, dry_run: bool) -> Value {
+    loop {
+        let answer = ask_once(world, game_id, dry_run).await;
+        if dry_run || answer["finished"] == true {
+            return answer;
+        }
+    }
+}
+
+async fn ask_once(world: &World, game_id: GameId, dry_run: bool) -> Value {
     let daemon_id = world.runtime(game_id).await.daemon_id;
     let pool = world.pool();
     let payload = json!({ "dry_run": dry_run });
@@ -198,10 +207,10 @@ async fn a_start_forgets_the_addresses_of_dead_engines_before_it_starts_its_own(
     set(&world, dead, "UPDATE games SET status = 'paused', pause_reason = 'manual' WHERE game_id = $1").await;
     world.kill_engine(dead);
     assert!(world.runtime(dead).await.endpoint.is_some(), "nobody was there to see it");
-    // The reconciler of this one is kept from the record, as if it had not looked yet: the start sees to it itself.
+    // The start sees to it itself, where the reconciler has not looked yet.
     let mut barrier = crate::barrier::Barrier::on_jobs(&world.db, "new.kind = 'start' AND new.step = 'health'").await;
     let next = world.game("@every 1h", &["Bees"]).await;
-    let mut controller = world.controller(&[("BACKEND_RUNTIME_RECONCILE_INTERVAL", "1h")]);
+    let mut controller = world.controller(&[]);
     barrier.reached().await;
     assert_eq!(world.runtime(dead).await.endpoint, None, "before the other's address is used");
     barrier.lift("runtime_jobs").await;
@@ -260,7 +269,8 @@ async fn what_is_nobodys_goes_after_the_grace_and_the_api_can_ask_for_it() {
     set(&world, over, "UPDATE games SET status = 'finished' WHERE game_id = $1").await;
     let answer = ask(&world, over, true).await;
     assert_eq!(actions_of(&answer, over), ["orphan"]);
-    assert!(answer["actions"][0]["due_at"].is_string(), "{answer}");
+    let due = |action: &Value| action["action"] == "orphan" && action["due_at"].is_string();
+    assert!(answer["actions"].as_array().unwrap().iter().any(due), "{answer}");
     ask(&world, over, false).await;
     assert_eq!(world.engines(over).len(), 1, "its grace is not over");
     controller.kill9();
@@ -271,11 +281,11 @@ async fn what_is_nobodys_goes_after_the_grace_and_the_api_can_ask_for_it() {
     assert_eq!(world.engines(goes_on).len(), 1);
     assert!(world.state_root().join(over.to_string()).is_dir(), "the state directory stays");
 
-    // A dry run does nothing: the engine is missed, and is still missing.
+    // What is missed is said, unless it is seen to already.
     world.kill_engine(goes_on);
     let answer = ask(&world, goes_on, true).await;
-    let told = actions_of(&answer, goes_on);
-    assert!(told.is_empty() || told == ["forget", "revive"], "{answer}");
+    let told: Vec<String> = actions_of(&answer, goes_on).into_iter().filter(|told| told != "probe").collect();
+    assert!(told.is_empty() || told == ["revive"] || told == ["forget", "revive"], "{answer}");
     eventually(SOON, "back", || async { world.engines(goes_on).len() == 1 }).await;
     controller.kill9();
 }
@@ -307,6 +317,10 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     assert_eq!(told().await.len(), 1, "once");
     assert!(world.engines(lost).len() == 1, "another daemon's engine that runs is left alone");
     controller.kill9();
-    assert_eq!(world.runtime(served).await.health, "healthy", "the lease is still good for a moment");
-    eventually(SOON, "unserved", || async { world.runtime(served).await.health == "unserved" }).await;
+    // By the lease, and by nothing else.
+    let lease = async |until: &'static str| sqlx::query(until).execute(&world.pool()).await.unwrap();
+    lease("UPDATE workers SET expires_at = now() + interval '1 hour'").await;
+    assert_eq!(world.runtime(served).await.health, "healthy", "the lease is still good");
+    lease("UPDATE workers SET expires_at = now() - interval '1 second'").await;
+    assert_eq!(world.runtime(served).await.health, "unserved");
 }

@@ -9,8 +9,8 @@ use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
 
 /// Longer than any quick answer, shorter than the late ones.
-const CALL_TIMEOUT: &str = "1500ms";
-const LATE_MS: u64 = 2_000;
+const CALL_TIMEOUT: &str = "4s";
+const LATE_MS: u64 = 5_000;
 /// Turns that are generated between two kills.
 const BETWEEN: usize = 120;
 const KILLS: usize = 6;

@@ -217,11 +217,13 @@ const MUTANTS: &[Mutant] = &[
     (
         "kill-mid-turn",
         How::Killed,
+        // From its fourth life on: after the start, the SIGTERM and the kill between turns comes the first kill in a turn.
         &[(
-            MADE,
-            "    save(state | {\"turn\": expected_turn + 3})\n\
-             \x20   __import__(\"time\").sleep(0.2)\n\
-             \x20   planets, ships = state[\"planets\"], state[\"ships\"]\n\
+            LOADED,
+            "if os.path.exists(STATE) else None\n\
+             open(STATE_DIR + \"/lives\", \"a\").write(\"x\")\n\
+             if game and os.path.getsize(STATE_DIR + \"/lives\") > 3:\n\
+             \x20   game[\"turn\"] += 3\n\
              ",
         )],
     ),
