@@ -28,7 +28,7 @@ CREATE UNIQUE INDEX runtime_records_endpoint_key ON runtime_records (daemon_id, 
 -- What a pass reads: every game ever played keeps its record, few have an engine.
 DROP INDEX runtime_records_live_idx;
 CREATE INDEX runtime_records_live_idx ON runtime_records (daemon_id)
- WHERE container_id IS NOT NULL OR endpoint IS NOT NULL OR status IN ('running', 'generation_in_progress');
+ WHERE container_id IS NOT NULL OR endpoint IS NOT NULL OR status IN ('running', 'generation_in_progress', 'engine_unreachable');
 
 ALTER TABLE runtime_operations
     ADD COLUMN times   integer NOT NULL DEFAULT 1 CONSTRAINT runtime_operations_times_check CHECK (times > 0),

@@ -116,7 +116,7 @@ impl Lane {
     }
 
     fn is_slow(&self, game_id: GameId) -> bool {
-        self.0.state.lock().slow.contains_key(&game_id)
+        self.0.state.lock().slow.get(&game_id).is_some_and(|since| since.elapsed() < REMEMBERED)
     }
 
     fn remember(&self, game_id: GameId) {

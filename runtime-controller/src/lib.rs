@@ -88,6 +88,8 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             outcomes: outcomes.clone(),
             state_root: config.state_root.clone(),
             limit: config.state_limit,
+            gate: deps.gate.clone(),
+            waker: deps.waker.clone(),
         };
         lifecycle.spawn("state directories", states.run(lifecycle.soft()));
         let mender = schedule::Mender {

@@ -27,6 +27,8 @@ const ANSWER_BYTES: usize = 48 << 20;
 /// How long a request of a network that has less than its share waits for a place: longer than nothing is asked back.
 const PATIENCE: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(20);
+/// Requests that wait so, in all and of one network.
+const WAITING: (usize, usize) = (64, 8);
 /// What a request costs beside its content.
 const OVERHEAD: usize = 4 << 10;
 /// An answer up to this size is bounded by the places alone: it is never turned back for want of bytes, so that whoever
@@ -36,6 +38,7 @@ const SMALL_ANSWER: usize = 64 << 10;
 /// The budgets of the REST listener.
 pub struct Admission {
     operations: Budget<Network>,
+    waiting: Budget<Network>,
     probes: Budget<Network>,
     documents: Budget<Network>,
     request_bytes: Budget<Network>,
@@ -61,6 +64,7 @@ impl Admission {
     pub fn new(max_in_flight: usize) -> Self {
         Self {
             operations: Budget::new(max_in_flight, Limits::share_of(max_in_flight)),
+            waiting: Budget::new(WAITING.0, WAITING.1),
             probes: Budget::new(PROBES.0, PROBES.1),
             documents: Budget::new(DOCUMENTS.0, DOCUMENTS.1),
             request_bytes: Budget::new(REQUEST_BYTES, Limits::share_of(REQUEST_BYTES)),
@@ -81,10 +85,16 @@ impl Admission {
         if peer.own {
             return Ok(None);
         }
-        let until = Instant::now() + PATIENCE;
+        let (until, mut waits) = (Instant::now() + PATIENCE, None);
         loop {
             match places.take(&peer.network, 1) {
-                Err(Short::Total) if Instant::now() < until => sleep(AGAIN).await,
+                Err(Short::Total) if kind != Kind::Probe && Instant::now() < until => {
+                    // Few wait, and few of one network: whoever waits holds what they sent.
+                    if waits.is_none() {
+                        waits = Some(self.waiting.take(&peer.network, 1).map_err(|_| busy(Short::Total))?);
+                    }
+                    sleep(AGAIN).await;
+                }
                 taken => return taken.map(Some).map_err(busy),
             }
         }

@@ -244,6 +244,7 @@ where
         }
         // Before it takes a place: a slow body holds up nobody but its own connection.
         admission::read_body(&mut request, caller, &mut bytes, self.app.config.http.read_timeout).await?;
+        let began = Instant::now();
         *place = self.admission.place(peer, kind).await?;
         let answer = async {
             if group == Group::Admin {
@@ -260,7 +261,7 @@ where
             self.inner.call(request).await.map(IntoResponse::into_response)
         };
         let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
-        match tokio::time::timeout(limit, answer).await {
+        match tokio::time::timeout(limit.saturating_sub(began.elapsed()), answer).await {
             Ok(Ok(Ok(result))) => result,
             Ok(Ok(Err(_panic))) => Err(Problem::internal(&"handler panicked").into()),
             Ok(Err(silence)) => Err(Problem::from(silence).into()),

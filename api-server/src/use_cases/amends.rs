@@ -3,10 +3,9 @@
 
 use serde_json::json;
 use shared::db;
-use shared::db::games::LockedGame;
 use shared::db::runtime::amends::{self, ActiveJob};
 use shared::db::runtime::seen;
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, turn_ready_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::engine_client::EngineError;
 use shared::ids::GameId;
@@ -14,7 +13,8 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
-use super::runtimes::{Shown, conflict, lock, present};
+use super::runtimes::{self, Shown, conflict, lock, present};
+use super::transitions;
 use crate::app::App;
 use crate::http::problem::{ErrorCode, Problem};
 
@@ -26,7 +26,7 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     // Asked with no transaction open, and looked again afterwards: it must have been the game's own engine that said it.
     let asked = {
         let mut conn = app.db.acquire().await?;
-        db::runtime::record(&mut conn, game_id).await?.ok_or_else(super::runtimes::not_found)?;
+        db::runtime::record(&mut conn, game_id).await?.ok_or_else(runtimes::not_found)?;
         db::runtime::target(&mut conn, game_id).await?
     };
     if let Some(target) = &asked {
@@ -46,11 +46,10 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     idle(&mut tx, game_id).await?;
     let now = db::runtime::target(&mut tx, game_id).await?;
     let same = match (&asked, &now) {
-        (Some(asked), Some(now)) => asked.endpoint == now.endpoint && asked.token.expose() == now.token.expose(),
-        (None, None) => true,
-        _ => false,
+        (Some(asked), Some(now)) => asked.is(now),
+        (asked, now) => asked.is_none() && now.is_none(),
     };
-    if !same || generating(&mut tx, game_id).await? {
+    if !same || db::runtime::is_generating(&mut tx, game_id).await? {
         return Err(conflict(&game, "its engine was replaced, or a turn generated, meanwhile: try again"));
     }
     amends::accept_turn(&mut tx, game_id, turn).await?;
@@ -65,7 +64,7 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     // The members see another turn: as for any, once.
     if game.current_turn != turn {
         let payload = Payload::GameTurnReady { game_id, turn: turn.unsigned_abs() };
-        let key = format!("turn-ready:{game_id}:{turn}");
+        let key = turn_ready_key(game_id, turn.unsigned_abs());
         caller.notify(&mut tx, payload, key, Audience::GameMembers, game_id).await?;
     }
     let shown = present(&mut tx, game_id).await?;
@@ -92,9 +91,11 @@ pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<
         ));
     }
     idle(&mut tx, game_id).await?;
-    amends::release(&mut tx, game_id).await?;
+    if !amends::release(&mut tx, game_id).await? {
+        return Err(runtimes::busy());
+    }
     match game.status.as_str() {
-        "running" => pause(&mut tx, caller, &game, "stopped").await?,
+        "running" => drop(transitions::pause(&mut tx, caller, &game, "stopped").await?),
         "paused" => db::game_runtime::set_pause_reason(&mut tx, game_id, "stopped").await?,
         _ => {}
     }
@@ -111,13 +112,16 @@ pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<
 /// Ends the active job of a game whose daemon nobody serves.
 ///
 /// # Errors
-/// `runtime_not_found`, `game_state_conflict` where there is none, or somebody works it.
+/// `runtime_not_found`, `game_state_conflict` where there is none, or somebody works it; `runtime_busy` where it is just ending.
 pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<Shown, Problem> {
     let mut tx = app.db.begin().await?;
     let (game, record) = lock(&mut tx, game_id).await?;
-    let job = amends::lock_active_job(&mut tx, game_id).await?;
-    let ActiveJob { job_id, kind, daemon_id, served } =
-        job.ok_or_else(|| conflict(&game, "no job is active on its runtime"))?;
+    let Some(job) = amends::lock_active_job(&mut tx, game_id).await? else {
+        // A finish holds the job before it locks the game: it is not waited for.
+        idle(&mut tx, game_id).await?;
+        return Err(conflict(&game, "no job is active on its runtime"));
+    };
+    let ActiveJob { job_id, kind, daemon_id, served } = job;
     if served {
         return Err(conflict(&game, "a live controller serves the daemon of its job, and works it"));
     }
@@ -132,7 +136,7 @@ pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Resu
         db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
         db::runtime::park_turn(&mut tx, game_id).await?;
         if game.status == "running" {
-            pause(&mut tx, caller, &game, RuntimeStatus::EngineUnreachable.as_str()).await?;
+            transitions::pause(&mut tx, caller, &game, RuntimeStatus::EngineUnreachable.as_str()).await?;
         }
     }
     db::runtime::record_operation(&mut tx, game_id, Some(job_id.uuid()), &kind, "cancelled", None).await?;
@@ -144,25 +148,11 @@ pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Resu
     Ok(shown)
 }
 
-async fn pause(conn: &mut PgConnection, caller: &Caller<'_>, game: &LockedGame, reason: &str) -> Result<(), Problem> {
-    let game_id = game.game_id;
-    let Some(pauses) = db::game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(()) };
-    let turn = game.current_turn.unsigned_abs();
-    let key =
-        if pauses <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pauses}") };
-    let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
-    caller.notify(conn, payload, key, Audience::GameMembers, game_id).await
-}
-
 async fn idle(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
     if db::runtime::has_active_job(conn, game_id).await? {
-        return Err(Problem::new(ErrorCode::RuntimeBusy, "A job on this game's runtime is under way."));
+        return Err(runtimes::busy());
     }
     Ok(())
-}
-
-async fn generating(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Problem> {
-    Ok(db::runtime::is_generating(conn, game_id).await?)
 }
 
 fn refused(game_id: GameId, error: &EngineError) -> Problem {

@@ -11,6 +11,7 @@ use shared::queue::wake::Topic;
 
 use super::caller::Caller;
 use super::games::{Permit, lock_for, present};
+use super::runtimes;
 use crate::app::App;
 use crate::http::problem::{ErrorCode, Problem};
 
@@ -48,7 +49,7 @@ pub async fn end(app: &App, caller: &Caller<'_>, game_id: GameId, reason: &str) 
         Ended::Done => {}
         Ended::NotRun => return Err(not_now(&game)),
         Ended::Busy => {
-            return Err(Problem::new(ErrorCode::RuntimeBusy, "Another job on this game's runtime is under way."));
+            return Err(runtimes::busy());
         }
     }
     let detail = json!({ "from": game.status, "to": "finished", "reason": reason });

@@ -73,8 +73,7 @@ pub async fn commands(
     let engine = place.engine.ok_or_else(away)?;
     let _place = app.engine_places.take(game_id, user_id)?;
     let answer = app.engines.command(&engine, &place.race_name, commands).await;
-    still_there(app, game_id, &engine).await?;
-    answer.map_err(|error| refused(game_id, error))
+    own(app, game_id, &engine, answer).await?.map_err(|error| refused(game_id, error))
 }
 
 /// Replaces the orders of the caller's race for the open turn. `orders` passes unchanged, as does the answer.
@@ -93,8 +92,7 @@ pub async fn orders(
     let engine = place.engine.ok_or_else(away)?;
     let _place = app.engine_places.take(game_id, user_id)?;
     let answer = app.engines.order(&engine, &place.race_name, turn, orders).await;
-    still_there(app, game_id, &engine).await?;
-    answer.map_err(|error| refused(game_id, error))
+    own(app, game_id, &engine, answer).await?.map_err(|error| refused(game_id, error))
 }
 
 /// The report of the caller's race on a turn: from the engine while it is up, from what was kept of a finished game.
@@ -115,13 +113,11 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
         Some(engine) => {
             let _place = app.engine_places.take(game_id, user_id)?;
             let answer = app.engines.report(engine, &place.race_name, turn).await;
-            if answer.is_ok()
-                && let Err(gone) = still_there(app, game_id, engine).await
-            {
+            match own(app, game_id, engine, answer).await {
+                Ok(answer) => answer,
                 // Its game may have finished, and its container gone, while it answered.
-                return kept(app, game_id, &place.race_name, turn).await?.ok_or(gone);
+                Err(gone) => return kept(app, game_id, &place.race_name, turn).await?.ok_or(gone),
             }
-            answer
         }
         None if finished => return Err(no_report()),
         None => return Err(away()),
@@ -130,22 +126,30 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
         Ok(report) => Ok(report),
         Err(error) => {
             // A game may finish, and its container go, between the two looks: what was kept is there before it goes.
-            if !matches!(error, EngineError::Problem { status: 404, .. })
-                && let Some(report) = kept(app, game_id, &place.race_name, turn).await?
-            {
+            let none = matches!(error, EngineError::Problem { status: 404, .. });
+            if !none && let Some(report) = kept(app, game_id, &place.race_name, turn).await? {
                 return Ok(report);
             }
-            Err(refused(game_id, error))
+            // Whatever its code: an engine that has no such report answers 404.
+            Err(if none { no_report() } else { refused(game_id, error) })
         }
     }
 }
 
-/// Throws an answer away that may be another engine's: the game's own was seen gone, or replaced, while it was asked (SPEC §8).
-async fn still_there(app: &App, game_id: GameId, asked: &EngineTarget) -> Result<(), Problem> {
+/// Throws an answer away that may be another engine's: the game's own was seen gone, or replaced, while it was asked (SPEC §8). Where
+/// nobody answered, or not as the game's engine, there is nothing to throw away.
+async fn own<T>(
+    app: &App,
+    game_id: GameId,
+    asked: &EngineTarget,
+    answer: Result<T, EngineError>,
+) -> Result<Result<T, EngineError>, Problem> {
+    if answer.as_ref().is_err_and(|error| error.is_absence() || error.is_elsewhere()) {
+        return Ok(answer);
+    }
     let now = db::runtime::target(&mut *app.db.acquire().await?, game_id).await?;
-    let same = now.is_some_and(|now| now.endpoint == asked.endpoint && now.token.expose() == asked.token.expose());
-    if same {
-        return Ok(());
+    if now.is_some_and(|now| now.is(asked)) {
+        return Ok(answer);
     }
     tracing::warn!(%game_id, "the engine was replaced while it was asked: its answer is thrown away");
     Err(away())
@@ -185,7 +189,6 @@ fn refused(game_id: GameId, error: EngineError) -> Problem {
     match (status, code.as_str()) {
         (409, "turn_already_closed" | "turn_mismatch") => turn_closed(),
         (409, "game_finished") => Problem::new(ErrorCode::GameNotRunning, "The game is finished."),
-        (404, "report_not_found") => no_report(),
         (400 | 409 | 413 | 422, _) | (404, "race_not_found") => rejected(code, detail, errors),
         _ => {
             // It refuses its platform, does not know its game, or broke: nothing that the caller can mend.
@@ -256,7 +259,6 @@ mod tests {
         );
         assert_eq!(problem(409, "race_extinct", "gone").errors[0].code, "race_extinct");
         assert_eq!(problem(409, "turn_already_closed", "").code, ErrorCode::TurnAlreadyClosed);
-        assert_eq!(problem(404, "report_not_found", "").code, ErrorCode::ReportNotFound);
     }
 
     #[test]

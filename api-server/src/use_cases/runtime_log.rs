@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use shared::db;
-use shared::db::runtime::questions;
+use shared::db::runtime::seen;
 use shared::domain::runtime::QuestionKind;
 use shared::ids::GameId;
 
@@ -31,10 +31,11 @@ pub async fn read(app: &App, game_id: GameId, tail: u16) -> Result<Vec<String>, 
     let (record, served) = {
         let mut conn = app.db.acquire().await?;
         let record = db::runtime::record(&mut conn, game_id).await?.ok_or_else(not_found)?;
-        (record, questions::served_daemons(&mut conn).await?)
+        let served = seen::is_served(&mut conn, &record.daemon_id).await?;
+        (record, served)
     };
     // Nobody is waited for who is not there.
-    if !served.contains(&record.daemon_id) {
+    if !served {
         let detail = format!("No live controller serves {}, which has this game's container.", record.daemon_id);
         return Err(Problem::new(ErrorCode::Unavailable, detail).retry_after(Duration::from_secs(30)));
     }

@@ -138,7 +138,6 @@ pub(super) async fn enqueue(
     kind: JobKind,
     payload: Value,
 ) -> Result<(), Problem> {
-    let busy = || Problem::new(ErrorCode::RuntimeBusy, "Another job on this game's runtime is under way.");
     let job = NewJob {
         game_id,
         kind,
@@ -152,6 +151,10 @@ pub(super) async fn enqueue(
         Err(error) if shared::error::constraint(&error) == Some("runtime_jobs_one_active_key") => Err(busy()),
         Err(error) => Err(error.into()),
     }
+}
+
+pub(super) fn busy() -> Problem {
+    Problem::new(ErrorCode::RuntimeBusy, "Another job on this game's runtime is under way.")
 }
 
 /// The game under its lock, and its runtime.

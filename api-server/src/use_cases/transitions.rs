@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, LockedGame};
 use shared::domain::game::{GameAction, GameStatus};
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::domain::schedule::{self, Schedule};
 use shared::ids::GameId;
@@ -134,7 +134,7 @@ async fn start(
 }
 
 /// Stops the turns. A generation that is under way ends, and its timer then rests by itself.
-async fn pause(
+pub(super) async fn pause(
     conn: &mut PgConnection,
     caller: &Caller<'_>,
     game: &LockedGame,
@@ -143,10 +143,7 @@ async fn pause(
     let pauses = db::game_runtime::game_paused(conn, game.game_id, reason).await?.unwrap_or(1);
     db::runtime::park_turn(conn, game.game_id).await?;
     let turn = turn(game);
-    let key = match pauses {
-        ..=1 => format!("paused:{}:{turn}", game.game_id),
-        n => format!("paused:{}:{turn}:{n}", game.game_id),
-    };
+    let key = pause_key(game.game_id, turn, pauses);
     let payload = Payload::GamePaused { game_id: game.game_id, turn, reason: reason.into() };
     caller.notify(conn, payload, key, Audience::GameMembers, game.game_id).await?;
     Ok(&[Topic::Notifications])
@@ -215,7 +212,7 @@ async fn resume(
 /// Sets the timer; answers whether it was at rest. The minimum interval was checked when the schedule was set.
 async fn set_timer(conn: &mut PgConnection, app: &App, game: &LockedGame, daemon_id: &str) -> Result<bool, Problem> {
     let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
-    let set = match Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO) {
+    let set = match Schedule::stored(&game.turn_schedule, &game.time_zone) {
         Ok(turns) => db::runtime::resume_turns(conn, game.game_id, daemon_id, &turns, offset, game.now).await?,
         Err(error) => Err(error),
     };

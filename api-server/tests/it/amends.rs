@@ -145,7 +145,18 @@ async fn what_a_live_controller_serves_is_left_to_it() {
     // Stopped, it may move though its daemon is well.
     set(&api, &id, "games", "pause_reason = 'stopped'").await;
     set(&api, &id, "runtime_records", "status = 'stopped', endpoint = NULL, container_id = NULL").await;
+    // A timer that is just being finished is not waited for either, and what was left of it is kept.
+    set(&api, &id, "runtime_turns", "status = 'pending', rested_at = NULL").await;
+    let pool = api.pool();
+    let mut finish = pool.begin().await.unwrap();
+    let timer = "SELECT FROM runtime_turns WHERE game_id = $1::uuid FOR NO KEY UPDATE";
+    let held = sqlx::query(timer).bind(&id).execute(&mut *finish).await.unwrap().rows_affected();
+    assert_eq!(held, 1);
+    release(&api, &id).await.expect_problem(409, "runtime_busy");
+    finish.rollback().await.unwrap();
     release(&api, &id).await.expect(200);
+    let rests = format!("runtime_turns WHERE game_id = '{id}' AND status = 'idle' AND rested_at IS NOT NULL");
+    assert_eq!(api.count(&rests).await, 1);
     set(&api, &id, "games", "status = 'finished'").await;
     release(&api, &id).await.expect_problem(409, "game_state_conflict");
 }
@@ -163,6 +174,16 @@ async fn a_cancelled_job_leaves_its_game_where_somebody_can_go_on() {
         set(&api, id, "runtime_records", "status = 'starting', endpoint = NULL").await;
     }
     set(&api, &starting, "games", "status = 'starting'").await;
+    // Whoever is just finishing it has the job's row, and waits for the game: it is not waited for.
+    let pool = api.pool();
+    let mut finish = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM runtime_jobs WHERE game_id = $1::uuid FOR NO KEY UPDATE")
+        .bind(&starting)
+        .execute(&mut *finish)
+        .await
+        .unwrap();
+    cancel(&api, &starting).await.expect_problem(409, "runtime_busy");
+    finish.rollback().await.unwrap();
     assert_eq!(cancel(&api, &starting).await.expect(200).json()["status"], "removed");
     assert_eq!(api.count(&format!("games WHERE game_id = '{starting}' AND status = 'start_failed'")).await, 1);
     assert_eq!(cancel(&api, &held).await.expect(200).json()["status"], "removed");

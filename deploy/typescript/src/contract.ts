@@ -10835,7 +10835,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `game_state_conflict` — the game's state does not allow this action */
+            /** @description `game_state_conflict` — the game's state does not allow this action; `runtime_busy` — another job on this runtime is under way */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10844,7 +10844,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "game_state_conflict";
+                        code?: "game_state_conflict" | "runtime_busy";
                     };
                 };
             };

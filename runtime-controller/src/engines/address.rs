@@ -29,8 +29,8 @@ impl Engines {
         let listed = self.op("list", self.driver.list()).await?;
         let there = listed.iter().filter(|listed| matches!(listed.doing, Doing::Runs | Doing::Frozen));
         let there: HashSet<_> = there.filter_map(|listed| Some((listed.game_id, listed.endpoint.clone()?))).collect();
-        let mut conn = self.db.acquire().await.map_err(away)?;
-        for recorded in seen::addresses(&mut conn, &self.daemon_id).await.map_err(away)? {
+        let recorded = seen::addresses(&mut *self.db.acquire().await.map_err(away)?, &self.daemon_id).await;
+        for recorded in recorded.map_err(away)? {
             if !there.contains(&recorded) {
                 let (game_id, endpoint) = recorded;
                 // It may have been started since the list: then it is found by the next look.
@@ -38,6 +38,7 @@ impl Engines {
                     continue;
                 }
                 tracing::info!(%game_id, endpoint, "the address of an engine that does not run is forgotten");
+                let mut conn = self.db.acquire().await.map_err(away)?;
                 seen::forget_address(&mut conn, game_id, &endpoint).await.map_err(away)?;
             }
         }
@@ -49,15 +50,17 @@ impl Engines {
         Ok(observed.is_some_and(|observed| observed.running && observed.endpoint.as_deref() == Some(endpoint)))
     }
 
-    /// Forgets the recorded address of a game whose container is dead, and the container too where it is gone. Looks first.
+    /// Forgets the recorded address of a game whose container is dead, and the container too where it is gone. Looks first. Answers
+    /// whether anything was forgotten.
     ///
     /// # Errors
     /// [`ReviveError`].
-    pub async fn forget(&self, game_id: GameId) -> Result<(), ReviveError> {
+    pub async fn forget(&self, game_id: GameId) -> Result<bool, ReviveError> {
         let _alone = self.reviving.enter(game_id).await;
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
-        let Some(facts) = facts else { return Ok(()) };
+        let Some(facts) = facts else { return Ok(false) };
+        let mut forgotten = false;
         let runs_there =
             observed.as_ref().is_some_and(|observed| observed.running && observed.endpoint == facts.endpoint);
         let mut tx = self.db.begin().await?;
@@ -70,14 +73,16 @@ impl Engines {
             };
             runtime::count_operation(&mut tx, game_id, "forget", "ok", Some(&why)).await?;
             tracing::info!(%game_id, endpoint, why, "the address of an engine is forgotten");
+            forgotten = true;
         }
         if observed.is_none()
             && let Some(container_id) = &facts.container_id
         {
             seen::forget_container(&mut tx, game_id, container_id).await?;
+            forgotten = true;
         }
         tx.commit().await?;
-        Ok(())
+        Ok(forgotten)
     }
 
     /// Writes down a container of ours that runs and is not recorded, or otherwise, where it is the game's: made from what is

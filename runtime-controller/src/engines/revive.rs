@@ -4,7 +4,6 @@
 //! Again and again it is done with growing pauses and within a budget (SPEC §8: a crash loop pauses its game), whoever asks for it:
 //! the reconciler, a turn, a banishment.
 
-use shared::db::game_runtime;
 use shared::db::runtime::seen::{self, Revival};
 use shared::db::runtime::{self, EngineFacts};
 use shared::domain::runtime::RuntimeStatus;
@@ -48,6 +47,17 @@ fn wanted(facts: &EngineFacts) -> bool {
     }
 }
 
+/// Whether an engine that was brought back stays: its game goes on, or is paused and was not stopped.
+fn kept(facts: &EngineFacts) -> bool {
+    let stopped =
+        [RuntimeStatus::Stopped, RuntimeStatus::Removed].map(RuntimeStatus::as_str).contains(&facts.status.as_str());
+    match facts.game_status.as_str() {
+        "running" => true,
+        "paused" => facts.pause_reason.as_deref() != Some("stopped") && !stopped,
+        _ => false,
+    }
+}
+
 impl Engines {
     /// Makes sure that the engine of a running game runs and answers, and answers where. An engine that runs is left
     /// alone, even one that is silent: it may be busy with a turn. One that runs and is not made from what is recorded, and does
@@ -84,9 +94,10 @@ impl Engines {
         let target = EngineTarget { endpoint, token: spec.token };
         self.wait_healthy(game_id, &target).await?;
         // A stop that came between the question and the answer must not be undone by us.
-        let status = game_runtime::game_status(&mut *self.db.acquire().await?, game_id).await?;
-        if !here && !matches!(status.as_deref(), Some("running" | "paused")) {
+        let now = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
+        if !here && !now.as_ref().is_some_and(kept) {
             self.op("remove", self.driver.remove(game_id)).await?;
+            seen::forget_container(&mut *self.db.acquire().await?, game_id, &observed.container_id).await?;
             return Err(ReviveError::NotWanted);
         }
         Ok(target)

@@ -8,6 +8,7 @@ use shared::queue::{Claim, WorkContext};
 use super::Jobs;
 use super::error::JobError;
 use super::progress::PullProgress;
+use super::start;
 use crate::driver::EngineSpec;
 
 impl Jobs {
@@ -31,20 +32,23 @@ impl Jobs {
         &self,
         cx: &WorkContext,
         claim: &Claim,
-        spec: &EngineSpec,
+        spec: &mut EngineSpec,
         wanted: &[&str],
     ) -> Result<Option<EngineTarget>, JobError> {
         let engines = &self.engines;
         let game_id = spec.game_id;
-        // An image that goes while the container is made may come back under another id.
-        let spec = &mut spec.clone();
         if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Create).await?.as_str()) {
             return Ok(None);
         }
+        let pinned = spec.pinned.clone();
         let container_id = self.create(spec).await?;
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::record_container(&mut tx, game_id, &container_id).await?;
+        // An image that goes while the container is made may come back under another id. A replacement's is recorded when it answers.
+        if wanted == start::WANTED && spec.pinned != pinned {
+            runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
+        }
         let made = format!("{} from {}", container_id.get(..12).unwrap_or(&container_id), spec.made_from());
         runtime::record_operation(&mut tx, game_id, Some(claim.id), "container", "ok", Some(&made)).await?;
         tx.commit().await?;

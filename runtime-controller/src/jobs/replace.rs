@@ -58,14 +58,16 @@ impl Jobs {
         if let Some(failure) = work.payload.get("given_up") {
             let failure = serde_json::from_value(failure.clone())
                 .map_err(|error| JobError::Refused(format!("the payload's failure: {error}")))?;
-            return self.back(cx, claim, work, &plan, failure).await;
+            return self.back(cx, claim, work, &mut plan, failure).await;
         }
         let error = match self.put_in_place(cx, claim, work, &mut plan).await {
             Ok(note) => return Ok(note),
             Err(error) => error,
         };
         match error.start_failure() {
-            Some(failure) if self.is_last(claim, &error) => self.back(cx, claim, work, &plan, failure.clone()).await,
+            Some(failure) if self.is_last(claim, &error) => {
+                self.back(cx, claim, work, &mut plan, failure.clone()).await
+            }
             _ => Err(error),
         }
     }
@@ -118,7 +120,7 @@ impl Jobs {
             plan.turn = self.turn(&mut *self.engines.db.acquire().await?, game_id).await?;
             met
         };
-        let spec = plan.spec(&plan.next);
+        let mut spec = plan.spec(&plan.next);
         if !reached(work, JobStep::Create) {
             self.step(cx, claim, game_id, JobStep::Remove).await?;
             let removed = self.engines.op("remove", self.engines.driver.remove(game_id)).await;
@@ -127,9 +129,10 @@ impl Jobs {
                 self.copy_state(cx, claim, &spec.image, game_id).await?;
             }
         }
-        let Some(target) = self.raise(cx, claim, &spec, &WANTED).await? else {
+        let Some(target) = self.raise(cx, claim, &mut spec, &WANTED).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
+        plan.next.pinned = spec.pinned;
         self.step(cx, claim, game_id, JobStep::Verify).await?;
         let status = self.known(game_id, self.engines.client.status(&target).await).await?;
         let status = self.stands(game_id, plan.turn, status).await?;
@@ -200,7 +203,7 @@ impl Jobs {
         cx: &WorkContext,
         claim: &Claim,
         work: &Work,
-        plan: &Plan,
+        plan: &mut Plan,
         failure: StartFailure,
     ) -> Result<Note, JobError> {
         let mut tx = self.engines.db.begin().await?;
@@ -231,12 +234,13 @@ impl Jobs {
         }
     }
 
-    async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &Plan) -> Result<(), JobError> {
-        let spec = plan.spec(&plan.former);
+    async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &mut Plan) -> Result<(), JobError> {
+        let mut spec = plan.spec(&plan.former);
         // The state first: should the former image be gone, a start that brings it back finds the state all the same.
         self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await?;
         self.pull(cx, claim, &spec.image, spec.pinned.as_ref()).await?;
-        let target = self.raise(cx, claim, &spec, &WANTED).await?;
+        let target = self.raise(cx, claim, &mut spec, &WANTED).await?;
+        plan.former.pinned = spec.pinned;
         let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
         let status = self.known(plan.game_id, self.engines.client.status(&target).await).await?;
         self.stands(plan.game_id, plan.turn, status).await?;

@@ -13,7 +13,7 @@ use crate::driver::EngineSpec;
 use crate::outcome::JobResult;
 
 /// The status of a game whose engine is being started: in any other it is not wanted.
-const WANTED: [&str; 1] = ["starting"];
+pub(super) const WANTED: [&str; 1] = ["starting"];
 
 /// What `prepare` found.
 struct Plan {
@@ -38,20 +38,19 @@ impl Jobs {
             return self.given_up(cx, claim, game_id).await;
         }
         plan.spec.pinned = self.pull(cx, claim, &plan.spec.image, plan.spec.pinned.as_ref()).await?;
-        let spec = &plan.spec;
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
-        runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
+        runtime::set_record_image(&mut tx, game_id, plan.spec.pinned.as_ref()).await?;
         tx.commit().await?;
 
-        let Some(target) = self.raise(cx, claim, spec, &WANTED).await? else {
+        let Some(target) = self.raise(cx, claim, &mut plan.spec, &WANTED).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
         if self.step(cx, claim, game_id, JobStep::Init).await? != "starting" {
             return self.given_up(cx, claim, game_id).await;
         }
         let status = self.init(game_id, &target, &plan).await?;
-        let detail = format!("{} at turn {}", spec.made_from(), status.turn);
+        let detail = format!("{} at turn {}", plan.spec.made_from(), status.turn);
         let ahead = status.finished || status.turn > plan.turn;
         Ok(Note { result: Some(JobResult::Started { ahead }), detail: Some(detail) })
     }

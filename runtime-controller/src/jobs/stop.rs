@@ -31,7 +31,6 @@ impl Jobs {
                 // No patch of it is undone any more.
                 let snapshots = engines.driver.snapshots();
                 if matches!(status.as_str(), "finished" | "cancelled")
-                    && snapshots.has_any(game_id)
                     && let Err(error) = snapshots.drop_all(game_id).await
                 {
                     tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");

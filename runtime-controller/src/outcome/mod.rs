@@ -12,7 +12,7 @@ mod turn;
 
 use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use shared::queue::Claim;
@@ -85,22 +85,5 @@ impl Outcomes {
             traceparent: claim.and_then(|claim| claim.traceparent.clone()),
         };
         produce(conn, new).await.map(drop)
-    }
-}
-
-/// `paused:<game_id>:<turn>`, later pauses of that turn with `:<n>` (SPEC §13).
-fn pause_key(game_id: GameId, turn: u32, pause: i32) -> String {
-    if pause <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pause}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_later_pause_of_the_same_turn_has_a_key_of_its_own() {
-        let game = GameId::new();
-        assert_eq!(pause_key(game, 3, 1), format!("paused:{game}:3"));
-        assert_eq!(pause_key(game, 3, 2), format!("paused:{game}:3:2"));
     }
 }

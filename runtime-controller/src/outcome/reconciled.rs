@@ -81,11 +81,12 @@ impl Outcomes {
         }
         let Some(pauses) = game_runtime::game_goes_on(conn, game_id, within).await? else { return Ok(false) };
         runtime::set_record_status(conn, game_id, RuntimeStatus::Running).await?;
-        self.go_on(conn, None, game_id, &game).await?;
         runtime::record_operation(conn, game_id, None, "resume", "ok", Some("its engine answers again")).await?;
         let turn = game.current_turn.unsigned_abs();
         let key = format!("resumed:{game_id}:{turn}:{pauses}");
         self.tell(conn, None, game_id, Payload::GameResumed { game_id, turn }, key).await?;
+        // Last: where its schedule says no next turn, it is paused again, and that is told after this.
+        self.go_on(conn, None, game_id, &game).await?;
         Ok(true)
     }
 

@@ -5,7 +5,7 @@ use shared::domain::notification::Payload;
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
-use super::{Outcomes, pause_key};
+use super::Outcomes;
 
 /// The reason of such a pause, in `games.pause_reason` and `game.paused`.
 pub const STATE_LIMIT: &str = "state_limit";
@@ -34,13 +34,10 @@ impl Outcomes {
         let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(false) };
         let turn = game.current_turn.unsigned_abs();
         let reason = size.reason.clone();
-        if let Some(pause) = game_runtime::game_paused(conn, game_id, STATE_LIMIT).await? {
+        if let Some(key) = self.pause_because(conn, None, game_id, &game, STATE_LIMIT).await? {
             // A generation that is under way is let end, and counts.
             runtime::park_turn(conn, game_id).await?;
             runtime::record_operation(conn, game_id, None, "state", "over_limit", Some(&reason)).await?;
-            let key = pause_key(game_id, turn, pause);
-            let paused = Payload::GamePaused { game_id, turn, reason: STATE_LIMIT.to_owned() };
-            self.tell(conn, None, game_id, paused, key.clone()).await?;
             self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
             return Ok(true);
         }

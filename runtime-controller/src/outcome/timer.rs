@@ -62,7 +62,6 @@ impl Outcomes {
     }
 }
 
-/// The minimum was checked when the schedule was set: a game is not lost because an operator raised it since.
 fn schedule_of(game: &LockedGame) -> Result<Schedule, ScheduleError> {
-    Schedule::parse(&game.turn_schedule, &game.time_zone, Duration::ZERO)
+    Schedule::stored(&game.turn_schedule, &game.time_zone)
 }

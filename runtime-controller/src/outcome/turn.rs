@@ -4,7 +4,7 @@ use shared::db::game_runtime::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime;
 use shared::domain::excerpt::{SHORT, excerpt};
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, turn_ready_key};
 use shared::domain::runtime::RuntimeStatus;
 use shared::domain::schedule::Timer;
 use shared::engine_client::EngineStatus;
@@ -71,7 +71,7 @@ impl Outcomes {
         runtime::set_extinct_races(conn, game_id, &extinct).await?;
         let turn = status.turn.unsigned_abs();
         if game_runtime::turn_generated(conn, game_id, status.turn).await? {
-            let key = format!("turn-ready:{game_id}:{turn}");
+            let key = turn_ready_key(game_id, turn);
             self.tell(conn, None, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
         runtime::record_turn(conn, game_id, turn).await?;

@@ -30,30 +30,32 @@ impl Reconciler {
     async fn deed(&self, action: &Action) -> Result<bool, DeedError> {
         let game_id = action.game_id;
         match action.deed {
-            Deed::Forget => self.engines.forget(game_id).await?,
-            Deed::Revive => self.revive(game_id, &action.why).await?,
+            Deed::Forget => Ok(self.engines.forget(game_id).await?),
+            Deed::Revive => self.revive(game_id, &action.why).await,
             Deed::Adopt => match self.engines.adopt(game_id).await {
-                Ok(true) => tracing::info!(%game_id, why = action.why, "a container was adopted"),
-                Ok(false) | Err(ReviveError::NotWanted) => {}
-                Err(error) => return Err(error.into()),
+                Ok(true) => {
+                    tracing::info!(%game_id, why = action.why, "a container was adopted");
+                    Ok(true)
+                }
+                Ok(false) | Err(ReviveError::NotWanted) => Ok(false),
+                Err(error) => Err(error.into()),
             },
-            Deed::Orphan { .. } => self.remove_orphan(action).await?,
-            Deed::Probe { resume } => return self.probe(game_id, resume).await.map(|well| !well),
-            Deed::Unwell => self.unwell(game_id, &action.why).await?,
-            Deed::GiveUp => self.give_up(game_id, &action.why).await?,
-            Deed::Pause => self.pause(game_id, &action.why).await?,
+            Deed::Orphan { .. } => self.remove_orphan(action).await,
+            Deed::Probe { resume } => self.probe(game_id, resume).await.map(|well| !well),
+            Deed::Unwell => self.unwell(game_id, &action.why).await,
+            Deed::GiveUp => self.give_up(game_id, &action.why).await,
+            Deed::Pause => self.pause(game_id, &action.why).await,
         }
-        Ok(true)
     }
 
-    async fn revive(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
+    async fn revive(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
         match self.engines.revive(game_id).await {
             Ok(_) => {
                 tracing::info!(%game_id, why, "an engine was brought back");
-                Ok(())
+                Ok(true)
             }
             // Somebody else saw to it, or the game went elsewhere.
-            Err(ReviveError::NotWanted | ReviveError::Waiting(_) | ReviveError::Spent(_)) => Ok(()),
+            Err(ReviveError::NotWanted | ReviveError::Waiting(_) | ReviveError::Spent(_)) => Ok(false),
             Err(error) => {
                 let mut conn = self.engines.db.acquire().await?;
                 runtime::record_health(&mut conn, game_id, "unhealthy").await?;
@@ -63,7 +65,7 @@ impl Reconciler {
     }
 
     /// The game's engine is lost: told, paused, and what is left of its container removed.
-    async fn give_up(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
+    async fn give_up(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
         let mut tx = self.engines.db.begin().await?;
         let given_up = self.outcomes.engine_given_up(&mut tx, game_id, self.rules.revivals, why).await?;
         tx.commit().await?;
@@ -72,13 +74,13 @@ impl Reconciler {
             self.waker.wake(Topic::Notifications);
             self.engines.op("remove", self.engines.driver.remove(game_id)).await?;
         }
-        Ok(())
+        Ok(given_up)
     }
 
-    async fn pause(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
+    async fn pause(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
         // Once more, so that nobody is paused who has just come back.
         if self.probe(game_id, false).await? {
-            return Ok(());
+            return Ok(true);
         }
         let mut tx = self.engines.db.begin().await?;
         let paused = self.outcomes.engine_silent(&mut tx, game_id, why).await?;
@@ -87,20 +89,22 @@ impl Reconciler {
             tracing::error!(%game_id, why, "a game is paused: its engine does not answer");
             self.waker.wake(Topic::Notifications);
         }
-        Ok(())
+        Ok(paused)
     }
 
-    async fn unwell(&self, game_id: GameId, why: &str) -> Result<(), DeedError> {
+    async fn unwell(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
         let mut tx = self.engines.db.begin().await?;
+        let mut changed = false;
         if let Some(endpoint) = runtime::target(&mut tx, game_id).await?.map(|target| target.endpoint) {
             // Seen by the daemon: one miss is enough.
             let seen = seen::probe_missed(&mut tx, game_id, &endpoint, 1).await?;
-            if seen.is_some_and(|seen| seen.before != seen.health) {
+            changed = seen.is_some_and(|seen| seen.before != seen.health);
+            if changed {
                 runtime::count_operation(&mut tx, game_id, "health", "unhealthy", Some(why)).await?;
             }
         }
         tx.commit().await?;
-        Ok(())
+        Ok(changed)
     }
 
     /// Asks the engine for its status: only its own engine knows its game and takes its token. Answers whether it is well.
@@ -117,9 +121,7 @@ impl Reconciler {
             engines.client.status(&target).await
         };
         let asked = match asked {
-            Ok(status) if status.game_id != game_id => {
-                Err(EngineError::BadAnswer(format!("the engine has another game, {}", status.game_id)))
-            }
+            Ok(status) if status.game_id != game_id => Err(EngineError::OtherGame(status.game_id)),
             asked => asked,
         };
         engines.metrics.probe(asked.as_ref().map_or_else(probe_outcome, |_| "healthy"));
@@ -177,11 +179,11 @@ impl Reconciler {
     }
 
     /// Removes an unwanted container, if it is still the one that was seen and still unwanted. Its state directory stays.
-    async fn remove_orphan(&self, action: &Action) -> Result<(), DeedError> {
+    async fn remove_orphan(&self, action: &Action) -> Result<bool, DeedError> {
         let (engines, game_id) = (&self.engines, action.game_id);
         let observed = engines.op("inspect", engines.driver.inspect(game_id)).await?;
         if observed.map(|observed| observed.container_id) != action.container_id {
-            return Ok(());
+            return Ok(false);
         }
         let mut conn = engines.db.acquire().await?;
         let rows = seen::recorded_side(&mut conn, &engines.daemon_id, &[game_id.uuid()]).await?;
@@ -189,7 +191,7 @@ impl Reconciler {
         let exists = row.is_some();
         // A start that was asked for since the look takes or replaces it.
         if row.is_some_and(|row| row.busy || matches!(row.game_status.as_str(), "starting" | "running")) {
-            return Ok(());
+            return Ok(false);
         }
         drop(conn);
         engines.op("remove", engines.driver.remove(game_id)).await?;
@@ -202,7 +204,7 @@ impl Reconciler {
             runtime::count_operation(&mut tx, game_id, "orphan", "removed", Some(&action.why)).await?;
             tx.commit().await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -41,13 +41,13 @@ use crate::outcome::Outcomes;
 
 /// Two passes are at least so far apart: a host that goes down ends a thousand containers at once.
 const LULL: Duration = Duration::from_millis(200);
-/// The daemon tells of a change before its list shows it (Docker 20.10: `unpause`): what was told of is looked at once more then.
-const SETTLED: Duration = Duration::from_secs(1);
 /// Games about which one pass begins to do something; the next pass follows at once where there are more.
 const AT_ONCE: usize = 500;
 /// Engines that are probed at once; those that were silent wait for each other in a lane of their own.
 const PROBES: usize = 24;
 const SILENT_PROBES: usize = 8;
+/// How often it is looked whether other daemons are served: a pass may come five times a second.
+const UNSERVED: Duration = Duration::from_secs(5);
 /// Who asked for a pass waits so long for what it began.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -79,6 +79,8 @@ pub struct Reconciler {
     probes: Semaphore,
     silent_probes: Semaphore,
     look: Notify,
+    /// When daemons that nobody serves were last looked for.
+    unserved: Mutex<Option<Instant>>,
 }
 
 impl Reconciler {
@@ -115,6 +117,7 @@ impl Reconciler {
             probes: Semaphore::new(PROBES),
             silent_probes: Semaphore::new(SILENT_PROBES),
             look: Notify::new(),
+            unserved: Mutex::default(),
         })
     }
 
@@ -143,13 +146,10 @@ impl Reconciler {
     }
 
     async fn keep_looking(self: &Arc<Self>, ears: &Ears, gate: &SchemaGate, part: &PartHandle) -> anyhow::Result<()> {
-        let (mut away, mut told) = (false, false);
+        let mut away = false;
         loop {
             let began = Instant::now();
             let mut next = began + if ears.hear() { self.interval } else { self.engines.tuning.watch_interval };
-            if told {
-                next = next.min(began + SETTLED);
-            }
             if gate.is_open() {
                 match self.engines.db.try_within(self.pass(false)).await {
                     Ok(pass) => {
@@ -184,10 +184,10 @@ impl Reconciler {
                     }
                 }
             }
-            told = tokio::select! {
-                () = self.look.notified() => true,
-                () = sleep_until(next) => false,
-            };
+            tokio::select! {
+                () = self.look.notified() => {}
+                () = sleep_until(next) => {}
+            }
             sleep_until(began + LULL).await;
         }
     }
@@ -211,7 +211,11 @@ impl Reconciler {
         if !dry_run {
             self.remember(&pass.actions, world.now);
             self.begin(&mut pass, world.now);
-            unserved::look(&self.engines, &self.outcomes, &self.waker).await?;
+            let due = self.unserved.lock().is_none_or(|last| last.elapsed() >= UNSERVED);
+            if due {
+                *self.unserved.lock() = Some(Instant::now());
+                unserved::look(&self.engines, &self.outcomes, &self.waker).await?;
+            }
         }
         Ok(pass)
     }

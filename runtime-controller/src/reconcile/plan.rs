@@ -332,7 +332,8 @@ impl Planner<'_> {
     fn unwanted(&mut self, recorded: &Recorded, record: &Record, listed: Option<&Listed>, why: &str) {
         match listed {
             Some(listed) => {
-                if listed.doing != Doing::Runs {
+                // What is only paused still has its address.
+                if matches!(listed.doing, Doing::Waits | Doing::Ended) {
                     self.forget(recorded, record, Some(listed));
                 }
                 self.orphan(listed, why);

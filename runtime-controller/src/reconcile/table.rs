@@ -235,14 +235,7 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
             || idle
             || actions.first().is_some_and(|action| action.deed == Deed::Forget),
     );
-    rule(
-        "an address where a container runs is kept",
-        !has(|deed| *deed == Deed::Forget)
-            || case.missing()
-            || case.container == Some(Container::Frozen) && !case.alive()
-            || case.container == Some(Container::Frozen) && case.reason == Some("stopped")
-            || case.container == Some(Container::Frozen) && over,
-    );
+    rule("an address where a container runs is kept", !has(|deed| *deed == Deed::Forget) || case.missing());
     if case.wanted() && case.missing() {
         match case.budget {
             Budget::Whole => rule("a running game's engine is brought back", revives),

@@ -89,7 +89,7 @@ impl Mender {
         if seen.retrying {
             return Ok((seen.next_attempt_at > seen.now + LONGEST_RETRY).then_some((timer, seen.now)));
         }
-        let turns = Schedule::parse(&seen.turn_schedule, &seen.time_zone, Duration::ZERO)?;
+        let turns = Schedule::stored(&seen.turn_schedule, &seen.time_zone)?;
         let offset = schedule::offset(seen.game_id, self.turn_spread);
         let anew = turns.mended(timer, seen.now, offset)?;
         let timer = anew.unwrap_or(timer);

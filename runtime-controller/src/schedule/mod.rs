@@ -131,13 +131,11 @@ impl Queue for Turns {
         });
         for game_id in advanced.map(|finished| GameId::from(finished.claim.id)) {
             let snapshots = self.engines.driver.snapshots();
-            if snapshots.has_any(game_id) {
-                tokio::spawn(async move {
-                    if let Err(error) = snapshots.drop_all(game_id).await {
-                        tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
-                    }
-                });
-            }
+            tokio::spawn(async move {
+                if let Err(error) = snapshots.drop_all(game_id).await {
+                    tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
+                }
+            });
         }
         if finished.iter().any(|finished| finished.note.is_some() || matches!(finished.settled, Settled::Dead { .. })) {
             // A finished game's container goes by a job.

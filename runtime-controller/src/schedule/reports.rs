@@ -79,6 +79,7 @@ impl Engines {
             }
             if silent >= SILENCE || started.elapsed() >= LONGEST {
                 left_out.note(race, turn, "the engine takes too long");
+                left_out.passing.get_or_insert(EngineError::Timeout);
                 continue;
             }
             match self.client.report(target, race, turn).await {

@@ -210,7 +210,7 @@ impl Turns {
     /// The next turn's time. One that was forced takes the scheduled one's place.
     pub(super) fn next_turn(&self, work: &Work) -> Result<Timer, ScheduleError> {
         let row = &work.row;
-        let turns = Schedule::parse(&row.turn_schedule, &row.time_zone, Duration::ZERO)?;
+        let turns = Schedule::stored(&row.turn_schedule, &row.time_zone)?;
         let timer = Timer { due: row.scheduled_at, skipped: row.skipped_at };
         let offset = schedule::offset(row.game_id, self.outcomes.turn_spread);
         turns.after_turn(timer, row.forced, (row.now, work.now()), offset)

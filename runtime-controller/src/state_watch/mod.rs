@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use shared::db::runtime::{self, GameOnDisk};
 use shared::ids::GameId;
+use shared::queue::{Topic, Waker};
+use shared::service::health::SchemaGate;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,10 @@ pub struct StateWatch {
     pub state_root: PathBuf,
     /// `BACKEND_RUNTIME_STATE_LIMIT`, in bytes.
     pub limit: u64,
+    /// Nothing is written while the schema does not fit.
+    pub gate: SchemaGate,
+    /// What a pass tells and enqueues is worked at once.
+    pub waker: Waker,
 }
 
 impl StateWatch {
@@ -47,6 +53,9 @@ impl StateWatch {
             tokio::select! {
                 () = sleep(self.engines.tuning.state_interval) => {}
                 () = stop.cancelled() => return Ok(()),
+            }
+            if !self.gate.is_open() {
+                continue;
             }
             let Some(done) = stop.run_until_cancelled(self.pass()).await else { return Ok(()) };
             if let Err(error) = done {
@@ -120,6 +129,9 @@ impl StateWatch {
         tx.commit().await?;
         if done {
             tracing::warn!(game_id = %game.game_id, reason = size.reason, "a game's state directory is too large");
+            for topic in [Topic::Notifications, Topic::RuntimeJobs] {
+                self.waker.wake(topic);
+            }
         }
         Ok(())
     }

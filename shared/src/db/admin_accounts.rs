@@ -10,7 +10,7 @@ use super::idempotency::{Idempotency, Replayed};
 pub struct AdminAccount {
     /// The name to log in with.
     pub user_name: String,
-    /// Whether he may log in.
+    /// Whether they may log in.
     pub enabled: bool,
     /// When he was made.
     pub created_at: DateTime<Utc>,

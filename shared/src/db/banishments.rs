@@ -102,7 +102,7 @@ pub async fn bring_forward(conn: &mut PgConnection, game_id: GameId) -> Result<(
 }
 
 /// Locks games with banishments that are due, in the order of their ids, at most `limit`. Those that somebody else has
-/// locked are left to him.
+/// locked are left to them.
 ///
 /// # Errors
 /// Those of the database.

@@ -46,7 +46,7 @@ pub async fn add(conn: &mut PgConnection, requests: &[Requests]) -> Result<(), s
     Ok(())
 }
 
-/// The countries of a user and his requests from each, most first; `None` where there is no such account.
+/// The countries of a user and their requests from each, most first; `None` where there is no such account.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -66,7 +66,7 @@ pub async fn list(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec
     Ok(Some(rows.into_iter().filter_map(|r| Some((r.country?, r.count?))).collect()))
 }
 
-/// Forgets where a user called from: part of the erasure of his account.
+/// Forgets where a user called from: part of the erasure of their account.
 ///
 /// # Errors
 /// What Postgres answers.

@@ -1,4 +1,4 @@
-//! A user's departure from the whole lobby, at soft deletion and at a permanent block (SPEC §6): what is his in which game.
+//! A user's departure from the whole lobby, at soft deletion and at a permanent block (SPEC §6): what is theirs in which game.
 
 use sqlx::PgConnection;
 use uuid::Uuid;

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::PgConnection;
 
 use super::notifications::{NewNotification, produce};
 use super::{game_runtime, runtime};
 use crate::domain::notification::{Audience, Payload};
-use crate::domain::runtime::JobKind;
 use crate::ids::GameId;
 
 /// Why a game ends when nobody is left in it, for those who look at it later.
@@ -78,14 +76,7 @@ pub async fn end(conn: &mut PgConnection, ending: &Ending<'_>) -> Result<Ended, 
     let payload = Payload::GameFinished { game_id, turn: ending.turn, winners: Vec::new() };
     tell(conn, ending, payload, format!("finished:{game_id}"), Audience::GameMembers, Some(game_id)).await?;
     if state.container_id.is_some() {
-        let job = runtime::NewJob {
-            game_id,
-            kind: JobKind::Stop,
-            payload: json!({}),
-            request_id: ending.request_id.map(str::to_owned),
-            traceparent: ending.traceparent.map(str::to_owned),
-        };
-        runtime::enqueue_if_idle(conn, job).await?;
+        runtime::enqueue_stop(conn, game_id, ending.request_id, ending.traceparent).await?;
     }
     Ok(Ended::Done)
 }

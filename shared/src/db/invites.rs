@@ -291,7 +291,7 @@ pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64,
 }
 
 /// Marks invites whose time is over as such, at most `limit`; answers how many. Those that somebody else has locked are left
-/// to him. They count as expired before that, too: this only says so in the table.
+/// to them. They count as expired before that, too: this only says so in the table.
 ///
 /// # Errors
 /// What Postgres answers.

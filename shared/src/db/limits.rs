@@ -85,7 +85,7 @@ pub async fn set_overrides(
     Ok(done.rows_affected() == 1)
 }
 
-/// Private games of a user that still cost him one of his limit.
+/// Private games of a user that still cost them one of their limit.
 ///
 /// # Errors
 /// What Postgres answers.

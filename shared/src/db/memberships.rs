@@ -105,7 +105,7 @@ pub async fn list(
     .await
 }
 
-/// The status of a user's membership that stands, `active` or `blocked`; `None` where he is neither.
+/// The status of a user's membership that stands, `active` or `blocked`; `None` where they are neither.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -221,8 +221,8 @@ pub async fn end(conn: &mut PgConnection, ids: &[MembershipId], status: &str) ->
     .await
 }
 
-/// Blocks somebody whose membership ended before, `left` or `removed`: he does not come back. Answers whether it did; the
-/// constraint `memberships_game_id_user_id_key` when he is in again or blocked already.
+/// Blocks somebody whose membership ended before, `left` or `removed`: they do not come back. Answers whether it did; the
+/// constraint `memberships_game_id_user_id_key` when they are in again or blocked already.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -236,7 +236,7 @@ pub async fn block_former(conn: &mut PgConnection, id: MembershipId) -> Result<b
     Ok(done.rows_affected() == 1)
 }
 
-/// Active memberships of a user in games that still go on: what his plan limits.
+/// Active memberships of a user in games that still go on: what their plan limits.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -257,7 +257,7 @@ pub struct Seat {
     pub status: String,
     /// The open turn.
     pub current_turn: i32,
-    /// The caller's race; `None` where he is no active member.
+    /// The caller's race; `None` where they are no active member.
     pub race_name: Option<String>,
     /// A word of [`crate::domain::runtime::RuntimeStatus`]; `None` before the first start.
     pub runtime_status: Option<String>,

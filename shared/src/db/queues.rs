@@ -43,7 +43,7 @@ pub static NOTIFICATIONS: QueueSpec = QueueSpec {
 /// Routes on their way to the hub or to the outbox: worked by notify-worker.
 ///
 /// Only the earliest undecided push of a user and game is claimed; expansion has seen to it that whoever has a number has
-/// all smaller ones beside him. Pushes are left alone while the hub is away, mails are not.
+/// all smaller ones beside them. Pushes are left alone while the hub is away, mails are not.
 pub static ROUTES: QueueSpec = QueueSpec {
     name: "notification_routes",
     table: "notification_routes",

@@ -120,7 +120,7 @@ pub async fn registrable(
     .await
 }
 
-/// How many names a user has registered: what his plan limits.
+/// How many names a user has registered: what their plan limits.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -172,7 +172,7 @@ pub struct Lapsed {
     pub race_name: String,
 }
 
-/// Releases pending names whose time is over, at most `limit`. Those that somebody else has locked are left to him.
+/// Releases pending names whose time is over, at most `limit`. Those that somebody else has locked are left to them.
 ///
 /// # Errors
 /// What Postgres answers.

@@ -141,6 +141,18 @@ impl Kind {
     }
 }
 
+/// The idempotency key of a pause (SPEC §13): `paused:<game_id>:<turn>`, later pauses of that turn with `:<n>`.
+#[must_use]
+pub fn pause_key(game_id: GameId, turn: u32, pause: i32) -> String {
+    if pause <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pause}") }
+}
+
+/// The idempotency key of a turn that is there (SPEC §13): `turn-ready:<game_id>:<turn>`.
+#[must_use]
+pub fn turn_ready_key(game_id: GameId, turn: u32) -> String {
+    format!("turn-ready:{game_id}:{turn}")
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

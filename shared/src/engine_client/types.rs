@@ -23,6 +23,14 @@ pub struct EngineTarget {
     pub token: Secret,
 }
 
+impl EngineTarget {
+    /// Whether both are the same container: each has a token of its own.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && self.token.expose() == other.token.expose()
+    }
+}
+
 /// The most races of a status, and the longest name in bytes: more than any game of ours has, and a bound for what follows.
 const RACES: usize = 1_000;
 const NAME: usize = 256;

@@ -161,7 +161,7 @@ impl Engine {
         }
         if call == Call::Init {
             if text("game_id") != self.game_id {
-                return Ok(problem(409, "game_mismatch", "this engine runs another game"));
+                return Ok(problem(409, "wrong_game", "this engine runs another game"));
             }
             match &state.init {
                 None => state.begin(asked.body.clone())?,
@@ -189,7 +189,7 @@ impl Engine {
                     problem(409, "turn_mismatch", "the engine stands at another turn")
                 }
             }
-            Call::Banish if !known(text("race_name")) => problem(404, "unknown_race", "there is no such race"),
+            Call::Banish if !known(text("race_name")) => problem(404, "race_not_found", "there is no such race"),
             Call::Banish => {
                 state.banish(text("race_name"))?;
                 (200, state.status(script))
@@ -204,7 +204,7 @@ impl Engine {
                 if known(race) && turn <= state.turn {
                     (200, json!({ "race_name": race, "turn": turn, "padding": " ".repeat(script.report_bytes) }))
                 } else {
-                    problem(404, "no_such_report", "there is no such report")
+                    problem(404, "report_not_found", "there is no such report")
                 }
             }
             Call::Status | Call::Healthz | Call::Init => (200, state.status(script)),

@@ -55,7 +55,7 @@ fn listed(driver: &DockerDriver, container: ContainerSummary) -> Option<Listed> 
         doing,
         endpoint: if there { address().map(|address| format!("http://{address}:{ENGINE_PORT}")) } else { None },
         container_id: container.id?,
-        made_at: DateTime::from_timestamp(container.created.unwrap_or_default(), 0)?,
+        made_at: DateTime::from_timestamp(container.created.unwrap_or_default(), 0).unwrap_or_default(),
         said: container.status.unwrap_or_default(),
     })
 }

@@ -32,7 +32,7 @@ pub async fn hold(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<Held
             .fetch_optional(&mut *conn)
             .await?;
     let Some(status) = held else { return Ok(None) };
-    // Only now: who had the row before may have wiped it as he ended it.
+    // Only now: who had the row before may have wiped it as they ended it.
     let wiped = with_contents(conn, &[id.uuid()]).await?.is_empty();
     Ok(Some(HeldDelivery { status, wiped }))
 }

@@ -94,7 +94,7 @@ pub async fn load_expansions(
         .collect())
 }
 
-/// One recipient of a chunk, as the database has him now.
+/// One recipient of a chunk, as the database has them now.
 struct Recipient {
     notification_id: Uuid,
     user_id: Uuid,

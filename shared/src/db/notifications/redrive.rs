@@ -51,7 +51,7 @@ pub async fn pick_one(
 }
 
 /// Locks the oldest `limit` dead letters that match, notifications before routes. Those that another administrator has
-/// locked are passed over and not waited for: he sets them going. To be called in a transaction.
+/// locked are passed over and not waited for: whoever has them sets them going. To be called in a transaction.
 ///
 /// # Errors
 /// The database's.

@@ -46,7 +46,8 @@ pub struct ActiveJob {
     pub served: bool,
 }
 
-/// The active job, locked; `None` where there is none.
+/// The active job, locked; `None` where there is none, or it is just ending: its finish holds it, and waits for the game that the
+/// caller has.
 ///
 /// # Errors
 /// Those of the database.
@@ -56,7 +57,7 @@ pub async fn lock_active_job(conn: &mut PgConnection, game_id: GameId) -> Result
         r#"SELECT j.job_id AS "job_id: JobId", j.kind, j.daemon_id,
                   EXISTS (SELECT FROM workers w WHERE w.daemon_id IS NOT NULL AND (j.daemon_id IS NULL OR w.daemon_id = j.daemon_id)
                             AND w.expires_at > clock_timestamp()) AS "served!"
-             FROM runtime_jobs j WHERE j.game_id = $1 AND j.status IN ('pending', 'running', 'retrying') FOR NO KEY UPDATE"#,
+             FROM runtime_jobs j WHERE j.game_id = $1 AND j.status IN ('pending', 'running', 'retrying') FOR NO KEY UPDATE SKIP LOCKED"#,
         game_id.uuid()
     )
     .fetch_optional(conn)
@@ -79,11 +80,20 @@ pub async fn cancel_job(conn: &mut PgConnection, job_id: JobId, why: &str) -> Re
     crate::error::ensure_affected_rows("runtime_jobs", &done, 1)
 }
 
-/// Frees a record: it is no daemon's, has no container, and the daemon that starts the game next takes it.
+/// Frees a record: it is no daemon's, has no container, and the daemon that starts the game next takes it. `false`, and nothing is
+/// changed, where its timer is just being finished, which waits for the game that the caller has.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+    let timer = sqlx::query_scalar!(
+        r#"SELECT NOT EXISTS (SELECT FROM runtime_turns WHERE game_id = $1)
+                  OR EXISTS (SELECT FROM (SELECT FROM runtime_turns WHERE game_id = $1 FOR NO KEY UPDATE SKIP LOCKED) t) AS "free!""#,
+        game_id.uuid()
+    );
+    if !timer.fetch_one(&mut *conn).await? {
+        return Ok(false);
+    }
     let done = sqlx::query!(
         "UPDATE runtime_records
             SET daemon_id = '', status = 'stopped', container_id = NULL, endpoint = NULL, health = 'unknown', unserved_since = NULL,
@@ -96,11 +106,14 @@ pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<(), sql
     crate::error::ensure_affected_rows("runtime_records", &done, 1)?;
     // Whatever of the former daemon still generated is not heard any more.
     sqlx::query!(
-        "UPDATE runtime_turns SET daemon_id = '', status = 'idle', token = token + 1, worker_id = NULL, deadline_at = NULL, expected_turn = NULL
+        "UPDATE runtime_turns
+            SET daemon_id = '', token = token + 1, worker_id = NULL, deadline_at = NULL, expected_turn = NULL,
+                rested_at = CASE WHEN status IN ('pending', 'generating', 'retrying') THEN clock_timestamp() ELSE rested_at END,
+                status = CASE WHEN status IN ('pending', 'generating', 'retrying') THEN 'idle' ELSE status END
           WHERE game_id = $1",
         game_id.uuid()
     )
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(true)
 }

@@ -63,7 +63,9 @@ pub async fn recorded_side(
         RecordedSide,
         r#"WITH wanted AS (
                SELECT game_id FROM runtime_records
-                WHERE daemon_id = $1 AND (container_id IS NOT NULL OR endpoint IS NOT NULL OR status IN ('running', 'generation_in_progress'))
+                WHERE daemon_id = $1 AND (container_id IS NOT NULL OR endpoint IS NOT NULL
+                                          OR status IN ('running', 'generation_in_progress', 'engine_unreachable'))
+               UNION SELECT r.game_id FROM games g JOIN runtime_records r USING (game_id) WHERE r.daemon_id = $1 AND g.status = 'running'
                UNION SELECT unnest($2::uuid[]))
            SELECT g.game_id AS "game_id: GameId", g.status AS game_status, g.pause_reason, g.updated_at AS game_updated_at,
                   r.daemon_id AS "daemon_id?", r.status AS "status?", r.container_id, r.endpoint, r.health AS "health?", r.revivals AS "revivals?",
@@ -331,7 +333,8 @@ pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<V
         "UPDATE runtime_records r SET unserved_since = CASE WHEN r.unserved_since IS NULL THEN clock_timestamp() END
           WHERE r.game_id IN (
             SELECT o.game_id FROM runtime_records o JOIN games g USING (game_id)
-             WHERE (o.container_id IS NOT NULL OR o.endpoint IS NOT NULL OR o.status IN ('running', 'generation_in_progress') OR o.unserved_since IS NOT NULL)
+             WHERE (o.container_id IS NOT NULL OR o.endpoint IS NOT NULL
+                    OR o.status IN ('running', 'generation_in_progress', 'engine_unreachable') OR o.unserved_since IS NOT NULL)
                AND (o.unserved_since IS NULL) = (o.daemon_id <> '' AND g.status IN ('starting', 'running', 'paused') AND NOT EXISTS (
                    SELECT FROM workers w WHERE w.daemon_id = o.daemon_id AND w.expires_at > clock_timestamp()))
              ORDER BY o.game_id FOR NO KEY UPDATE OF o SKIP LOCKED)"

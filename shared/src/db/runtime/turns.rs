@@ -225,14 +225,8 @@ pub struct TurnWork {
     pub now: DateTime<Utc>,
     /// The turn being closed, where an earlier attempt had begun.
     pub expected_turn: Option<i32>,
-    /// The turn last recorded.
-    pub current_turn: i32,
-    /// A word of [`RuntimeStatus`].
-    pub runtime_status: String,
     /// Whether this turn was forced before its time.
     pub forced: bool,
-    /// Races of the active members.
-    pub members: Vec<String>,
 }
 
 /// The claimed timers' contents, in no order.
@@ -243,8 +237,7 @@ pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Turn
     sqlx::query_as!(
         TurnWork,
         r#"SELECT t.game_id AS "game_id: GameId", g.status AS game_status, g.turn_schedule, g.time_zone, t.scheduled_at, t.skipped_at,
-                  clock_timestamp() AS "now!", t.expected_turn, r.current_turn, r.status AS runtime_status, r.skip_next_tick AS forced,
-                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = t.game_id AND m.status = 'active' ORDER BY m.membership_id) AS "members!"
+                  clock_timestamp() AS "now!", t.expected_turn, r.skip_next_tick AS forced
              FROM runtime_turns t JOIN games g USING (game_id) JOIN runtime_records r USING (game_id)
             WHERE t.game_id = ANY ($1)"#,
         ids

@@ -66,3 +66,10 @@ fn a_dead_letter_about_a_dead_letter_is_about_itself() {
     assert!(about("mail.dead_lettered").about_itself());
     assert!(!about("game.started").about_itself());
 }
+
+#[test]
+fn a_later_pause_of_the_same_turn_has_a_key_of_its_own() {
+    let game = GameId::new();
+    assert_eq!(pause_key(game, 3, 1), format!("paused:{game}:3"));
+    assert_eq!(pause_key(game, 3, 2), format!("paused:{game}:3:2"));
+}

@@ -65,23 +65,32 @@ impl Schedule {
     /// # Errors
     /// [`ScheduleError`], one variant per reason.
     pub fn parse(text: &str, zone: &str, min_interval: Duration) -> Result<Self, ScheduleError> {
-        let text = text.trim();
-        let zone: Tz = match zone {
-            "" => Tz::UTC,
-            zone => zone.parse().map_err(|_| ScheduleError::Zone(zone.to_owned()))?,
-        };
-        let schedule = Self(match text.strip_prefix("@every") {
-            Some(rest) => Kind::Every(parse_every(rest)?),
-            None => {
-                let fields = Fields::parse(text).map_err(ScheduleError::Syntax)?;
-                Kind::Cron(Box::new(Cron { fields, zone }))
-            }
-        });
+        let schedule = Self::stored(text, zone)?;
         let actual = schedule.shortest_interval()?;
         if actual < min_interval {
             return Err(ScheduleError::TooOften { actual, minimum: min_interval });
         }
         Ok(schedule)
+    }
+
+    /// Reads a schedule that was found valid when it was set: a game is not lost because an operator raised the minimum since, and
+    /// nobody walks through a year of turns for each turn.
+    ///
+    /// # Errors
+    /// [`ScheduleError::Syntax`], [`ScheduleError::Zone`].
+    pub fn stored(text: &str, zone: &str) -> Result<Self, ScheduleError> {
+        let text = text.trim();
+        let zone: Tz = match zone {
+            "" => Tz::UTC,
+            zone => zone.parse().map_err(|_| ScheduleError::Zone(zone.to_owned()))?,
+        };
+        Ok(Self(match text.strip_prefix("@every") {
+            Some(rest) => Kind::Every(parse_every(rest)?),
+            None => {
+                let fields = Fields::parse(text).map_err(ScheduleError::Syntax)?;
+                Kind::Cron(Box::new(Cron { fields, zone }))
+            }
+        }))
     }
 
     /// The first turn of a game that starts, or starts again, at `now`. With `@every` players get a whole interval

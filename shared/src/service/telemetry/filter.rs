@@ -23,7 +23,7 @@ pub(super) struct Filter(EnvFilter);
 
 impl Filter {
     pub(super) fn new(level: &str) -> anyhow::Result<Self> {
-        // What the operator names comes last and counts; libraries are only ever made quieter than he asked.
+        // What the operator names comes last and counts; libraries are only ever made quieter than they asked.
         let loud = level.split(',').any(|d| matches!(d.trim(), "info" | "debug" | "trace"));
         let directives = if loud { format!("{QUIET},{level}") } else { level.to_owned() };
         let filter = EnvFilter::builder().parse(&directives).with_context(|| format!("log filter {directives:?}"))?;

@@ -16,7 +16,7 @@ use crate::http::runtimes::Runtime;
 use crate::use_cases::amends;
 use crate::use_cases::caller::Caller;
 
-codes!(AdminCancelRuntimeJobCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict);
+codes!(AdminCancelRuntimeJobCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy);
 
 /// The operation.
 pub struct Operation;
