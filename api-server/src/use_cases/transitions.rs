@@ -1,7 +1,5 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
-use std::time::Duration;
-
 use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use shared::db;

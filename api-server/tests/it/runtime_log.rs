@@ -17,7 +17,8 @@ async fn answered(api: &Api, answer: Option<Value>, error: Option<&str>) -> Valu
     let sql = "UPDATE runtime_questions SET taken_at = now(), answered_at = now(), answer = $1, error = $2
                 WHERE kind = 'log' AND answered_at IS NULL RETURNING payload";
     eventually(std::time::Duration::from_secs(90), "the question", || async {
-        let asked = sqlx::query_scalar(sql).bind(&answer).bind(error).fetch_optional(&api.pool());
+        let pool = api.pool();
+        let asked = sqlx::query_scalar(sql).bind(&answer).bind(error).fetch_optional(&pool);
         asked.await.unwrap().ok_or("not asked yet")
     })
     .await

@@ -7,7 +7,6 @@ use shared::domain::schedule::{self, Schedule, ScheduleError};
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
-use std::time::Duration;
 
 use super::Outcomes;
 
