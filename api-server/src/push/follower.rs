@@ -160,8 +160,8 @@ impl Follower {
 
 /// A connection of its own: a pool that is busy with requests must not hold up everybody's events.
 async fn connect(hub: &Hub) -> anyhow::Result<PgConnection> {
-    let options = hub.db.pool().connect_options();
-    let mut conn = PgConnection::connect_with(&options.as_ref().clone().application_name("galaxy push")).await?;
+    let options = hub.db.options();
+    let mut conn = PgConnection::connect_with(&options.clone().application_name("galaxy push")).await?;
     match session::check(&mut conn).await? {
         None => Ok(conn),
         Some(unfit) => bail!("{unfit}"),

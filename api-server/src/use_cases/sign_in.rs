@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use shared::db;
-use shared::db::accounts::ProfileChange;
+use shared::db::accounts::NewAccount;
 use shared::domain::country::CountryCode;
 use shared::domain::login_code::Code;
 use shared::ids::{ChallengeId, DeviceSessionId, UserId};
@@ -129,7 +129,7 @@ pub(super) struct Owner {
 }
 
 /// How many deletions of the identity's account in a row are met before the client is asked to come again.
-const DELETIONS_MET: usize = 3;
+pub(super) const DELETIONS_MET: usize = 3;
 
 /// Finds or makes the account that owns an identity, and holds it. An account that is deleted in between frees the identity,
 /// and the next look finds it free: whoever signs in after a deletion has a new account.
@@ -144,8 +144,13 @@ pub(super) async fn owner(app: &App, conn: &mut sqlx::PgConnection, newcomer: &N
             return Ok(Owner { user_id, created, sanctions });
         }
     }
-    Err(Problem::new(ErrorCode::Unavailable, "The identity changed hands just now; try again.")
-        .retry_after(Duration::from_secs(1)))
+    Err(changed_hands())
+}
+
+/// The identity's account was deleted, and made anew, each time that it was looked for.
+pub(super) fn changed_hands() -> Problem {
+    Problem::new(ErrorCode::Unavailable, "The identity changed hands just now; try again.")
+        .retry_after(Duration::from_secs(1))
 }
 
 /// The account that owns the identity, made if there is none. Of two at once the second waits within the identity's
@@ -156,38 +161,45 @@ async fn find_or_create(
     newcomer: &Newcomer<'_>,
 ) -> Result<Option<(UserId, bool)>, Problem> {
     use sqlx::Connection as _;
-    let Newcomer { kind, external_id, display_name, language, time_zone, ip } = *newcomer;
-    if let Some(user_id) = db::accounts::by_identity(conn, kind, external_id).await? {
+    if let Some(user_id) = db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await? {
         return Ok(Some((user_id, false)));
     }
     let mut savepoint = conn.begin().await?;
+    if let Some(user_id) = create(app, &mut savepoint, newcomer).await? {
+        savepoint.commit().await?;
+        return Ok(Some((user_id, true)));
+    }
+    savepoint.rollback().await?;
+    Ok(db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await?.map(|user_id| (user_id, false)))
+}
+
+/// Makes the account that owns the identity, in one statement; `None` where somebody else has made it meanwhile. An open
+/// transaction is to be rolled back then.
+pub(super) async fn create(
+    app: &App,
+    conn: &mut sqlx::PgConnection,
+    newcomer: &Newcomer<'_>,
+) -> Result<Option<UserId>, Problem> {
+    let country = newcomer.ip.and_then(|ip| app.geo.country(ip));
     let user_id = UserId::new();
-    let country = ip.and_then(|ip| app.geo.country(ip));
-    let country = country.as_ref().map(CountryCode::as_str);
-    let mut named = false;
     for _ in 0..app.config.auth.user_name_retries {
         let placeholder = format!("player-{:08x}", app.random.below(1 << 32));
-        if db::accounts::insert(&mut savepoint, user_id, &placeholder, language, time_zone, country).await? {
-            named = true;
-            break;
+        let account = NewAccount {
+            user_id,
+            user_name: &placeholder,
+            display_name: newcomer.display_name,
+            preferred_language: newcomer.language,
+            time_zone: newcomer.time_zone,
+            declared_country: country.as_ref().map(CountryCode::as_str),
+        };
+        match db::accounts::insert(conn, &account, Some((newcomer.kind, newcomer.external_id))).await {
+            Ok(true) => return Ok(Some(user_id)),
+            Ok(false) => {}
+            Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
         }
     }
-    if !named {
-        return Err(Problem::internal(&"no free placeholder user name within the retry budget"));
-    }
-    if display_name.is_some() {
-        let change = ProfileChange { display_name: Some(display_name), ..ProfileChange::default() };
-        db::accounts::change_profile(&mut savepoint, user_id, &change).await?;
-    }
-    match db::accounts::insert_identity(&mut savepoint, user_id, kind, external_id).await {
-        Ok(()) => {
-            savepoint.commit().await?;
-            Ok(Some((user_id, true)))
-        }
-        Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {
-            savepoint.rollback().await?;
-            Ok(db::accounts::by_identity(conn, kind, external_id).await?.map(|user_id| (user_id, false)))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Err(Problem::internal(&"no free placeholder user name within the retry budget"))
 }

@@ -111,7 +111,15 @@ impl Api {
     pub async fn account(&self, name: &str) -> String {
         let id = UserId::new();
         let mut conn = self.pool().acquire().await.unwrap();
-        assert!(shared::db::accounts::insert(&mut conn, id, name, "en", "UTC", None).await.unwrap());
+        let account = shared::db::accounts::NewAccount {
+            user_id: id,
+            user_name: name,
+            display_name: None,
+            preferred_language: "en",
+            time_zone: "UTC",
+            declared_country: None,
+        };
+        assert!(shared::db::accounts::insert(&mut conn, &account, None).await.unwrap());
         id.to_string()
     }
 

@@ -8,9 +8,12 @@
 )]
 
 mod caches;
+mod game;
+mod http;
 mod push;
 mod replica;
 mod shares;
+mod spread;
 mod starts;
 mod turns;
 
@@ -30,6 +33,8 @@ struct Cli {
 enum Bench {
     /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
     Caches(caches::Args),
+    /// Requests a second and their p99, beside the same statements by pgbench
+    Http(http::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
     Shares(shares::Args),
     /// The attacker of `shares`
@@ -47,6 +52,7 @@ enum Bench {
 async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
+        Bench::Http(args) => http::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,

@@ -162,8 +162,7 @@ fn due(begins: f64, spread: f64, at: u32, games: u32) -> u64 {
 
 fn deps(db: &TestDb, lifecycle: &Lifecycle) -> WorkerDeps {
     let random = Random::system();
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(25).connect_lazy_with(db.options());
-    let pool = Db::new(pool);
+    let pool = Db::new(db.options(), 25);
     let (waker, listener) = wake::start_with(db.options(), db.options(), lifecycle, &random, WakeTiming::default());
     let worker = Worker::start(&pool, "runtime-controller", "bench", lifecycle, &random);
     let gate = SchemaGate::always_open();

@@ -34,6 +34,8 @@ pub struct ProcConfig {
     pub clean_env: bool,
     /// Where stdout and stderr go, appended. `None`: memory alone.
     pub log: Option<PathBuf>,
+    /// Whether the output goes to the log's file without passing through us: nothing of it can be waited for.
+    pub straight: bool,
     /// Working directory.
     pub dir: Option<PathBuf>,
 }
@@ -50,7 +52,15 @@ impl ProcConfig {
     /// Any program, in a clean environment.
     pub fn new(program: impl Into<PathBuf>) -> ProcConfig {
         let program = program.into();
-        ProcConfig { program, args: Vec::new(), env: Vec::new(), clean_env: true, log: None, dir: None }
+        ProcConfig {
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            clean_env: true,
+            log: None,
+            straight: false,
+            dir: None,
+        }
     }
 
     /// Adds an argument.
@@ -79,6 +89,15 @@ impl ProcConfig {
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
         self
+    }
+}
+
+impl ProcConfig {
+    /// Appends the output to a file, and keeps nothing of it in memory: for programs that say more than it costs to read.
+    #[must_use]
+    pub fn straight_to(mut self, file: impl Into<PathBuf>) -> Self {
+        self.straight = true;
+        self.log(file)
     }
 }
 
@@ -132,7 +151,11 @@ impl Proc {
         };
         // A group of its own: Ctrl-C in a terminal is for us, and we end our children in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
+        match &file {
+            Some(file) if config.straight => command.stdout(file.try_clone()?).stderr(file.try_clone()?),
+            _ => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+        };
         let mut child = spawn::spawn(command).with_context(|| format!("start {}", config.program.display()))?;
         let output =
             Arc::new(Output { lines: Mutex::default(), file: Mutex::new(file), changes: watch::Sender::new(0) });

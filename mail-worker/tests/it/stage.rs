@@ -93,7 +93,7 @@ impl Stage {
         settings.backoff_cap = Duration::from_millis(400);
         change(&mut settings);
         let (lifecycle, random, health) = (Lifecycle::new(Duration::from_secs(5)), Random::system(), Health::new());
-        let db = Db::new(self.db.pool_of(12));
+        let db = Db::new(self.db.options(), 12);
         let (waker, listener) =
             start_with(self.db.options(), self.db.options(), &lifecycle, &random, WakeTiming::default());
         let timing = Timing { rescue: Duration::from_millis(300), ..Timing::default() };

@@ -140,7 +140,7 @@ fn told(db: &TestDb, driver: &Arc<Simulated>, lifecycle: &Lifecycle) -> Told {
         driver: Arc::clone(driver) as Arc<dyn Driver>,
         daemon_id: DAEMON.to_owned(),
         client: EngineClient::new(timeouts).unwrap(),
-        db: Db::new(db.pool()),
+        db: Db::new(db.options(), 10),
         metrics: Metrics::new(),
         // No probe comes due here, however slow the machine is: none of these engines answers.
         tuning: Tuning { probe_interval: Duration::from_secs(86_400), ..Tuning::default() },

@@ -263,31 +263,56 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx
     Ok(there.is_some())
 }
 
-/// Makes an account; false when its `user_name`, or one that looks like it, is taken.
+/// An account to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAccount<'a> {
+    /// Its id.
+    pub user_id: UserId,
+    /// Unique handle.
+    pub user_name: &'a str,
+    /// Free name.
+    pub display_name: Option<&'a str>,
+    /// BCP 47.
+    pub preferred_language: &'a str,
+    /// IANA.
+    pub time_zone: &'a str,
+    /// ISO 3166-1 alpha-2.
+    pub declared_country: Option<&'a str>,
+}
+
+/// Makes an account and gives it an identity (kind and external id), if there is one, in one statement, which is a transaction of
+/// its own where there is none; false when its `user_name`, or one that looks like it, is taken. An identity that is owned already is the
+/// constraint `identities_kind_external_id_key`: nothing is made then.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
-    user_id: UserId,
-    user_name: &str,
-    preferred_language: &str,
-    time_zone: &str,
-    declared_country: Option<&str>,
+    account: &NewAccount<'_>,
+    identity: Option<(&str, &str)>,
 ) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query!(
-        "INSERT INTO accounts (user_id, user_name, canonical_user_name, preferred_language, time_zone, declared_country)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        user_id as UserId,
-        user_name,
-        canonical_user_name(user_name),
-        preferred_language,
-        time_zone,
-        declared_country
+    let (kind, external_id) = identity.unzip();
+    sqlx::query_scalar!(
+        r#"WITH account AS (
+             INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone, declared_country)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING user_id),
+           identity AS (
+             INSERT INTO identities (identity_id, user_id, kind, external_id)
+             SELECT $8, user_id, $9, $10 FROM account WHERE $9::text IS NOT NULL)
+           SELECT EXISTS (SELECT FROM account) AS "made!""#,
+        account.user_id as UserId,
+        account.user_name,
+        canonical_user_name(account.user_name),
+        account.display_name,
+        account.preferred_language,
+        account.time_zone,
+        account.declared_country,
+        IdentityId::new() as IdentityId,
+        kind,
+        external_id
     )
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    .fetch_one(conn)
+    .await
 }
 
 /// The account that owns an identity. An address is looked for in the spellings of former times as well; where two accounts
@@ -367,28 +392,6 @@ pub async fn hold_addresses(conn: &mut PgConnection, holders: &[(UserId, &str)])
     )
     .fetch_all(conn)
     .await
-}
-
-/// Gives an identity to an account; one that is owned already is the constraint `identities_kind_external_id_key`.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn insert_identity(
-    conn: &mut PgConnection,
-    user_id: UserId,
-    kind: &str,
-    external_id: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
-        "INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES ($1, $2, $3, $4)",
-        IdentityId::new() as IdentityId,
-        user_id as UserId,
-        kind,
-        external_id
-    )
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 /// A change of profile or settings: `None` leaves a field as it is.

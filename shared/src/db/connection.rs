@@ -6,24 +6,27 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{PgConnection, Postgres, pool::PoolConnection, postgres::PgTransactionManager};
+use deadpool::managed::Object;
+use futures::FutureExt as _;
+use sqlx::{Connection as _, PgConnection, postgres::PgTransactionManager};
 // Nothing but this trait: a transaction of sqlx's own gives its connection back in its own way, which waits for ever where the
 // connection is dead.
 use sqlx_core::transaction::TransactionManager as _;
 
-use super::deadline::Held;
+use super::{deadline::Held, maker::Maker};
 
 /// A connection on loan from the pool; it goes back when dropped.
 pub struct Conn {
-    pooled: PoolConnection<Postgres>,
+    /// There until it is dropped.
+    pooled: Option<Object<Maker>>,
     held: Arc<Held>,
     limit: Duration,
 }
 
 impl Conn {
     /// `limit`: how long it may take to go back.
-    pub(super) fn new(pooled: PoolConnection<Postgres>, limit: Duration) -> Self {
-        Self { pooled, held: Held::new(), limit }
+    pub(super) fn new(pooled: Object<Maker>, limit: Duration) -> Self {
+        Self { pooled: Some(pooled), held: Held::new(), limit }
     }
 
     /// It is closed instead of going back: it may be in the middle of something.
@@ -42,7 +45,10 @@ impl Deref for Conn {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.pooled
+        match &self.pooled {
+            Some(pooled) => &pooled.conn,
+            None => unreachable!("taken in drop alone"),
+        }
     }
 }
 
@@ -50,23 +56,44 @@ impl DerefMut for Conn {
     /// Whoever wants it to be mutable is about to run a statement: the limit on its silence starts anew.
     fn deref_mut(&mut self) -> &mut PgConnection {
         self.held.used();
-        &mut self.pooled
+        match &mut self.pooled {
+            Some(pooled) => &mut pooled.conn,
+            None => unreachable!("taken in drop alone"),
+        }
     }
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
         self.held.given_up();
-        // Rolls back what was left open, and asks for a sign of life.
-        let going_back = self.pooled.return_to_pool();
-        // Not sent at all, or given up in the middle, it is closed at once, and the pool has room for another.
-        if !self.held.is_dead()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let limit = self.limit;
-            runtime.spawn(async move { tokio::time::timeout(limit, going_back).await });
+        let Some(mut pooled) = self.pooled.take() else { return };
+        if self.held.is_dead() {
+            return close(pooled);
+        }
+        // Ready at once where nothing is on its way: no roll-back of what was left open, no answer that nobody waited for. Most
+        // connections are, and are somebody else's in the same moment.
+        match pooled.conn.flush().now_or_never() {
+            Some(Ok(())) => pooled.returned(),
+            Some(Err(_)) => close(pooled),
+            None => {
+                let limit = self.limit;
+                // Without a runtime there is nobody to wait for the answers.
+                let Ok(runtime) = tokio::runtime::Handle::try_current() else { return close(pooled) };
+                runtime.spawn(async move {
+                    // An error that arrives here is the answer to a statement that was given up: the next one must not get it.
+                    match tokio::time::timeout(limit, pooled.conn.ping()).await {
+                        Ok(Ok(())) => pooled.returned(),
+                        Ok(Err(_)) | Err(_) => close(pooled),
+                    }
+                });
+            }
         }
     }
+}
+
+/// Closes a connection at once; the pool has room for another.
+fn close(pooled: Object<Maker>) {
+    drop(Object::take(pooled));
 }
 
 /// A transaction; rolled back unless committed. Functions that take a connection take it, too.

@@ -24,6 +24,7 @@ pub mod invites;
 pub mod keyset;
 pub mod limits;
 pub mod mail;
+mod maker;
 pub mod memberships;
 pub mod notifications;
 pub mod pool;

@@ -5,28 +5,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use deadpool::managed::{PoolError, QueueMode};
 use opentelemetry::{
     global,
     metrics::{Counter, ObservableGauge},
 };
 use parking_lot::Mutex;
-use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
     connection::{Conn, Tx},
     deadline,
+    maker::{self, Maker, Pool},
     session::{self, Unfit},
 };
 use crate::{error::is_unavailable, service::config::PostgresConfig};
 
-/// How long a connection may lie idle before it is asked whether it still lives when it is taken out of the pool.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-
-/// A connection that is asked whether it lives has so much of the operation timeout to say so: what is left is for a new one.
-const SIGN_OF_LIFE: u32 = 4;
-
-/// How long the end waits for connections to come back. By then everything that used them has ended.
+/// How long the end waits for idle connections to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// The limit of a pool that was not made from a configuration; `BACKEND_POSTGRES_OPERATION_TIMEOUT`'s default.
@@ -36,7 +32,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 /// connection was idle when asked for), `db_pool_in_use`.
 #[derive(Clone)]
 pub struct Db {
-    pool: PgPool,
+    pool: Pool,
     limit: Duration,
     fitness: Arc<Fitness>,
     acquires: Counter<u64>,
@@ -45,7 +41,7 @@ pub struct Db {
 }
 
 /// Whether the Postgres at the other end can be worked with.
-struct Fitness {
+pub(super) struct Fitness {
     unfit: watch::Sender<Option<Unfit>>,
     /// Connections made before then may lead to the server that was unfit.
     trusted_from: Mutex<Instant>,
@@ -56,7 +52,12 @@ impl Fitness {
         Arc::new(Self { unfit: watch::Sender::new(None), trusted_from: Mutex::new(Instant::now()) })
     }
 
-    fn set(&self, now: Option<Unfit>) {
+    /// Connections made before then may lead to a server that was unfit.
+    pub(super) fn trusted_from(&self) -> Instant {
+        *self.trusted_from.lock()
+    }
+
+    pub(super) fn set(&self, now: Option<Unfit>) {
         let changed = self.unfit.send_if_modified(|unfit| {
             let differs = *unfit != now;
             if differs {
@@ -79,20 +80,28 @@ impl Fitness {
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Db {{ size: {}, idle: {} }}", self.pool.size(), self.pool.num_idle())
+        let status = self.pool.status();
+        write!(f, "Db {{ size: {}, idle: {} }}", status.size, status.available)
     }
 }
 
 impl Db {
-    /// Wraps a pool. To be called after telemetry is set up, once a pool.
+    /// A pool of up to `max_conns` connections, for tests and benches: nothing is asked of a connection before it is used.
+    /// To be called after telemetry is set up.
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self::of(pool, DEFAULT_LIMIT, Fitness::new())
+    pub fn new(options: PgConnectOptions, max_conns: u32) -> Self {
+        let fitness = Fitness::new();
+        let maker = Maker::unchecked(options, DEFAULT_LIMIT, Arc::clone(&fitness));
+        Self::of(maker, max_conns, fitness)
     }
 
-    fn of(pool: PgPool, limit: Duration, fitness: Arc<Fitness>) -> Self {
+    fn of(maker: Maker, max_conns: u32, fitness: Arc<Fitness>) -> Self {
+        let limit = maker.limit();
+        // The one that was used last is the likeliest to live, and the others grow old enough to be let go.
+        let built = Pool::builder(maker).max_size(max_conns as usize).queue_mode(QueueMode::Lifo).build();
+        let pool = built.unwrap_or_else(|never| unreachable!("no time limits were set: {never}"));
         let meter = global::meter("galaxy");
-        let observed = pool.clone();
+        let observed = pool.weak();
         Self {
             acquires: meter.u64_counter("db_pool_acquires_total").with_description("Connections asked for").build(),
             waits: meter
@@ -102,7 +111,7 @@ impl Db {
             _in_use: meter
                 .u64_observable_gauge("db_pool_in_use")
                 .with_description("Connections handed out")
-                .with_callback(move |gauge| gauge.observe(in_use(&observed), &[]))
+                .with_callback(move |gauge| gauge.observe(observed.upgrade().map_or(0, |pool| in_use(&pool)), &[]))
                 .build(),
             pool,
             limit,
@@ -115,44 +124,11 @@ impl Db {
     /// server that takes writes.
     #[must_use]
     pub fn connect(config: &PostgresConfig, app_name: &str) -> Self {
-        let (limit, fitness) = (config.operation_timeout, Fitness::new());
-        let (checked, asked) = (Arc::clone(&fitness), Arc::clone(&fitness));
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_conns)
-            .min_connections(config.min_conns)
-            .acquire_timeout(limit)
-            .max_lifetime(config.conn_max_lifetime)
-            // A round trip before each use is dear; one that was used a moment ago is taken to be alive.
-            .test_before_acquire(false)
-            .before_acquire(move |conn, meta| {
-                let trusted_for = asked.trusted_from.lock().elapsed();
-                Box::pin(async move {
-                    if meta.age > trusted_for {
-                        return Ok(false);
-                    }
-                    if meta.idle_for > TRUSTED_IDLE {
-                        timeout(limit / SIGN_OF_LIFE, conn.ping()).await.map_err(timed_out)??;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(move |conn, _| {
-                let fitness = Arc::clone(&checked);
-                Box::pin(async move {
-                    let state = timeout(limit, session::check(conn)).await.map_err(timed_out)??;
-                    match state {
-                        None => Ok(()),
-                        Some(unfit) => {
-                            let refused = unfit.error();
-                            // Whoever waits for a connection hears of it now, instead of when their patience ends.
-                            fitness.set(Some(unfit));
-                            Err(refused)
-                        }
-                    }
-                })
-            })
-            .connect_lazy_with(config.options(app_name));
-        Self::of(pool, limit, fitness)
+        let fitness = Fitness::new();
+        let maker = Maker::new(config, app_name, Arc::clone(&fitness));
+        let db = Self::of(maker, config.max_conns, fitness);
+        tokio::spawn(maker::keep(db.pool.weak(), config.min_conns as usize));
+        db
     }
 
     /// A connection.
@@ -162,7 +138,7 @@ impl Db {
     /// timeout, or Postgres is unfit to be worked with (SPEC §5: a standby, say).
     pub async fn acquire(&self) -> Result<Conn, sqlx::Error> {
         self.acquires.add(1, &[]);
-        if self.pool.num_idle() == 0 {
+        if self.pool.status().available == 0 {
             self.waits.add(1, &[]);
         }
         let mut unfit = self.fitness.unfit.subscribe();
@@ -175,7 +151,13 @@ impl Db {
         let pooled = tokio::select! {
             biased;
             error = unfit => Err(error),
-            pooled = self.pool.acquire() => pooled,
+            pooled = timeout(self.limit, self.pool.get()) => match pooled {
+                Ok(Ok(pooled)) => Ok(pooled),
+                Ok(Err(PoolError::Backend(error))) => Err(error),
+                Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
+                Ok(Err(other)) => Err(sqlx::Error::Io(std::io::Error::other(other))),
+                Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+            },
         };
         match pooled {
             Ok(pooled) => Ok(Conn::new(pooled, self.limit)),
@@ -216,15 +198,18 @@ impl Db {
         self.limit
     }
 
-    /// The pool itself, for what is not worth counting.
+    /// The options of the pool's connections, for one outside of it.
     #[must_use]
-    pub fn pool(&self) -> &PgPool {
-        &self.pool
+    pub fn options(&self) -> &PgConnectOptions {
+        self.pool.manager().options()
     }
 
-    /// Closes the pool once all connections have come back, or will not: one on which Postgres is silent has nothing to lose.
+    /// Closes the pool. Idle connections say good-bye; one that is still in use is closed when it is given back.
     pub async fn close(&self) {
-        if timeout(FAREWELL, self.pool.close()).await.is_err() {
+        let idle = self.pool.retain(|_, _| false).removed;
+        self.pool.close();
+        let farewells = futures::future::join_all(idle.into_iter().map(|session| session.close()));
+        if timeout(FAREWELL, farewells).await.is_err() {
             tracing::info!("connections on which Postgres is silent are left behind");
         }
     }
@@ -252,7 +237,7 @@ impl Db {
     /// # Errors
     /// Why it cannot be asked.
     pub async fn diagnose(&self) -> Result<Option<Unfit>, sqlx::Error> {
-        let mut conn = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        let mut conn = PgConnection::connect_with(self.options()).await?;
         let state = session::check(&mut conn).await?;
         conn.close().await?;
         Ok(state)
@@ -263,16 +248,13 @@ impl Db {
     /// # Errors
     /// Why it could not be found out.
     pub(crate) async fn probe_pooler(&self) -> Result<Option<Unfit>, sqlx::Error> {
-        session::probe_pooler(&self.pool.connect_options()).await
+        session::probe_pooler(self.options()).await
     }
 }
 
-fn timed_out(_: tokio::time::error::Elapsed) -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
-}
-
-fn in_use(pool: &PgPool) -> u64 {
-    u64::from(pool.size()).saturating_sub(u64::try_from(pool.num_idle()).unwrap_or(0))
+fn in_use(pool: &Pool) -> u64 {
+    let status = pool.status();
+    u64::try_from(status.size.saturating_sub(status.available)).unwrap_or(u64::MAX)
 }
 
 /// How far the database is migrated.

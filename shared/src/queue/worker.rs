@@ -121,7 +121,7 @@ impl Worker {
         timing: Timing,
     ) -> Self {
         let (publish, lease) = watch::channel(None);
-        let options = (*db.pool().connect_options()).clone().application_name("galaxy heartbeat");
+        let options = db.options().clone().application_name("galaxy heartbeat");
         let keeper = Keeper { process, instance: instance.to_owned(), options, timing, publish };
         let reconnect = Reconnect::new(random.clone(), timing.beat);
         background::spawn(lifecycle, "heartbeat", Duration::from_secs(1), |stop| keeper.run(reconnect, stop));

@@ -80,12 +80,9 @@ impl Replica {
         let health = Health::new();
         let timing = WakeTiming { probe_healthy: Duration::from_millis(500), ..WakeTiming::default() };
         let (waker, listener) = wake::start_with(work.clone(), listen, &lifecycle, &Random::system(), timing);
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(work);
+        let pool = Db::new(work, 8);
         let gate = SchemaGate::always_open();
-        let hub = PushHub::start(Db::new(pool), waker.clone(), listener, &lifecycle, &health, gate, config);
+        let hub = PushHub::start(pool, waker.clone(), listener, &lifecycle, &health, gate, config);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         hub.serve(listener, None);

@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use super::asleep::Asleep;
 use super::kinds::{CODE, Kind, To};
+use crate::game::Game;
 use crate::replica::{ADMIN, GATEWAY_TOKEN, Replica};
 
 /// Connections that it tries to hold from each network: more than half of what a replica takes from all.
@@ -152,13 +152,13 @@ impl Attack {
     ///
     /// # Errors
     /// When the process does not start, or ends at once.
-    pub async fn start(kind: Kind, replica: &Replica, asleep: &Asleep) -> Result<Self> {
+    pub async fn start(kind: Kind, replica: &Replica, game: &Game) -> Result<Self> {
         let name = clap::ValueEnum::to_possible_value(&kind).context("a kind has a name")?;
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["attack", name.get_name(), "--game", &asleep.game])
+            .args(["attack", name.get_name(), "--game", &game.id])
             .args(["--rest", &replica.rest.to_string(), "--grpc", &replica.grpc.to_string()])
             .args(["--ops", &replica.ops.to_string()])
-            .args(asleep.members.iter().flat_map(|member| ["--member", member]))
+            .args(game.members.iter().flat_map(|member| ["--member", member]))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -2,7 +2,6 @@
 //! beside the quiet one just before, in several rounds. The attacker is a process of its own on 127.0.0.2, the callers
 //! stand on 127.0.0.1, each call on a connection of its own.
 
-mod asleep;
 mod attacker;
 mod kinds;
 
@@ -15,7 +14,9 @@ use reqwest::StatusCode;
 use self::attacker::Attack;
 pub use self::attacker::{Args as AttackArgs, run as attack};
 use self::kinds::{Callers, Kind};
+use crate::game::{Engine, Game};
 use crate::replica::{GATEWAY_TOKEN, Replica};
+use crate::spread::Spread;
 
 /// The callers' p99 may be this many times the quiet one, at the median of the rounds.
 const LIMIT: f64 = 2.0;
@@ -46,7 +47,8 @@ pub async fn run(args: &Args) -> Result<()> {
     // One address asks far more here than people do.
     let settings = [("BACKEND_HTTP_MAX_IN_FLIGHT", IN_FLIGHT), ("BACKEND_HTTP_PUBLIC_RATE", "1000000")];
     let replica = Replica::start_with(&settings).await?;
-    let asleep = asleep::start(&replica).await.context("a game whose engine sleeps")?;
+    let game =
+        Game::start(&replica.db, &replica.url(""), Engine::Asleep).await.context("a game whose engine sleeps")?;
     let (seconds, rounds) = (args.seconds, args.rounds.max(1));
     println!("{} callers, {rounds} rounds of {seconds} s quiet and {seconds} s under attack; p99 in ms,", args.callers);
     println!("the median of the rounds with the least and the most; at most ×{LIMIT:.1} at the median\n");
@@ -60,7 +62,7 @@ pub async fn run(args: &Args) -> Result<()> {
         let (mut quiet, mut attacked, mut ratios, mut calls) = (vec![], vec![], vec![], 0);
         for _ in 0..rounds {
             let (before, _) = measure(args, &url, kind.callers()).await?;
-            let attack = Attack::start(*kind, &replica, &asleep).await?;
+            let attack = Attack::start(*kind, &replica, &game).await?;
             let (under, answered) = measure(args, &url, kind.callers()).await?;
             attack.end().await?;
             quiet.push(before.as_secs_f64() * 1e3);
@@ -76,27 +78,6 @@ pub async fn run(args: &Args) -> Result<()> {
     }
     ensure!(over.is_empty(), "callers' p99 grew to more than {LIMIT:.1} times its quiet value: {}", over.join("; "));
     Ok(())
-}
-
-/// The median of some figures, the least and the most of them.
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(mut figures: Vec<f64>) -> Self {
-        figures.sort_unstable_by(f64::total_cmp);
-        let at = |index: usize| figures.get(index).copied().unwrap_or(f64::NAN);
-        Self { median: at(figures.len() / 2), least: at(0), most: at(figures.len().saturating_sub(1)) }
-    }
-}
-
-impl std::fmt::Display for Spread {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(&format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most))
-    }
 }
 
 /// The p99 of callers, and how many calls it is of.

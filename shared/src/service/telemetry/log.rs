@@ -1,6 +1,7 @@
 //! One JSON object a line: `ts, level, caller, service, msg, otel_trace_id, otel_span_id, request_id` and fields.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     io::Write as _,
     sync::OnceLock,
@@ -8,9 +9,8 @@ use std::{
 
 use chrono::SecondsFormat;
 use opentelemetry::trace::TraceContextExt as _;
-use serde_json::Value;
 use tracing::{
-    Dispatch, Event, Subscriber,
+    Dispatch, Event, Level, Subscriber,
     dispatcher::WeakDispatch,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
@@ -31,6 +31,7 @@ type Sink = Box<dyn Fn(&[u8]) + Send + Sync>;
 
 /// The layer that writes the log.
 pub(super) struct JsonLog {
+    /// In JSON.
     service: String,
     clock: Clock,
     sink: Sink,
@@ -49,7 +50,7 @@ impl JsonLog {
     }
 
     fn new(service: &str, clock: Clock, sink: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        Self { service: service.to_owned(), clock, sink: Box::new(sink), dispatch: OnceLock::new() }
+        Self { service: json(service), clock, sink: Box::new(sink), dispatch: OnceLock::new() }
     }
 
     /// Trace and span id of a span, where the OpenTelemetry layer knows it.
@@ -70,21 +71,19 @@ impl JsonLog {
         event.record(&mut own);
         // The innermost value of a name counts: the event's, then that of each span from the inside out.
         let mut fields = Fields::default();
-        let message = own.take("message").map_or_else(
-            || meta.name().to_owned(),
-            |value| match value {
-                Value::String(text) => text,
-                other => other.to_string(),
-            },
-        );
-        let (mut file, mut line_no) = (meta.file().map(str::to_owned), meta.line());
+        let message = match own.take("message") {
+            Some(text) if text.starts_with('"') => text,
+            Some(other) => json(&other),
+            None => json(meta.name()),
+        };
+        let (mut file, mut line_no) = (meta.file().map(Cow::Borrowed), meta.line());
         let mut target = None;
         for (name, value) in own.0 {
             match name {
                 // What the `log` crate's records carry in place of metadata.
-                "log.file" => file = value.as_str().map(str::to_owned),
-                "log.line" => line_no = value.as_u64().and_then(|n| u32::try_from(n).ok()),
-                "log.target" => target = value.as_str().map(str::to_owned),
+                "log.file" => file = serde_json::from_str(&value).ok().map(Cow::Owned),
+                "log.line" => line_no = value.parse().ok(),
+                "log.target" => target = serde_json::from_str::<String>(&value).ok(),
                 "log.module_path" => {}
                 _ => fields.put_if_absent(name, value),
             }
@@ -97,18 +96,18 @@ impl JsonLog {
             }
         }
         let mut out = Line::default();
-        out.put("ts", &Value::String(self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true)));
-        out.put("level", &Value::String(meta.level().as_str().to_ascii_lowercase()));
+        out.put("ts", &json(&self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true)));
+        out.put("level", level(*meta.level()));
         let caller = match (file, line_no) {
             (Some(file), Some(line)) => format!("{}:{line}", short(&file)),
             _ => target.unwrap_or_else(|| meta.target().to_owned()),
         };
-        out.put("caller", &Value::String(caller));
-        out.put("service", &Value::String(self.service.clone()));
-        out.put("msg", &Value::String(message));
+        out.put("caller", &json(&caller));
+        out.put("service", &self.service);
+        out.put("msg", &message);
         if let Some((trace, span)) = ids {
-            out.put("otel_trace_id", &Value::String(trace));
-            out.put("otel_span_id", &Value::String(span));
+            out.put("otel_trace_id", &json(&trace));
+            out.put("otel_span_id", &json(&span));
         }
         if let Some(id) = fields.take("request_id") {
             out.put("request_id", &id);
@@ -159,25 +158,42 @@ fn short(file: &str) -> &str {
     rest.split_once('/').map_or(rest, |(_, rest)| rest)
 }
 
-/// Names and values, in the order in which they came; a later value of a name replaces the earlier one.
+/// A text in JSON.
+fn json(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// The word for a level, in JSON.
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\"error\"",
+        Level::WARN => "\"warn\"",
+        Level::INFO => "\"info\"",
+        Level::DEBUG => "\"debug\"",
+        Level::TRACE => "\"trace\"",
+    }
+}
+
+/// Names and values in JSON, in the order in which they came; a later value of a name replaces the earlier one. A value is
+/// written once, however many lines a span's value stands on.
 #[derive(Default)]
-struct Fields(Vec<(&'static str, Value)>);
+struct Fields(Vec<(&'static str, String)>);
 
 impl Fields {
-    fn put(&mut self, name: &'static str, value: Value) {
+    fn put(&mut self, name: &'static str, value: String) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some(slot) => slot.1 = value,
             None => self.0.push((name, value)),
         }
     }
 
-    fn put_if_absent(&mut self, name: &'static str, value: Value) {
+    fn put_if_absent(&mut self, name: &'static str, value: String) {
         if !self.0.iter().any(|(known, _)| *known == name) {
             self.0.push((name, value));
         }
     }
 
-    fn take(&mut self, name: &str) -> Option<Value> {
+    fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.remove(at).1)
     }
@@ -185,27 +201,28 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field.name(), Value::String(format!("{value:?}")));
+        self.put(field.name(), json(&format!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field.name(), Value::String(value.to_owned()));
+        self.put(field.name(), json(value));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), Value::Bool(value));
+        self.put(field.name(), value.to_string());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), Value::from(value));
+        self.put(field.name(), value.to_string());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), Value::from(value));
+        self.put(field.name(), value.to_string());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), Value::from(value));
+        // What is no number in JSON is null.
+        self.put(field.name(), serde_json::to_string(&value).unwrap_or_default());
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
@@ -215,18 +232,26 @@ impl Visit for Fields {
             let _ = write!(text, ": {error}");
             cause = error.source();
         }
-        self.put(field.name(), Value::String(text));
+        self.put(field.name(), json(&text));
     }
 }
 
 /// A JSON object in the making, with its keys in the order in which they are put.
-#[derive(Default)]
 struct Line(String);
 
+impl Default for Line {
+    fn default() -> Self {
+        Self(String::with_capacity(512))
+    }
+}
+
 impl Line {
-    fn put(&mut self, name: &str, value: &Value) {
-        let separator = if self.0.is_empty() { '{' } else { ',' };
-        let _ = write!(self.0, "{separator}{}:{value}", Value::from(name));
+    /// `name` needs no escaping; `value` is JSON.
+    fn put(&mut self, name: &str, value: &str) {
+        self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
+        self.0.push_str(name);
+        self.0.push_str("\":");
+        self.0.push_str(value);
     }
 
     fn finish(mut self) -> String {
@@ -242,6 +267,7 @@ mod tests {
     use opentelemetry::trace::TracerProvider as _;
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use parking_lot::Mutex;
+    use serde_json::Value;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::{super::filter::Filter, *};

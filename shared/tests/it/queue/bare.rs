@@ -19,7 +19,7 @@ use shared::{
     random::Random,
     service::{health::SchemaGate, lifecycle::Lifecycle},
 };
-use sqlx::{PgConnection, postgres::PgPoolOptions};
+use sqlx::PgConnection;
 use testkit::{TestDb, eventually};
 
 use super::kit::{SOON, SPEC, timing};
@@ -72,7 +72,7 @@ impl BareProcess {
         let options = db.options().application_name(APPLICATION);
         let (waker, listener) =
             wake::start_with(options.clone(), db.options(), &lifecycle, &random, WakeTiming::default());
-        let pool = Db::new(PgPoolOptions::new().max_connections(6).connect_lazy_with(options));
+        let pool = Db::new(options, 6);
         let worker = Worker::start_with(&pool, "bare", "bare", &lifecycle, &random, timing);
         let deps = WorkerDeps {
             db: pool.clone(),

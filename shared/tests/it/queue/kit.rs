@@ -147,10 +147,7 @@ impl Process {
         let random = Random::system();
         let lifecycle = Lifecycle::new(Duration::from_secs(10));
         let via = options.via.unwrap_or_else(|| direct.clone());
-        let pool = sqlx::postgres::PgPoolOptions::new()
-            .max_connections(6)
-            .acquire_timeout(Duration::from_secs(2))
-            .connect_lazy_with(via.clone());
+        let pool = Db::new(via.clone(), 6);
         let (waker, listener) = wake::start_with(
             via,
             options.listen_via.unwrap_or_else(|| direct.clone()),
@@ -158,7 +155,6 @@ impl Process {
             &random,
             WakeTiming { probe_healthy: Duration::from_millis(300), ..WakeTiming::default() },
         );
-        let pool = Db::new(pool);
         let worker = Worker::start_with(&pool, "probe", options.name, &lifecycle, &random, options.timing);
         let queue = Arc::new(Probe {
             name: options.name,
