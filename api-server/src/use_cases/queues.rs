@@ -25,7 +25,7 @@ pub struct Seen {
 pub async fn look(app: &App, specs: &[&'static QueueSpec]) -> Result<Vec<Seen>, Problem> {
     let mut conn = app.db.acquire().await?;
     let snapshots = overview(&mut conn, specs).await?;
-    Ok(specs.iter().zip(snapshots).map(|(spec, snapshot)| Seen { spec, snapshot }).collect())
+    Ok(specs.iter().copied().zip(snapshots).map(|(spec, snapshot)| Seen { spec, snapshot }).collect())
 }
 
 /// Pauses a queue, or lets it go on. A worker that claims sees it; one that sleeps is woken.
