@@ -8,11 +8,11 @@ use moka::future::Cache;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 use sha2::{Digest as _, Sha256};
-use shared::db::admin::Credentials;
+use shared::db::admin_accounts::Credentials;
 use shared::domain::network::Network;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Budget;
+use crate::brakes::Budget;
 
 /// bcrypt's cost (SPEC §16).
 pub const COST: u32 = 12;

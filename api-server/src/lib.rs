@@ -2,13 +2,15 @@
 
 pub mod admins;
 pub mod app;
+pub mod brakes;
+pub mod code_metrics;
 pub mod config;
 mod engine_places;
 pub mod geo;
 pub mod http;
-pub mod limits;
 mod listeners;
 pub mod push;
+pub mod refusal;
 pub mod tls;
 pub mod use_cases;
 
@@ -75,9 +77,9 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
 
     let geo = geo::Geo::start(config.geo.as_ref(), &db, &lifecycle, &health).await;
     let app = Arc::new(App {
-        limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
+        brakes: brakes::Brakes::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
-        codes: use_cases::challenges::Metrics::new(),
+        codes: code_metrics::CodeMetrics::new(),
         engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)).with_report_limit(config.report_limit),
         engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
@@ -91,7 +93,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let listener = Listener::new(rest, rest_tls, listeners::rest(&app.config, places.rest));
     let probe = listener.probe("/healthz").context("REST")?;
     let soft = lifecycle.soft();
-    lifecycle.spawn("rest", http::server::serve(listener, routes, lifecycle.soft()));
+    lifecycle.spawn("rest", http::connection::server::serve(listener, routes, lifecycle.soft()));
     lifecycle.spawn("rest probe", async move {
         probe.run(served, soft).await;
         Ok(())
@@ -128,12 +130,12 @@ async fn bootstrap(app: &App) {
 
 async fn insert_administrator(app: &App, user: &str, password: &str) -> anyhow::Result<bool> {
     let mut conn = app.db.acquire().await?;
-    if db::admin::exists(&mut conn, user).await? {
+    if db::admin_accounts::exists(&mut conn, user).await? {
         return Ok(false);
     }
     // No connection is held while bcrypt works.
     drop(conn);
     let hash = app.admins.hash(password.to_owned()).await?;
     let mut conn = app.db.acquire().await?;
-    Ok(db::admin::bootstrap(&mut conn, user, &hash).await?)
+    Ok(db::admin_accounts::bootstrap(&mut conn, user, &hash).await?)
 }

@@ -1,8 +1,9 @@
 //! Codes that are mailed for a sign-in (SPEC §6): asked for, and tried. `docs/accounts.md` has the states and what fails how.
 
+use std::net::IpAddr;
+
 use hmac::{Hmac, Mac as _};
-use opentelemetry::metrics::Counter;
-use opentelemetry::{KeyValue, global};
+use opentelemetry::KeyValue;
 use sha2::Sha256;
 use shared::db;
 use shared::db::auth::{Challenge, NewChallenge};
@@ -17,39 +18,22 @@ use shared::queue::wake::Topic;
 use shared::secret::{Secret, same};
 use sqlx::PgConnection;
 
-use super::sign_in::Confirmation;
+use super::caller::Context;
 use crate::app::App;
-use crate::http::context::Context;
-use crate::http::guard::rate_limited;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
-/// What is counted of codes (SPEC §6).
-pub struct Metrics {
-    wrong: Counter<u64>,
-    guarded: Counter<u64>,
-}
-
-impl Metrics {
-    /// The counters.
-    pub fn new() -> Self {
-        let meter = global::meter("galaxy");
-        Self {
-            wrong: meter
-                .u64_counter("auth_wrong_codes_total")
-                .with_description("Codes refused: incorrect, expired (no such challenge, or it is over), slowed")
-                .build(),
-            guarded: meter
-                .u64_counter("auth_addresses_guarded_total")
-                .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
-                .build(),
-        }
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
+/// What a client says when it confirms a code.
+pub struct Confirmation<'a> {
+    /// Which challenge.
+    pub challenge_id: ChallengeId,
+    /// The code from the mail, as read.
+    pub code: &'a Code,
+    /// Ed25519 public key of the device, checked.
+    pub client_public_key: Option<[u8; 32]>,
+    /// IANA zone for a new account, checked.
+    pub time_zone: Option<&'a str>,
+    /// The client's address, which tells the country of a new account.
+    pub ip: IpAddr,
 }
 
 fn rules(app: &App) -> Rules {
@@ -74,8 +58,8 @@ pub async fn send(
 ) -> Result<ChallengeId, Problem> {
     let (auth, rules) = (&app.config.auth, rules(app));
     // By network too: whoever asks for somebody else's codes uses up requests of their own.
-    if let Err(wait) = app.limits.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
-        return Err(rate_limited("Too many codes were asked for this address.", wait));
+    if let Err(wait) = app.brakes.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
+        return Err(Problem::rate_limited("Too many codes were asked for this address.", wait));
     }
     let mut tx = app.db.begin().await?;
     let standing = db::auth::lock_address(&mut tx, address.as_str()).await?;
@@ -169,17 +153,17 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
     let auth = &app.config.auth;
     let network = Network::of(confirmation.ip);
     // Taken before the comparison and given back if the code is right, so that many at once get no more.
-    let taken = app.limits.wrong_codes.take(&network);
+    let taken = app.brakes.wrong_codes.take(&network);
     if let Err(wait) = taken {
         // A long code is not guessed, and whoever has one must not be kept out by a neighbour.
         if !db::auth::is_guarded(&mut *app.db.acquire().await?, confirmation.challenge_id).await? {
             tell(app, network, "slowed");
-            return Err(rate_limited("Too many wrong codes from this address.", wait));
+            return Err(Problem::rate_limited("Too many wrong codes from this address.", wait));
         }
     }
     let give_back = || {
         if taken.is_ok() {
-            app.limits.wrong_codes.give_back(&network);
+            app.brakes.wrong_codes.give_back(&network);
         }
     };
     let challenge = {

@@ -1,10 +1,11 @@
-//! `audit_log`: the trail of what administrators do. Written by [`super::admin::audit`].
+//! `audit_log`: the trail of what administrators do.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::browse::{Span, walk_in_order};
+use super::InTransaction;
+use super::lists::{Span, walk_in_order};
 use crate::ids::AuditId;
 
 /// One line of the trail.
@@ -30,6 +31,45 @@ pub struct Entry {
     pub ip: String,
 }
 
+/// A line to be written.
+pub struct NewEntry<'a> {
+    /// The administrator.
+    pub actor: &'a str,
+    /// What was done: `game.create`, `engine_version.create`, …
+    pub action: &'a str,
+    /// The noun it was done to.
+    pub target_type: &'a str,
+    /// Which one.
+    pub target_id: &'a str,
+    /// What else matters.
+    pub detail: Value,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// From where.
+    pub ip: &'a str,
+}
+
+/// Writes a line; in the same transaction as the change it tells of.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        AuditId::new() as AuditId,
+        entry.actor,
+        entry.action,
+        entry.target_type,
+        entry.target_id,
+        entry.detail,
+        entry.request_id,
+        entry.ip
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Which lines; what is absent leaves the choice open.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -46,16 +86,17 @@ pub struct Filter {
 }
 
 /// Lines, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
-/// others pass over lines. To be called in a transaction.
+/// others pass over lines.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &Filter,
     before: Option<AuditId>,
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! entries {
         ($walk:literal) => {
             sqlx::query_as!(
@@ -79,7 +120,6 @@ pub async fn list(
             .await
         };
     }
-    walk_in_order(conn).await?;
     match filter {
         Filter { target_id: Some(_), .. } => entries!(
             "(target_id, audit_id) < ($8, $1) AND (target_id, audit_id) >= ($8, $2) ORDER BY target_id DESC, audit_id DESC LIMIT $9"

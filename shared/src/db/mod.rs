@@ -1,13 +1,12 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
+//! Those that make sense in a transaction alone take an [`InTransaction`].
 
 pub mod accounts;
-pub mod admin;
 pub mod admin_accounts;
 pub mod applications;
 pub mod audit_log;
 pub mod auth;
 pub mod banishments;
-pub mod browse;
 pub mod challenges;
 mod connection;
 pub mod countries;
@@ -17,12 +16,11 @@ pub mod endings;
 pub mod engine_versions;
 pub mod entitlements;
 pub mod erasure;
-pub mod game_runtime;
 pub mod games;
 pub mod idempotency;
 pub mod invites;
-pub mod keyset;
 pub mod limits;
+pub mod lists;
 pub mod mail;
 mod maker;
 pub mod memberships;
@@ -36,5 +34,5 @@ pub mod sanctions;
 pub mod session;
 pub mod sessions;
 
-pub use connection::{Conn, Tx};
+pub use connection::{Conn, InTransaction, Tx};
 pub use pool::Db;

@@ -7,11 +7,11 @@ use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 
 use crate::app::App;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::objects::Session;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
+use crate::http::request::page::Page;
+use crate::use_cases::caller::User;
 use crate::{codes, page_of};
 
 page_of!(SessionPage, Session);
@@ -37,7 +37,7 @@ impl Operation {
     ) -> Result<Json<SessionPage>, Fail<ListSessionsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let mut conn = app.db.acquire().await?;
-        let rows = db::sessions::list(&mut conn, user.id, None, page.before.map(Into::into), page.fetch()).await?;
+        let rows = db::sessions::list(&mut conn, user.id, page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |s| s.device_session_id.uuid());
         Ok(Json(SessionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

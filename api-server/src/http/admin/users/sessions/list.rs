@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::word;
-use crate::http::objects::SESSION_STATES;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::SESSION_STATES;
+use crate::http::request::filters::word;
+use crate::http::request::page::Page;
 use crate::http::user::sessions::list::SessionPage;
 use crate::use_cases::accounts;
 
@@ -43,7 +43,10 @@ impl Operation {
         let status = word("/query/status", status.0.as_deref(), SESSION_STATES)?;
         let (user_id, before) = (user_id.0.into(), page.before.map(Into::into));
         let mut tx = app.db.begin().await?;
-        let rows = db::sessions::list(&mut tx, user_id, status.as_deref(), before, page.fetch()).await?;
+        let rows = match status.as_deref() {
+            None => db::sessions::list(&mut tx, user_id, before, page.fetch()).await?,
+            Some(status) => db::sessions::list_by_status(&mut tx, user_id, status, before, page.fetch()).await?,
+        };
         if rows.is_empty() {
             accounts::present(&mut tx, user_id).await?;
         }

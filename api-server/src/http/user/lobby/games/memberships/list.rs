@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::lobby::MembershipPage;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::memberships::MembershipPage;
+use crate::http::request::page::Page;
+use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
 codes!(ListMembershipsCodes: CredentialsRequired, UserUnknown, GameNotFound);
@@ -41,7 +41,7 @@ impl Operation {
         let mut conn = app.db.acquire().await?;
         let game = games::visible(&mut conn, game_id.0.into(), user.id).await?;
         let before = page.before.map(Into::into);
-        let rows = db::memberships::list(&mut conn, game.game_id, None, before, page.fetch()).await?;
+        let rows = db::memberships::list(&mut conn, game.game_id, before, page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |m| m.membership_id.uuid());
         Ok(Json(MembershipPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }
