@@ -126,11 +126,12 @@ pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> R
         Ok(report) => Ok(report),
         Err(error) => {
             // A game may finish, and its container go, between the two looks: what was kept is there before it goes.
-            let none = matches!(error, EngineError::Problem { status: 404, .. });
+            // Whatever its code, but for those that say something else: it has no game, or no such race.
+            let none = matches!(&error, EngineError::Problem { status: 404, code, .. }
+                if !matches!(code.as_str(), "game_not_initialised" | "race_not_found"));
             if !none && let Some(report) = kept(app, game_id, &place.race_name, turn).await? {
                 return Ok(report);
             }
-            // Whatever its code: an engine that has no such report answers 404.
             Err(if none { no_report() } else { refused(game_id, error) })
         }
     }
