@@ -138,7 +138,7 @@ pub trait InTransaction: DerefMut<Target = PgConnection> + Send {}
 
 impl InTransaction for Tx {}
 
-impl InTransaction for sqlx::Transaction<'_, Postgres> {}
+impl InTransaction for sqlx::Transaction<'_, sqlx::Postgres> {}
 
 impl Deref for Tx {
     type Target = PgConnection;

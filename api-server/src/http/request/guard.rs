@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, Method, header};
 use poem::{FromRequest, Request, RequestBody};
 use shared::db;
+use shared::db::accounts::Account;
 use shared::domain::administrator;
 use shared::domain::network::Network;
 use shared::ids::UserId;
@@ -68,6 +69,23 @@ impl<'a> FromRequest<'a> for User {
     }
 }
 
+/// Where somebody reads their own account: the guard's look at it is the answer, so that Postgres is asked once.
+const OWN_ACCOUNT: &str = "/api/v1/user/account";
+
+/// The account of the user who calls, of a `GET` of [`OWN_ACCOUNT`] alone.
+#[derive(Debug, Clone)]
+pub struct OwnAccount(pub Account);
+
+impl<'a> FromRequest<'a> for OwnAccount {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal(&"another operation than the read of the own account").into())
+    }
+}
+
 impl<'a> FromRequest<'a> for Admin {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
         request
@@ -92,7 +110,16 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
         Group::Internal => gateway(app, request.headers()),
         Group::User => {
             gateway(app, request.headers())?;
-            let user = user(app, request.headers()).await?;
+            let user = match *request.method() == Method::GET && request.uri().path() == OWN_ACCOUNT {
+                true => {
+                    let account = own_account(app, request.headers()).await?;
+                    let sanctions = account.sanctions.iter().map(|sanction| sanction.kind.clone()).collect();
+                    let user = User { id: account.user_id, sanctions };
+                    request.extensions_mut().insert(OwnAccount(account));
+                    user
+                }
+                false => user(app, request.headers()).await?,
+            };
             app.geo.count(user.id, context.ip);
             request.extensions_mut().insert(user);
             Ok(())
@@ -146,15 +173,32 @@ fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
-    let unknown = || Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.");
-    let id: UserId =
-        headers.get("x-user-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).ok_or_else(unknown)?;
+    let id = user_id(headers)?;
     let mut conn = app.db.acquire().await?;
-    let sanctions = db::accounts::standing(&mut conn, id).await?.ok_or_else(unknown)?;
+    let sanctions = db::accounts::standing(&mut conn, id).await?.ok_or_else(user_unknown)?;
     if sanctions.iter().any(|kind| kind == "permanent_block") {
-        return Err(unknown());
+        return Err(user_unknown());
     }
     Ok(User { id, sanctions })
+}
+
+/// [`user`], by the read of the whole account.
+async fn own_account(app: &App, headers: &HeaderMap) -> Result<Account, Problem> {
+    let id = user_id(headers)?;
+    let mut conn = app.db.acquire().await?;
+    let account = db::accounts::get(&mut conn, id).await?.ok_or_else(user_unknown)?;
+    if account.deleted_at.is_some() || account.sanctions.iter().any(|sanction| sanction.kind == "permanent_block") {
+        return Err(user_unknown());
+    }
+    Ok(account)
+}
+
+fn user_id(headers: &HeaderMap) -> Result<UserId, Problem> {
+    headers.get("x-user-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).ok_or_else(user_unknown)
+}
+
+fn user_unknown() -> Problem {
+    Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.")
 }
 
 async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
