@@ -9,11 +9,11 @@ use shared::random::Random;
 use shared::service::health::Health;
 
 use crate::admins::Admins;
+use crate::code_metrics::CodeMetrics;
 use crate::config::Config;
 use crate::engine_places::EnginePlaces;
 use crate::geo::Geo;
 use crate::limits::Limits;
-use crate::use_cases::challenges;
 
 /// One replica's state. Nothing in it is needed by another replica.
 pub struct App {
@@ -32,7 +32,7 @@ pub struct App {
     /// Verifies administrators.
     pub admins: Admins,
     /// Counts refused codes.
-    pub codes: challenges::Metrics,
+    pub codes: CodeMetrics,
     /// Calls engines.
     pub engines: EngineClient,
     /// How many such calls may be under way.

@@ -6,8 +6,7 @@ use std::time::Duration;
 use shared::ids::{GameId, UserId};
 use shared::service::listen::{Budget, Permit};
 
-use crate::http::guard::rate_limited;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Calls of one game, and of one user, at a time, where the budget allows for so many.
 const PER_GAME: usize = 8;
@@ -55,11 +54,12 @@ impl EnginePlaces {
     pub fn take(&self, game: GameId, user: UserId) -> Result<EnginePlace, Problem> {
         let soon = Duration::from_secs(1);
         let of_user = self.users.take(&user, 1);
-        let _user =
-            of_user.map_err(|_| rate_limited("This user has as many calls to engines under way as they may.", soon))?;
+        let _user = of_user.map_err(|_| {
+            Problem::rate_limited("This user has as many calls to engines under way as they may.", soon)
+        })?;
         let of_game = self.games.take(&game, 1);
-        let _game =
-            of_game.map_err(|_| rate_limited("This game's engine has as many calls under way as it may.", soon))?;
+        let _game = of_game
+            .map_err(|_| Problem::rate_limited("This game's engine has as many calls under way as it may.", soon))?;
         let _all = self.all.take(&(), 1).map_err(|_| {
             Problem::new(ErrorCode::Unavailable, "Too many calls to engines are under way.").retry_after(soon)
         })?;

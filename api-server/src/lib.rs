@@ -2,6 +2,7 @@
 
 pub mod admins;
 pub mod app;
+pub mod code_metrics;
 pub mod config;
 mod engine_places;
 pub mod geo;
@@ -9,6 +10,7 @@ pub mod http;
 pub mod limits;
 mod listeners;
 pub mod push;
+pub mod refusal;
 pub mod tls;
 pub mod use_cases;
 
@@ -77,7 +79,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let app = Arc::new(App {
         limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
-        codes: use_cases::challenges::Metrics::new(),
+        codes: code_metrics::CodeMetrics::new(),
         engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)).with_report_limit(config.report_limit),
         engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
@@ -91,7 +93,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let listener = Listener::new(rest, rest_tls, listeners::rest(&app.config, places.rest));
     let probe = listener.probe("/healthz").context("REST")?;
     let soft = lifecycle.soft();
-    lifecycle.spawn("rest", http::server::serve(listener, routes, lifecycle.soft()));
+    lifecycle.spawn("rest", http::connection::server::serve(listener, routes, lifecycle.soft()));
     lifecycle.spawn("rest probe", async move {
         probe.run(served, soft).await;
         Ok(())

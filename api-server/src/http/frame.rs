@@ -19,16 +19,17 @@ use shared::service::listen::Peer;
 use shared::service::telemetry;
 use tracing::Instrument as _;
 
-use super::admission::{self, Admission, Caller, Kind, Taken};
-use super::body::{self, MAX_BODY};
-use super::context::Context;
-use super::cors::{self, Cors};
-use super::guard::{self, Group};
-use super::paths::{Path, Paths};
-use super::problem::{ErrorCode, Problem};
-use super::unread::Unread;
-use super::{cross_site, headers};
+use super::answer;
+use super::connection::unread::Unread;
+use super::request::admission::{self, Admission, Caller, Kind, Taken};
+use super::request::body::{self, MAX_BODY, too_large};
+use super::request::cors::{self, Cors};
+use super::request::guard::{self, Group};
+use super::request::paths::{Path, Paths};
+use super::request::{context, cross_site, headers};
 use crate::app::App;
+use crate::refusal::{ErrorCode, Problem};
+use crate::use_cases::caller::Context;
 
 /// Wraps the routes; answers always, with problem+json where they failed.
 pub struct Frame<E> {
@@ -116,10 +117,6 @@ fn not_found() -> Problem {
     Problem::new(ErrorCode::NotFound, "No such path.")
 }
 
-pub(super) fn too_large() -> Problem {
-    Problem::new(ErrorCode::PayloadTooLarge, format!("The body may have {MAX_BODY} bytes."))
-}
-
 /// The time that answering may take: a call that goes on to an engine has the engine's limit and 5 s (SPEC §9).
 fn time_limit(app: &App, path: &str) -> Duration {
     let mut segments = path.strip_prefix("/api/v1/user/games/").unwrap_or_default().split('/').skip(1);
@@ -139,7 +136,7 @@ where
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let peer = peer(&request);
-        let context = Context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
+        let context = context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
         let span = tracing::info_span!("request", otel.name = %format!("{} {}", request.method(), group_path(request.uri().path())),
             otel.kind = "server", request_id = %context.request_id, method = %request.method());
         if let Some(parent) = request.headers().get("traceparent").and_then(|v| v.to_str().ok()) {
@@ -183,7 +180,7 @@ where
             response.headers_mut().insert("x-request-id", id);
         }
         self.cors.show(origin, &mut response);
-        headers::finish(&mut response);
+        answer::headers::finish(&mut response);
         unread.say(&mut response);
         if method == Method::HEAD {
             without_content(&mut response);
@@ -306,7 +303,7 @@ fn peer(request: &Request) -> Peer {
 
 fn kind(group: Group, path: &str) -> Kind {
     match group {
-        Group::Open if super::PROBE_PATHS.contains(&path) => Kind::Probe,
+        Group::Open if super::probes::PATHS.contains(&path) => Kind::Probe,
         Group::Open => Kind::Document,
         _ => Kind::Operation,
     }

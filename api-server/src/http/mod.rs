@@ -1,75 +1,33 @@
 //! REST: the routes, their frame, and the document that describes them.
 
 pub mod admin;
-pub mod administration;
-pub mod admission;
-pub mod body;
-pub mod codes;
-pub mod context;
-pub mod cors;
-pub mod created;
-pub mod cross_site;
-pub mod deleted;
-pub mod docs;
+pub mod answer;
+pub mod connection;
 pub mod document;
-pub mod filters;
 pub mod frame;
-pub mod guard;
-pub mod headers;
-pub mod idempotency;
 pub mod internal;
-pub mod json;
-pub mod lobby;
-pub mod mail;
-pub mod notifications;
 pub mod objects;
-pub mod opaque;
-pub mod operation;
-pub mod page;
-pub mod parameter;
-pub mod paths;
 pub mod probes;
-pub mod problem;
 pub mod public;
-pub mod runtimes;
-pub mod schema;
-pub mod server;
-mod unread;
+pub mod request;
 pub mod user;
-pub mod users;
 
 use std::sync::Arc;
 
 use hyper::body::Bytes;
 use poem::endpoint::ToDynEndpoint;
 use poem::{EndpointExt as _, Response, Route, get, handler};
-use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject, Tags as DeriveTags};
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
 use serde_json::Value;
 
 use crate::app::App;
-use docs::Docs;
+use document::docs::{self, Docs};
 use frame::Frame;
 
 /// Paths outside the document: probes, and the document itself.
 const OPEN_PATHS: [&str; 5] = ["/healthz", "/readyz", "/health/live", "/health/ready", "/openapi.json"];
 /// The page that shows the document, where `BACKEND_DOCS_ENABLED` is set.
 const DOCS: &str = "/docs";
-
-/// Those of them that are probes.
-const PROBE_PATHS: [&str; 4] = ["/healthz", "/readyz", "/health/live", "/health/ready"];
-
-/// Groups of the document.
-#[derive(DeriveTags)]
-pub enum Tags {
-    /// Anyone, through the gateway.
-    Public,
-    /// The gateway itself.
-    Internal,
-    /// The gateway on behalf of a user: bearer token and `X-User-ID`.
-    User,
-    /// Administrators.
-    Admin,
-}
 
 /// Every operation, group by group.
 fn operations() -> impl poem_openapi::OpenApi {
@@ -118,10 +76,10 @@ fn openapi_json(written: poem::web::Data<&Written>) -> Response {
 ///
 /// # Errors
 /// As [`openapi`].
-pub fn routes(app: Arc<App>) -> anyhow::Result<server::Routes> {
+pub fn routes(app: Arc<App>) -> anyhow::Result<connection::server::Routes> {
     let service = service();
     let document = document::refine(&service.spec())?;
-    body::judge_by(document.clone());
+    request::body::judge_by(document.clone());
     let text = document.to_string();
     let mut open = OPEN_PATHS.to_vec();
     let mut routes = Route::new()

@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::app::App;
 
+/// Where they are.
+pub const PATHS: [&str; 4] = ["/healthz", "/readyz", "/health/live", "/health/ready"];
+
 /// Alive: the process answers.
 #[handler]
 pub fn live() -> Response {

@@ -13,10 +13,10 @@ use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::departures::{self, Departure};
+use super::idempotency;
 use super::sessions;
 use crate::app::App;
-use crate::http::idempotency;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// No such account.
 pub fn not_found() -> Problem {

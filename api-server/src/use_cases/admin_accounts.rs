@@ -11,9 +11,9 @@ use shared::db::idempotency::Idempotency;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::idempotency;
 use crate::app::App;
-use crate::http::idempotency;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// No administrator of this name.
 pub fn not_found() -> Problem {

@@ -16,7 +16,7 @@ use super::caller::Caller;
 use super::runtimes::{self, Shown, conflict, lock, present};
 use super::transitions;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Takes `turn` as the game's, which its engine, if it is up, must say too.
 ///

@@ -13,9 +13,9 @@ use sqlx::PgConnection;
 use super::caller::Caller;
 use super::enroll;
 use super::games::{game_not_found, lock_managed, visible};
+use super::idempotency;
 use crate::app::App;
-use crate::http::idempotency;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 fn not_found() -> Problem {
     Problem::new(ErrorCode::ApplicationNotFound, "No such application.")

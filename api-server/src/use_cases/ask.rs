@@ -11,7 +11,7 @@ use shared::queue::wake::Topic;
 use tokio::time::{Instant, sleep};
 
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// How often the answer is looked for. An answer takes the controller some milliseconds, or as long as its daemon does.
 const LOOK: Duration = Duration::from_millis(50);

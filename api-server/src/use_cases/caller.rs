@@ -1,5 +1,7 @@
 //! Who asks: users and administrators do the same things to games through the same use cases.
 
+use std::net::IpAddr;
+
 use serde_json::Value;
 use shared::db;
 use shared::db::admin::AuditEntry;
@@ -10,11 +12,36 @@ use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
 use sqlx::PgConnection;
 
-use crate::http::context::Context;
-use crate::http::guard::{Admin, User};
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
-/// Who asks, and the request that he asks with.
+/// The user on whose behalf the gateway calls, as read from the database for this very request.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Who.
+    pub id: UserId,
+    /// The kinds of the sanctions in force.
+    pub sanctions: Vec<String>,
+}
+
+/// The administrator who calls.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The account's name.
+    pub name: String,
+}
+
+/// A request's identity.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// `X-Request-ID`, as given or made.
+    pub request_id: String,
+    /// W3C `traceparent` of the request's span; rows that the request causes carry it on.
+    pub traceparent: Option<String>,
+    /// The client's address: the last untrusted hop.
+    pub ip: IpAddr,
+}
+
+/// Who asks, and the request that they ask with.
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
     who: Who<'a>,

@@ -1,8 +1,7 @@
 //! Codes that are mailed for a sign-in (SPEC §6): asked for, and tried. `docs/accounts.md` has the states and what fails how.
 
 use hmac::{Hmac, Mac as _};
-use opentelemetry::metrics::Counter;
-use opentelemetry::{KeyValue, global};
+use opentelemetry::KeyValue;
 use sha2::Sha256;
 use shared::db;
 use shared::db::auth::{Challenge, NewChallenge};
@@ -17,40 +16,10 @@ use shared::queue::wake::Topic;
 use shared::secret::{Secret, same};
 use sqlx::PgConnection;
 
+use super::caller::Context;
 use super::sign_in::Confirmation;
 use crate::app::App;
-use crate::http::context::Context;
-use crate::http::guard::rate_limited;
-use crate::http::problem::{ErrorCode, Problem};
-
-/// What is counted of codes (SPEC §6).
-pub struct Metrics {
-    wrong: Counter<u64>,
-    guarded: Counter<u64>,
-}
-
-impl Metrics {
-    /// The counters.
-    pub fn new() -> Self {
-        let meter = global::meter("galaxy");
-        Self {
-            wrong: meter
-                .u64_counter("auth_wrong_codes_total")
-                .with_description("Codes refused: incorrect, expired (no such challenge, or it is over), slowed")
-                .build(),
-            guarded: meter
-                .u64_counter("auth_addresses_guarded_total")
-                .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
-                .build(),
-        }
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+use crate::refusal::{ErrorCode, Problem};
 
 fn rules(app: &App) -> Rules {
     let auth = &app.config.auth;
@@ -75,7 +44,7 @@ pub async fn send(
     let (auth, rules) = (&app.config.auth, rules(app));
     // By network too: whoever asks for somebody else's codes uses up requests of their own.
     if let Err(wait) = app.limits.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
-        return Err(rate_limited("Too many codes were asked for this address.", wait));
+        return Err(Problem::rate_limited("Too many codes were asked for this address.", wait));
     }
     let mut tx = app.db.begin().await?;
     let standing = db::auth::lock_address(&mut tx, address.as_str()).await?;
@@ -174,7 +143,7 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
         // A long code is not guessed, and whoever has one must not be kept out by a neighbour.
         if !db::auth::is_guarded(&mut *app.db.acquire().await?, confirmation.challenge_id).await? {
             tell(app, network, "slowed");
-            return Err(rate_limited("Too many wrong codes from this address.", wait));
+            return Err(Problem::rate_limited("Too many wrong codes from this address.", wait));
         }
     }
     let give_back = || {

@@ -14,7 +14,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::caller::Caller;
 use super::games::status;
 use super::transitions;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Why a user goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

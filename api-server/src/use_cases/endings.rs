@@ -13,7 +13,7 @@ use super::caller::Caller;
 use super::games::{Permit, lock_for, present};
 use super::runtimes;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Characters of a reason.
 const REASON_MAX: usize = 500;

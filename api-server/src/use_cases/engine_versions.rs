@@ -8,9 +8,9 @@ use shared::db::idempotency::Idempotency;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::idempotency;
 use crate::app::App;
-use crate::http::idempotency;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// No such version.
 pub fn not_found() -> Problem {

@@ -7,7 +7,7 @@ use shared::domain::race_name::{self, RaceName};
 use shared::ids::{InviteId, MembershipId, UserId};
 use sqlx::PgConnection;
 
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Reads a race name.
 ///
@@ -16,7 +16,7 @@ use crate::http::problem::{ErrorCode, Problem};
 pub fn read_race_name(text: &str) -> Result<RaceName, Problem> {
     race_name::parse(text).map_err(|why| {
         let mut problem = Problem::new(ErrorCode::RaceNameInvalid, format!("Not a race name: {why}."));
-        problem.errors.push(crate::http::problem::FieldError {
+        problem.errors.push(crate::refusal::FieldError {
             pointer: "/race_name".into(),
             code: why.code.into(),
             detail: why.detail,

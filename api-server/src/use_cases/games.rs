@@ -1,21 +1,25 @@
 //! Games: making, describing, seeing them.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use shared::db;
 use shared::db::engine_versions::Terms;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
 use shared::domain::account;
 use shared::domain::game::{GameAction, GamePart, GameStatus, Refusal, Visibility, act, may_change};
+use shared::domain::game_settings;
 use shared::domain::schedule::{Schedule, ScheduleError};
 use shared::ids::{GameId, UserId};
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::idempotency;
+use super::texts::check_texts;
 use crate::app::App;
-use crate::http::idempotency;
-use crate::http::lobby::{self, PatchGame};
-use crate::http::problem::{ErrorCode, FieldError, Problem};
+use crate::refusal::{ErrorCode, FieldError, Problem};
 
 /// No such game, or none that the caller may know of.
 pub fn game_not_found() -> Problem {
@@ -124,6 +128,62 @@ pub(super) async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<
     db::games::get(conn, game_id).await?.ok_or_else(game_not_found)
 }
 
+/// A game as it is asked for.
+#[derive(Debug)]
+pub struct Wanted {
+    /// As shown.
+    pub name: String,
+    /// As shown.
+    pub description: Option<String>,
+    /// Fewest members to start with.
+    pub min_players: i32,
+    /// Most members.
+    pub max_players: i32,
+    /// When enrolment closes.
+    pub enrollment_ends_at: DateTime<Utc>,
+    /// Cron or `@every`.
+    pub turn_schedule: String,
+    /// IANA zone of the schedule; UTC where none is named.
+    pub time_zone: Option<String>,
+    /// The version to start.
+    pub target_engine_version: String,
+    /// What the engine is told when the game begins.
+    pub settings: Option<BTreeMap<String, Value>>,
+    /// Who is to run a public game; a private one is run by whoever makes it.
+    pub owner_user_id: Option<UserId>,
+}
+
+/// What is to be changed of a game; `None` leaves a field as it is.
+#[derive(Debug)]
+pub struct Edit {
+    /// As shown.
+    pub name: Option<String>,
+    /// As shown.
+    pub description: Option<String>,
+    /// Fewest members to start with.
+    pub min_players: Option<i32>,
+    /// Most members.
+    pub max_players: Option<i32>,
+    /// When enrolment closes.
+    pub enrollment_ends_at: Option<DateTime<Utc>>,
+    /// Cron or `@every`.
+    pub turn_schedule: Option<String>,
+    /// IANA zone of the schedule.
+    pub time_zone: Option<String>,
+    /// The version to start.
+    pub target_engine_version: Option<String>,
+    /// What the engine is told when the game begins.
+    pub settings: Option<BTreeMap<String, Value>>,
+}
+
+/// Applies the bounds of settings; they come back as they are kept.
+fn check_settings(settings: Option<&BTreeMap<String, Value>>) -> Result<Option<String>, Problem> {
+    let Some(settings) = settings else { return Ok(None) };
+    let settings = settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let checked = game_settings::game_settings(&settings);
+    checked.map(Some).map_err(|fault| Problem::fields(vec![FieldError::of("settings", fault)]))
+}
+
 /// Makes a game in `draft`: a user's own private one, or an administrator's public one, perhaps with an owner.
 ///
 /// # Errors
@@ -131,22 +191,21 @@ pub(super) async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
-    wanted: &lobby::NewGame,
-    owner_user_id: Option<UserId>,
+    wanted: &Wanted,
     key: Option<&Idempotency>,
 ) -> Result<Game, Problem> {
     caller.not_sanctioned("private_game_create_block")?;
-    let (name, description) = lobby::check_texts(Some(&wanted.name), wanted.description.as_deref())?;
+    let (name, description) = check_texts(Some(&wanted.name), wanted.description.as_deref())?;
     let zone = time_zone(wanted.time_zone.as_deref())?;
     let zone = zone.as_deref().unwrap_or("UTC");
     check_players(wanted.min_players, wanted.max_players)?;
     schedule(app, &wanted.turn_schedule, zone)?;
-    let settings = lobby::check_settings(wanted.settings.as_ref())?;
+    let settings = check_settings(wanted.settings.as_ref())?;
     let game_id = GameId::new();
     let new = NewGame {
         game_id,
         visibility: if caller.user_id().is_some() { "private" } else { "public" },
-        owner_user_id: caller.user_id().or(owner_user_id),
+        owner_user_id: caller.user_id().or(wanted.owner_user_id),
         name: name.as_deref().unwrap_or_default(),
         description: description.as_deref().unwrap_or_default(),
         min_players: wanted.min_players,
@@ -207,10 +266,10 @@ pub async fn create(
 ///
 /// # Errors
 /// Those of [`lock_for`], `invalid_request` naming fields, `game_state_conflict`, `engine_version_disabled`.
-pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &PatchGame) -> Result<Game, Problem> {
-    let (name, description) = lobby::check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
+pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Edit) -> Result<Game, Problem> {
+    let (name, description) = check_texts(wanted.name.as_deref(), wanted.description.as_deref())?;
     let zone = time_zone(wanted.time_zone.as_deref())?;
-    let settings = lobby::check_settings(wanted.settings.as_ref())?;
+    let settings = check_settings(wanted.settings.as_ref())?;
     let mut tx = app.db.begin().await?;
     let action = if chooses_engine(caller, wanted) { GameAction::ChooseEngine } else { GameAction::Edit };
     let (game, _) = lock_for(&mut tx, caller, game_id, action).await?.granted(action)?;
@@ -243,7 +302,7 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Patc
 }
 
 /// What is changed, for the trail; of texts only that they are.
-fn trail(wanted: &PatchGame) -> serde_json::Value {
+fn trail(wanted: &Edit) -> Value {
     let parts = [
         ("name", wanted.name.as_ref().map(|_| json!("changed"))),
         ("description", wanted.description.as_ref().map(|_| json!("changed"))),
@@ -259,7 +318,7 @@ fn trail(wanted: &PatchGame) -> serde_json::Value {
 }
 
 /// Whether what is to be changed is not settled yet.
-fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Result<(), Problem> {
+fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &Edit) -> Result<(), Problem> {
     let status = status(game)?;
     let stopped = game.pause_reason.as_deref() == Some("stopped");
     let parts = [
@@ -282,7 +341,7 @@ fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &PatchGame) -> Re
 }
 
 /// Whether an administrator changes the engine and nothing else: that is his to do for private games too, once they ran.
-fn chooses_engine(caller: &Caller<'_>, wanted: &PatchGame) -> bool {
+fn chooses_engine(caller: &Caller<'_>, wanted: &Edit) -> bool {
     let texts = wanted.name.is_some() || wanted.description.is_some();
     let players = wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();
     let turns = wanted.turn_schedule.is_some() || wanted.time_zone.is_some() || wanted.settings.is_some();
@@ -314,7 +373,7 @@ pub(super) fn schedule(app: &App, text: &str, zone: &str) -> Result<Schedule, Pr
     })
 }
 
-async fn check_enrollment_end(conn: &mut PgConnection, at: chrono::DateTime<chrono::Utc>) -> Result<(), Problem> {
+async fn check_enrollment_end(conn: &mut PgConnection, at: DateTime<Utc>) -> Result<(), Problem> {
     if at > db::games::now(conn).await? {
         Ok(())
     } else {
@@ -349,7 +408,7 @@ fn check_players_of_engine(terms: &Terms, min: i32, max: i32) -> Result<(), Prob
 
 /// Whether a game's engine version and its players fit each other after a change of either. A game that has run has the players
 /// that it has: only the version is looked at then.
-async fn check_engine(conn: &mut PgConnection, game: &LockedGame, wanted: &PatchGame) -> Result<(), Problem> {
+async fn check_engine(conn: &mut PgConnection, game: &LockedGame, wanted: &Edit) -> Result<(), Problem> {
     let players = wanted.min_players.is_some() || wanted.max_players.is_some();
     let terms = match &wanted.target_engine_version {
         Some(version) => Some(check_engine_version(&mut *conn, version).await?),

@@ -7,7 +7,7 @@ use shared::secret::Secret;
 
 use super::sign_in::{self, Newcomer, Owner};
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Finds or makes the account that owns an identity; answers it, and whether it was made now. However many ask at once, they
 /// get one account. The account's sanctions do not matter here: opening a session asks for them.

@@ -1,6 +1,5 @@
 //! Sending mail again, and putting dead mail away, at an administrator's word (SPEC §5, §10.5, §11).
 
-use poem_openapi::types::ToJSON as _;
 use serde_json::{Value, json};
 use shared::db;
 use shared::db::mail::{Delivery, DeliveryFilter, HeldDelivery, Picked};
@@ -9,11 +8,15 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::bulk::Bulk;
 use super::caller::Caller;
 use crate::app::App;
-use crate::http::administration::BulkResult;
-use crate::http::mail::{DEAD, DeadMailChoice, DeliveryChoice, RESENDABLE};
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
+
+/// The states of a delivery that end in a dead letter.
+pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
+/// Those that a delivery can be sent again from.
+pub const RESENDABLE: &[&str] = &["pending", "retrying", "dead_lettered", "quarantined", "dismissed"];
 
 /// No such delivery.
 pub fn not_found() -> Problem {
@@ -37,20 +40,9 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Those to send again.
-    ///
-    /// # Errors
-    /// `invalid_request` naming fields of the choice.
-    pub fn resend(choice: &DeliveryChoice) -> Result<Self, Problem> {
-        Ok(Self { act: Act::Resend, filter: choice.filter()?, shown: choice.to_json().unwrap_or_default() })
-    }
-
-    /// Those to put away.
-    ///
-    /// # Errors
-    /// As [`Choice::resend`].
-    pub fn dismiss(choice: &DeadMailChoice) -> Result<Self, Problem> {
-        Ok(Self { act: Act::Dismiss, filter: choice.filter()?, shown: choice.to_json().unwrap_or_default() })
+    /// These, which the caller described so.
+    pub fn new(act: Act, filter: DeliveryFilter, shown: Value) -> Self {
+        Self { act, filter, shown }
     }
 
     /// For the trail, which outlives the people in it.
@@ -139,7 +131,7 @@ pub async fn one(app: &App, caller: &Caller<'_>, act: Act, id: DeliveryId) -> Re
 ///
 /// # Errors
 /// None of its own.
-pub async fn many(app: &App, caller: &Caller<'_>, choice: Choice, limit: u16) -> Result<BulkResult, Problem> {
+pub async fn many(app: &App, caller: &Caller<'_>, choice: Choice, limit: u16) -> Result<Bulk, Problem> {
     let act = choice.act;
     let mut tx = app.db.begin().await?;
     let picked = act.pick(&mut tx, &choice.filter, i64::from(limit)).await?;
@@ -152,5 +144,5 @@ pub async fn many(app: &App, caller: &Caller<'_>, choice: Choice, limit: u16) ->
     caller.audit(&mut tx, &action, "queue", db::queues::MAIL.name, detail).await?;
     tx.commit().await?;
     act.wake(app);
-    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
+    Ok(Bulk { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
 }

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::caller::Caller;
 use super::games::{game_not_found, not_owner, present, status, visible};
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 fn not_found() -> Problem {
     Problem::new(ErrorCode::MembershipNotFound, "No such membership.")

@@ -1,18 +1,27 @@
 //! Re-driving dead notifications and routes, and putting them away, at an administrator's word (SPEC §5, §10.5, §13).
 
-use poem_openapi::types::ToJSON as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::db;
-use shared::db::notifications::{DeadLetter, Picked};
+use shared::db::notifications::{DeadLetter, DeadLetterFilter, Picked};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::bulk::Bulk;
 use super::caller::Caller;
 use crate::app::App;
-use crate::http::administration::BulkResult;
-use crate::http::notifications::{DEAD, DeadLetterChoice};
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
+
+/// The states of a dead letter.
+pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
+
+/// Which dead letters are meant, and how the choice is shown.
+pub struct Choice {
+    /// Which.
+    pub filter: DeadLetterFilter,
+    /// As the caller described them.
+    pub shown: Value,
+}
 
 /// What is done with dead letters.
 #[derive(Debug, Clone, Copy)]
@@ -93,25 +102,18 @@ pub async fn one(app: &App, caller: &Caller<'_>, act: Act, id: Uuid) -> Result<D
 /// Acts on the oldest `limit` of the chosen dead letters, notifications before routes.
 ///
 /// # Errors
-/// `invalid_request` naming fields of the choice.
-pub async fn many(
-    app: &App,
-    caller: &Caller<'_>,
-    act: Act,
-    choice: &DeadLetterChoice,
-    limit: u16,
-) -> Result<BulkResult, Problem> {
-    let filter = choice.filter("/filter")?;
+/// None of its own.
+pub async fn many(app: &App, caller: &Caller<'_>, act: Act, choice: Choice, limit: u16) -> Result<Bulk, Problem> {
     let mut tx = app.db.begin().await?;
-    let picked = db::notifications::pick(&mut tx, &filter, i64::from(limit)).await?;
+    let picked = db::notifications::pick(&mut tx, &choice.filter, i64::from(limit)).await?;
     let changed = act.on(&mut tx, &picked).await?;
     let action = format!("notification.{}_many", act.word());
     let detail = json!({
-        "filter": choice.to_json(), "limit": limit, "matched": picked.matched, "changed": changed,
+        "filter": choice.shown, "limit": limit, "matched": picked.matched, "changed": changed,
         "notification_ids": picked.notifications, "route_ids": picked.routes,
     });
     caller.audit(&mut tx, &action, "queue", db::queues::ROUTES.name, detail).await?;
     tx.commit().await?;
     act.wake(app, &picked);
-    Ok(BulkResult { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
+    Ok(Bulk { matched: picked.matched, changed: i64::try_from(changed).unwrap_or(i64::MAX) })
 }

@@ -9,7 +9,7 @@ use shared::ids::{GameId, UserId};
 
 use super::games::{game_not_found, visible};
 use crate::app::App;
-use crate::http::problem::{ErrorCode, FieldError, Problem};
+use crate::refusal::{ErrorCode, FieldError, Problem};
 
 /// A member's race, and how to reach the engine, if it is up.
 struct Place {

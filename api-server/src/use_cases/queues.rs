@@ -3,29 +3,36 @@
 use serde_json::json;
 use shared::db;
 use shared::queue::QueueSpec;
-use shared::queue::metrics::overview;
+use shared::queue::metrics::{Snapshot, overview};
 use shared::queue::wake::Topic;
 
 use super::caller::Caller;
 use crate::app::App;
-use crate::http::administration::Queue;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
+
+/// A queue and what it looked like.
+pub struct Seen {
+    /// The queue.
+    pub spec: &'static QueueSpec,
+    /// What it looked like.
+    pub snapshot: Snapshot,
+}
 
 /// What these queues look like, in their order.
 ///
 /// # Errors
 /// What the database answers.
-pub async fn look(app: &App, specs: &[&'static QueueSpec]) -> Result<Vec<Queue>, Problem> {
+pub async fn look(app: &App, specs: &[&'static QueueSpec]) -> Result<Vec<Seen>, Problem> {
     let mut conn = app.db.acquire().await?;
     let snapshots = overview(&mut conn, specs).await?;
-    Ok(specs.iter().zip(snapshots).map(|(spec, snapshot)| Queue::new(spec, snapshot)).collect())
+    Ok(specs.iter().copied().zip(snapshots).map(|(spec, snapshot)| Seen { spec, snapshot }).collect())
 }
 
 /// Pauses a queue, or lets it go on. A worker that claims sees it; one that sleeps is woken.
 ///
 /// # Errors
 /// `queue_not_found`.
-pub async fn pause(app: &App, caller: &Caller<'_>, name: &str, paused: bool) -> Result<Queue, Problem> {
+pub async fn pause(app: &App, caller: &Caller<'_>, name: &str, paused: bool) -> Result<Seen, Problem> {
     let spec = db::queues::ALL.into_iter().find(|spec| spec.name == name);
     let spec = spec.ok_or_else(|| Problem::new(ErrorCode::QueueNotFound, "No such queue."))?;
     let mut tx = app.db.begin().await?;

@@ -10,7 +10,7 @@ use shared::queue::wake::Topic;
 use super::caller::Caller;
 use super::enroll;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 fn not_found() -> Problem {
     Problem::new(ErrorCode::RaceNameNotFound, "The caller has no such race name to register.")

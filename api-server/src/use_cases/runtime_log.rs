@@ -12,7 +12,7 @@ use shared::ids::GameId;
 use super::ask;
 use super::runtimes::not_found;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Longer than a controller waits for its daemon when it reads a log.
 const PATIENCE: Duration = Duration::from_secs(12);

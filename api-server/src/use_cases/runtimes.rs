@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use super::caller::Caller;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// A runtime with the newest entries of its log and its newest job.
 pub struct Shown {

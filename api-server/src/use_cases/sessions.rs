@@ -7,7 +7,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Revokes a session, of `owner` if given; a revoked one stays as it is. Answers the session as it then is.
 ///

@@ -13,7 +13,7 @@ use shared::secret::Secret;
 
 use super::challenges;
 use crate::app::App;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// What a client says when it confirms a code.
 pub struct Confirmation<'a> {

@@ -1,9 +1,8 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
-use poem_openapi::types::ToJSON as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::db;
-use shared::db::games::{Game, LockedGame};
+use shared::db::games::{Game, LockedGame, PausedFilter};
 use shared::domain::game::{GameAction, GameStatus};
 use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
@@ -12,13 +11,12 @@ use shared::ids::GameId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
+use super::bulk::Bulk;
 use super::caller::Caller;
 use super::games::{lock_for, present, status};
 use super::runtimes;
 use crate::app::App;
-use crate::http::admin::games::resume_many::PausedGameChoice;
-use crate::http::administration::BulkResult;
-use crate::http::problem::{ErrorCode, Problem};
+use crate::refusal::{ErrorCode, Problem};
 
 /// Why a game is paused whose container was stopped by hand (SPEC §7): then an administrator may choose another engine.
 const STOPPED: &str = "stopped";
@@ -62,22 +60,22 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
     Ok(changed)
 }
 
-/// Resumes the oldest `limit` of the chosen paused games, each in a transaction of its own, as [`transition`] does. One that
+/// Resumes the oldest `limit` of the chosen paused games, which the caller described as `shown`, each in a transaction of its own, as [`transition`] does. One that
 /// somebody else resumed or stopped meanwhile is passed over.
 ///
 /// # Errors
-/// `invalid_request` naming fields of the choice; what the database answers, after which some may have been resumed.
+/// What the database answers, after which some may have been resumed.
 pub async fn resume_many(
     app: &App,
     caller: &Caller<'_>,
-    choice: &PausedGameChoice,
+    filter: &PausedFilter<'_>,
+    shown: Value,
     limit: u16,
-) -> Result<BulkResult, Problem> {
-    let filter = choice.filter()?;
+) -> Result<Bulk, Problem> {
     let mut tx = app.db.begin().await?;
-    let (matched, games) = db::games::resumable(&mut tx, &filter, i64::from(limit)).await?;
+    let (matched, games) = db::games::resumable(&mut tx, filter, i64::from(limit)).await?;
     // Who asked for it, and of which games; each game that is resumed has a line of its own besides.
-    let detail = json!({ "filter": choice.to_json(), "limit": limit, "matched": matched, "game_ids": games });
+    let detail = json!({ "filter": shown, "limit": limit, "matched": matched, "game_ids": games });
     caller.audit(&mut tx, "game.resume_many", "game", "paused", detail).await?;
     tx.commit().await?;
     let mut changed = 0;
@@ -88,7 +86,7 @@ pub async fn resume_many(
             Err(problem) => return Err(problem),
         }
     }
-    Ok(BulkResult { matched, changed })
+    Ok(Bulk { matched, changed })
 }
 
 async fn open_enrollment(

@@ -1,9 +1,7 @@
 //! What becomes of a user's whole lobby when he is deleted or blocked for good (SPEC §6), and that nothing slips through
 //! beside it.
 
-use api_server::http::context::Context;
-use api_server::http::guard::User;
-use api_server::use_cases::caller::Caller;
+use api_server::use_cases::caller::{Caller, Context, User};
 use api_server::use_cases::departures::{Departure, depart};
 use futures::future::join;
 use serde_json::json;

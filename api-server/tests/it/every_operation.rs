@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api_server::http::body::MAX_BODY;
+use api_server::http::request::body::MAX_BODY;
 use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::openapi::{Contract, ContractClient, ContractRequest, Operation};

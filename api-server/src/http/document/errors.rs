@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::examples::Examples;
 use super::{each_operation, insert_component};
-use crate::http::codes::ErrorCode;
-use crate::http::guard::Group;
+use crate::http::request::guard::Group;
+use crate::refusal::ErrorCode;
 
 /// Answers that only the frame gives are the same at many operations, and stand in the document once.
 const OF_THE_FRAME: &[ErrorCode] = &[
@@ -46,7 +46,7 @@ fn by_the_frame(group: Group, method: &str) -> Vec<ErrorCode> {
     codes
 }
 
-/// Replaces the bare lists of words that [`crate::http::problem::Fail`] leaves by whole answers.
+/// Replaces the bare lists of words that [`crate::http::answer::problem::Fail`] leaves by whole answers.
 pub(super) fn describe(document: &mut Value, examples: &Examples) {
     let mut shared = Map::new();
     each_operation(document, |path, method, operation| {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{each_operation, insert_component};
-use crate::http::page::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::http::request::page::{DEFAULT_LIMIT, MAX_LIMIT};
 
 /// The table.
 #[derive(Debug, Deserialize)]
@@ -193,7 +193,7 @@ fn describe_parameter(examples: &Examples, operation: &str, parameter: &mut Valu
     }
     let Some(schema) = parameter.get_mut("schema") else { return };
     annotate(examples, operation, &name, schema);
-    // The parameter is read by hand ([`crate::http::page`]), so that its fault is explained like any other.
+    // The parameter is read by hand ([`crate::http::request::page`]), so that its fault is explained like any other.
     if let Some(schema) = schema.as_object_mut().filter(|_| name == "limit") {
         schema.insert("minimum".into(), json!(1));
         schema.insert("maximum".into(), json!(MAX_LIMIT));

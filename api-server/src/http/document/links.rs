@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::each_operation;
-use crate::http::guard::Group;
+use crate::http::request::guard::Group;
 
 /// An operation that can follow another one.
 struct Follower {

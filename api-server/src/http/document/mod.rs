@@ -1,9 +1,11 @@
 //! The OpenAPI document: what poem-openapi generates, made exact where its generator is not.
 
 mod dialect;
+pub mod docs;
 mod errors;
 mod examples;
 mod links;
+pub mod tags;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,7 +15,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::guard::Group;
+use crate::http::request::guard::Group;
+use crate::http::request::schema::collect_refs;
 use examples::Examples;
 
 /// Makes the generated document say what the server does: one entry a path, `null` where it may stand, request objects
@@ -207,22 +210,4 @@ fn secure(document: &mut Value) {
         };
         operation.insert("security".into(), security);
     });
-}
-
-/// The names of the schemas that a value refers to.
-pub fn collect_refs(value: &Value, into: &mut Vec<String>) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                match (key.as_str(), value.as_str()) {
-                    ("$ref", Some(target)) => {
-                        into.extend(target.strip_prefix("#/components/schemas/").map(str::to_owned))
-                    }
-                    _ => collect_refs(value, into),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_refs(item, into)),
-        _ => {}
-    }
 }

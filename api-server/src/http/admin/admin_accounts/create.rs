@@ -8,16 +8,15 @@ use shared::domain::administrator;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::AdminAccount;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::Admin;
-use crate::http::idempotency;
-use crate::http::problem::{Fail, Problem};
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::admin_accounts::AdminAccount;
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
+use crate::refusal::Problem;
 use crate::use_cases::admin_accounts;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
 
 /// An administrator to be made.
 #[derive(Object)]

@@ -8,9 +8,9 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::AdminAccount;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::admin_accounts::AdminAccount;
 use crate::use_cases::admin_accounts;
 
 codes!(AdminGetAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound);

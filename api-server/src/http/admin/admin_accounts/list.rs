@@ -8,10 +8,10 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::AdminAccountPage;
-use crate::http::page::WordPage;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::admin_accounts::AdminAccountPage;
+use crate::http::request::page::WordPage;
 
 codes!(AdminListAdminAccountsCodes: AdminCredentialsRequired);
 

@@ -7,13 +7,11 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::AdminAccountPassword;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::admin_accounts::AdminAccountPassword;
 use crate::use_cases::admin_accounts;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminResetAdminAccountPasswordCodes: AdminCredentialsRequired, AdminAccountNotFound);
 

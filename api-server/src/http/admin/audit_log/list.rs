@@ -10,11 +10,11 @@ use shared::db::audit_log::Filter;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::AuditEntryPage;
-use crate::http::filters::span;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::audit_log::AuditEntryPage;
+use crate::http::request::filters::span;
+use crate::http::request::page::Page;
 
 codes!(AdminListAuditLogCodes: AdminCredentialsRequired);
 

@@ -8,17 +8,16 @@ use shared::domain::engine_version;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::Admin;
-use crate::http::idempotency;
-use crate::http::lobby::check_words;
-use crate::http::problem::{Fail, Problem};
-use crate::http::runtimes::EngineVersion;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::engine_versions::EngineVersion;
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
+use crate::refusal::Problem;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::engine_versions;
+use crate::use_cases::texts::check_words;
 
 /// An engine version to be registered.
 #[derive(Debug, Object)]

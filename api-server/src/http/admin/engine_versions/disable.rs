@@ -8,12 +8,10 @@ use shared::db::engine_versions::EngineVersionChange;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
-use crate::http::runtimes::EngineVersion;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::engine_versions::EngineVersion;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::engine_versions;
 
 codes!(AdminDisableEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);

@@ -8,9 +8,9 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::problem::Fail;
-use crate::http::runtimes::EngineVersion;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::engine_versions::EngineVersion;
 use crate::use_cases::engine_versions;
 
 codes!(AdminGetEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);

@@ -8,10 +8,10 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::page::WordPage;
-use crate::http::problem::Fail;
-use crate::http::runtimes::EngineVersionPage;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::engine_versions::EngineVersionPage;
+use crate::http::request::page::WordPage;
 
 codes!(AdminListEngineVersionsCodes: AdminCredentialsRequired);
 

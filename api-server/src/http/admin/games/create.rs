@@ -7,15 +7,13 @@ use poem_openapi::{OpenApi, param::Header};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::Admin;
-use crate::http::idempotency;
-use crate::http::lobby::{Game, NewPublicGame};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::{Game, NewPublicGame};
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::games;
 
 codes!(AdminCreateGameCodes: AdminCredentialsRequired, EngineVersionDisabled, IdempotencyKeyReused);
@@ -42,8 +40,7 @@ impl Operation {
         let caller = Caller::admin(&admin, &context);
         let key =
             idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), "admin_create_game", &body.0)?;
-        let owner = body.owner_user_id.map(Into::into);
-        let game: Game = games::create(&app, &caller, &body.game(), owner, key.as_ref()).await?.into();
+        let game: Game = games::create(&app, &caller, &body.0.into(), key.as_ref()).await?.into();
         Ok(Created::at(&format!("/admin/games/{}", game.game_id), game))
     }
 }

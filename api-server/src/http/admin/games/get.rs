@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::lobby::Game;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::Game;
 use crate::use_cases::games;
 
 codes!(AdminGetGameCodes: AdminCredentialsRequired, GameNotFound);

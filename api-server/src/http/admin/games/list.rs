@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::{game_status, word};
-use crate::http::lobby::{GamePage, VISIBILITIES};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::{GamePage, VISIBILITIES};
+use crate::http::request::filters::{game_status, word};
+use crate::http::request::page::Page;
 
 codes!(AdminListGamesCodes: AdminCredentialsRequired);
 

@@ -9,12 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::lobby::Game;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::Game;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
 codes!(AdminPauseGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem_openapi::types::ToJSON as _;
 use poem_openapi::{Object, OpenApi, payload::Json};
 use shared::db::games::PausedFilter;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::BulkResult;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::filters::{BULK_DEFAULT, word};
-use crate::http::guard::Admin;
-use crate::http::lobby::VISIBILITIES;
-use crate::http::problem::{Fail, Problem};
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::bulk::BulkResult;
+use crate::http::objects::games::VISIBILITIES;
+use crate::http::request::body::Body;
+use crate::http::request::filters::{BULK_DEFAULT, word};
+use crate::refusal::Problem;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions;
 
 /// Why a game is paused that can be resumed.
@@ -90,6 +90,7 @@ impl Operation {
     ) -> Result<Json<BulkResult>, Fail<AdminResumeGamesCodes>> {
         let caller = Caller::admin(&admin, &context);
         let limit = body.limit.unwrap_or(BULK_DEFAULT);
-        Ok(Json(transitions::resume_many(&app, &caller, &body.filter, limit).await?))
+        let (filter, shown) = (body.filter.filter()?, body.filter.to_json().unwrap_or_default());
+        Ok(Json(transitions::resume_many(&app, &caller, &filter, shown, limit).await?.into()))
     }
 }

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::notifications::Notification;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::notifications::Notification;
+use crate::refusal::{ErrorCode, Problem};
 
 /// Routes that are shown.
 const ROUTES: u16 = 1000;

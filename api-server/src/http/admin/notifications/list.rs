@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::{span, word};
-use crate::http::notifications::{Notification, NotificationPage, STATES};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::notifications::{Notification, NotificationPage, STATES};
+use crate::http::request::filters::{span, word};
+use crate::http::request::page::Page;
 
 /// Routes that are shown of each notification.
 const ROUTES: u16 = 20;

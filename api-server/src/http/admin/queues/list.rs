@@ -8,10 +8,10 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::QueuePage;
-use crate::http::page::WordPage;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::queues::QueuePage;
+use crate::http::request::page::WordPage;
 use crate::use_cases::queues;
 
 codes!(AdminListQueuesCodes: AdminCredentialsRequired);
@@ -36,6 +36,7 @@ impl Operation {
         let page = WordPage::read(limit.0, cursor.0.as_deref())?;
         let after = db::queues::ALL.into_iter().filter(|spec| page.before.as_deref().is_none_or(|b| spec.name < b));
         let (specs, next_cursor) = page.cut(after.collect(), |spec| spec.name);
-        Ok(Json(QueuePage { items: queues::look(&app, &specs).await?, next_cursor }))
+        let items = queues::look(&app, &specs).await?.into_iter().map(Into::into).collect();
+        Ok(Json(QueuePage { items, next_cursor }))
     }
 }

@@ -7,12 +7,10 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::Queue;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::queues::Queue;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::queues;
 
 codes!(AdminPauseQueueCodes: AdminCredentialsRequired, QueueNotFound);
@@ -35,6 +33,6 @@ impl Operation {
         name: Path<String>,
     ) -> Result<Json<Queue>, Fail<AdminPauseQueueCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(queues::pause(&app, &caller, &name, true).await?))
+        Ok(Json(queues::pause(&app, &caller, &name, true).await?.into()))
     }
 }

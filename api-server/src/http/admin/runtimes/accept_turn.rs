@@ -8,14 +8,12 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
-use crate::http::runtimes::{AcceptTurn, Runtime};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::runtimes::{AcceptTurn, Runtime};
+use crate::http::request::body::Body;
 use crate::use_cases::amends;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminAcceptTurnCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineUnreachable);
 

@@ -9,11 +9,11 @@ use shared::domain::runtime::RuntimeStatus;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
-use crate::http::runtimes::RuntimePage;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::runtimes::RuntimePage;
+use crate::http::request::filters;
+use crate::http::request::page::Page;
 use crate::use_cases::runtimes;
 
 /// Entries of the operations log that each runtime is shown with.

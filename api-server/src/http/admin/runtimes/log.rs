@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
 use crate::use_cases::runtime_log;
 
 codes!(AdminGetRuntimeLogCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict);

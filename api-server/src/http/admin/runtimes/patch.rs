@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
-use crate::http::runtimes::{PatchRuntime, Runtime};
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::runtimes::{PatchRuntime, Runtime};
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::runtimes;
 
 codes!(AdminPatchRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, EngineVersionIncompatible, EngineVersionDisabled, RuntimeBusy);

@@ -7,12 +7,10 @@ use poem_openapi::{OpenApi, param::Query, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
-use crate::http::runtimes::Reconciliation;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::reconciliation::Reconciliation;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::reconcile;
 
 codes!(AdminReconcileCodes: AdminCredentialsRequired);
@@ -37,6 +35,6 @@ impl Operation {
         dry_run: Query<Option<bool>>,
     ) -> Result<Json<Reconciliation>, Fail<AdminReconcileCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(reconcile::reconcile(&app, &caller, dry_run.0.unwrap_or(false)).await?))
+        Ok(Json(reconcile::reconcile(&app, &caller, dry_run.0.unwrap_or(false)).await?.into()))
     }
 }

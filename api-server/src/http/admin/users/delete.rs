@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::deleted::Deleted;
-use crate::http::guard::Admin;
-use crate::http::problem::Fail;
+use crate::http::answer::deleted::Deleted;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
 use crate::use_cases::accounts;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminDeleteUserCodes: AdminCredentialsRequired, AccountNotFound);
 

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::objects::Account;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::accounts::Account;
 use crate::use_cases::accounts;
 
 codes!(AdminGetUserCodes: AdminCredentialsRequired, AccountNotFound);

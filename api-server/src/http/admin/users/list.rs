@@ -12,10 +12,13 @@ use shared::domain::text;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::page::Page;
-use crate::http::problem::{Fail, Problem};
-use crate::http::users::{AccountPage, Plan, SanctionKind};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::accounts::AccountPage;
+use crate::http::objects::entitlements::Plan;
+use crate::http::objects::sanctions::SanctionKind;
+use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 /// The shortest beginning of a name to look for, in characters.
 const PREFIX_MIN: usize = 2;

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::problem::{Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::request::body::Body;
+use crate::refusal::Problem;
 use crate::use_cases::identities;
 
 /// Where an identity is from.

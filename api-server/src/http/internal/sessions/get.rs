@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::objects::Session;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
+use crate::refusal::{ErrorCode, Problem};
 
 codes!(GetSessionCodes: CredentialsRequired, SessionNotFound);
 

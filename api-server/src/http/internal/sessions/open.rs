@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::created::Created;
-use crate::http::objects::Session;
-use crate::http::problem::{Fail, Problem};
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
+use crate::http::request::body::Body;
+use crate::refusal::Problem;
 use crate::use_cases::identities;
 
 /// What the device brings along.

@@ -8,10 +8,11 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::objects::Session;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
+use crate::http::request::body::Body;
+use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::sign_in::token_hash;
 
 /// An opaque session token.

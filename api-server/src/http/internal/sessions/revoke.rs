@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::objects::Session;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
 use crate::use_cases::sessions;
 
 codes!(RevokeSessionCodes: CredentialsRequired, SessionNotFound);

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::problem::{Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::request::body::Body;
+use crate::refusal::Problem;
+use crate::use_cases::caller::Context;
 use crate::use_cases::challenges;
 
 /// Who wants to sign in.

@@ -7,13 +7,12 @@ use poem_openapi::OpenApi;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::deleted::Deleted;
-use crate::http::guard::User;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::deleted::Deleted;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Caller, Context, User};
 
 codes!(DeleteAccountCodes: CredentialsRequired, UserUnknown);
 

@@ -8,10 +8,11 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::objects::Account;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::accounts::Account;
+use crate::refusal::{ErrorCode, Problem};
+use crate::use_cases::caller::User;
 
 codes!(GetAccountCodes: CredentialsRequired, UserUnknown);
 

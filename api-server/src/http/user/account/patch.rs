@@ -12,11 +12,12 @@ use shared::domain::fault::Fault;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::guard::User;
-use crate::http::objects::Account;
-use crate::http::problem::{ErrorCode, Fail, FieldError, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::accounts::Account;
+use crate::http::request::body::Body;
+use crate::refusal::{ErrorCode, FieldError, Problem};
+use crate::use_cases::caller::User;
 
 /// What to change; absent fields stay as they are.
 #[derive(Debug, Object)]

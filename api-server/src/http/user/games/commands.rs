@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::opaque::{OpaqueJson, RawArray, RawBody};
-use crate::http::problem::Fail;
+use crate::http::answer::opaque::OpaqueJson;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::request::raw::{RawArray, RawBody};
+use crate::use_cases::caller::User;
 use crate::use_cases::play;
 
 /// Commands, in the engine's own language.

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::opaque::OpaqueJson;
-use crate::http::problem::Fail;
+use crate::http::answer::opaque::OpaqueJson;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::use_cases::caller::User;
 use crate::use_cases::play;
 
 codes!(GetReportCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);

@@ -8,11 +8,11 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::page::WordPage;
-use crate::http::problem::Fail;
-use crate::http::runtimes::LobbyEngineVersionPage;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::engine_versions::LobbyEngineVersionPage;
+use crate::http::request::page::WordPage;
+use crate::use_cases::caller::User;
 
 codes!(ListLobbyEngineVersionsCodes: CredentialsRequired, UserUnknown);
 

@@ -7,11 +7,11 @@ use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 
 use crate::app::App;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::objects::Session;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::Session;
+use crate::http::request::page::Page;
+use crate::use_cases::caller::User;
 use crate::{codes, page_of};
 
 page_of!(SessionPage, Session);

@@ -7,10 +7,10 @@ use poem_openapi::{OpenApi, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::objects::RevokedSessions;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sessions::RevokedSessions;
+use crate::use_cases::caller::User;
 use crate::use_cases::sessions;
 
 codes!(RevokeAllOwnSessionsCodes: CredentialsRequired, UserUnknown);

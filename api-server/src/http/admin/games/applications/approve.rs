@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::lobby::Application;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminApproveApplicationCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
 

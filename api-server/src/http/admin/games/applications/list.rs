@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::word;
-use crate::http::lobby::{APPLICATION_STATES, ApplicationPage};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::applications::{APPLICATION_STATES, ApplicationPage};
+use crate::http::request::filters::word;
+use crate::http::request::page::Page;
 use crate::use_cases::games;
 
 codes!(AdminListApplicationsCodes: AdminCredentialsRequired, GameNotFound);

@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::lobby::Membership;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::memberships::Membership;
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::memberships;
 
 /// Why a member is banned.

@@ -8,12 +8,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::Admin;
-use crate::http::mail::Delivery;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::mail::Delivery;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::mail;
 
 codes!(AdminDismissMailDeadLetterCodes: AdminCredentialsRequired, DeliveryNotFound, DeliveryStateConflict);

@@ -10,11 +10,12 @@ use shared::db::mail::DeliveryFilter;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::{span, word};
-use crate::http::mail::{DEAD, DeliveryPage};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::mail::DeliveryPage;
+use crate::http::request::filters::{span, word};
+use crate::http::request::page::Page;
+use crate::use_cases::mail::DEAD;
 
 codes!(AdminListMailDeadLettersCodes: AdminCredentialsRequired);
 

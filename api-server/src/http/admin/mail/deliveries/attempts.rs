@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::mail::AttemptPage;
-use crate::http::page::NumberPage;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::mail::AttemptPage;
+use crate::http::request::page::NumberPage;
 use crate::use_cases::mail;
 
 codes!(AdminListMailDeliveryAttemptsCodes: AdminCredentialsRequired, DeliveryNotFound);

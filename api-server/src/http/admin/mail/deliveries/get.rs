@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::mail::Delivery;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::mail::Delivery;
 use crate::use_cases::mail;
 
 codes!(AdminGetMailDeliveryCodes: AdminCredentialsRequired, DeliveryNotFound);

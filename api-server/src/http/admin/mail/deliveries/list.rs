@@ -10,11 +10,11 @@ use shared::db::mail::DeliveryFilter;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::filters::{span, word};
-use crate::http::mail::{DeliveryPage, STATES};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::mail::{DeliveryPage, STATES};
+use crate::http::request::filters::{span, word};
+use crate::http::request::page::Page;
 
 codes!(AdminListMailDeliveriesCodes: AdminCredentialsRequired);
 

@@ -7,16 +7,14 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::BulkResult;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::filters::BULK_DEFAULT;
-use crate::http::guard::Admin;
-use crate::http::mail::DeliveryChoice;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
-use crate::use_cases::mail::{self, Choice};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::bulk::BulkResult;
+use crate::http::objects::mail::DeliveryChoice;
+use crate::http::request::body::Body;
+use crate::http::request::filters::BULK_DEFAULT;
+use crate::use_cases::caller::{Admin, Caller, Context};
+use crate::use_cases::mail;
 
 /// Which mails to send again, and how many of them.
 #[derive(Object)]
@@ -49,6 +47,6 @@ impl Operation {
         body: Body<ResendDeliveries>,
     ) -> Result<Json<BulkResult>, Fail<AdminResendMailDeliveriesCodes>> {
         let caller = Caller::admin(&admin, &context);
-        Ok(Json(mail::many(&app, &caller, Choice::resend(&body.filter)?, body.limit.unwrap_or(BULK_DEFAULT)).await?))
+        Ok(Json(mail::many(&app, &caller, body.filter.chosen()?, body.limit.unwrap_or(BULK_DEFAULT)).await?.into()))
     }
 }

@@ -7,15 +7,13 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::administration::BulkResult;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::filters::BULK_DEFAULT;
-use crate::http::guard::Admin;
-use crate::http::notifications::DeadLetterChoice;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::bulk::BulkResult;
+use crate::http::objects::notifications::DeadLetterChoice;
+use crate::http::request::body::Body;
+use crate::http::request::filters::BULK_DEFAULT;
+use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::notifications::{self, Act};
 
 /// Which dead letters to put away, and how many of them.
@@ -54,6 +52,6 @@ impl Operation {
     ) -> Result<Json<BulkResult>, Fail<AdminDismissNotificationDeadLettersCodes>> {
         let caller = Caller::admin(&admin, &context);
         let limit = body.limit.unwrap_or(BULK_DEFAULT);
-        Ok(Json(notifications::many(&app, &caller, Act::Dismiss, &body.filter, limit).await?))
+        Ok(Json(notifications::many(&app, &caller, Act::Dismiss, body.filter.chosen()?, limit).await?.into()))
     }
 }

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::notifications::{DeadLetterChoice, NotificationDeadLetterPage};
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::notifications::{DeadLetterChoice, NotificationDeadLetterPage};
+use crate::http::request::page::Page;
 
 codes!(AdminListNotificationDeadLettersCodes: AdminCredentialsRequired);
 

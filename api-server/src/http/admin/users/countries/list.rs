@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::refusal::{ErrorCode, Problem};
 
 /// Requests of a user from one country.
 #[derive(Debug, Object)]

@@ -8,16 +8,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::Admin;
-use crate::http::idempotency;
-use crate::http::problem::Fail;
-use crate::http::users::{Grant, NewGrant, remark};
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::entitlements::{Grant, NewGrant};
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
 use crate::use_cases::accounts::{self, WantedPlan};
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Admin, Caller, Context};
+use crate::use_cases::texts::remark;
 
 codes!(AdminCreateEntitlementCodes: AdminCredentialsRequired, AccountNotFound, IdempotencyKeyReused);
 

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::problem::{ErrorCode, Fail, Problem};
-use crate::http::users::Grant;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::entitlements::Grant;
+use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
 
 codes!(AdminGetEntitlementCodes: AdminCredentialsRequired, AccountNotFound, EntitlementNotFound);

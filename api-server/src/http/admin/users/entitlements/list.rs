@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
-use crate::http::users::GrantPage;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::entitlements::GrantPage;
+use crate::http::request::page::Page;
 use crate::use_cases::accounts;
 
 codes!(AdminListEntitlementsCodes: AdminCredentialsRequired, AccountNotFound);

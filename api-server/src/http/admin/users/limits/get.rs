@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::problem::Fail;
-use crate::http::users::AccountLimits;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::limits::AccountLimits;
 use crate::use_cases::accounts;
 
 codes!(AdminGetLimitsCodes: AdminCredentialsRequired, AccountNotFound);

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::objects::Sanction;
-use crate::http::problem::{ErrorCode, Fail, Problem};
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sanctions::Sanction;
+use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
 
 codes!(AdminGetSanctionCodes: AdminCredentialsRequired, AccountNotFound, SanctionNotFound);

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
-use crate::http::users::SanctionPage;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::sanctions::SanctionPage;
+use crate::http::request::page::Page;
 use crate::use_cases::accounts;
 
 codes!(AdminListSanctionsCodes: AdminCredentialsRequired, AccountNotFound);

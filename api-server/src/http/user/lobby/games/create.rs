@@ -7,15 +7,13 @@ use poem_openapi::{OpenApi, param::Header};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::User;
-use crate::http::idempotency;
-use crate::http::lobby::{Game, NewGame};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::{Game, NewGame};
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::games;
 
 codes!(CreateLobbyGameCodes: CredentialsRequired, UserUnknown, Sanctioned, LimitReached, EngineVersionDisabled, IdempotencyKeyReused);
@@ -42,7 +40,7 @@ impl Operation {
         let caller = Caller::user(&user, &context);
         let key =
             idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), "create_lobby_game", &body.0)?;
-        let game: Game = games::create(&app, &caller, &body, None, key.as_ref()).await?.into();
+        let game: Game = games::create(&app, &caller, &body.0.into(), key.as_ref()).await?.into();
         Ok(Created::at(&format!("/user/lobby/games/{}", game.game_id), game))
     }
 }

@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::{EndGame, Game};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::{EndGame, Game};
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::endings;
 
 codes!(EndLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, RuntimeBusy);

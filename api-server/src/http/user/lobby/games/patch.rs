@@ -8,13 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::{Game, PatchGame};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::{Game, PatchGame};
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::games;
 
 codes!(PatchLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled);
@@ -37,6 +35,6 @@ impl Operation {
         body: Body<PatchGame>,
     ) -> Result<Json<Game>, Fail<PatchLobbyGameCodes>> {
         let caller = Caller::user(&user, &context);
-        Ok(Json(games::edit(&app, &caller, game_id.0.into(), &body).await?.into()))
+        Ok(Json(games::edit(&app, &caller, game_id.0.into(), &body.0.into()).await?.into()))
     }
 }

@@ -9,12 +9,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::Game;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::Game;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
 codes!(RetryStartLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy);

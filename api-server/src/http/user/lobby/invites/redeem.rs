@@ -7,13 +7,11 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::RedeemedInvite;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::invites::RedeemedInvite;
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
 /// A shareable code, and the name under which the caller wants to play.

@@ -8,11 +8,11 @@ use shared::db;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::lobby::GamePage;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::games::GamePage;
+use crate::http::request::page::Page;
+use crate::use_cases::caller::User;
 
 codes!(ListMyGamesCodes: CredentialsRequired, UserUnknown);
 

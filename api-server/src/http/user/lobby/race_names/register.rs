@@ -7,13 +7,11 @@ use poem_openapi::{OpenApi, payload::Json};
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::{RaceName, WantedRaceName};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::race_names::{RaceName, WantedRaceName};
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::race_names;
 
 codes!(RegisterRaceNameCodes: CredentialsRequired, UserUnknown, RaceNameInvalid, RaceNameNotFound, LimitReached);

@@ -8,16 +8,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::User;
-use crate::http::idempotency;
-use crate::http::lobby::{Application, WantedRaceName};
-use crate::http::problem::Fail;
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::applications::Application;
+use crate::http::objects::race_names::WantedRaceName;
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
 use crate::use_cases::applications;
-use crate::use_cases::caller::Caller;
+use crate::use_cases::caller::{Caller, Context, User};
 
 codes!(CreateApplicationCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, GameStateConflict, EnrollmentClosed, AlreadyMember, ApplicationExists, RaceNameTaken, IdempotencyKeyReused);
 

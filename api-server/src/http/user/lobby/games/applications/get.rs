@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::lobby::Application;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
+use crate::use_cases::caller::User;
 
 codes!(GetApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, ApplicationNotFound);
 

@@ -9,15 +9,14 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::created::Created;
-use crate::http::guard::User;
-use crate::http::idempotency;
-use crate::http::lobby::Invite;
-use crate::http::problem::{Fail, Problem};
-use crate::use_cases::caller::Caller;
+use crate::http::answer::created::Created;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::invites::Invite;
+use crate::http::request::body::Body;
+use crate::http::request::idempotency;
+use crate::refusal::Problem;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites::{self, Target};
 
 /// An invite to be made: exactly one of `invited_user_id`, `invited_user_name` and `max_uses`.

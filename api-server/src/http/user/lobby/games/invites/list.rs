@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::guard::User;
-use crate::http::lobby::InvitePage;
-use crate::http::page::Page;
-use crate::http::problem::Fail;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::invites::InvitePage;
+use crate::http::request::page::Page;
+use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
 codes!(ListInvitesCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner);

@@ -8,13 +8,12 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::body::Body;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::{RedeemedInvite, WantedRaceName};
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::invites::RedeemedInvite;
+use crate::http::objects::race_names::WantedRaceName;
+use crate::http::request::body::Body;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
 codes!(RedeemInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);

@@ -8,12 +8,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::Invite;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::invites::Invite;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
 codes!(RevokeInviteCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, InviteNotFound, InviteClosed);

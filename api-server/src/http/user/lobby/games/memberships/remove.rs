@@ -8,12 +8,10 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
-use crate::http::Tags;
-use crate::http::context::Context;
-use crate::http::guard::User;
-use crate::http::lobby::Membership;
-use crate::http::problem::Fail;
-use crate::use_cases::caller::Caller;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::memberships::Membership;
+use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::memberships;
 
 codes!(RemoveMembershipCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);

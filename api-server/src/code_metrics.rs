@@ -1,0 +1,35 @@
+//! What is counted of codes that are mailed for a sign-in.
+
+use opentelemetry::global;
+use opentelemetry::metrics::Counter;
+
+/// What is counted of codes (SPEC §6).
+pub struct CodeMetrics {
+    /// Codes refused, by outcome.
+    pub wrong: Counter<u64>,
+    /// Addresses guarded, by cause.
+    pub guarded: Counter<u64>,
+}
+
+impl CodeMetrics {
+    /// The counters.
+    pub fn new() -> Self {
+        let meter = global::meter("galaxy");
+        Self {
+            wrong: meter
+                .u64_counter("auth_wrong_codes_total")
+                .with_description("Codes refused: incorrect, expired (no such challenge, or it is over), slowed")
+                .build(),
+            guarded: meter
+                .u64_counter("auth_addresses_guarded_total")
+                .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
+                .build(),
+        }
+    }
+}
+
+impl Default for CodeMetrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

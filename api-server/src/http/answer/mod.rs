@@ -1,0 +1,7 @@
+//! What an answer is besides its object: 201 and 204, refusals, other people's JSON, and the headers that all have.
+
+pub mod created;
+pub mod deleted;
+pub mod headers;
+pub mod opaque;
+pub mod problem;

@@ -1,0 +1,50 @@
+//! The trail of what administrators did (SPEC §5 objects).
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde_json::Value;
+use shared::db;
+use uuid::Uuid;
+
+use crate::page_of;
+
+page_of!(AuditEntryPage, AuditEntry);
+
+/// A line of the trail: something that an administrator did.
+#[derive(Debug, Object)]
+pub struct AuditEntry {
+    /// Its id.
+    pub audit_id: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The administrator.
+    pub actor: String,
+    /// What was done, as in `game.create`.
+    pub action: String,
+    /// The noun it was done to, as in `game`.
+    pub target_type: String,
+    /// Which one.
+    pub target_id: String,
+    /// What else matters; no secrets.
+    pub detail: Value,
+    /// The id of the request that did it.
+    pub request_id: String,
+    /// The address it came from.
+    pub ip: String,
+}
+
+impl From<db::audit_log::Entry> for AuditEntry {
+    fn from(row: db::audit_log::Entry) -> Self {
+        Self {
+            audit_id: row.audit_id.uuid(),
+            at: row.at,
+            actor: row.actor,
+            action: row.action,
+            target_type: row.target_type,
+            target_id: row.target_id,
+            detail: row.detail,
+            request_id: row.request_id,
+            ip: row.ip,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Sanctions: set, lifted, and seen (SPEC §5 objects).
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object};
+use shared::db;
+use uuid::Uuid;
+
+use crate::page_of;
+
+page_of!(SanctionPage, Sanction);
+
+/// A sanction.
+#[derive(Debug, Object)]
+pub struct Sanction {
+    /// Its id.
+    pub sanction_id: Uuid,
+    /// What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+    /// Who set it.
+    pub actor: String,
+    /// From when.
+    pub starts_at: DateTime<Utc>,
+    /// Until when; null: until lifted.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When it was lifted; null: it stands.
+    pub lifted_at: Option<DateTime<Utc>>,
+}
+
+impl From<db::sanctions::Sanction> for Sanction {
+    fn from(row: db::sanctions::Sanction) -> Self {
+        Self {
+            sanction_id: row.sanction_id.uuid(),
+            kind: row.kind,
+            reason: row.reason,
+            actor: row.actor,
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            lifted_at: row.lifted_at,
+        }
+    }
+}
+
+/// What a sanction forbids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum SanctionKind {
+    /// Opening sessions.
+    LoginBlock,
+    /// Making private games.
+    PrivateGameCreateBlock,
+    /// Managing own private games.
+    PrivateGameManageBlock,
+    /// Joining games.
+    GameJoinBlock,
+    /// Changing profile and settings.
+    ProfileUpdateBlock,
+    /// Everything; it also ends whatever the account takes part in.
+    PermanentBlock,
+}
+
+impl SanctionKind {
+    /// The word in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::LoginBlock => "login_block",
+            Self::PrivateGameCreateBlock => "private_game_create_block",
+            Self::PrivateGameManageBlock => "private_game_manage_block",
+            Self::GameJoinBlock => "game_join_block",
+            Self::ProfileUpdateBlock => "profile_update_block",
+            Self::PermanentBlock => "permanent_block",
+        }
+    }
+}
+
+/// A sanction to be set, in force from now on.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewSanction {
+    /// What it forbids.
+    pub kind: SanctionKind,
+    /// Why, in one line of 1 to 500 characters. The account's owner reads it.
+    #[oai(validator(min_length = 1, max_length = 500))]
+    pub reason: String,
+    /// Until when, in the future; null: until it is lifted.
+    pub ends_at: Option<DateTime<Utc>>,
+}

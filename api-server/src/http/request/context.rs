@@ -1,0 +1,128 @@
+//! What every request carries along, read from its headers: its id, its trace, and where it came from.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use poem::http::HeaderMap;
+use poem::{FromRequest, Request, RequestBody};
+use shared::ids::RequestId;
+
+use crate::refusal::Problem;
+use crate::use_cases::caller::Context;
+
+/// Reads it from the headers; `peer` is the socket's address.
+pub fn read(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Context {
+    let request_id = headers
+        .get("x-request-id")
+        .and_then(|v| v.to_str().ok())
+        .filter(|v| !v.is_empty() && v.len() <= 128 && v.bytes().all(|b| b.is_ascii_graphic()))
+        .map_or_else(|| RequestId::new().to_string(), str::to_owned);
+    Context { request_id, traceparent: None, ip: client_address(headers, peer, trusted) }
+}
+
+impl<'a> FromRequest<'a> for Context {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::internal(&"request without context").into())
+    }
+}
+
+/// Walks `X-Forwarded-For` from its end: each hop that a trusted proxy reported is believed as long as the reporter is trusted.
+fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(&ip.to_canonical()));
+    let hops: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let mut client = peer.to_canonical();
+    for hop in hops.iter().rev() {
+        if !is_trusted(&client) {
+            break;
+        }
+        match hop_address(hop) {
+            Some(ip) => client = ip.to_canonical(),
+            // What a trusted proxy could not say well-formed is not guessed at.
+            None => break,
+        }
+    }
+    client
+}
+
+/// The address of one hop: bare, or as `address:port` and `[v6]:port`, which load balancers write; quoted as `Forwarded` wants it
+/// (RFC 7239 §6).
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop);
+    if let Ok(address) = hop.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Ok(socket) = hop.parse::<SocketAddr>() {
+        return Some(socket.ip());
+    }
+    hop.strip_prefix('[')?.strip_suffix(']')?.parse().map(IpAddr::V6).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(forwarded: &[&str]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for value in forwarded {
+            map.append("x-forwarded-for", value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn the_last_untrusted_hop_is_the_client() {
+        let loopback: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap()];
+        let from = |peer: &str, forwarded: &[&str]| {
+            client_address(&headers(forwarded), peer.parse().unwrap(), &loopback).to_string()
+        };
+        assert_eq!(from("127.0.0.1", &["203.0.113.7"]), "203.0.113.7");
+        assert_eq!(
+            from("127.0.0.1", &["198.51.100.1, 203.0.113.7"]),
+            "203.0.113.7",
+            "what the client wrote itself is not believed"
+        );
+        assert_eq!(from("127.0.0.1", &["198.51.100.1, 203.0.113.7", "127.0.0.2"]), "203.0.113.7");
+        assert_eq!(from("192.0.2.1", &["203.0.113.7"]), "192.0.2.1", "an untrusted peer forwards nothing");
+        for (hop, address) in [
+            ("203.0.113.7:51234", "203.0.113.7"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("\"[2001:db8::1]:443\"", "2001:db8::1"),
+            ("\"203.0.113.7\"", "203.0.113.7"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
+            (" 203.0.113.7 ", "203.0.113.7"),
+        ] {
+            assert_eq!(from("127.0.0.1", &[hop]), address, "{hop}");
+            assert_eq!(from("127.0.0.1", &[&format!("198.51.100.1:4, {hop}")]), address, "{hop}");
+        }
+        for hop in [
+            "nonsense",
+            "",
+            "unknown",
+            "_hidden",
+            "203.0.113.7:",
+            "203.0.113.7:99999",
+            "[203.0.113.7]",
+            "[2001:db8::1]x",
+            "\"",
+        ] {
+            assert_eq!(from("127.0.0.1", &[hop]), "127.0.0.1", "{hop}");
+        }
+        assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.7"]), "203.0.113.7");
+    }
+
+    #[test]
+    fn an_unusable_request_id_is_replaced() {
+        let mut map = HeaderMap::new();
+        let peer = "127.0.0.1".parse().unwrap();
+        map.insert("x-request-id", "abc-1".parse().unwrap());
+        assert_eq!(read(&map, peer, &[]).request_id, "abc-1");
+        map.insert("x-request-id", "a b".parse().unwrap());
+        assert_ne!(read(&map, peer, &[]).request_id, "a b");
+        map.insert("x-request-id", "x".repeat(129).parse().unwrap());
+        assert_eq!(read(&map, peer, &[]).request_id.len(), 36);
+    }
+}

@@ -1,0 +1,48 @@
+//! Filters of lists, and of what is done to many at once.
+
+use chrono::{DateTime, Datelike as _, Utc};
+use shared::db::browse::Span;
+use shared::domain::game::GameStatus;
+
+use crate::refusal::Problem;
+
+/// The most that one request changes at once.
+pub const BULK_MAX: u16 = 1000;
+/// What it changes when the caller does not say.
+pub const BULK_DEFAULT: u16 = 200;
+
+/// A span of time from two parameters, `at` being what they have in common: `/query/created` of `/query/created_after`.
+///
+/// # Errors
+/// `invalid_request` naming the parameter, for years that no clock here shows.
+pub fn span(at: &str, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>) -> Result<Span, Problem> {
+    for (bound, name) in [(after, "after"), (before, "before")] {
+        if bound.is_some_and(|time| !(1..=9999).contains(&time.year())) {
+            return Err(Problem::field(format!("{at}_{name}"), "range", "must lie in the years 1 to 9999"));
+        }
+    }
+    Ok(Span { after, before })
+}
+
+/// A game's status, from the parameter `status`.
+///
+/// # Errors
+/// `invalid_request` naming the parameter.
+pub fn game_status(given: Option<&str>) -> Result<Option<GameStatus>, Problem> {
+    let words = GameStatus::ALL.iter().map(|status| status.word()).collect::<Vec<_>>().join(", ");
+    let status = given.map(str::parse::<GameStatus>).transpose();
+    status.map_err(|_| Problem::field("/query/status", "value", format!("must be one of {words}")))
+}
+
+/// A word that must be one of these.
+///
+/// # Errors
+/// `invalid_request` naming the parameter.
+pub fn word(pointer: &str, given: Option<&str>, known: &[&str]) -> Result<Option<String>, Problem> {
+    match given {
+        Some(word) if !known.contains(&word) => {
+            Err(Problem::field(pointer, "value", format!("must be one of {}", known.join(", "))))
+        }
+        word => Ok(word.map(str::to_owned)),
+    }
+}

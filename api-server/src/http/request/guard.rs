@@ -1,0 +1,207 @@
+//! Who may call what (SPEC §4), decided by the path's group before routing: an operation cannot forget its check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use poem::http::{HeaderMap, header};
+use poem::{FromRequest, Request, RequestBody};
+use shared::db;
+use shared::domain::administrator;
+use shared::domain::network::Network;
+use shared::ids::UserId;
+
+use crate::admins::{Attempt, Refusal};
+use crate::app::App;
+use crate::refusal::{ErrorCode, Problem};
+use crate::use_cases::caller::{Admin, Context, User};
+
+/// The groups of paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// `/api/v1/public/*`
+    Public,
+    /// `/api/v1/user/*`
+    User,
+    /// `/api/v1/internal/*`
+    Internal,
+    /// `/api/v1/admin/*`
+    Admin,
+    /// Probes, the document, Swagger UI, and paths that do not exist.
+    Open,
+}
+
+impl Group {
+    /// The group that a path belongs to.
+    pub fn of(path: &str) -> Self {
+        let mut segments = path.strip_prefix("/api/v1/").unwrap_or_default().split('/');
+        match segments.next() {
+            Some("public") => Self::Public,
+            Some("user") => Self::User,
+            Some("internal") => Self::Internal,
+            Some("admin") => Self::Admin,
+            _ => Self::Open,
+        }
+    }
+
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::User => "user",
+            Self::Internal => "internal",
+            Self::Admin => "admin",
+            Self::Open => "open",
+        }
+    }
+}
+
+impl<'a> FromRequest<'a> for User {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        // The guard put it there; a user operation outside the user group is a bug that must not pass.
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal(&"operation outside the user group").into())
+    }
+}
+
+impl<'a> FromRequest<'a> for Admin {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal(&"operation outside the admin group").into())
+    }
+}
+
+/// Admits a request to its group, or says why not.
+///
+/// # Errors
+/// 401 with the group's challenge; 429 after too many failures of an administrator's name or address; 503 without a database.
+pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> Result<(), Problem> {
+    match Group::of(request.uri().path()) {
+        Group::Open => Ok(()),
+        Group::Public => match app.limits.public.take(&Network::of(context.ip)) {
+            Ok(()) => Ok(()),
+            Err(wait) => Err(Problem::rate_limited("Too many requests from this address.", wait)),
+        },
+        Group::Internal => gateway(app, request.headers()),
+        Group::User => {
+            gateway(app, request.headers())?;
+            let user = user(app, request.headers()).await?;
+            app.geo.count(user.id, context.ip);
+            request.extensions_mut().insert(user);
+            Ok(())
+        }
+        Group::Admin => {
+            let admin = administrator(app, request.headers(), context).await?;
+            request.extensions_mut().insert(admin);
+            Ok(())
+        }
+    }
+}
+
+/// Refuses, from a request's head alone, who would be refused anyway: so that strangers' bodies are not read. It lets nobody in:
+/// that is for [`admit`], once the body is there.
+///
+/// # Errors
+/// 401 with the group's challenge.
+pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap, context: &Context) -> Result<(), Problem> {
+    match group {
+        Group::Internal | Group::User => gateway(app, headers),
+        Group::Admin => administrators_credentials(app, headers, context).map(drop),
+        Group::Public | Group::Open => Ok(()),
+    }
+}
+
+/// The name and the password that a request gives. What cannot be read is an attempt that failed, and is told.
+fn administrators_credentials(app: &App, headers: &HeaderMap, context: &Context) -> Result<(String, String), Problem> {
+    if let Some(given) = basic(headers) {
+        return Ok(given);
+    }
+    // Nobody asks for an account without a credential, so nobody has failed.
+    if headers.contains_key(header::AUTHORIZATION) {
+        tell(app, None, context, "malformed");
+    }
+    Err(administrator_wanted())
+}
+
+fn administrator_wanted() -> Problem {
+    Problem::new(
+        ErrorCode::AdminCredentialsRequired,
+        "This path wants an administrator's name and password (HTTP Basic).",
+    )
+}
+
+fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(expected) = &app.config.gateway_token else { return Ok(()) };
+    match credentials(headers, "Bearer") {
+        Some(token) if expected.hold(token.as_bytes()) => Ok(()),
+        _ => Err(Problem::new(ErrorCode::CredentialsRequired, "This path wants the gateway's bearer token.")),
+    }
+}
+
+async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
+    let unknown = || Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.");
+    let id: UserId =
+        headers.get("x-user-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok()).ok_or_else(unknown)?;
+    let mut conn = app.db.acquire().await?;
+    let sanctions = db::accounts::standing(&mut conn, id).await?.ok_or_else(unknown)?;
+    if sanctions.iter().any(|kind| kind == "permanent_block") {
+        return Err(unknown());
+    }
+    Ok(User { id, sanctions })
+}
+
+async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
+    let (name, password) = administrators_credentials(app, headers, context)?;
+    let network = Network::of(context.ip);
+    let stored = {
+        let mut conn = app.db.acquire().await?;
+        db::admin::credentials(&mut conn, &name, network).await?
+    };
+    let attempt = Attempt { name: &name, password: &password, network, stored: stored.as_ref() };
+    if let Err(refusal) = app.admins.verify(&attempt).await {
+        tell(app, Some(&name), context, refusal.outcome());
+        return Err(match refusal {
+            Refusal::Wrong => administrator_wanted(),
+            Refusal::Slowed(wait) => {
+                Problem::rate_limited("Too many failed attempts for this name or from this address.", wait)
+            }
+            Refusal::Busy => Problem::rate_limited("Too many passwords are being checked.", Duration::from_secs(1)),
+            Refusal::Broken(cause) => Problem::internal(&cause),
+        });
+    }
+    if stored.is_some_and(|s| s.last_used_stale || !s.familiar) {
+        let mut conn = app.db.acquire().await?;
+        db::admin::touch(&mut conn, &name, network).await?;
+    }
+    Ok(Admin { name })
+}
+
+/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6).
+fn tell(app: &App, name: Option<&str>, context: &Context, outcome: &'static str) {
+    app.admins.count(outcome);
+    tracing::warn!(event = "admin_refused", admin = name, ip = %context.ip, outcome, "an administrator was refused");
+}
+
+/// What is given under a scheme, whose name may be in any case (RFC 9110, 11.1).
+fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let (given, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim_start_matches(' '))
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let encoded = credentials(headers, "Basic")?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    // No account has a longer name or password (bcrypt reads 71 bytes): longer ones are refused before they are remembered.
+    if name.len() > 128 || password.len() > administrator::PASSWORD_MAX {
+        return None;
+    }
+    Some((name.to_owned(), password.to_owned()))
+}

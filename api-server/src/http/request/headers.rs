@@ -1,0 +1,40 @@
+//! Headers that every request must have in one form.
+
+use poem::Request;
+use poem::http::uri::Authority;
+use poem::http::{Version, header};
+
+use crate::refusal::Problem;
+
+/// Headers that decide something: of two, one reader takes the first and another one the last.
+const SINGLE: [&str; 8] = [
+    "Authorization",
+    "X-User-ID",
+    "Idempotency-Key",
+    "Host",
+    "Content-Type",
+    "Content-Encoding",
+    "Origin",
+    "Sec-Fetch-Site",
+];
+
+/// Refuses a request that says one thing twice.
+///
+/// # Errors
+/// `invalid_request` naming each such header.
+pub fn check(request: &Request) -> Result<(), Problem> {
+    let mut faults = super::schema::Faults::default();
+    for name in SINGLE {
+        if request.headers().get_all(name).iter().nth(1).is_some() {
+            faults.add(format!("/header/{name}"), "duplicate", "is given more than once");
+        }
+    }
+    // HTTP/2 has it in `:authority`; who gives both must mean the same (RFC 9113 §8.3.1).
+    if request.version() >= Version::HTTP_2
+        && let (Some(authority), Some(host)) = (request.uri().authority(), request.headers().get(header::HOST))
+        && !host.to_str().is_ok_and(|host| host.parse::<Authority>().is_ok_and(|host| host == *authority))
+    {
+        faults.add("/header/Host", "value", "must be the same as :authority");
+    }
+    faults.none()
+}
