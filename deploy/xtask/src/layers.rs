@@ -36,7 +36,14 @@ pub fn check() -> Result<()> {
             }
         }
     }
-    sql_stays_home(&root, &mut breaches)?;
+    let mut files = Vec::new();
+    for dir in ["shared/src", "api-server/src", "mail-worker/src", "notify-worker/src", "runtime-controller/src"] {
+        collect(&root.join(dir), &mut files)?;
+    }
+    for file in files {
+        let shown = file.strip_prefix(&root).unwrap_or(&file).display().to_string();
+        breaches.extend(breaches_of(&shown, &std::fs::read_to_string(&file)?));
+    }
     if breaches.is_empty() {
         println!("   layers hold");
         return Ok(());
@@ -44,35 +51,47 @@ pub fn check() -> Result<()> {
     bail!("layer rules are broken:\n  {}", breaches.join("\n  "))
 }
 
-/// SQL stands only in `shared/src/db` and `shared/src/queue`; a transaction is begun and committed by the caller of `db`.
-fn sql_stays_home(root: &Path, breaches: &mut Vec<String>) -> Result<()> {
-    let mut files = Vec::new();
-    for dir in ["shared/src", "api-server/src", "mail-worker/src", "notify-worker/src", "runtime-controller/src"] {
-        collect(&root.join(dir), &mut files)?;
-    }
-    for file in files {
-        let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
-        let text = std::fs::read_to_string(&file)?;
-        let production = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let home = shown.starts_with("shared/src/db/") || shown.starts_with("shared/src/queue/");
-        // The readiness probe looks at the schema's version itself: it is no domain noun.
-        let probe = shown.starts_with("shared/src/service/health/");
-        if !home
-            && !probe
-            && ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("]
-                .iter()
-                .any(|word| production.contains(word))
-        {
-            breaches.push(format!("{shown}: SQL outside shared/src/db and shared/src/queue"));
-        }
-        if shown.starts_with("shared/src/db/")
-            && shown != "shared/src/db/pool.rs"
-            && (production.contains(".commit()") || production.contains(".begin()"))
-        {
-            breaches.push(format!("{shown}: db functions neither begin nor commit"));
+/// What the sources below a folder may not name, and why.
+const BLIND: &[(&str, &[&str], &str)] = &[
+    ("shared/src/domain/", &["db", "sqlx"], "the domain is pure, and knows no database"),
+    ("api-server/src/use_cases/", &["http", "poem", "poem_openapi"], "use cases know nothing of the wire"),
+    ("api-server/src/refusal/", &["use_cases", "poem"], "a refusal is below the use cases, and no answer yet"),
+];
+
+/// What one source breaks: `shown` is its path from the root.
+fn breaches_of(shown: &str, text: &str) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for (folder, unseen, why) in BLIND {
+        if shown.starts_with(folder) {
+            let named = unseen.iter().filter(|name| names(text, name));
+            breaches.extend(named.map(|name| format!("{shown} names {name}: {why}")));
         }
     }
-    Ok(())
+    let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+    // SQL stands only in `shared/src/db` and `shared/src/queue`.
+    let home = shown.starts_with("shared/src/db/") || shown.starts_with("shared/src/queue/");
+    // The readiness probe looks at the schema's version itself: it is no domain noun.
+    let probe = shown.starts_with("shared/src/service/health/");
+    let sql = ["sqlx::query", "query!(", "query_as!(", "query_scalar!(", "raw_sql("];
+    if !home && !probe && sql.iter().any(|word| production.contains(word)) {
+        breaches.push(format!("{shown}: SQL outside shared/src/db and shared/src/queue"));
+    }
+    // A transaction is begun and committed by the caller of `db`.
+    if shown.starts_with("shared/src/db/")
+        && shown != "shared/src/db/pool.rs"
+        && (production.contains(".commit()") || production.contains(".begin()"))
+    {
+        breaches.push(format!("{shown}: db functions neither begin nor commit"));
+    }
+    breaches
+}
+
+/// Whether the code of a source, its tests too, has `name` as a word of its own; comments may say what they like. A name is
+/// looked for wherever it stands: `crate::http`, `super::super::http`, `use crate::{app, http}`.
+fn names(text: &str, name: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    code.flat_map(|line| line.split(|c| !part(c))).any(|word| word == name)
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -116,4 +135,71 @@ fn dependencies(manifest: &str) -> (Vec<String>, Vec<String>) {
         }
     }
     (normal, dev)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sources_as_they_are_break_nothing() {
+        check().unwrap();
+    }
+
+    #[test]
+    fn a_use_case_that_names_the_wire_is_a_breach() {
+        let file = "api-server/src/use_cases/games.rs";
+        for line in [
+            "use crate::http::objects::games::NewGame;",
+            "use crate::{app::App, http};",
+            "use super::super::http::request::page::Page;",
+            "fn status() -> poem::http::StatusCode {",
+            "use poem_openapi::types::ToJSON as _;",
+        ] {
+            let text = format!("//! Games.\n\n{line}\n");
+            assert!(!breaches_of(file, &text).is_empty(), "{line}");
+            // The wire may name itself.
+            assert!(breaches_of("api-server/src/http/frame.rs", &text).is_empty(), "{line}");
+        }
+        for line in [
+            "//! As [`crate::http::objects`] shows them.",
+            "use crate::refusal::Problem; // not of http",
+            "let https = 1;",
+        ] {
+            assert!(breaches_of(file, line).is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_is_an_answer_is_a_breach() {
+        let file = "api-server/src/refusal/mod.rs";
+        assert!(!breaches_of(file, "use poem::Response;").is_empty());
+        assert!(!breaches_of(file, "use crate::use_cases::caller::Caller;").is_empty());
+        assert!(breaches_of(file, "use poem_openapi::Object;").is_empty(), "the derive");
+    }
+
+    #[test]
+    fn a_domain_that_names_the_database_is_a_breach() {
+        let file = "shared/src/domain/game.rs";
+        for line in [
+            "use crate::db::games::Game;",
+            "use crate::{db, ids};",
+            "#[derive(sqlx::Type)]",
+            "    #[sqlx(transparent)]",
+            "use sqlx::PgConnection;",
+        ] {
+            assert!(!breaches_of(file, line).is_empty(), "{line}");
+            assert!(breaches_of("shared/src/ids.rs", line).is_empty(), "{line}");
+        }
+        assert!(breaches_of(file, "//! Pure; `db::games` stores them as text.").is_empty());
+    }
+
+    #[test]
+    fn sql_and_transactions_away_from_home_are_breaches() {
+        let sql = "sqlx::query!(\"SELECT 1\").execute(conn).await?;";
+        assert!(!breaches_of("api-server/src/use_cases/games.rs", sql).is_empty());
+        assert!(breaches_of("shared/src/db/accounts.rs", sql).is_empty());
+        assert!(!breaches_of("shared/src/db/accounts.rs", "let tx = conn.begin().await?;").is_empty());
+        assert!(breaches_of("shared/src/db/pool.rs", "let tx = conn.begin().await?;").is_empty());
+    }
 }
