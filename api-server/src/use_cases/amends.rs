@@ -96,7 +96,7 @@ pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<
     }
     match game.status.as_str() {
         "running" => drop(transitions::pause(&mut tx, caller, &game, "stopped").await?),
-        "paused" => db::game_runtime::set_pause_reason(&mut tx, game_id, "stopped").await?,
+        "paused" => db::games::set_pause_reason(&mut tx, game_id, "stopped").await?,
         _ => {}
     }
     let detail = format!("from {}", record.daemon_id);
@@ -130,7 +130,7 @@ pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Resu
     let held = record.status == RuntimeStatus::Starting.as_str();
     if kind == JobKind::Start.as_str() {
         db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
-        db::game_runtime::game_start_failed(&mut tx, game_id).await?;
+        db::games::start_failed(&mut tx, game_id).await?;
     } else if held {
         // A restart that had taken the engine: nobody gives it back.
         db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;

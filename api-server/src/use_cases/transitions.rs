@@ -136,7 +136,7 @@ pub(super) async fn pause(
     game: &LockedGame,
     reason: &str,
 ) -> Result<&'static [Topic], Problem> {
-    let pauses = db::game_runtime::game_paused(conn, game.game_id, reason).await?.unwrap_or(1);
+    let pauses = db::games::paused(conn, game.game_id, reason).await?.unwrap_or(1);
     db::runtime::park_turn(conn, game.game_id).await?;
     let turn = turn(game);
     let key = pause_key(game.game_id, turn, pauses);
@@ -155,7 +155,7 @@ async fn force_stop(
     if status(game)? == GameStatus::Running {
         pause(conn, caller, game, STOPPED).await?;
     } else {
-        db::game_runtime::set_pause_reason(conn, game.game_id, STOPPED).await?;
+        db::games::set_pause_reason(conn, game.game_id, STOPPED).await?;
     }
     runtimes::enqueue(conn, caller, game.game_id, JobKind::Stop, json!({})).await?;
     Ok(&[Topic::Notifications, Topic::RuntimeJobs])

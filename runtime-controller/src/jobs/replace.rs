@@ -4,7 +4,7 @@
 
 use serde_json::json;
 use shared::db::runtime::{self, PinnedImage};
-use shared::db::{engine_versions, game_runtime};
+use shared::db::{engine_versions, games};
 use shared::domain::runtime::{JobKind, JobStep, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -177,7 +177,7 @@ impl Jobs {
     ) -> Result<bool, JobError> {
         let mut tx = self.engines.db.begin().await?;
         // The game's lock before the job's: the order that everybody takes.
-        let game = game_runtime::lock_game(&mut tx, game_id).await?;
+        let game = games::lock(&mut tx, game_id).await?;
         cx.hold(&mut tx, claim).await?;
         if !game.is_some_and(|game| WANTED.contains(&game.status.as_str())) {
             return Ok(false);

@@ -1,7 +1,7 @@
 //! Start: prepare, pull, create, start, health, init. `docs/runtime.md` has the table of what happens when a controller
 //! dies before, between and after the steps.
 
-use shared::db::{game_runtime, runtime};
+use shared::db::{games, runtime};
 use shared::domain::runtime::JobStep;
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
 use shared::ids::GameId;
@@ -63,7 +63,7 @@ impl Jobs {
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::job_step(&mut tx, claim.id, JobStep::Prepare, &engines.daemon_id).await?;
-        let facts = game_runtime::start_facts(&mut tx, game_id).await?;
+        let facts = games::start_facts(&mut tx, game_id).await?;
         let facts = facts.ok_or_else(|| JobError::Refused("there is no such game".to_owned()))?;
         if facts.status != "starting" {
             return Ok(None);
@@ -152,7 +152,7 @@ impl Jobs {
         status: EngineStatus,
     ) -> Result<EngineStatus, JobError> {
         let status = stands(game_id, turn, status)?;
-        let races = game_runtime::engine_races(&mut *self.engines.db.acquire().await?, game_id).await?;
+        let races = games::engine_races(&mut *self.engines.db.acquire().await?, game_id).await?;
         status.of(game_id, &races).map_err(|error| JobError::init(&error, ""))
     }
 }

@@ -1,6 +1,6 @@
 //! Steps: written down before their effect, in a transaction that proves that the job is still ours.
 
-use shared::db::{game_runtime, runtime};
+use shared::db::{games, runtime};
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -24,7 +24,7 @@ impl Jobs {
             // From here on something of the game may exist at the daemon: the log says so before it does.
             runtime::record_operation(&mut tx, game_id, Some(claim.id), step.as_str(), "begun", None).await?;
         }
-        let status = game_runtime::game_status(&mut tx, game_id).await?;
+        let status = games::status(&mut tx, game_id).await?;
         tx.commit().await?;
         tracing::info!(%game_id, job_id = %claim.id, %step, "step");
         status.ok_or_else(|| JobError::Refused("there is no such game".to_owned()))

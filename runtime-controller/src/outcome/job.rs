@@ -1,7 +1,7 @@
 //! What came of a job (`OnRuntimeJobResult`).
 
 use shared::db::banishments;
-use shared::db::game_runtime::{self, LockedGame};
+use shared::db::games::{self, LockedGame};
 use shared::db::runtime::{self, JobWork, PinnedImage};
 use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::Payload;
@@ -83,7 +83,7 @@ impl Outcomes {
         game_id: GameId,
         result: &JobResult,
     ) -> Result<(), sqlx::Error> {
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         match result {
             JobResult::Started { ahead } => self.started(conn, claim, game_id, &game, *ahead).await,
             JobResult::StartFailed { failure, cleared } => {
@@ -117,7 +117,7 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         let (game_id, request_id, traceparent) =
             (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         let banish = job.kind == JobKind::Banish.as_str();
         // What was banished is settled by now: this finds only what did not get through.
         let put_off = banish && banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
@@ -145,7 +145,7 @@ impl Outcomes {
         ahead: bool,
     ) -> Result<(), sqlx::Error> {
         runtime::turn_advanced(conn, game_id, game.current_turn, RuntimeStatus::Running).await?;
-        if !game_runtime::game_started(conn, game_id).await? {
+        if !games::started(conn, game_id).await? {
             // Cancelled while it started: the container has to go again.
             return enqueue_stop(conn, claim, game_id).await;
         }
@@ -175,7 +175,7 @@ impl Outcomes {
         if !cleared {
             enqueue_stop(conn, claim, game_id).await?;
         }
-        if !game_runtime::game_start_failed(conn, game_id).await? {
+        if !games::start_failed(conn, game_id).await? {
             return Ok(());
         }
         self.tell_failure(conn, claim, game_id, failure).await?;
@@ -185,7 +185,7 @@ impl Outcomes {
     async fn replaced(&self, conn: &mut PgConnection, game_id: GameId, release: &Release) -> Result<(), sqlx::Error> {
         let Release { version, image, pinned } = release;
         runtime::engine_replaced(conn, game_id, version, image, pinned.as_ref()).await?;
-        game_runtime::game_patched(conn, game_id, version).await
+        games::patched(conn, game_id, version).await
     }
 
     /// The administrators hear of it in any case; the members where their game has no engine any more.

@@ -10,7 +10,7 @@ mod state;
 mod timer;
 mod turn;
 
-use shared::db::game_runtime::{self, LockedGame};
+use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::RuntimeStatus;
@@ -59,7 +59,7 @@ impl Outcomes {
         game: &LockedGame,
         reason: &str,
     ) -> Result<Option<String>, sqlx::Error> {
-        let Some(pause) = game_runtime::game_paused(conn, game_id, reason).await? else { return Ok(None) };
+        let Some(pause) = games::paused(conn, game_id, reason).await? else { return Ok(None) };
         let turn = game.current_turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
         let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };

@@ -1,6 +1,6 @@
 //! What the owner of a game hears of its engine: that the start which they asked for, or wait for, failed, and why.
 
-use shared::db::game_runtime;
+use shared::db::games;
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::StartFailure;
@@ -19,7 +19,7 @@ impl Outcomes {
         game_id: GameId,
         failure: &StartFailure,
     ) -> Result<(), sqlx::Error> {
-        let owner = game_runtime::owner(conn, game_id).await?;
+        let owner = games::owner(conn, game_id).await?;
         let new = NewNotification {
             payload: Payload::GameStartFailed { game_id, reason: failure.for_owner() },
             // One of each start: the job's id is in the claim.

@@ -2,7 +2,7 @@
 //! lets it go on. Each looks once more under the game's lock.
 
 use chrono::TimeDelta;
-use shared::db::game_runtime::{self, LockedGame};
+use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime::seen::Unserved;
 use shared::db::runtime::{self, seen};
@@ -72,14 +72,14 @@ impl Outcomes {
         game_id: GameId,
         within: TimeDelta,
     ) -> Result<bool, sqlx::Error> {
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(false) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let unreachable = RuntimeStatus::EngineUnreachable.as_str();
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
         if game.status != "paused" || game.pause_reason.as_deref() != Some(unreachable) || record.status != unreachable
         {
             return Ok(false);
         }
-        let Some(pauses) = game_runtime::game_goes_on(conn, game_id, within).await? else { return Ok(false) };
+        let Some(pauses) = games::goes_on(conn, game_id, within).await? else { return Ok(false) };
         runtime::set_record_status(conn, game_id, RuntimeStatus::Running).await?;
         runtime::record_operation(conn, game_id, None, "resume", "ok", Some("its engine answers again")).await?;
         let turn = game.current_turn.unsigned_abs();
@@ -113,7 +113,7 @@ impl Outcomes {
 
     /// The game under its lock, if it runs and no job is at work on it.
     async fn lock_running(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
-        let game = game_runtime::lock_game(conn, game_id).await?.filter(|game| game.status == "running");
+        let game = games::lock(conn, game_id).await?.filter(|game| game.status == "running");
         if game.is_none() || runtime::has_active_job(conn, game_id).await? {
             return Ok(None);
         }

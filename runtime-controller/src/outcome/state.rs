@@ -1,6 +1,6 @@
 //! What a state directory that is too large means for its game (SPEC §8).
 
-use shared::db::{game_runtime, runtime};
+use shared::db::{games, runtime};
 use shared::domain::notification::Payload;
 use shared::ids::GameId;
 use sqlx::PgConnection;
@@ -31,7 +31,7 @@ impl Outcomes {
         game_id: GameId,
         size: &StateSize,
     ) -> Result<bool, sqlx::Error> {
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(false) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let turn = game.current_turn.unsigned_abs();
         let reason = size.reason.clone();
         if let Some(key) = self.pause_because(conn, None, game_id, &game, STATE_LIMIT).await? {

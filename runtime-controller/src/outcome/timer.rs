@@ -1,6 +1,6 @@
 //! A game's turns go on, or have no next time.
 
-use shared::db::game_runtime::LockedGame;
+use shared::db::games::LockedGame;
 use shared::db::runtime;
 use shared::domain::notification::Payload;
 use shared::domain::schedule::{self, Schedule, ScheduleError};

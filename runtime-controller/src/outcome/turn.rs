@@ -1,8 +1,8 @@
 //! What an engine showed when a turn was due (`OnRuntimeSnapshot`).
 
-use shared::db::game_runtime::{self, LockedGame};
+use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
-use shared::db::runtime;
+use shared::db::{race_names, runtime};
 use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::{Audience, Payload, turn_ready_key};
 use shared::domain::runtime::RuntimeStatus;
@@ -39,7 +39,7 @@ impl Outcomes {
         snapshot: &Snapshot,
         next: Option<Timer>,
     ) -> Result<(), sqlx::Error> {
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, next).await?;
         match snapshot {
             Snapshot::Advanced(status) => {
@@ -70,12 +70,12 @@ impl Outcomes {
             status.races.iter().filter(|race| race.extinct).map(|race| race.race_name.clone()).collect();
         runtime::set_extinct_races(conn, game_id, &extinct).await?;
         let turn = status.turn.unsigned_abs();
-        if game_runtime::turn_generated(conn, game_id, status.turn).await? {
+        if games::turn_generated(conn, game_id, status.turn).await? {
             let key = turn_ready_key(game_id, turn);
             self.tell(conn, None, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
         runtime::record_turn(conn, game_id, turn).await?;
-        if !status.finished || !game_runtime::game_finished(conn, game_id, &status.winners).await? {
+        if !status.finished || !games::finished(conn, game_id, &status.winners).await? {
             return Ok(());
         }
         let winners = status.winners.clone();
@@ -95,7 +95,7 @@ impl Outcomes {
         let surviving: Vec<String> =
             status.races.iter().filter(|race| !race.extinct).map(|race| race.race_name.clone()).collect();
         let ttl = self.pending_registration_ttl.as_secs_f64();
-        for name in game_runtime::settle_race_names(conn, game_id, &surviving, ttl).await? {
+        for name in race_names::settle(conn, game_id, &surviving, ttl).await? {
             let new = NewNotification {
                 idempotency_key: format!("pending:{game_id}:{}", name.user_id),
                 payload: Payload::LobbyRaceNamePending { race_name: name.race_name, expires_at: name.expires_at },
@@ -130,7 +130,7 @@ impl Outcomes {
     /// # Errors
     /// Those of the database.
     pub async fn on_rest(&self, conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
-        let Some(game) = game_runtime::lock_game(conn, game_id).await? else { return Ok(()) };
+        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, None).await?;
         runtime::generation_broken_off(conn, game_id).await?;
         if game.status == "running" {

@@ -1,6 +1,6 @@
 //! The reports of a game that was ended before its engine ended it.
 
-use shared::db::{game_runtime, runtime};
+use shared::db::{games, runtime};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
 
@@ -25,7 +25,7 @@ impl Engines {
     async fn keep_what_is_there(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<(), TickError> {
         let (target, races) = {
             let mut conn = self.db.acquire().await?;
-            (runtime::target(&mut conn, game_id).await?, game_runtime::engine_races(&mut conn, game_id).await?)
+            (runtime::target(&mut conn, game_id).await?, games::engine_races(&mut conn, game_id).await?)
         };
         let Some(target) = target else { return Ok(()) };
         let own = Own { game_id, races: &races };

@@ -1,6 +1,6 @@
 //! One due turn: written down, generated, its next time found.
 
-use shared::db::game_runtime;
+use shared::db::games;
 use shared::db::runtime::{self, Begun};
 use shared::domain::runtime::{RuntimeStatus, TickPlan};
 use shared::domain::schedule::{self, Schedule, ScheduleError, Timer};
@@ -146,7 +146,7 @@ impl Turns {
         }
         let (target, races) = {
             let mut conn = self.engines.db.acquire().await?;
-            (runtime::target(&mut conn, game_id).await?, game_runtime::engine_races(&mut conn, game_id).await?)
+            (runtime::target(&mut conn, game_id).await?, games::engine_races(&mut conn, game_id).await?)
         };
         let own = Own { game_id, races: &races };
         let (target, status) = match target {
@@ -183,7 +183,7 @@ impl Turns {
     async fn begin(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Begun, TickError> {
         let mut tx = self.engines.db.begin().await?;
         // The game's lock before the timer's: the order that everybody takes.
-        game_runtime::lock_game(&mut tx, game_id).await?;
+        games::lock(&mut tx, game_id).await?;
         cx.hold(&mut tx, claim).await?;
         let begun = runtime::begin_generation(&mut tx, game_id).await?;
         tx.commit().await?;

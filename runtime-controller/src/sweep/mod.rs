@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::db::endings::{self, Ended, Ending};
 use shared::db::notifications::{NewNotification, produce};
-use shared::db::{Db, applications, banishments, game_runtime, games, invites, race_names, runtime};
+use shared::db::{Db, applications, banishments, games, invites, race_names, runtime};
 use shared::domain::notification::{Audience, Payload};
 use shared::queue::{Topic, Waker};
 use shared::random::Random;
@@ -83,7 +83,7 @@ impl Sweeper {
     /// is closed with it. A game that is short of players stays open (SPEC §7).
     async fn close_enrolments(&self) -> Result<i64, sqlx::Error> {
         let mut tx = self.db.begin().await?;
-        let full = game_runtime::lock_full_enrolments(&mut tx, GAMES).await?;
+        let full = games::lock_full_enrolments(&mut tx, GAMES).await?;
         for game_id in &full {
             games::set_status(&mut tx, *game_id, "enrollment_open", "ready_to_start").await?;
             applications::close_open(&mut tx, *game_id).await?;

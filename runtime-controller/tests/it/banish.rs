@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::db::game_runtime::lock_game;
+use shared::db::games;
 use shared::db::{banishments, memberships, runtime};
 use shared::domain::runtime::JobKind;
 use shared::engine_client::{EngineClient, Timeouts};
@@ -19,7 +19,7 @@ const LONG: [(&str, &str); 1] = [("GALAXY_TURN_LIMIT", "1000")];
 /// What the API does when a member leaves; `tell` says whether it also enqueues what it can.
 async fn leaves(world: &World, game_id: GameId, races: &[&str], tell: bool) {
     let mut tx = world.pool().begin().await.unwrap();
-    lock_game(&mut tx, game_id).await.unwrap();
+    games::lock(&mut tx, game_id).await.unwrap();
     let ids: Vec<MembershipId> = sqlx::query_scalar(
         "SELECT membership_id FROM memberships WHERE game_id = $1 AND race_name = ANY ($2) AND status = 'active'",
     )

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 
 use super::notifications::{NewNotification, produce};
-use super::{game_runtime, runtime};
+use super::{race_names, runtime};
 use crate::domain::notification::{Audience, Payload};
 use crate::ids::GameId;
 
@@ -91,7 +91,7 @@ async fn settle_names(conn: &mut PgConnection, ending: &Ending<'_>, extinct: &[S
     .fetch_all(&mut *conn)
     .await?;
     let ttl = ending.pending_registration_ttl.as_secs_f64();
-    for name in game_runtime::settle_race_names(conn, game_id, &surviving, ttl).await? {
+    for name in race_names::settle(conn, game_id, &surviving, ttl).await? {
         let key = format!("pending:{game_id}:{}", name.user_id);
         let payload = Payload::LobbyRaceNamePending { race_name: name.race_name, expires_at: name.expires_at };
         tell(conn, ending, payload, key, Audience::Users(vec![name.user_id]), None).await?;

@@ -17,7 +17,6 @@ pub mod endings;
 pub mod engine_versions;
 pub mod entitlements;
 pub mod erasure;
-pub mod game_runtime;
 pub mod games;
 pub mod idempotency;
 pub mod invites;

@@ -1,4 +1,4 @@
-//! `race_names`: the Race Name Directory (SPEC §7). What the end of a game does to names stands in [`super::game_runtime`].
+//! `race_names`: the Race Name Directory (SPEC §7).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -212,4 +212,50 @@ pub async fn list_of_user(
     )
     .fetch_all(conn)
     .await
+}
+
+/// A name that its holder may now register.
+#[derive(Debug, Clone)]
+pub struct PendingName {
+    /// The holder.
+    pub user_id: UserId,
+    /// The name as written.
+    pub race_name: String,
+    /// When it lapses.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Settles the names that were reserved for a finished game: those of surviving races become `pending_registration` for
+/// `ttl_seconds` (`BACKEND_LOBBY_PENDING_REGISTRATION_TTL`), the others are released. So is a survivor's name that its
+/// holder has registered already: there is nothing left to register.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settle(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    surviving: &[String],
+    ttl_seconds: f64,
+) -> Result<Vec<PendingName>, sqlx::Error> {
+    let pending = sqlx::query_as!(
+        PendingName,
+        r#"UPDATE race_names n
+              SET status = 'pending_registration', expires_at = clock_timestamp() + make_interval(secs => $3), updated_at = clock_timestamp()
+            WHERE n.game_id = $1 AND n.status = 'reserved' AND n.race_name = ANY ($2)
+              AND EXISTS (SELECT FROM memberships m WHERE m.game_id = n.game_id AND m.user_id = n.user_id AND m.canonical_key = n.canonical_key AND m.status = 'active')
+              AND NOT EXISTS (SELECT FROM race_names o WHERE o.user_id = n.user_id AND o.canonical_key = n.canonical_key AND o.status = 'registered')
+           RETURNING n.user_id AS "user_id: UserId", n.race_name, n.expires_at AS "expires_at!""#,
+        game_id.uuid(),
+        surviving,
+        ttl_seconds
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE race_names SET status = 'released', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'reserved'",
+        game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(pending)
 }

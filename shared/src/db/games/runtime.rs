@@ -1,44 +1,10 @@
-//! What the runtime changes in games and race names (SPEC §7, "Runtime tells the lobby in one place"). Each change names
-//! the states from which it may happen: a late answer on a game that went elsewhere changes nothing.
+//! What the runtime reads of games, and changes in them (SPEC §7, "Runtime tells the lobby in one place"). Each change wants
+//! the game's lock to be held ([`super::lock`]), and names the states from which it may happen: a late answer on a game that
+//! went elsewhere changes nothing.
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use crate::ids::{GameId, UserId};
-
-/// A game under its row lock, as far as the runtime needs it.
-#[derive(Debug, Clone)]
-pub struct LockedGame {
-    /// A word of `games.status`.
-    pub status: String,
-    /// Why it is paused.
-    pub pause_reason: Option<String>,
-    /// The turn now open.
-    pub current_turn: i32,
-    /// Its schedule.
-    pub turn_schedule: String,
-    /// The zone of its schedule.
-    pub time_zone: String,
-    /// Whether it ever ran.
-    pub started: bool,
-    /// Database time of the reading.
-    pub now: DateTime<Utc>,
-}
-
-/// Locks a game until the transaction ends. Every change below wants this lock to be held.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_game(conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
-    sqlx::query_as!(
-        LockedGame,
-        r#"SELECT status, pause_reason, current_turn, turn_schedule, time_zone, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
-             FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
-        game_id.uuid()
-    )
-    .fetch_optional(conn)
-    .await
-}
 
 /// What a start needs to know.
 #[derive(Debug, Clone)]
@@ -110,7 +76,7 @@ pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Us
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<String>, sqlx::Error> {
+pub async fn status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await
 }
 
@@ -118,7 +84,7 @@ pub async fn game_status(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'running', pause_reason = NULL, started_at = coalesce(started_at, clock_timestamp()),
                 updated_at = clock_timestamp()
@@ -134,7 +100,7 @@ pub async fn game_started(conn: &mut PgConnection, game_id: GameId) -> Result<bo
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'start_failed', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'starting'",
         game_id.uuid()
@@ -164,7 +130,7 @@ pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32)
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_paused(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<Option<i32>, sqlx::Error> {
+pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<Option<i32>, sqlx::Error> {
     sqlx::query_scalar!(
         "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'running' RETURNING pauses",
@@ -180,7 +146,7 @@ pub async fn game_paused(conn: &mut PgConnection, game_id: GameId, reason: &str)
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_goes_on(
+pub async fn goes_on(
     conn: &mut PgConnection,
     game_id: GameId,
     within: chrono::TimeDelta,
@@ -202,7 +168,7 @@ pub async fn game_goes_on(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_patched(conn: &mut PgConnection, game_id: GameId, version: &str) -> Result<(), sqlx::Error> {
+pub async fn patched(conn: &mut PgConnection, game_id: GameId, version: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE games SET target_engine_version = $2, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -232,7 +198,7 @@ pub async fn set_pause_reason(conn: &mut PgConnection, game_id: GameId, reason: 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn game_finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
+pub async fn finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
           WHERE game_id = $1 AND status IN ('running', 'paused')",
@@ -242,65 +208,4 @@ pub async fn game_finished(conn: &mut PgConnection, game_id: GameId, winners: &[
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// A name that its holder may now register.
-#[derive(Debug, Clone)]
-pub struct PendingName {
-    /// The holder.
-    pub user_id: UserId,
-    /// The name as written.
-    pub race_name: String,
-    /// When it lapses.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Settles the names that were reserved for a finished game: those of surviving races become `pending_registration` for
-/// `ttl_seconds` (`BACKEND_LOBBY_PENDING_REGISTRATION_TTL`), the others are released. So is a survivor's name that its
-/// holder has registered already: there is nothing left to register.
-///
-/// # Errors
-/// Those of the database.
-pub async fn settle_race_names(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    surviving: &[String],
-    ttl_seconds: f64,
-) -> Result<Vec<PendingName>, sqlx::Error> {
-    let pending = sqlx::query_as!(
-        PendingName,
-        r#"UPDATE race_names n
-              SET status = 'pending_registration', expires_at = clock_timestamp() + make_interval(secs => $3), updated_at = clock_timestamp()
-            WHERE n.game_id = $1 AND n.status = 'reserved' AND n.race_name = ANY ($2)
-              AND EXISTS (SELECT FROM memberships m WHERE m.game_id = n.game_id AND m.user_id = n.user_id AND m.canonical_key = n.canonical_key AND m.status = 'active')
-              AND NOT EXISTS (SELECT FROM race_names o WHERE o.user_id = n.user_id AND o.canonical_key = n.canonical_key AND o.status = 'registered')
-           RETURNING n.user_id AS "user_id: UserId", n.race_name, n.expires_at AS "expires_at!""#,
-        game_id.uuid(),
-        surviving,
-        ttl_seconds
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    sqlx::query!(
-        "UPDATE race_names SET status = 'released', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'reserved'",
-        game_id.uuid()
-    )
-    .execute(conn)
-    .await?;
-    Ok(pending)
-}
-
-/// Locks games whose enrolment ended with enough players, at most `limit`. Those that another sweeper has are left to it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
-        r#"SELECT game_id AS "game_id: GameId" FROM games
-            WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
-            ORDER BY enrollment_ends_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
-        limit
-    )
-    .fetch_all(conn)
-    .await
 }

@@ -1,4 +1,4 @@
-//! `games` as the lobby sees and changes them (SPEC §7). What the runtime changes stands in [`super::game_runtime`].
+//! `games` (SPEC §7): making, describing, seeing, locking them. Lists stand in `browse`, what the runtime changes in `runtime`.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -79,8 +79,13 @@ macro_rules! games {
 
 // Below the macro, which it uses.
 mod browse;
+mod runtime;
 
 pub use browse::{GameFilter, PausedFilter, list, list_own, list_visible, list_visible_by_status, resumable};
+pub use runtime::{
+    StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts, start_failed,
+    started, status, turn_generated,
+};
 
 /// One game, whoever asks.
 ///
@@ -112,7 +117,7 @@ pub async fn get_visible(
     .await
 }
 
-/// A game under its row lock, as far as the rules need it.
+/// A game under its row lock.
 #[derive(Debug, Clone)]
 pub struct LockedGame {
     /// Its id.
@@ -164,6 +169,21 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         game_id as GameId
     )
     .fetch_optional(conn)
+    .await
+}
+
+/// Locks games whose enrolment ended with enough players, at most `limit`. Those that another sweeper has are left to it.
+///
+/// # Errors
+/// Those of the database.
+pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"SELECT game_id AS "game_id: GameId" FROM games
+            WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
+            ORDER BY enrollment_ends_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
+        limit
+    )
+    .fetch_all(conn)
     .await
 }
 
