@@ -8,7 +8,7 @@ use moka::future::Cache;
 use opentelemetry::metrics::Counter;
 use opentelemetry::{KeyValue, global};
 use sha2::{Digest as _, Sha256};
-use shared::db::admin::Credentials;
+use shared::db::admin_accounts::Credentials;
 use shared::domain::network::Network;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 

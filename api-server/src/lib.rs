@@ -130,12 +130,12 @@ async fn bootstrap(app: &App) {
 
 async fn insert_administrator(app: &App, user: &str, password: &str) -> anyhow::Result<bool> {
     let mut conn = app.db.acquire().await?;
-    if db::admin::exists(&mut conn, user).await? {
+    if db::admin_accounts::exists(&mut conn, user).await? {
         return Ok(false);
     }
     // No connection is held while bcrypt works.
     drop(conn);
     let hash = app.admins.hash(password.to_owned()).await?;
     let mut conn = app.db.acquire().await?;
-    Ok(db::admin::bootstrap(&mut conn, user, &hash).await?)
+    Ok(db::admin_accounts::bootstrap(&mut conn, user, &hash).await?)
 }

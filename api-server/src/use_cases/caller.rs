@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 use shared::db;
-use shared::db::admin::AuditEntry;
+use shared::db::audit_log::NewEntry;
 use shared::db::games::LockedGame;
 use shared::db::notifications::NewNotification;
 use shared::domain::game::Actor;
@@ -125,7 +125,7 @@ impl<'a> Caller<'a> {
         detail: Value,
     ) -> Result<(), Problem> {
         let Who::Admin(admin) = self.who else { return Ok(()) };
-        let entry = AuditEntry {
+        let entry = NewEntry {
             actor: &admin.name,
             action,
             target_type,
@@ -134,7 +134,7 @@ impl<'a> Caller<'a> {
             request_id: &self.context.request_id,
             ip: &self.context.ip.to_string(),
         };
-        Ok(db::admin::audit(conn, &entry).await?)
+        Ok(db::audit_log::insert(conn, &entry).await?)
     }
 
     /// Writes a notification that this request causes. Wake `Topic::Notifications` after the commit.

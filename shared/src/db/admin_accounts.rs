@@ -1,9 +1,10 @@
-//! `admin_accounts`: administrators and their administration. What a log-in asks stands in [`super::admin`].
+//! `admin_accounts`, `admin_networks`: administrators (SPEC §5 admin, §16), what a log-in is checked against, and their administration.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use crate::domain::network::Network;
 
 /// An administrator.
 #[derive(Debug, Clone)]
@@ -12,9 +13,9 @@ pub struct AdminAccount {
     pub user_name: String,
     /// Whether they may log in.
     pub enabled: bool,
-    /// When he was made.
+    /// When the account was made.
     pub created_at: DateTime<Utc>,
-    /// When he was last seen, to the minute.
+    /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
@@ -147,4 +148,91 @@ pub async fn set_password(
     )
     .fetch_optional(conn)
     .await
+}
+
+/// What a log-in is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// bcrypt.
+    pub password_hash: String,
+    /// Whether the account may log in.
+    pub enabled: bool,
+    /// Whether `last_used_at` is old enough to be written anew; a write per request would be a hot row.
+    pub last_used_stale: bool,
+    /// Whether the account signed in from the caller's network before.
+    pub familiar: bool,
+}
+
+/// Days after which a network from which an administrator signed in is forgotten.
+const FAMILIAR_DAYS: i32 = 90;
+
+/// The credentials of an administrator who calls from `network`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn credentials(
+    conn: &mut PgConnection,
+    user_name: &str,
+    network: Network,
+) -> Result<Option<Credentials>, sqlx::Error> {
+    sqlx::query_as!(
+        Credentials,
+        r#"SELECT password_hash, enabled,
+                  (last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute') AS "last_used_stale!",
+                  EXISTS (SELECT FROM admin_networks n
+                           WHERE n.user_name = a.user_name AND n.network = $2
+                             AND n.last_used_at > statement_timestamp() - make_interval(days => $3)) AS "familiar!"
+             FROM admin_accounts a WHERE user_name = $1"#,
+        user_name,
+        network.to_string(),
+        FAMILIAR_DAYS
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Whether an administrator of this name exists.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn exists(conn: &mut PgConnection, user_name: &str) -> Result<bool, sqlx::Error> {
+    let found = sqlx::query_scalar!("SELECT 1 FROM admin_accounts WHERE user_name = $1", user_name);
+    Ok(found.fetch_optional(conn).await?.is_some())
+}
+
+/// Notes that the account was used, from `network`, and forgets networks that it was not used from for long.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn touch(conn: &mut PgConnection, user_name: &str, network: Network) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "WITH used AS (
+           UPDATE admin_accounts SET last_used_at = clock_timestamp() WHERE user_name = $1 RETURNING user_name),
+         forgotten AS (
+           DELETE FROM admin_networks
+            WHERE user_name = $1 AND network <> $2 AND last_used_at < clock_timestamp() - make_interval(days => $3))
+         INSERT INTO admin_networks (user_name, network) SELECT user_name, $2 FROM used
+         ON CONFLICT ON CONSTRAINT admin_networks_pkey DO UPDATE SET last_used_at = clock_timestamp()",
+        user_name,
+        network.to_string(),
+        FAMILIAR_DAYS
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Inserts an administrator unless the name exists: an existing or rotated password is never overwritten.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn bootstrap(conn: &mut PgConnection, user_name: &str, password_hash: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query!(
+        "INSERT INTO admin_accounts (user_name, password_hash) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT admin_accounts_pkey DO NOTHING",
+        user_name,
+        password_hash
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }

@@ -1,4 +1,4 @@
-//! `audit_log`: the trail of what administrators do. Written by [`super::admin::audit`].
+//! `audit_log`: the trail of what administrators do.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -28,6 +28,45 @@ pub struct Entry {
     pub request_id: String,
     /// From where.
     pub ip: String,
+}
+
+/// A line to be written.
+pub struct NewEntry<'a> {
+    /// The administrator.
+    pub actor: &'a str,
+    /// What was done: `game.create`, `engine_version.create`, …
+    pub action: &'a str,
+    /// The noun it was done to.
+    pub target_type: &'a str,
+    /// Which one.
+    pub target_id: &'a str,
+    /// What else matters.
+    pub detail: Value,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// From where.
+    pub ip: &'a str,
+}
+
+/// Writes a line; in the same transaction as the change it tells of.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        AuditId::new() as AuditId,
+        entry.actor,
+        entry.action,
+        entry.target_type,
+        entry.target_id,
+        entry.detail,
+        entry.request_id,
+        entry.ip
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Which lines; what is absent leaves the choice open.

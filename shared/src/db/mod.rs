@@ -1,7 +1,6 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
 
 pub mod accounts;
-pub mod admin;
 pub mod admin_accounts;
 pub mod applications;
 pub mod audit_log;

@@ -162,7 +162,7 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     let network = Network::of(context.ip);
     let stored = {
         let mut conn = app.db.acquire().await?;
-        db::admin::credentials(&mut conn, &name, network).await?
+        db::admin_accounts::credentials(&mut conn, &name, network).await?
     };
     let attempt = Attempt { name: &name, password: &password, network, stored: stored.as_ref() };
     if let Err(refusal) = app.admins.verify(&attempt).await {
@@ -178,7 +178,7 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     }
     if stored.is_some_and(|s| s.last_used_stale || !s.familiar) {
         let mut conn = app.db.acquire().await?;
-        db::admin::touch(&mut conn, &name, network).await?;
+        db::admin_accounts::touch(&mut conn, &name, network).await?;
     }
     Ok(Admin { name })
 }
