@@ -12,7 +12,7 @@ use shared::db::admin_accounts::Credentials;
 use shared::domain::network::Network;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::Budget;
+use crate::brakes::Budget;
 
 /// bcrypt's cost (SPEC §16).
 pub const COST: u32 = 12;

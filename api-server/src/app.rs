@@ -9,11 +9,11 @@ use shared::random::Random;
 use shared::service::health::Health;
 
 use crate::admins::Admins;
+use crate::brakes::Brakes;
 use crate::code_metrics::CodeMetrics;
 use crate::config::Config;
 use crate::engine_places::EnginePlaces;
 use crate::geo::Geo;
-use crate::limits::Limits;
 
 /// One replica's state. Nothing in it is needed by another replica.
 pub struct App {
@@ -28,7 +28,7 @@ pub struct App {
     /// Readiness.
     pub health: Health,
     /// Per-replica brakes.
-    pub limits: Limits,
+    pub brakes: Brakes,
     /// Verifies administrators.
     pub admins: Admins,
     /// Counts refused codes.

@@ -2,12 +2,12 @@
 
 pub mod admins;
 pub mod app;
+pub mod brakes;
 pub mod code_metrics;
 pub mod config;
 mod engine_places;
 pub mod geo;
 pub mod http;
-pub mod limits;
 mod listeners;
 pub mod push;
 pub mod refusal;
@@ -77,7 +77,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
 
     let geo = geo::Geo::start(config.geo.as_ref(), &db, &lifecycle, &health).await;
     let app = Arc::new(App {
-        limits: limits::Limits::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
+        brakes: brakes::Brakes::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
         codes: code_metrics::CodeMetrics::new(),
         engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)).with_report_limit(config.report_limit),

@@ -43,7 +43,7 @@ pub async fn send(
 ) -> Result<ChallengeId, Problem> {
     let (auth, rules) = (&app.config.auth, rules(app));
     // By network too: whoever asks for somebody else's codes uses up requests of their own.
-    if let Err(wait) = app.limits.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
+    if let Err(wait) = app.brakes.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
         return Err(Problem::rate_limited("Too many codes were asked for this address.", wait));
     }
     let mut tx = app.db.begin().await?;
@@ -138,7 +138,7 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
     let auth = &app.config.auth;
     let network = Network::of(confirmation.ip);
     // Taken before the comparison and given back if the code is right, so that many at once get no more.
-    let taken = app.limits.wrong_codes.take(&network);
+    let taken = app.brakes.wrong_codes.take(&network);
     if let Err(wait) = taken {
         // A long code is not guessed, and whoever has one must not be kept out by a neighbour.
         if !db::auth::is_guarded(&mut *app.db.acquire().await?, confirmation.challenge_id).await? {
@@ -148,7 +148,7 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
     }
     let give_back = || {
         if taken.is_ok() {
-            app.limits.wrong_codes.give_back(&network);
+            app.brakes.wrong_codes.give_back(&network);
         }
     };
     let challenge = {

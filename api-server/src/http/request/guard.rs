@@ -85,7 +85,7 @@ impl<'a> FromRequest<'a> for Admin {
 pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> Result<(), Problem> {
     match Group::of(request.uri().path()) {
         Group::Open => Ok(()),
-        Group::Public => match app.limits.public.take(&Network::of(context.ip)) {
+        Group::Public => match app.brakes.public.take(&Network::of(context.ip)) {
             Ok(()) => Ok(()),
             Err(wait) => Err(Problem::rate_limited("Too many requests from this address.", wait)),
         },

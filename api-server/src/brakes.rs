@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use shared::domain::network::Network;
 
 /// The brakes of one replica.
-pub struct Limits {
+pub struct Brakes {
     /// Per client network, on the public group.
     pub public: Brake<Network>,
     /// Per e-mail address and client network, on `send-email-code`.
@@ -23,7 +23,7 @@ pub struct Limits {
     pub wrong_codes: Budget<Network>,
 }
 
-impl Limits {
+impl Brakes {
     /// Brakes with these many requests a minute, and wrong codes an hour.
     pub fn new(public_per_minute: NonZeroU32, email_per_minute: NonZeroU32, wrong_codes_per_hour: NonZeroU32) -> Self {
         let hour = Duration::from_secs(3600);
