@@ -1,5 +1,6 @@
 //! What every process of the Galaxy backend shares: ids, rules, SQL, the queue engine, the service frame and the contracts.
 
+pub mod client_events;
 pub mod clock;
 pub mod db;
 pub mod domain;
@@ -10,7 +11,6 @@ pub mod mail;
 pub mod proto;
 pub mod queue;
 pub mod random;
-pub mod schema;
 pub mod secret;
 pub mod service;
 

@@ -1,17 +1,17 @@
 //! A route as a client event.
 
+use shared::client_events;
 use shared::db::notifications::Dispatch as Route;
 use shared::proto::push::ClientEvent;
 use shared::queue::Claim;
-use shared::schema;
 
 /// The event of a push route, or why there is none.
 pub(super) fn of(claim: &Claim, route: &Route) -> Result<ClientEvent, String> {
     let notice = &route.notice;
     let user_id = route.user_id.ok_or("a push route without a user")?;
     let (payload, encoding) = match &notice.payload {
-        Ok(payload) => (schema::encode(payload), schema::FLATBUFFERS),
-        Err(_) => (serde_json::to_vec(&notice.json).map_err(|e| e.to_string())?, schema::JSON),
+        Ok(payload) => (client_events::encode(payload), client_events::FLATBUFFERS),
+        Err(_) => (serde_json::to_vec(&notice.json).map_err(|e| e.to_string())?, client_events::JSON),
     };
     Ok(ClientEvent {
         user_id: user_id.to_string(),

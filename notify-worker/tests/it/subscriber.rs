@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use shared::client_events;
 use shared::domain::notification::Payload;
 use shared::ids::UserId;
 use shared::proto::push::push_client::PushClient;
 use shared::proto::push::push_event::Kind;
 use shared::proto::push::{ClientEvent, GatewaySubscribeRequest};
-use shared::schema;
 use testkit::eventually;
 
 use crate::world::{GATEWAY, SOON};
@@ -94,5 +94,5 @@ impl Subscriber {
 /// The payload of an event, as a client reads it.
 pub fn payload(event: &ClientEvent) -> Payload {
     assert_eq!(event.encoding, "flatbuffers");
-    schema::decode(event.kind.parse().unwrap(), &event.payload).unwrap()
+    client_events::decode(event.kind.parse().unwrap(), &event.payload).unwrap()
 }

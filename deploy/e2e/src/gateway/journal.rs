@@ -5,10 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use shared::client_events;
 use shared::domain::notification::{Kind, Payload};
 use shared::proto::push::push_event::Kind as Frame;
 use shared::proto::push::{ClientEvent, PushEvent};
-use shared::schema;
 use uuid::Uuid;
 
 /// A place in the log: 20 digits, five of epoch and fifteen of a dense sequence.
@@ -192,10 +192,10 @@ fn uuid(text: &str) -> Result<Uuid, String> {
 
 fn read(event: &ClientEvent) -> Result<(News, Uuid), String> {
     let kind: Kind = event.kind.parse().map_err(|unknown| format!("{unknown}"))?;
-    if event.encoding != schema::FLATBUFFERS {
+    if event.encoding != client_events::FLATBUFFERS {
         return Err(format!("{kind} is encoded as {:?}", event.encoding));
     }
-    let payload = schema::decode(kind, &event.payload).map_err(|error| format!("{kind}: {error}"))?;
+    let payload = client_events::decode(kind, &event.payload).map_err(|error| format!("{kind}: {error}"))?;
     let event_id = uuid(&event.event_id)?;
     if event.request_id.is_empty() {
         return Err(format!("{kind} {event_id} names no intent"));

