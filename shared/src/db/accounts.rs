@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::keyset::below;
+use super::lists::below;
 use super::sanctions::Sanction;
 use crate::domain::account::canonical_user_name;
 use crate::domain::email::Address;

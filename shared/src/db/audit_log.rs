@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::browse::{Span, walk_in_order};
+use super::lists::{Span, walk_in_order};
 use crate::ids::AuditId;
 
 /// One line of the trail.

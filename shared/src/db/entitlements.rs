@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
-use super::keyset::below;
+use super::lists::below;
 use crate::ids::{EntitlementId, UserId};
 
 /// A granted plan, with its place in the history.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
-use super::keyset::below;
+use super::lists::below;
 use crate::ids::{GameId, InviteId, UserId};
 
 /// An invite.

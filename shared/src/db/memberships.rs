@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::browse::walk_in_order;
-use super::keyset::below;
+use super::lists::{below, walk_in_order};
 use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, InviteId, MembershipId, UserId};

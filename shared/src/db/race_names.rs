@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::keyset::below;
+use super::lists::below;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
 

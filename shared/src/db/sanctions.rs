@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::browse::walk_in_order;
 use super::idempotency::{Idempotency, Replayed};
-use super::keyset::below;
+use super::lists::{below, walk_in_order};
 use crate::ids::{SanctionId, UserId};
 
 /// A sanction.

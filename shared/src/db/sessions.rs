@@ -3,8 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::browse::walk_in_order;
-use super::keyset::below;
+use super::lists::{below, walk_in_order};
 use crate::ids::{DeviceSessionId, UserId};
 
 /// A device session.

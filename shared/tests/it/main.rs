@@ -1,8 +1,8 @@
 //! The integration tests of the shared crate: against the real Postgres, and with real processes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-mod browse;
 mod database;
+mod lists;
 mod otlp;
 mod push_log;
 mod queue;

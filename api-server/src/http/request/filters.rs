@@ -1,7 +1,7 @@
 //! Filters of lists, and of what is done to many at once.
 
 use chrono::{DateTime, Datelike as _, Utc};
-use shared::db::browse::Span;
+use shared::db::lists::Span;
 use shared::domain::game::GameStatus;
 
 use crate::refusal::Problem;

@@ -3,8 +3,7 @@
 use sqlx::PgConnection;
 
 use super::Game;
-use crate::db::browse::walk_in_order;
-use crate::db::keyset::below;
+use crate::db::lists::{below, walk_in_order};
 use crate::domain::game::GameStatus;
 use crate::ids::{GameId, UserId};
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use crate::db::browse::{Span, walk_in_order};
+use crate::db::lists::{Span, walk_in_order};
 use crate::ids::DeliveryId;
 
 /// A delivery with whom it goes to.

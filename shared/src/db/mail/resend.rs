@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::browse::{DeliveryFilter, chosen};
-use crate::db::browse::plan_for_values;
+use crate::db::lists::plan_for_values;
 use crate::db::queues;
 use crate::domain::notification::Kind;
 use crate::ids::DeliveryId;

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::db::browse::{Span, walk_in_order};
+use crate::db::lists::{Span, walk_in_order};
 use crate::ids::{GameId, NotificationId, RouteId, UserId};
 
 /// A notification with the first of its routes.

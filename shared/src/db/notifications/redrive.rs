@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::browse::{DeadLetterFilter, chosen_dead};
-use crate::db::browse::plan_for_values;
+use crate::db::lists::plan_for_values;
 use crate::db::queues;
 use crate::ids::{GameId, NotificationId, UserId};
 use crate::queue::{dismiss as dismiss_rows, redrive as redrive_rows};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::images::PinnedImage;
-use crate::db::keyset::below;
+use crate::db::lists::below;
 use crate::domain::runtime::RuntimeStatus;
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;

@@ -2,7 +2,7 @@
 //! filters as there are, on tables with a history.
 
 use chrono::{DateTime, Utc};
-use shared::db::browse::Span;
+use shared::db::lists::Span;
 use shared::db::mail::DeliveryFilter;
 use shared::db::notifications::{DeadLetterFilter, NotificationFilter};
 use shared::db::{admin_accounts, audit_log, mail, notifications, queues};

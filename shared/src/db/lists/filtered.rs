@@ -32,7 +32,7 @@ pub struct Span {
 impl Span {
     /// The lowest id that a row made in this span may have: ids begin with their time, so the primary key serves where no
     /// index on the time itself must be kept.
-    pub(super) fn lowest_id(&self) -> Uuid {
+    pub(in crate::db) fn lowest_id(&self) -> Uuid {
         self.after.map_or(Uuid::nil(), |at| ids::lowest_at(at.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(at)))
     }
 
@@ -42,7 +42,7 @@ impl Span {
     }
 
     /// The same, or where a page begins, below the last id of the page before.
-    pub(super) fn below<Id: Into<Uuid>>(&self, before: Option<Id>) -> Uuid {
+    pub(in crate::db) fn below<Id: Into<Uuid>>(&self, before: Option<Id>) -> Uuid {
         self.above_ids().min(keyset::below(before))
     }
 }
@@ -52,7 +52,7 @@ impl Span {
 ///
 /// # Errors
 /// What Postgres answers.
-pub(super) async fn walk_in_order(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(in crate::db) async fn walk_in_order(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "SELECT set_config('enable_sort', 'off', true) AS a, set_config('enable_incremental_sort', 'off', true) AS b"
     )
@@ -66,7 +66,7 @@ pub(super) async fn walk_in_order(conn: &mut PgConnection) -> Result<(), sqlx::E
 ///
 /// # Errors
 /// What Postgres answers.
-pub(super) async fn plan_for_values(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(in crate::db) async fn plan_for_values(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan").execute(conn).await?;
     Ok(())
 }
