@@ -16,6 +16,7 @@ use shared::service::health::PartHandle;
 
 use super::Inner;
 use super::file::{self, Read};
+use super::lookup::LookupError;
 use super::metrics::Metrics;
 
 /// The database in use, and what was last seen of its file.
@@ -27,15 +28,6 @@ pub(super) struct Database {
     seen: Mutex<Option<Seen>>,
     health: PartHandle,
     metrics: Metrics,
-}
-
-/// A look-up that found out nothing.
-#[derive(Debug)]
-pub(super) enum LookupError {
-    /// There is no database (yet).
-    NoDatabase,
-    /// The database cannot answer for this address.
-    Broken,
 }
 
 type Seen = Result<Stamp, io::ErrorKind>;

@@ -4,7 +4,7 @@ use opentelemetry::metrics::{Counter, Gauge};
 use opentelemetry::{KeyValue, global};
 use shared::domain::country::CountryCode;
 
-use super::database::LookupError;
+use super::lookup::LookupError;
 
 /// The counters; cheap to clone.
 #[derive(Clone)]

@@ -6,6 +6,7 @@
 mod counts;
 mod database;
 mod file;
+mod lookup;
 mod metrics;
 
 use std::net::IpAddr;

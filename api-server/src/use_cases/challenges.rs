@@ -1,5 +1,7 @@
 //! Codes that are mailed for a sign-in (SPEC §6): asked for, and tried. `docs/accounts.md` has the states and what fails how.
 
+use std::net::IpAddr;
+
 use hmac::{Hmac, Mac as _};
 use opentelemetry::KeyValue;
 use sha2::Sha256;
@@ -17,9 +19,22 @@ use shared::secret::{Secret, same};
 use sqlx::PgConnection;
 
 use super::caller::Context;
-use super::sign_in::Confirmation;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
+
+/// What a client says when it confirms a code.
+pub struct Confirmation<'a> {
+    /// Which challenge.
+    pub challenge_id: ChallengeId,
+    /// The code from the mail, as read.
+    pub code: &'a Code,
+    /// Ed25519 public key of the device, checked.
+    pub client_public_key: Option<[u8; 32]>,
+    /// IANA zone for a new account, checked.
+    pub time_zone: Option<&'a str>,
+    /// The client's address, which tells the country of a new account.
+    pub ip: IpAddr,
+}
 
 fn rules(app: &App) -> Rules {
     let auth = &app.config.auth;

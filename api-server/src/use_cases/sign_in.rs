@@ -7,27 +7,12 @@ use sha2::{Digest as _, Sha256};
 use shared::db;
 use shared::db::accounts::ProfileChange;
 use shared::domain::country::CountryCode;
-use shared::domain::login_code::Code;
-use shared::ids::{ChallengeId, DeviceSessionId, UserId};
+use shared::ids::{DeviceSessionId, UserId};
 use shared::secret::Secret;
 
-use super::challenges;
+use super::challenges::{self, Confirmation};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
-
-/// What a client says when it confirms a code.
-pub struct Confirmation<'a> {
-    /// Which challenge.
-    pub challenge_id: ChallengeId,
-    /// The code from the mail, as read.
-    pub code: &'a Code,
-    /// Ed25519 public key of the device, checked.
-    pub client_public_key: Option<[u8; 32]>,
-    /// IANA zone for a new account, checked.
-    pub time_zone: Option<&'a str>,
-    /// The client's address, which tells the country of a new account.
-    pub ip: IpAddr,
-}
 
 /// What a right code gives.
 pub struct SignedIn {

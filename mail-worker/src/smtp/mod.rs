@@ -3,6 +3,7 @@
 
 mod delay;
 mod failure;
+mod hello;
 mod path;
 mod pool;
 mod reply;

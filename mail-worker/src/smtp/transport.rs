@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::failure::{Failure, Step};
-use super::session::{Extensions, introduce, wanted};
+use super::hello::{Extensions, introduce, wanted};
 use super::wire::{Io, Wire};
 use crate::config::{SmtpConfig, TlsMode};
 

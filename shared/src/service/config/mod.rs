@@ -17,16 +17,18 @@ pub mod parse;
 mod postgres;
 mod reader;
 mod reference;
+mod source;
 
 pub use self::cli::flags;
 pub use self::{
     cli::command,
     groups::{LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol, TelemetryConfig, TracesExporter},
     listen::ListenAddr,
-    load::{Loaded, Source, load},
+    load::{Loaded, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
     reference::{Process, reference},
+    source::Source,
 };
 
 /// A set of settings that belong together, or a process's whole configuration made of such sets.

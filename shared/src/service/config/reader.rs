@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use super::load::Source;
+use super::source::{PREFIX, Source};
 use crate::secret::Secret;
-
-/// What every environment variable of ours begins with.
-pub(super) const PREFIX: &str = "BACKEND_";
 
 /// What is said about one setting: enough for its flag, its help and its line in the reference.
 #[derive(Clone, Debug, PartialEq, Eq)]

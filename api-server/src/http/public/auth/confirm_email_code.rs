@@ -15,7 +15,8 @@ use crate::http::document::tags::Tags;
 use crate::http::request::body::Body;
 use crate::refusal::Problem;
 use crate::use_cases::caller::Context;
-use crate::use_cases::sign_in::{self, Confirmation};
+use crate::use_cases::challenges::Confirmation;
+use crate::use_cases::sign_in;
 
 /// The code, and what the device brings along.
 #[derive(Debug, Object)]
