@@ -53,6 +53,7 @@ mod runtimes;
 mod scale;
 mod schemathesis;
 mod security_log;
+mod served;
 mod shares;
 mod sign_in;
 mod tls;
