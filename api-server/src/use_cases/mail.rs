@@ -1,8 +1,8 @@
 //! Sending mail again, and putting dead mail away, at an administrator's word (SPEC §5, §10.5, §11).
 
 use serde_json::{Value, json};
-use shared::db;
 use shared::db::mail::{Delivery, DeliveryFilter, HeldDelivery, Picked};
+use shared::db::{self, Tx};
 use shared::ids::DeliveryId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
@@ -95,10 +95,10 @@ impl Act {
         }
     }
 
-    async fn pick(self, conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    async fn pick(self, tx: &mut Tx, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
         match self {
-            Self::Resend => db::mail::pick(conn, filter, limit).await,
-            Self::Dismiss => db::mail::pick_dead(conn, filter, limit).await,
+            Self::Resend => db::mail::pick(tx, filter, limit).await,
+            Self::Dismiss => db::mail::pick_dead(tx, filter, limit).await,
         }
     }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::{below, walk_in_order};
 use crate::domain::race_name::RaceName;
@@ -116,29 +117,38 @@ pub async fn get(
         .await
 }
 
-/// The applications to a game, perhaps of one status only, newest first, from below `before`. To be called in a transaction
-/// where a status is given.
+/// The applications to a game, newest first, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
-    status: Option<&str>,
     before: Option<ApplicationId>,
     limit: i64,
 ) -> Result<Vec<Application>, sqlx::Error> {
-    let Some(status) = status else {
-        return applications!(
-            "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
-            game_id as GameId,
-            below(before),
-            limit
-        )
-        .fetch_all(conn)
-        .await;
-    };
-    walk_in_order(conn).await?;
+    applications!(
+        "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
+        game_id as GameId,
+        below(before),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The applications to a game of one status, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_by_status(
+    tx: &mut impl InTransaction,
+    game_id: GameId,
+    status: &str,
+    before: Option<ApplicationId>,
+    limit: i64,
+) -> Result<Vec<Application>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     applications!(
         "WHERE game_id = $1 AND (status, application_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, application_id DESC LIMIT $4",
         game_id as GameId,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::lists::{Span, walk_in_order};
 use crate::ids::AuditId;
 
@@ -85,16 +86,17 @@ pub struct Filter {
 }
 
 /// Lines, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
-/// others pass over lines. To be called in a transaction.
+/// others pass over lines.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &Filter,
     before: Option<AuditId>,
     limit: i64,
 ) -> Result<Vec<Entry>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! entries {
         ($walk:literal) => {
             sqlx::query_as!(
@@ -118,7 +120,6 @@ pub async fn list(
             .await
         };
     }
-    walk_in_order(conn).await?;
     match filter {
         Filter { target_id: Some(_), .. } => entries!(
             "(target_id, audit_id) < ($8, $1) AND (target_id, audit_id) >= ($8, $2) ORDER BY target_id DESC, audit_id DESC LIMIT $9"

@@ -105,6 +105,14 @@ impl Tx {
     }
 }
 
+/// A transaction, ours or one of sqlx's own, which tests begin: for functions that do something until the end of one. A bare
+/// connection is none: a setting for the transaction alone would be gone with its statement.
+pub trait InTransaction: DerefMut<Target = PgConnection> + Send {}
+
+impl InTransaction for Tx {}
+
+impl InTransaction for sqlx::Transaction<'_, Postgres> {}
+
 impl Deref for Tx {
     type Target = PgConnection;
 

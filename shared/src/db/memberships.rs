@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::InTransaction;
 use super::lists::{below, walk_in_order};
 use crate::domain::game::GameStatus;
 use crate::domain::race_name::RaceName;
@@ -70,29 +71,38 @@ pub async fn insert(
     .await
 }
 
-/// The memberships of a game, perhaps of one status only, newest first, from below `before`. To be called in a transaction
-/// where a status is given.
+/// The memberships of a game, newest first, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
-    status: Option<&str>,
     before: Option<MembershipId>,
     limit: i64,
 ) -> Result<Vec<Membership>, sqlx::Error> {
-    let Some(status) = status else {
-        return memberships!(
-            "WHERE game_id = $1 AND membership_id < $2 ORDER BY membership_id DESC LIMIT $3",
-            game_id as GameId,
-            below(before),
-            limit
-        )
-        .fetch_all(conn)
-        .await;
-    };
-    walk_in_order(conn).await?;
+    memberships!(
+        "WHERE game_id = $1 AND membership_id < $2 ORDER BY membership_id DESC LIMIT $3",
+        game_id as GameId,
+        below(before),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The memberships of a game of one status, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_by_status(
+    tx: &mut impl InTransaction,
+    game_id: GameId,
+    status: &str,
+    before: Option<MembershipId>,
+    limit: i64,
+) -> Result<Vec<Membership>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     memberships!(
         "WHERE game_id = $1 AND (status, membership_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, membership_id DESC LIMIT $4",
         game_id as GameId,

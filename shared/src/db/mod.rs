@@ -1,4 +1,5 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
+//! Those that make sense in a transaction alone take an [`InTransaction`].
 
 pub mod accounts;
 pub mod admin_accounts;
@@ -32,5 +33,5 @@ pub mod sanctions;
 pub mod session;
 pub mod sessions;
 
-pub use connection::{Conn, Tx};
+pub use connection::{Conn, InTransaction, Tx};
 pub use pool::Db;

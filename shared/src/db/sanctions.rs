@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::{below, walk_in_order};
 use crate::ids::{SanctionId, UserId};
@@ -110,40 +111,61 @@ pub async fn get(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Re
         .await
 }
 
-/// The sanctions of an account, newest first, from below `before`: all, or those in force, or the ended and lifted ones. To
-/// be called in a transaction where some are left out: of those in force it passes over what has ended without being lifted,
-/// of the others over those in force, few both.
+/// The sanctions of an account, newest first, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
-    in_force: Option<bool>,
     before: Option<SanctionId>,
     limit: i64,
 ) -> Result<Vec<Sanction>, sqlx::Error> {
-    macro_rules! walk {
-        ($which:literal) => {
-            sanctions!($which, user_id as UserId, below(before), limit).fetch_all(conn).await
-        };
-    }
-    if in_force.is_some() {
-        walk_in_order(conn).await?;
-    }
-    match in_force {
-        None => walk!("WHERE user_id = $1 AND sanction_id < $2 ORDER BY sanction_id DESC LIMIT $3"),
-        Some(true) => walk!(
+    sanctions!(
+        "WHERE user_id = $1 AND sanction_id < $2 ORDER BY sanction_id DESC LIMIT $3",
+        user_id as UserId,
+        below(before),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The sanctions of an account that are in force, or the ended and lifted ones, newest first, from below `before`. Of those in
+/// force it passes over what has ended without being lifted, of the others over those in force, few both.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_by_force(
+    tx: &mut impl InTransaction,
+    user_id: UserId,
+    in_force: bool,
+    before: Option<SanctionId>,
+    limit: i64,
+) -> Result<Vec<Sanction>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
+    if in_force {
+        return sanctions!(
             "WHERE user_id = $1 AND sanction_id < $2
                AND lifted_at IS NULL AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())
-             ORDER BY sanction_id DESC LIMIT $3"
-        ),
-        Some(false) => walk!(
-            "WHERE user_id = $1 AND sanction_id < $2
-               AND (lifted_at IS NOT NULL OR starts_at > statement_timestamp() OR ends_at <= statement_timestamp())
-             ORDER BY sanction_id DESC LIMIT $3"
-        ),
+             ORDER BY sanction_id DESC LIMIT $3",
+            user_id as UserId,
+            below(before),
+            limit
+        )
+        .fetch_all(conn)
+        .await;
     }
+    sanctions!(
+        "WHERE user_id = $1 AND sanction_id < $2
+               AND (lifted_at IS NOT NULL OR starts_at > statement_timestamp() OR ends_at <= statement_timestamp())
+             ORDER BY sanction_id DESC LIMIT $3",
+        user_id as UserId,
+        below(before),
+        limit
+    )
+    .fetch_all(conn)
+    .await
 }
 
 /// Lifts a sanction; false when it was lifted before, or there is none.

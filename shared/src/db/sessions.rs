@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::lists::{below, walk_in_order};
 use crate::ids::{DeviceSessionId, UserId};
 
@@ -75,29 +76,38 @@ pub async fn by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Opti
     sessions!("WHERE token_hash = $1", token_hash).fetch_optional(conn).await
 }
 
-/// A user's sessions, perhaps of one status only, newest first, from below `before`. To be called in a transaction where a
-/// status is given.
+/// A user's sessions, newest first, from below `before`.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
-    status: Option<&str>,
     before: Option<DeviceSessionId>,
     limit: i64,
 ) -> Result<Vec<Session>, sqlx::Error> {
-    let Some(status) = status else {
-        return sessions!(
-            "WHERE user_id = $1 AND device_session_id < $2 ORDER BY device_session_id DESC LIMIT $3",
-            user_id as UserId,
-            below(before),
-            limit
-        )
-        .fetch_all(conn)
-        .await;
-    };
-    walk_in_order(conn).await?;
+    sessions!(
+        "WHERE user_id = $1 AND device_session_id < $2 ORDER BY device_session_id DESC LIMIT $3",
+        user_id as UserId,
+        below(before),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// A user's sessions of one status, newest first, from below `before`.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn list_by_status(
+    tx: &mut impl InTransaction,
+    user_id: UserId,
+    status: &str,
+    before: Option<DeviceSessionId>,
+    limit: i64,
+) -> Result<Vec<Session>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     sessions!(
         "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,

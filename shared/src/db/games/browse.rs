@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::Game;
+use crate::db::InTransaction;
 use crate::db::lists::{below, walk_in_order};
 use crate::domain::game::GameStatus;
 use crate::ids::{GameId, UserId};
@@ -40,18 +41,18 @@ pub async fn list_visible(
 
 /// Those of the games that `user` may see that are in one status, newest first, from below `before`. Public games and the
 /// user's own have an index with the status; those that he plays in or is invited to are asked for theirs one by one, past
-/// those in another, as the status stands with the game alone. To be called in a transaction.
+/// those in another, as the status stands with the game alone.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list_visible_by_status(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     user_id: UserId,
     status: GameStatus,
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
-    walk_in_order(conn).await?;
+    let conn = walk_in_order(tx).await?;
     games!(
         "WHERE g.game_id = ANY (ARRAY(
             SELECT game_id FROM (
@@ -120,16 +121,17 @@ pub struct GameFilter<'a> {
 }
 
 /// All games, newest first, from below `before`: the administrators' list. With several filters the one that leaves fewest,
-/// as a rule, is walked and the others pass over games. To be called in a transaction.
+/// as a rule, is walked and the others pass over games.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn list(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &GameFilter<'_>,
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($from:literal, $walk:literal $(, $argument:expr)*) => {
             games!(
@@ -150,7 +152,6 @@ pub async fn list(
             .await
         };
     }
-    walk_in_order(conn).await?;
     match filter {
         // Each game is looked up for its membership, and not joined: a merge would read all games between the user's.
         GameFilter { member_user_id: Some(member), .. } => walk!(

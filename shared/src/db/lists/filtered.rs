@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::keyset;
+use crate::db::InTransaction;
 use crate::ids;
 
 /// How far apart the clock of the host that makes an id and the database's clock, which says when the row was made, are
@@ -47,28 +48,31 @@ impl Span {
     }
 }
 
-/// Has the lists that follow in this transaction walk the index that gives their order, up to the end of the page, and not
-/// gather all that matches to sort it, which looks cheaper wherever few rows are expected.
+/// Turns sorting off for this transaction, and answers its connection. Postgres then walks the index in page order and stops
+/// when the page is full. Without this it may collect and sort every match, because it underestimates how many there are.
 ///
 /// # Errors
 /// What Postgres answers.
-pub(in crate::db) async fn walk_in_order(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(in crate::db) async fn walk_in_order(tx: &mut impl InTransaction) -> Result<&mut PgConnection, sqlx::Error> {
+    let conn = &mut **tx;
     sqlx::query!(
         "SELECT set_config('enable_sort', 'off', true) AS a, set_config('enable_incremental_sort', 'off', true) AS b"
     )
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
-    Ok(())
+    Ok(conn)
 }
 
-/// For choices that no list shows page by page. Has the statements that follow in this transaction planned for the values that they are given. A plan for any values
-/// can use no index that serves one filter alone, and none over literal states.
+/// Has the statements that follow in this transaction planned for the values that they are given, and answers its connection:
+/// for choices that no list shows page by page. A plan for any values can use no index that serves one filter alone, and none
+/// over literal states.
 ///
 /// # Errors
 /// What Postgres answers.
-pub(in crate::db) async fn plan_for_values(conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan").execute(conn).await?;
-    Ok(())
+pub(in crate::db) async fn plan_for_values(tx: &mut impl InTransaction) -> Result<&mut PgConnection, sqlx::Error> {
+    let conn = &mut **tx;
+    sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut *conn).await?;
+    Ok(conn)
 }
 
 #[cfg(test)]

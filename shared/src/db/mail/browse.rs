@@ -5,6 +5,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
+use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
 use crate::ids::DeliveryId;
 
@@ -165,22 +166,22 @@ pub async fn delivery(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<
 }
 
 /// Deliveries, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
-/// others pass over deliveries. To be called in a transaction.
+/// others pass over deliveries.
 ///
 /// # Errors
 /// The database's.
 pub async fn deliveries(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &DeliveryFilter,
     before: Option<DeliveryId>,
     limit: i64,
 ) -> Result<Vec<Delivery>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($walk:literal) => {
             chosen!(deliveries, $walk, filter, before, limit).fetch_all(conn).await
         };
     }
-    walk_in_order(conn).await?;
     let statuses: Vec<&str> = filter.statuses.iter().flatten().map(String::as_str).collect();
     match (statuses.as_slice(), &filter.recipient, &filter.template_id) {
         (_, Some(_), _) => walk!(

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::browse::{DeliveryFilter, chosen};
+use crate::db::InTransaction;
 use crate::db::lists::plan_for_values;
 use crate::db::queues;
 use crate::domain::notification::Kind;
@@ -64,12 +65,12 @@ macro_rules! picked {
 
 /// Locks the oldest `limit` deliveries that match and still have contents. Alarms about other mails are left out unless the
 /// filter names their template: they tell of what is being mended. Those that a worker or another administrator has locked are
-/// passed over and not waited for; they are decided already. To be called in a transaction.
+/// passed over and not waited for; they are decided already.
 ///
 /// # Errors
 /// The database's.
-pub async fn pick(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
-    plan_for_values(conn).await?;
+pub async fn pick(tx: &mut impl InTransaction, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    let conn = plan_for_values(tx).await?;
     let alarms = filter.template_id.is_none().then_some(Kind::MailDeadLettered.as_str());
     let by_id = chosen!(
         picked,
@@ -90,8 +91,12 @@ pub async fn pick(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) 
 ///
 /// # Errors
 /// The database's.
-pub async fn pick_dead(conn: &mut PgConnection, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
-    plan_for_values(conn).await?;
+pub async fn pick_dead(
+    tx: &mut impl InTransaction,
+    filter: &DeliveryFilter,
+    limit: i64,
+) -> Result<Picked, sqlx::Error> {
+    let conn = plan_for_values(tx).await?;
     let by_id = chosen!(
         picked,
         " AND d.status IN ('dead_lettered', 'quarantined') AND d.delivery_id < $1 AND d.delivery_id >= $2",

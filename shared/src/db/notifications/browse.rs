@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
 use crate::ids::{GameId, NotificationId, RouteId, UserId};
 
@@ -117,17 +118,18 @@ pub async fn notification(
 }
 
 /// Notifications, newest first, from below `before`, with at most `routes` routes each. With several filters the one that
-/// leaves fewest, as a rule, is walked and the others pass over notifications. To be called in a transaction.
+/// leaves fewest, as a rule, is walked and the others pass over notifications.
 ///
 /// # Errors
 /// The database's.
 pub async fn notifications(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &NotificationFilter,
     before: Option<NotificationId>,
     limit: i64,
     routes: i64,
 ) -> Result<Vec<Notification>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($walk:literal) => {
             notifications!(
@@ -149,7 +151,6 @@ pub async fn notifications(
             .await
         };
     }
-    walk_in_order(conn).await?;
     match filter {
         NotificationFilter { game_id: Some(_), .. } => walk!(
             "n.game_id IS NOT NULL AND (n.game_id, n.notification_id) < ($7, $1) AND (n.game_id, n.notification_id) >= ($7, $2)
@@ -282,16 +283,17 @@ pub async fn dead_letter(conn: &mut PgConnection, id: Uuid) -> Result<Option<Dea
 }
 
 /// Dead letters of both queues, newest first by when the rows were made, from below `before`. What is dead
-/// is walked, and the filters pass over the rest of it. To be called in a transaction.
+/// is walked, and the filters pass over the rest of it.
 ///
 /// # Errors
 /// The database's.
 pub async fn dead_letters(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     filter: &DeadLetterFilter,
     before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<DeadLetter>, sqlx::Error> {
+    let conn = walk_in_order(tx).await?;
     macro_rules! page {
         ($routes:tt, $notifications:tt $(, $argument:expr)*) => {
             dead_letters!(
@@ -302,7 +304,6 @@ pub async fn dead_letters(
             )
         };
     }
-    walk_in_order(conn).await?;
     // Nothing dies before it is made; a route, after its notification.
     let below = filter.failed.below(before);
     chosen_dead!(page, filter, below, limit).fetch_all(conn).await

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::browse::{DeadLetterFilter, chosen_dead};
+use crate::db::InTransaction;
 use crate::db::lists::plan_for_values;
 use crate::db::queues;
 use crate::ids::{GameId, NotificationId, UserId};
@@ -51,11 +52,12 @@ pub async fn pick_one(
 }
 
 /// Locks the oldest `limit` dead letters that match, notifications before routes. Those that another administrator has
-/// locked are passed over and not waited for: whoever has them sets them going. To be called in a transaction.
+/// locked are passed over and not waited for: whoever has them sets them going.
 ///
 /// # Errors
 /// The database's.
-pub async fn pick(conn: &mut PgConnection, filter: &DeadLetterFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+pub async fn pick(tx: &mut impl InTransaction, filter: &DeadLetterFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    let conn = plan_for_values(tx).await?;
     macro_rules! picked {
         ($routes:tt, $notifications:tt $(, $argument:expr)*) => {
             sqlx::query!(
@@ -73,7 +75,6 @@ pub async fn pick(conn: &mut PgConnection, filter: &DeadLetterFilter, limit: i64
             )
         };
     }
-    plan_for_values(conn).await?;
     let row = chosen_dead!(picked, filter, limit, MATCHED_LIMIT).fetch_one(conn).await?;
     Ok(Picked { matched: row.matched, notifications: row.notifications, routes: row.routes })
 }

@@ -37,7 +37,7 @@ impl Operation {
     ) -> Result<Json<SessionPage>, Fail<ListSessionsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let mut conn = app.db.acquire().await?;
-        let rows = db::sessions::list(&mut conn, user.id, None, page.before.map(Into::into), page.fetch()).await?;
+        let rows = db::sessions::list(&mut conn, user.id, page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |s| s.device_session_id.uuid());
         Ok(Json(SessionPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }

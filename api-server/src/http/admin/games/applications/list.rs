@@ -43,7 +43,12 @@ impl Operation {
         let mut tx = app.db.begin().await?;
         let game = db::games::get(&mut tx, game_id.0.into()).await?.ok_or_else(games::game_not_found)?;
         let before = page.before.map(Into::into);
-        let rows = db::applications::list(&mut tx, game.game_id, status.as_deref(), before, page.fetch()).await?;
+        let rows = match status.as_deref() {
+            None => db::applications::list(&mut tx, game.game_id, before, page.fetch()).await?,
+            Some(status) => {
+                db::applications::list_by_status(&mut tx, game.game_id, status, before, page.fetch()).await?
+            }
+        };
         tx.commit().await?;
         let (rows, next_cursor) = page.cut(rows, |a| a.application_id.uuid());
         Ok(Json(ApplicationPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))

@@ -43,7 +43,12 @@ impl Operation {
         let mut tx = app.db.begin().await?;
         let game = db::games::get(&mut tx, game_id.0.into()).await?.ok_or_else(games::game_not_found)?;
         let before = page.before.map(Into::into);
-        let rows = db::memberships::list(&mut tx, game.game_id, status.as_deref(), before, page.fetch()).await?;
+        let rows = match status.as_deref() {
+            None => db::memberships::list(&mut tx, game.game_id, before, page.fetch()).await?,
+            Some(status) => {
+                db::memberships::list_by_status(&mut tx, game.game_id, status, before, page.fetch()).await?
+            }
+        };
         tx.commit().await?;
         let (rows, next_cursor) = page.cut(rows, |m| m.membership_id.uuid());
         Ok(Json(MembershipPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))

@@ -40,7 +40,10 @@ impl Operation {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let (user_id, before) = (user_id.0.into(), page.before.map(Into::into));
         let mut tx = app.db.begin().await?;
-        let rows = db::sanctions::list(&mut tx, user_id, in_force.0, before, page.fetch()).await?;
+        let rows = match in_force.0 {
+            None => db::sanctions::list(&mut tx, user_id, before, page.fetch()).await?,
+            Some(in_force) => db::sanctions::list_by_force(&mut tx, user_id, in_force, before, page.fetch()).await?,
+        };
         if rows.is_empty() {
             accounts::present(&mut tx, user_id).await?;
         }

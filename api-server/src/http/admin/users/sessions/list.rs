@@ -43,7 +43,10 @@ impl Operation {
         let status = word("/query/status", status.0.as_deref(), SESSION_STATES)?;
         let (user_id, before) = (user_id.0.into(), page.before.map(Into::into));
         let mut tx = app.db.begin().await?;
-        let rows = db::sessions::list(&mut tx, user_id, status.as_deref(), before, page.fetch()).await?;
+        let rows = match status.as_deref() {
+            None => db::sessions::list(&mut tx, user_id, before, page.fetch()).await?,
+            Some(status) => db::sessions::list_by_status(&mut tx, user_id, status, before, page.fetch()).await?,
+        };
         if rows.is_empty() {
             accounts::present(&mut tx, user_id).await?;
         }

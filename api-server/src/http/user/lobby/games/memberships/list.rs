@@ -41,7 +41,7 @@ impl Operation {
         let mut conn = app.db.acquire().await?;
         let game = games::visible(&mut conn, game_id.0.into(), user.id).await?;
         let before = page.before.map(Into::into);
-        let rows = db::memberships::list(&mut conn, game.game_id, None, before, page.fetch()).await?;
+        let rows = db::memberships::list(&mut conn, game.game_id, before, page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |m| m.membership_id.uuid());
         Ok(Json(MembershipPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }
