@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use super::answer;
 use super::connection::unread::Unread;
 use super::request::admission::{self, Admission, Caller, Kind, Taken};
-use super::request::body::{self, MAX_BODY};
+use super::request::body::{self, MAX_BODY, too_large};
 use super::request::cors::{self, Cors};
 use super::request::guard::{self, Group};
 use super::request::paths::{Path, Paths};
