@@ -99,7 +99,7 @@ pub trait Game: Send + Sync + 'static {
     fn order(&self, state: &Self::State, race_name: &str, orders: &[Value]) -> Result<Self::State, Refusal>;
 
     /// What a race gets to see of a state: any JSON. States of closed turns are kept and asked again, so that a report never
-    /// changes; it is to stay below 1 MiB.
+    /// changes. It has at most 1 MiB, 100 levels and no U+0000: a report is answered as it is, and the platform passes no other on.
     fn report(&self, state: &Self::State, race_name: &str) -> Value;
 
     /// Where the game stands.
