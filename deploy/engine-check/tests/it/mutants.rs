@@ -239,6 +239,7 @@ const MUTANTS: &[Mutant] = &[
     ),
     ("turn-back", How::Running, &[("{race_name: orders}}", r#"{race_name: orders}, "turn": game["turn"] + 1}"#)]),
     ("nul", How::Running, &[(REPORT, "return {\"you\": race_name + \"\\0\",")]),
+    ("nesting", How::Running, &[(REPORT, r#"return {"deep": json.loads("[" * 100 + "]" * 100), "you": race_name,"#)]),
     (
         "read-time",
         How::Running,
