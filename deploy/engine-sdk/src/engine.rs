@@ -14,9 +14,6 @@ use crate::log;
 use crate::refusal::Refusal;
 use crate::store::{self, Kept, Store};
 
-/// Races that one game may have: as many as the platform lets play.
-const MAX_RACES: usize = 1000;
-
 /// Why a call was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -99,7 +96,7 @@ impl<G: Game> Engine<G> {
             Some(kept) if begun_so(kept, begin) => Ok(None),
             Some(_) => Err(Refusal::AlreadyInitialised),
             None => {
-                let faults = check_races(&begin.races, MAX_RACES);
+                let faults = check_races(&begin.races);
                 if !faults.is_empty() {
                     return Err(Refusal::InvalidInit(faults));
                 }
