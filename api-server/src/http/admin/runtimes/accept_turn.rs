@@ -17,7 +17,7 @@ use crate::http::runtimes::{AcceptTurn, Runtime};
 use crate::use_cases::amends;
 use crate::use_cases::caller::Caller;
 
-codes!(AdminAcceptTurnCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineUnreachable);
+codes!(AdminAcceptTurnCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineFailed, EngineUnreachable);
 
 /// The operation.
 pub struct Operation;
