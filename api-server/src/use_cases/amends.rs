@@ -1,6 +1,8 @@
 //! What administrators set right where the runtime cannot (SPEC §8, "There is a way on"): a turn that the record lost, a job and a
 //! game of a daemon that nobody serves.
 
+use std::time::Duration;
+
 use serde_json::json;
 use shared::db;
 use shared::db::runtime::amends::{self, ActiveJob};
@@ -21,7 +23,8 @@ use crate::refusal::{ErrorCode, Problem};
 /// Takes `turn` as the game's, which its engine, if it is up, must say too.
 ///
 /// # Errors
-/// `runtime_not_found`, `game_state_conflict` (also where the engine stands elsewhere), `runtime_busy`, `engine_unreachable`.
+/// `runtime_not_found`, `game_state_conflict` (also where the engine stands elsewhere), `runtime_busy`, `engine_unreachable`,
+/// `engine_failed`.
 pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: i32) -> Result<Shown, Problem> {
     // Asked with no transaction open, and looked again afterwards: it must have been the game's own engine that said it.
     let asked = {
@@ -155,8 +158,14 @@ async fn idle(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
     Ok(())
 }
 
+/// As members are told (`docs/engine-answers.md`), with the engine's words beside: whoever asks here can mend it.
 fn refused(game_id: GameId, error: &EngineError) -> Problem {
     tracing::warn!(%game_id, %error, "the engine could not be asked for its turn");
-    Problem::new(ErrorCode::EngineUnreachable, format!("The engine does not tell its turn: {error}."))
-        .retry_after(std::time::Duration::from_secs(2))
+    let detail = format!("The engine does not tell its turn: {error}.");
+    let busy = matches!(error, EngineError::Problem { status: 429 | 503, .. });
+    if busy || error.is_absence() || error.is_elsewhere() {
+        let after = error.retry_after().unwrap_or(Duration::from_secs(2));
+        return Problem::new(ErrorCode::EngineUnreachable, detail).retry_after(after);
+    }
+    Problem::new(ErrorCode::EngineFailed, detail)
 }

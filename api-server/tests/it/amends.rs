@@ -8,6 +8,7 @@ use shared::secret::Secret;
 use std::time::Duration;
 use testkit::openapi::ContractResponse;
 
+use crate::engine_answers::{Says, answer, saying};
 use crate::harness::Api;
 use crate::play::engine;
 use crate::runtimes::running;
@@ -95,6 +96,34 @@ async fn the_engines_turn_is_taken_where_the_engine_says_it_and_the_game_resumes
     api.admin().post(format!("/api/v1/admin/games/{id}/force-start")).send().await.expect(200);
     set(&api, &id, "games", "status = 'paused'").await;
     accept(&api, &id, 2).await.expect_problem(409, "runtime_busy");
+}
+
+/// As members are told, and with its words: whoever asks here can mend it.
+#[tokio::test]
+async fn an_engine_that_answers_badly_is_told_from_one_that_does_not_answer() {
+    let api = Api::start().await;
+    let id = running(&api).await;
+    let says = Says::default();
+    let endpoint = saying(&says).await;
+    set(&api, &id, "runtime_records", &format!("endpoint = '{endpoint}'")).await;
+    let problem = r#"{"code":"out_of_ships","detail":"the hangar burns"}"#;
+    for (bad, words) in [
+        (answer("500 Oh", problem), "500 out_of_ships: the hangar burns"),
+        (answer("404 No", r#"{"code":"game_not_initialised"}"#), "404 game_not_initialised"),
+        (answer("200 OK", "<html>It works!</html>"), "not to its contract"),
+        (answer("200 OK", r#"{"turn":"three"}"#), "not to its contract"),
+    ] {
+        *says.lock() = bad.into_bytes();
+        let told = accept(&api, &id, 3).await.expect_problem(502, "engine_failed").json();
+        assert!(told["detail"].as_str().unwrap().contains(words), "{told}");
+    }
+    for away in [String::new(), answer("401 Who", problem)] {
+        *says.lock() = away.into_bytes();
+        accept(&api, &id, 3).await.expect_problem(503, "engine_unreachable");
+    }
+    let busy = "HTTP/1.1 429 Soon\r\nretry-after: 70\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    *says.lock() = busy.as_bytes().to_vec();
+    assert_eq!(accept(&api, &id, 3).await.expect_problem(503, "engine_unreachable").header("retry-after"), "70");
 }
 
 /// R16: the daemon is another by its id, or gone.

@@ -11,12 +11,33 @@ use tokio::net::TcpListener;
 
 use crate::harness::{Api, VERSION};
 
-/// A running game whose engine says to every call what stands in `says`, byte by byte.
+/// A running game whose engine says to every call what stands in `says`.
 struct Table {
     _api: Api,
     ada: ContractClient,
     game: String,
-    says: Arc<Mutex<Vec<u8>>>,
+    says: Says,
+}
+
+/// What an engine answers, byte by byte.
+pub type Says = Arc<Mutex<Vec<u8>>>;
+
+/// Where an engine is that says so to every call.
+pub async fn saying(says: &Says) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let answer = says.clone();
+    tokio::spawn(async move {
+        while let Ok((mut peer, _)) = listener.accept().await {
+            let answer = answer.lock().clone();
+            tokio::spawn(async move {
+                let _ = peer.read(&mut vec![0; 64 << 10]).await;
+                let _ = peer.write_all(&answer).await;
+                let _ = peer.shutdown().await;
+            });
+        }
+    });
+    endpoint
 }
 
 impl Table {
@@ -25,20 +46,8 @@ impl Table {
         let (_, ada) = api.player("ada").await;
         let game = api.open_public_game(json!({})).await;
         api.join(&game, &ada, "Zerg").await;
-        let says = Arc::new(Mutex::new(Vec::new()));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let answer = says.clone();
-        tokio::spawn(async move {
-            while let Ok((mut peer, _)) = listener.accept().await {
-                let answer = answer.lock().clone();
-                tokio::spawn(async move {
-                    let _ = peer.read(&mut vec![0; 64 << 10]).await;
-                    let _ = peer.write_all(&answer).await;
-                    let _ = peer.shutdown().await;
-                });
-            }
-        });
+        let says = Says::default();
+        let endpoint = saying(&says).await;
         sqlx::query(
             "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, endpoint)
              VALUES ($1::uuid, 'running', 'process', 'd', $2, 'i', 'engine-token', $3)",
@@ -65,7 +74,7 @@ impl Table {
     }
 }
 
-fn answer(status: &str, body: &str) -> String {
+pub fn answer(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 

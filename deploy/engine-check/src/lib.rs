@@ -5,6 +5,7 @@
 //! itself it also ends it, kills it between turns and within them, and starts it again: what was answered must be there. What could not
 //! be looked at is listed with the reason; nothing is passed over in silence.
 
+mod address;
 mod ask;
 mod book;
 mod caller;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::Value;
 
+pub use address::own_address;
 pub use book::{Fault, Outcome};
 pub use report::{Format, Report};
 pub use subject::Subject;

@@ -28,7 +28,7 @@ struct Arguments {
     /// An image that docker has: run in the hardened profile, ended, killed, started again
     #[arg(long, group = "subject")]
     image: Option<String>,
-    /// A program with its arguments, to the end of the line: started on loopback, ended, killed, started again
+    /// A program with its arguments, to the end of the line: started on loopback with GALAXY_* and PATH, ended, killed, started again
     #[arg(long, group = "subject", num_args = 1.., allow_hyphen_values = true, value_name = "COMMAND")]
     exec: Vec<OsString>,
     /// Where --exec has its state directory made; the system's place for such things if not given

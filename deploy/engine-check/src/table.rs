@@ -223,6 +223,7 @@ rules! {
     TURN_BACK "turn-back" Always "every status", ""
         => [] None, "the turn never goes back, nor on without being asked";
     NUL "nul" Always "every answer", "" => [] None, "no U+0000 in any text";
+    NESTING "nesting" Always "every answer", "" => [] None, "100 levels of objects and arrays at most";
     READ_TIME "read-time" Always "status, report, healthz", "" => [] None, "answered within 5 s";
     WRITE_TIME "write-time" Always "init, turn, banish, command, order", ""
         => [] None, "answered within 60 s";

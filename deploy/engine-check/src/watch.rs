@@ -12,6 +12,8 @@ use crate::caller::Answer;
 use crate::table::{self, Rule};
 
 const MIB: usize = 1 << 20;
+/// Objects and arrays within each other that the platform reads.
+const LEVELS: usize = 100;
 
 /// What is known of the game, from the answers so far.
 #[derive(Debug)]
@@ -76,6 +78,8 @@ impl Watch {
         }
         let nul = answer.body.as_ref().is_some_and(holds_nul);
         note(table::NUL, nul.then(|| format!("U+0000 in {seen}")));
+        let levels = levels(&answer.text);
+        note(table::NESTING, (levels > LEVELS).then(|| format!("{levels} levels: {seen}")));
         if answer.status != 200 {
             note(table::PROBLEM, problem(answer).err().map(|what| format!("{what}: {seen}")));
             note(table::PROBLEM_SIZE, oversized(answer).map(|what| format!("{what}: {seen}")));
@@ -135,6 +139,25 @@ fn holds_nul(value: &Value) -> bool {
         Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// How deep objects and arrays stand within each other. By the text: a reader of JSON may give up on it.
+fn levels(json: &str) -> usize {
+    let (mut level, mut deepest, mut quoted) = (0_usize, 0, false);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match (byte, quoted) {
+            (b'"', _) => quoted = !quoted,
+            (b'\\', true) => drop(bytes.next()),
+            (b'{' | b'[', false) => {
+                level += 1;
+                deepest = deepest.max(level);
+            }
+            (b'}' | b']', false) => level = level.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
@@ -226,4 +249,17 @@ pub(crate) fn races(status: &Value) -> Vec<(String, bool)> {
     let races = status.get("races").and_then(Value::as_array).into_iter().flatten();
     let race = |race: &Value| Some((text(race, "race_name")?.to_owned(), race.get("extinct")?.as_bool()?));
     races.filter_map(race).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_counted_outside_of_texts() {
+        for (json, expected) in [("7", 0), ("[]", 1), (r#"{"a":[[1],{}]}"#, 3), (r#"["[[", "\"[", "\\", []]"#, 2)] {
+            assert_eq!(levels(json), expected, "{json}");
+        }
+        assert_eq!(levels(&"[".repeat(1_000)), 1_000);
+    }
 }

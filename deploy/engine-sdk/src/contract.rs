@@ -3,7 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::game::Status;
+
+/// Bytes of a report, where the operator has not set another limit.
+const MAX_REPORT: usize = 1 << 20;
+/// Objects and arrays within each other, in any answer.
+const MAX_DEPTH: usize = 100;
 
 /// Whether `new` may follow `old` in a game of these races.
 ///
@@ -38,8 +45,39 @@ pub(crate) fn check(races: &[String], old: Option<&Status>, new: &Status) -> Res
     }
 }
 
+/// Whether the platform passes a report on.
+///
+/// # Errors
+/// What is wrong with it, for the author.
+pub(crate) fn check_report(report: &Value) -> Result<(), String> {
+    check_value(report, MAX_DEPTH)?;
+    match serde_json::to_vec(report) {
+        Ok(bytes) if bytes.len() > MAX_REPORT => {
+            Err(format!("it has {} bytes, and {MAX_REPORT} are the most", bytes.len()))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn check_value(value: &Value, room: usize) -> Result<(), String> {
+    let nul = || Err("it holds a U+0000".to_owned());
+    let deeper = || room.checked_sub(1).ok_or_else(|| format!("it is nested deeper than {MAX_DEPTH} levels"));
+    match value {
+        Value::String(text) if text.contains('\0') => nul(),
+        Value::Object(members) if members.keys().any(|name| name.contains('\0')) => nul(),
+        Value::Array(items) => deeper().and_then(|room| items.iter().try_for_each(|item| check_value(item, room))),
+        Value::Object(members) => {
+            deeper().and_then(|room| members.values().try_for_each(|member| check_value(member, room)))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::game::Race;
 
@@ -67,6 +105,23 @@ mod tests {
             (Some(&over), &one_out, "not any more"),
         ] {
             let fault = check(&races, old, new).unwrap_err();
+            assert!(fault.contains(said), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_report_that_will_not_pass_is_told_from_one_that_will() {
+        let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
+        for good in [json!(null), json!({"a": ["b\u{1}", 1.5]}), nested(MAX_DEPTH), json!("x".repeat(MAX_REPORT - 2))] {
+            assert_eq!(check_report(&good), Ok(()));
+        }
+        for (bad, said) in [
+            (json!({"a": ["\0"]}), "U+0000"),
+            (json!([{"a\0": 1}]), "U+0000"),
+            (nested(MAX_DEPTH + 1), "deeper than 100"),
+            (json!("x".repeat(MAX_REPORT - 1)), "1048577 bytes"),
+        ] {
+            let fault = check_report(&bad).unwrap_err();
             assert!(fault.contains(said), "{fault}");
         }
     }

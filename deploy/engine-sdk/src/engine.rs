@@ -14,9 +14,6 @@ use crate::log;
 use crate::refusal::Refusal;
 use crate::store::{self, Kept, Store};
 
-/// Races that one game may have: as many as the platform lets play.
-const MAX_RACES: usize = 1000;
-
 /// Why a call was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -99,7 +96,7 @@ impl<G: Game> Engine<G> {
             Some(kept) if begun_so(kept, begin) => Ok(None),
             Some(_) => Err(Refusal::AlreadyInitialised),
             None => {
-                let faults = check_races(&begin.races, MAX_RACES);
+                let faults = check_races(&begin.races);
                 if !faults.is_empty() {
                     return Err(Refusal::InvalidInit(faults));
                 }
@@ -178,7 +175,8 @@ impl<G: Game> Engine<G> {
         Ok(standing?.turn)
     }
 
-    /// A race's report on the current turn or an earlier one.
+    /// A race's report on the current turn or an earlier one. One that breaks the contract is answered as it is, and said in the log:
+    /// the platform leaves such a report out at once, and would ask for minutes again where it got an error.
     ///
     /// # Errors
     /// Refused for an unknown race and for a turn that has not come.
@@ -187,11 +185,17 @@ impl<G: Game> Engine<G> {
         if !kept.races.iter().any(|race| race == race_name) {
             return Err(Refusal::UnknownRace.into());
         }
-        if turn == kept.turn {
-            return Ok(self.game.report(&kept.state, race_name));
+        let report = if turn == kept.turn {
+            self.game.report(&kept.state, race_name)
+        } else {
+            let past = if turn < kept.turn { self.store.load_turn(&self.game, turn)? } else { None };
+            self.game.report(&past.ok_or(Refusal::NoReport(turn))?.state, race_name)
+        };
+        if let Err(fault) = contract::check_report(&report) {
+            let fields = json!({"turn": turn, "error": fault});
+            log::line("error", "a report is not to the contract, and will not reach its player", &fields);
         }
-        let past = if turn < kept.turn { self.store.load_turn(&self.game, turn)? } else { None };
-        Ok(self.game.report(&past.ok_or(Refusal::NoReport(turn))?.state, race_name))
+        Ok(report)
     }
 
     /// Whether a race may act now, in this turn if one is named.

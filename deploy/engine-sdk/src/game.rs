@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::refusal::{Fault, Refusal};
 
+/// Races that one game may have: as many as the platform lets play.
+const MAX_RACES: usize = 1000;
 /// Characters in a race's name; the platform's own limit is lower.
 const MAX_RACE_NAME: usize = 100;
 
@@ -99,7 +101,7 @@ pub trait Game: Send + Sync + 'static {
     fn order(&self, state: &Self::State, race_name: &str, orders: &[Value]) -> Result<Self::State, Refusal>;
 
     /// What a race gets to see of a state: any JSON. States of closed turns are kept and asked again, so that a report never
-    /// changes; it is to stay below 1 MiB.
+    /// changes. It has at most 1 MiB, 100 levels and no U+0000: a report is answered as it is, and the platform passes no other on.
     fn report(&self, state: &Self::State, race_name: &str) -> Value;
 
     /// Where the game stands.
@@ -116,12 +118,11 @@ pub trait Game: Send + Sync + 'static {
     }
 }
 
-/// Checks the names of an `init`: between one race and `most` of them, none empty, too long, with control characters or there twice.
+/// Checks the names of an `init`: between one race and [`MAX_RACES`], none empty, too long, with control characters or there twice.
 /// What is wrong is said of each by a JSON pointer.
-#[must_use]
-pub fn check_races(races: &[String], most: usize) -> Vec<Fault> {
-    if races.is_empty() || races.len() > most {
-        return vec![Fault::new("bad_race_count", format!("1 to {most} races play")).at("/races")];
+pub(crate) fn check_races(races: &[String]) -> Vec<Fault> {
+    if races.is_empty() || races.len() > MAX_RACES {
+        return vec![Fault::new("bad_race_count", format!("1 to {MAX_RACES} races play")).at("/races")];
     }
     let (mut seen, mut faults) = (BTreeSet::new(), Vec::new());
     for (index, name) in races.iter().enumerate() {
@@ -134,4 +135,26 @@ pub fn check_races(races: &[String], most: usize) -> Vec<Fault> {
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_races_are_named() {
+        let faults = |names: &[&str]| -> Vec<(String, &str)> {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            check_races(&names).into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+        };
+        let at = |index: u8, code| (format!("/races/{index}/race_name"), code);
+        assert_eq!(faults(&["A", "Bêta Crucis", "Гамма"]), []);
+        let long = "x".repeat(MAX_RACE_NAME + 1);
+        assert_eq!(
+            faults(&["A", "A", " ", "a\0b", &long]),
+            [at(1, "duplicate_race_name"), at(2, "bad_race_name"), at(3, "bad_race_name"), at(4, "bad_race_name")]
+        );
+        assert_eq!(faults(&[]), [("/races".to_owned(), "bad_race_count")]);
+        assert_eq!(check_races(&vec!["A".to_owned(); MAX_RACES + 1]).len(), 1);
+    }
 }

@@ -69,7 +69,7 @@ pub mod settings;
 mod store;
 
 pub use engine::Engine;
-pub use game::{Beginning, Game, Race, Status, check_races};
+pub use game::{Beginning, Game, Race, Status};
 pub use process::{healthcheck, main, serve};
 pub use refusal::{Fault, Refusal};
 pub use settings::{Faults, Settings};

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct Fault {
     /// Where, as a JSON pointer into the request's body.
     pub pointer: String,
-    /// A stable machine word.
+    /// A stable machine word: 1 to 64 of `a-z0-9_`.
     pub code: &'static str,
     /// The same for people.
     pub detail: String,

@@ -30,7 +30,7 @@ impl galaxy_engine_sdk::Game for Reference {
     }
 
     fn banish(&self, game: &Game, race_name: &str) -> Result<Game, Refusal> {
-        Ok(game.banish(race_name)?.unwrap_or_else(|| game.clone()))
+        game.banish(race_name)
     }
 
     fn command(&self, game: &Game, race_name: &str, commands: &[Value]) -> Result<Game, Refusal> {
@@ -38,7 +38,7 @@ impl galaxy_engine_sdk::Game for Reference {
     }
 
     fn order(&self, game: &Game, race_name: &str, orders: &[Value]) -> Result<Game, Refusal> {
-        game.order(race_name, game.turn, orders)
+        game.order(race_name, orders)
     }
 
     fn report(&self, game: &Game, race_name: &str) -> Value {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use testkit::stack;
 
 use crate::run;
 
@@ -35,23 +36,18 @@ pub fn static_engine_check() -> Result<PathBuf> {
 }
 
 /// Builds every program that runs in an image `FROM scratch`, the hostile engine of the tests among them, and answers where this one is.
-///
-/// There is no musl target here; glibc links statically, and still resolves names where the root is empty. A target
-/// directory of its own: other flags would make cargo build the whole workspace again at every change between the two.
 fn static_binary(binary: &str) -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let dir = testkit::target_dir().join("static");
     let wanted = STATIC.iter().flat_map(|(package, binary)| ["--package", package, "--bin", binary]);
     run::step(
         "Build the static binaries",
         run::cargo()
             .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args(["build", "--locked", "--target", &target])
+            .args(["build", "--locked", "--target", &stack::static_target()])
             .args(wanted)
             .arg("--target-dir")
-            .arg(&dir),
+            .arg(stack::static_dir()),
     )?;
-    Ok(dir.join(target).join("debug").join(binary))
+    stack::static_binary(binary)
 }
 
 /// Makes the conformance test's image with the docker command, and answers its name.

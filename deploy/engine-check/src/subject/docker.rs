@@ -17,6 +17,8 @@ const UID: u32 = 10_001;
 pub(crate) const STATE_MOUNT: &str = "/var/lib/galaxy-game";
 /// The port that an image listens on.
 const PORT: u16 = 8080;
+/// The address of a container that has none: nobody can answer there.
+const NOWHERE: &str = "http://127.0.0.1:0";
 /// How long a container may take to have its address.
 const ADDRESS: Duration = Duration::from_secs(30);
 
@@ -104,9 +106,9 @@ impl Container {
             if !address.trim().is_empty() {
                 return Ok(format!("http://{}:{PORT}", address.trim()));
             }
-            if let Some(how) = self.ended() {
-                // It ended at once; that it does not answer says the rest.
-                return Ok(format!("http://0.0.0.0:{PORT}/{}", how.replace(' ', "-")));
+            if self.ended().is_some() {
+                // It had an address for a moment. Whoever asks for an answer there says how it ended, and its last words.
+                return Ok(NOWHERE.to_owned());
             }
             if started.elapsed() > ADDRESS {
                 bail!("the container gets no address in its network");

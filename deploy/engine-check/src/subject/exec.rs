@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::{STEP, empty_dir, tail};
+use crate::address::own_address;
 
 /// How long a killed process may take to be gone.
 const GONE: Duration = Duration::from_secs(10);
@@ -46,20 +46,19 @@ impl Program {
     }
 
     pub(super) fn start(&mut self, game_id: &str, token: &str) -> Result<String> {
-        // Free a moment ago. Should another process take it first, the engine says so and the test fails: start it again.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let address = own_address()?;
         let log = File::options().create(true).append(true).open(self.dir.path().join("log"))?;
         let (program, arguments) = self.command.split_first().context("no program is named")?;
         let mut command = Command::new(program);
         command.args(arguments).env_clear();
-        // What an image would have: the engine's own settings, and where programs are.
+        // As the process driver does, and `PATH` beside, which an image has too: whoever tests a script names its interpreter.
         let passed = |name: &str| name.starts_with("GALAXY_") || name == "PATH";
         command.envs(std::env::vars_os().filter(|(name, _)| passed(&name.to_string_lossy())));
         command
             .env("GALAXY_GAME_ID", game_id)
             .env("GALAXY_STATE_DIR", &self.state)
             .env("GALAXY_ENGINE_TOKEN", token)
-            .env("GALAXY_LISTEN_ADDR", format!("127.0.0.1:{port}"))
+            .env("GALAXY_LISTEN_ADDR", address.to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -67,7 +66,7 @@ impl Program {
             .process_group(0);
         let child = command.spawn().with_context(|| format!("start {}", self.name()))?;
         self.child = Some(child);
-        Ok(format!("http://127.0.0.1:{port}"))
+        Ok(format!("http://{address}"))
     }
 
     pub(super) fn ended(&mut self) -> Option<String> {

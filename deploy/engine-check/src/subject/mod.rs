@@ -38,7 +38,7 @@ impl Subject {
     }
 
     /// A program with its arguments, started as the platform's process driver starts it: on loopback, by `GALAXY_LISTEN_ADDR`, on
-    /// an empty state directory of its own below `state`, or in the system's place for such things.
+    /// an empty state directory of its own below `state`, or in the system's place for such things. Unlike the driver it passes `PATH` on.
     ///
     /// # Errors
     /// When the directory cannot be made.

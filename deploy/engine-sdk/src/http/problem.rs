@@ -13,6 +13,17 @@ use crate::refusal::{Fault, Refusal};
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// Characters of a `detail`. What is longer than this and the following, the platform would cut on its way.
+const MAX_DETAIL: usize = 1_000;
+/// Characters of a `pointer`.
+const MAX_POINTER: usize = 512;
+/// Characters of an item's `code`.
+const MAX_CODE: usize = 64;
+/// The items of one problem.
+const MAX_ERRORS: usize = 100;
+/// What the platform reads where a code is none.
+const NO_CODE: &str = "engine_error";
+
 /// Stable machine words for what went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
@@ -97,10 +108,16 @@ impl Problem {
             type_: "about:blank".into(),
             title: status.canonical_reason().unwrap_or("Error").into(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: line(&detail.into(), MAX_DETAIL),
             code,
             errors: Vec::new(),
         }
+    }
+
+    /// A problem of a request, with what is wrong in it.
+    fn of(code: Code, detail: &str, faults: Vec<Fault>) -> Self {
+        let errors = faults.into_iter().take(MAX_ERRORS).map(ProblemItem::from).collect();
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail) }
     }
 
     /// The problem as a response of its own, for errors outside the documented operations.
@@ -167,11 +184,7 @@ impl From<Refusal> for ErrorResponse {
         let detail = refusal.to_string();
         let not_found = |code| Self::NotFound(Json(Problem::new(StatusCode::NOT_FOUND, code, &detail)));
         let conflict = |code| Self::Conflict(Json(Problem::new(StatusCode::CONFLICT, code, &detail)));
-        let invalid = |code, faults: Vec<Fault>| {
-            let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, &detail);
-            problem.errors = faults.into_iter().map(ProblemItem::from).collect();
-            Self::Unprocessable(Json(problem))
-        };
+        let invalid = |code, faults| Self::Unprocessable(Json(Problem::of(code, &detail, faults)));
         match refusal {
             Refusal::NotInitialised => not_found(Code::GameNotInitialised),
             Refusal::UnknownRace => not_found(Code::RaceNotFound),
@@ -196,6 +209,60 @@ impl From<Refusal> for ErrorResponse {
 
 impl From<Fault> for ProblemItem {
     fn from(fault: Fault) -> Self {
-        Self { pointer: fault.pointer, code: fault.code.into(), detail: fault.detail }
+        let is_code = (1..=MAX_CODE).contains(&fault.code.len())
+            && fault.code.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        Self {
+            pointer: line(&fault.pointer, MAX_POINTER),
+            code: if is_code { fault.code } else { NO_CODE }.to_owned(),
+            detail: line(&fault.detail, MAX_DETAIL),
+        }
+    }
+}
+
+/// A text as one line of at most `max` characters; `…` is the last one where something was left out.
+fn line(text: &str, max: usize) -> String {
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    let mut line: String = text.chars().map(plain).take(max).collect();
+    if text.chars().nth(max).is_some() {
+        line.pop();
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(text: &str) -> usize {
+        text.chars().count()
+    }
+
+    #[test]
+    fn a_problem_keeps_to_the_limits_whatever_the_game_says() {
+        let long = "ü\u{0}\n".repeat(10_000);
+        let fault = Fault::new("Not a code", long.clone()).at(format!("/orders/{long}"));
+        let ErrorResponse::Unprocessable(Json(problem)) = Refusal::InvalidOrders(vec![fault; 300]).into() else {
+            panic!("orders are refused with 422")
+        };
+        assert_eq!(problem.errors.len(), MAX_ERRORS);
+        for item in &problem.errors {
+            assert_eq!((length(&item.pointer), length(&item.detail)), (MAX_POINTER, MAX_DETAIL));
+            assert_eq!(item.code, NO_CODE);
+            assert!(!item.detail.chars().any(char::is_control) && item.detail.ends_with('…'), "{}", item.detail);
+        }
+        let ErrorResponse::Internal(Json(problem)) = Refusal::Failed(long).into() else { panic!("a failure is a 500") };
+        assert_eq!(length(&problem.detail), MAX_DETAIL);
+    }
+
+    #[test]
+    fn what_is_within_the_limits_is_said_as_it_is() {
+        let longest = "ü".repeat(MAX_DETAIL);
+        let code: &'static str = "a_code_of_64_characters_a_code_of_64_characters_a_code_of_64_ch_";
+        let item = ProblemItem::from(Fault::new(code, longest.clone()).at("/orders/0"));
+        assert_eq!((item.pointer.as_str(), item.code.as_str(), item.detail), ("/orders/0", code, longest));
+        for odd in ["", "A", "a-b", "a_code_of_64_characters_a_code_of_64_characters_a_code_of_64_ch_1"] {
+            assert_eq!(ProblemItem::from(Fault::new(odd, "")).code, NO_CODE);
+        }
     }
 }

@@ -195,3 +195,12 @@ fn a_game_that_breaks_the_contract_fails_with_words_and_stays_as_it_was() {
     engine.order("A", 0, &[]).unwrap();
     assert_eq!(engine.close_turn(0).unwrap().turn, 1, "the engine goes on");
 }
+
+/// Nobody but the platform can say what becomes of it: an error would be asked again for minutes.
+#[test]
+fn a_report_that_breaks_the_contract_is_answered_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = begun(dir.path());
+    engine.order("A", 0, &[json!("a\0b")]).unwrap();
+    assert_eq!(engine.report("A", 0).unwrap()["said"], json!([["A", "a\0b"]]));
+}

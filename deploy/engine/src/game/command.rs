@@ -53,15 +53,9 @@ impl Game {
     /// Carries out a race's commands, all or none.
     ///
     /// # Errors
-    /// Refused for an unknown or extinct race, a finished game, or a command that fails.
+    /// Refused for an unknown race, too many commands, or one that fails.
     pub fn command(&self, race_name: &str, commands: &[Value]) -> Result<Game, Refusal> {
         let race = self.seat_of(race_name).ok_or(Refusal::UnknownRace)?;
-        if self.finished {
-            return Err(Refusal::GameFinished);
-        }
-        if self.race(race).is_none_or(|race| race.extinct) {
-            return Err(Refusal::RaceExtinct);
-        }
         if commands.len() > MAX_COMMANDS {
             let fault = Fault::new("too_many_commands", format!("at most {MAX_COMMANDS} commands at once"));
             return Err(Refusal::InvalidCommands(vec![fault.at("/commands")]));

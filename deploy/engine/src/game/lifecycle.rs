@@ -2,32 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use galaxy_engine_sdk::{Refusal, check_races};
-
 use super::chance::seed_of;
 use super::galaxy::lay_out;
 use super::race::{Race, RaceId};
 use super::rules::Rules;
-use super::state::{FORMAT, Game};
+use super::state::Game;
+use super::{Fault, Refusal};
 
-/// Races that one game may have.
+/// Races that one game may have: fewer than the platform lets play.
 pub const MAX_RACES: usize = 256;
 
 impl Game {
     /// Begins a game at turn 0. The order of the names does not matter.
     ///
     /// # Errors
-    /// [`Refusal::InvalidInit`] for no races, too many, or names that are empty, too long or there twice.
+    /// [`Refusal::InvalidInit`] for too many races.
     pub fn begin(game_id: &str, race_names: &[String], rules: Rules) -> Result<Game, Refusal> {
-        let faults = check_races(race_names, MAX_RACES);
-        if !faults.is_empty() {
-            return Err(Refusal::InvalidInit(faults));
+        if race_names.len() > MAX_RACES {
+            let fault = Fault::new("bad_race_count", format!("at most {MAX_RACES} races play"));
+            return Err(Refusal::InvalidInit(vec![fault.at("/races")]));
         }
         let seed = seed_of(game_id);
         let names: BTreeSet<&String> = race_names.iter().collect();
         let (map, planets) = lay_out(seed, u16::try_from(names.len()).unwrap_or(u16::MAX), &rules);
         Ok(Game {
-            format: FORMAT,
             game_id: game_id.to_owned(),
             seed,
             rules,
@@ -45,23 +43,17 @@ impl Game {
         })
     }
 
-    /// Removes a race: its planets fall back to their people, its ships are gone. `None` if it is out already. Who wins
-    /// by that is decided when the turn closes.
+    /// Removes a race: its planets fall back to their people, its ships are gone. Who wins by that is decided when the turn
+    /// closes.
     ///
     /// # Errors
-    /// Refused for an unknown race and for a finished game.
-    pub fn banish(&self, race_name: &str) -> Result<Option<Game>, Refusal> {
+    /// Refused for an unknown race.
+    pub fn banish(&self, race_name: &str) -> Result<Game, Refusal> {
         let id = self.seat_of(race_name).ok_or(Refusal::UnknownRace)?;
-        if self.race(id).is_none_or(|race| race.extinct) {
-            return Ok(None);
-        }
-        if self.finished {
-            return Err(Refusal::GameFinished);
-        }
         let mut game = self.clone();
         game.remove(id);
         game.banished.push(race_name.to_owned());
-        Ok(Some(game))
+        Ok(game)
     }
 
     fn remove(&mut self, id: RaceId) {

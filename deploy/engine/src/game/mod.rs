@@ -1,4 +1,5 @@
-//! The rules of the game: pure functions over [`state::Game`], without I/O, clock or outside randomness.
+//! The rules of the game: pure functions over [`state::Game`], without I/O, clock or outside randomness. What holds in every game
+//! the SDK has checked before it calls them: who may act, and in which turn.
 //!
 //! The same game id, the same races and the same orders give the same game, byte for byte, on every machine: all
 //! arithmetic is on integers and all chance comes from [`chance::Chance`], which is seeded from the game id.

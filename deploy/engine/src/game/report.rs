@@ -117,8 +117,7 @@ impl Game {
     /// # Errors
     /// [`Refusal::UnknownRace`].
     pub fn report(&self, race_name: &str) -> Result<Value, Refusal> {
-        let id = self.seat_of(race_name).ok_or(Refusal::UnknownRace)?;
-        let race = self.race(id).ok_or(Refusal::UnknownRace)?;
+        let (id, race) = self.seats().find(|(_, race)| race.name == race_name).ok_or(Refusal::UnknownRace)?;
         Ok(serde_json::to_value(self.write_report(id, race)).unwrap_or(Value::Null))
     }
 

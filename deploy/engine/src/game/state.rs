@@ -11,14 +11,12 @@ use super::planet::{Planet, PlanetId};
 use super::race::{Race, RaceId};
 use super::rules::Rules;
 
-/// The layout of the state; an engine refuses a state with a layout that it does not know.
+/// The layout of the state, which the SDK keeps beside it.
 pub const FORMAT: u32 = 1;
 
 /// A game. Made by [`Game::begin`], changed by the functions of this module's siblings only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Game {
-    /// [`FORMAT`] of the engine that wrote it.
-    pub format: u32,
     /// The platform's id of the game.
     pub game_id: String,
     /// Where all chance comes from, see [`super::chance::seed_of`].

@@ -1,5 +1,5 @@
 use super::*;
-use crate::game::{Game, Refusal, Rules};
+use crate::game::{Game, Rules};
 
 /// Plays a game to its end; `None` stands for a player who never gives an order.
 fn play(game_id: &str, players: &[Option<f64>]) -> Game {
@@ -9,11 +9,8 @@ fn play(game_id: &str, players: &[Option<f64>]) -> Game {
         for (name, player) in names.iter().zip(players) {
             let Some(aggressiveness) = player else { continue };
             let orders = orders(&game.report(name).unwrap(), *aggressiveness);
-            match game.order(name, game.turn, &orders) {
-                Ok(next) => game = next,
-                Err(Refusal::RaceExtinct) => assert!(orders.is_empty()),
-                Err(refusal) => panic!("turn {}: {refusal:?} for {orders:?}", game.turn),
-            }
+            let taken = game.order(name, &orders);
+            game = taken.unwrap_or_else(|refusal| panic!("turn {}: {refusal:?} for {orders:?}", game.turn));
         }
         game = game.next_turn();
     }

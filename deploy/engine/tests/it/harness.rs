@@ -1,10 +1,11 @@
 //! Starts the real engine and talks to it.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use galaxy_engine_check::own_address;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -14,24 +15,18 @@ const DEADLINE: Duration = Duration::from_secs(90);
 
 pub struct Engine {
     pub child: Child,
-    pub port: u16,
+    pub addr: SocketAddr,
     client: Client,
 }
 
-/// A port that was free a moment ago. Another process may take it before the engine does; then the engine ends and
-/// [`Engine::start`] tries the next.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-pub fn command(state: &Path, port: u16) -> Command {
+pub fn command(state: &Path, addr: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_galaxy-engine"));
     command
         .env_clear()
         .env("GALAXY_GAME_ID", GAME)
         .env("GALAXY_STATE_DIR", state)
         .env("GALAXY_ENGINE_TOKEN", TOKEN)
-        .env("GALAXY_LISTEN_ADDR", format!("127.0.0.1:{port}"))
+        .env("GALAXY_LISTEN_ADDR", addr.to_string())
         .stderr(Stdio::null());
     command
 }
@@ -43,33 +38,20 @@ impl Engine {
 
     pub async fn start_with(state: &Path, env: &[(&str, &str)]) -> Self {
         let client = Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
-        for _ in 0..5 {
-            let port = free_port();
-            let child = command(state, port).envs(env.iter().copied()).spawn().unwrap();
-            let mut engine = Self { child, port, client: client.clone() };
-            if engine.answers().await {
-                return engine;
-            }
-        }
-        panic!("the engine does not start");
-    }
-
-    async fn answers(&mut self) -> bool {
+        let addr = own_address().unwrap();
+        let child = command(state, addr).envs(env.iter().copied()).spawn().unwrap();
+        let mut engine = Self { child, addr, client };
         let deadline = Instant::now() + DEADLINE;
-        while Instant::now() < deadline {
-            if self.child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            if self.client.get(self.url("/healthz")).send().await.is_ok_and(|answer| answer.status().is_success()) {
-                return true;
-            }
+        while !engine.client.get(engine.url("/healthz")).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert_eq!(engine.child.try_wait().unwrap(), None, "the engine ended");
+            assert!(Instant::now() < deadline, "the engine does not answer");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the engine does not answer");
+        engine
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.addr)
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {

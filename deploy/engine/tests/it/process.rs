@@ -1,9 +1,13 @@
 //! The engine as a process: signals, settings, subcommands.
 
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::harness::{Engine, GAME, command, state_dir};
+
+/// Where nobody listens.
+const NOBODY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1));
 
 fn signal(engine: &Engine, name: &str) {
     let done = Command::new("kill").arg(name).arg(engine.child.id().to_string()).status().unwrap();
@@ -41,7 +45,7 @@ async fn another_games_state_is_refused() {
     let mut engine = Engine::start(&state).await;
     engine.init(&["A", "B"]).await;
     engine.kill();
-    let output = command(&state, 1).env("GALAXY_GAME_ID", "another-game").stderr(Stdio::piped()).output().unwrap();
+    let output = command(&state, NOBODY).env("GALAXY_GAME_ID", "another-game").stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains(GAME));
 }
@@ -50,9 +54,9 @@ async fn another_games_state_is_refused() {
 async fn subcommands_work_from_the_shell() {
     let (_dir, state) = state_dir();
     let engine = Engine::start(&state).await;
-    let health = command(&state, engine.port).arg("healthcheck").status().unwrap();
+    let health = command(&state, engine.addr).arg("healthcheck").status().unwrap();
     assert!(health.success());
-    let nobody = command(&state, 1).arg("healthcheck").status().unwrap();
+    let nobody = command(&state, NOBODY).arg("healthcheck").status().unwrap();
     assert!(!nobody.success());
     let document = Command::new(env!("CARGO_BIN_EXE_galaxy-engine")).arg("openapi").output().unwrap();
     assert_eq!(String::from_utf8(document.stdout).unwrap(), galaxy_engine_sdk::http::document().unwrap());

@@ -233,16 +233,24 @@ fn static_engine_binary() -> Result<PathBuf> {
     static_binary("galaxy-engine")
 }
 
+/// The target that static binaries are built for. There is no musl here; glibc links statically, and still resolves names where the root
+/// is empty.
+pub fn static_target() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+}
+
+/// The directory that they are built in: one of its own, as other flags would make cargo build the whole workspace again at every
+/// change between the two.
+pub fn static_dir() -> PathBuf {
+    crate::target_dir().join("static")
+}
+
 /// A program of this workspace that is statically linked, for an image with nothing else in it.
 ///
 /// # Errors
 /// When it is not built.
 pub fn static_binary(name: &str) -> Result<PathBuf> {
-    let path = crate::target_dir()
-        .join("static")
-        .join(format!("{}-unknown-linux-gnu", std::env::consts::ARCH))
-        .join("debug")
-        .join(name);
+    let path = static_dir().join(static_target()).join("debug").join(name);
     if !path.is_file() {
         bail!("{} is not built: `cargo xtask engine`", path.display());
     }
