@@ -10715,6 +10715,19 @@ export interface operations {
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
+            /** @description `engine_failed` — the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what */
+            502: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "engine_failed";
+                    };
+                };
+            };
             /** @description `engine_unreachable` — the game's engine does not answer; try again; `unavailable` — the service is overloaded or a part it needs is away; see `Retry-After` */
             503: {
                 headers: {

@@ -4,6 +4,7 @@
 mod database;
 mod lists;
 mod otlp;
+mod pool;
 mod push_log;
 mod queue;
 mod service;
