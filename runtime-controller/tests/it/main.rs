@@ -6,6 +6,8 @@ mod banish;
 mod barrier;
 mod crash;
 mod docker;
+mod docker_away;
+mod docker_proxy;
 mod docker_reconcile;
 mod docker_undo;
 mod docker_world;
