@@ -22,6 +22,7 @@ mod lanes;
 mod late;
 mod leftovers;
 mod log;
+mod out_of_memory;
 mod reconcile;
 mod reconcile_thousand;
 mod replace;
