@@ -5,6 +5,7 @@
 mod banish;
 mod barrier;
 mod crash;
+mod disk_full;
 mod docker;
 mod docker_away;
 mod docker_proxy;
