@@ -24,6 +24,7 @@ mod late;
 mod leftovers;
 mod log;
 mod out_of_memory;
+mod postgres_away;
 mod reconcile;
 mod reconcile_thousand;
 mod replace;
