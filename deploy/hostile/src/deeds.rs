@@ -51,6 +51,15 @@ pub fn hog() -> ! {
     }
 }
 
+/// All memory, in this process, as soon as a test has put down `greedy`.
+pub fn greed(dir: &Path) {
+    while !dir.join("greedy").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("this game takes all the memory that there is");
+    hog()
+}
+
 /// As much as `/dev/shm` and `/tmp` take.
 pub fn shm() {
     fill(&Path::new("/dev/shm").join("x"));

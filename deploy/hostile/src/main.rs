@@ -29,6 +29,10 @@ fn main() -> ExitCode {
         "mark" => {
             return std::fs::write(state_dir.join("marked"), "").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
         }
+        "greed" => {
+            let dir = state_dir.clone();
+            deeds::beside(move || deeds::greed(&dir))
+        }
         "hold" => deeds::hold(),
         "hog" => deeds::hog(),
         "probe" => {

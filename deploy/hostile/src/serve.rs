@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::deeds::hog;
+
 pub fn forever(state_dir: &Path) -> Result<(), Error> {
     let address = std::env::var("GALAXY_LISTEN_ADDR").unwrap_or_else(|_| "0.0.0.0:8080".to_owned());
     let listener = TcpListener::bind(address)?;
@@ -45,7 +47,7 @@ fn answer(mut stream: TcpStream, state_dir: &Path) -> Result<(), Error> {
     let path = path.split('?').next().unwrap_or_default();
     let ours = std::env::var("GALAXY_ENGINE_TOKEN").is_ok_and(|ours| token == format!("Bearer {ours}"));
     let (status, answer) = if ours || path == "/healthz" {
-        call(&method, path, &body, &state_dir.join("game.json"))
+        call(&method, path, &body, state_dir)
     } else {
         (401, json!({ "status": 401, "code": "token_required", "title": "Not without the token." }))
     };
@@ -58,7 +60,8 @@ fn answer(mut stream: TcpStream, state_dir: &Path) -> Result<(), Error> {
     )
 }
 
-fn call(method: &str, path: &str, body: &Value, file: &Path) -> (u16, Value) {
+fn call(method: &str, path: &str, body: &Value, state_dir: &Path) -> (u16, Value) {
+    let file = &state_dir.join("game.json");
     let kept = std::fs::read(file).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let keep = |game: &Value| {
         // A full disk is no reason to forget what turn it is: the test wants to see who else suffers.
@@ -76,11 +79,13 @@ fn call(method: &str, path: &str, body: &Value, file: &Path) -> (u16, Value) {
         }
         ("GET", "/admin/status", Some(game)) | ("POST", "/admin/init", Some(game)) => (200, game),
         ("PUT", "/admin/turn", Some(mut game)) => {
+            greed(state_dir);
             let turn = game.get("turn").and_then(Value::as_i64).unwrap_or_default();
             if body.get("expected_turn").and_then(Value::as_i64) == Some(turn)
                 && let Some(kept) = game.get_mut("turn")
             {
                 *kept = json!(turn + 1);
+                journal(state_dir, turn + 1);
             }
             keep(&game)
         }
@@ -88,4 +93,18 @@ fn call(method: &str, path: &str, body: &Value, file: &Path) -> (u16, Value) {
         (_, _, None) => (404, json!({ "status": 404, "code": "game_not_initialised", "title": "No game." })),
         _ => (404, json!({ "status": 404, "code": "not_found", "title": "No such thing." })),
     }
+}
+
+/// A turn for which there is not memory enough, once, where a test has put down `greedy-once`.
+fn greed(state_dir: &Path) {
+    if std::fs::remove_file(state_dir.join("greedy-once")).is_ok() {
+        println!("this turn takes all the memory that there is");
+        hog();
+    }
+}
+
+/// What was generated, in the form of the scripted engine's journal.
+fn journal(state_dir: &Path, turn: i64) {
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(state_dir.join("journal.jsonl"));
+    let _ = file.and_then(|mut file| writeln!(file, "{}", json!({ "turn": turn })));
 }

@@ -50,6 +50,15 @@ impl Engines {
         Ok(observed.is_some_and(|observed| observed.running && observed.endpoint.as_deref() == Some(endpoint)))
     }
 
+    /// Whether the game's container runs, as the daemon sees it.
+    ///
+    /// # Errors
+    /// [`ReviveError::Driver`].
+    pub async fn runs(&self, game_id: GameId) -> Result<bool, ReviveError> {
+        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        Ok(observed.is_some_and(|observed| observed.running))
+    }
+
     /// Forgets the recorded address of a game whose container is dead, and the container too where it is gone. Looks first. Answers
     /// whether anything was forgotten.
     ///

@@ -25,6 +25,14 @@ impl Engines {
         if words.is_empty() { words } else { format!("; it said: {words}") }
     }
 
+    /// As [`words`](Self::words), of an engine that is gone: before them, of what its container ended, where it does not run.
+    pub async fn end(&self, game_id: GameId) -> String {
+        let observed = tokio::time::timeout(PATIENCE, self.driver.inspect(game_id)).await;
+        let ended = observed.ok().and_then(Result::ok).flatten().and_then(|observed| observed.ended);
+        let ended = ended.map(|ended| format!("; it ended: {ended}")).unwrap_or_default();
+        ended + &self.words(game_id).await
+    }
+
     /// What the API answers on `GET /admin/runtimes/{game_id}/log`: `{"lines": […]}` for `{"tail": 1 to 1000}`, the oldest first; `null` in
     /// place of the lines where there is no container that printed any.
     ///

@@ -6,6 +6,7 @@ use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime::seen::Unserved;
 use shared::db::runtime::{self, seen};
+use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
@@ -131,7 +132,8 @@ impl Outcomes {
             return Ok(false);
         };
         let turn = game.current_turn.unsigned_abs();
-        let payload = Payload::GameGenerationFailed { game_id, turn, reason: format!("the engine is lost: {why}") };
+        let reason = excerpt(&format!("the engine is lost: {why}"), SHORT);
+        let payload = Payload::GameGenerationFailed { game_id, turn, reason };
         self.tell(conn, None, game_id, payload, key).await?;
         Ok(true)
     }

@@ -66,6 +66,7 @@ impl Reconciler {
 
     /// The game's engine is lost: told, paused, and what is left of its container removed.
     async fn give_up(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
+        let why = &format!("{why}{}", self.engines.end(game_id).await);
         let mut tx = self.engines.db.begin().await?;
         let given_up = self.outcomes.engine_given_up(&mut tx, game_id, self.rules.revivals, why).await?;
         tx.commit().await?;

@@ -171,6 +171,7 @@ impl Turns {
         // What the engine printed explains most failures; of a daemon or a database that is away it knows nothing.
         let words = match &error {
             TickError::Away(_) => String::new(),
+            TickError::Absent(_) => self.engines.end(game_id).await,
             _ => self.engines.words(game_id).await,
         };
         let reason = excerpt(&format!("{error}{words}"), LONG);

@@ -150,17 +150,27 @@ impl Turns {
         };
         let own = Own { game_id, races: &races };
         let (target, status) = match target {
-            Some(target) => match self.generate(&target, expected, own).await {
-                // Nobody there: it may have died with a host, a daemon, a controller, and be back with another token since we asked
-                // for its own. Bring it back, once, and look again.
-                Err(error) if error.is_elsewhere() => {
-                    tracing::info!(%game_id, %error, "the engine is away: looking after it");
+            Some(target) => {
+                let generated = self.generate(&target, expected, own).await;
+                let away = match &generated {
+                    // Nobody there: it may have died with a host, a daemon, a controller, and be back with another token since we asked
+                    // for its own.
+                    Err(error) if error.is_elsewhere() => true,
+                    // A dead container's address answers as a silent engine does, until it is seen and forgotten: while the daemon is away
+                    // nobody sees it.
+                    Err(EngineError::Timeout) => !self.engines.runs(game_id).await?,
+                    _ => false,
+                };
+                // Bring it back, once, and look again.
+                if away {
+                    tracing::info!(%game_id, error = ?generated.err(), "the engine is away: looking after it");
                     let target = self.engines.revive(game_id).await?;
                     let status = self.generate(&target, expected, own).await?;
                     (target, status)
+                } else {
+                    (target, generated?)
                 }
-                status => (target, status?),
-            },
+            }
             None => {
                 let target = self.engines.revive(game_id).await?;
                 let status = self.generate(&target, expected, own).await?;

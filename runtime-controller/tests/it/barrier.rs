@@ -22,12 +22,24 @@ impl Barrier {
     }
 
     pub async fn on(db: &TestDb, table: &str, condition: &str) -> Self {
+        let trigger = format!("CREATE TRIGGER barrier BEFORE UPDATE ON {table} FOR EACH ROW");
+        Self::triggered(db, &trigger, condition).await
+    }
+
+    /// The same on `runtime_jobs`, but what waits is the end of the transaction: its COMMIT was sent, and is not answered yet.
+    pub async fn at_commit_of_jobs(db: &TestDb, condition: &str) -> Self {
+        let trigger =
+            "CREATE CONSTRAINT TRIGGER barrier AFTER UPDATE ON runtime_jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW";
+        Self::triggered(db, trigger, condition).await
+    }
+
+    async fn triggered(db: &TestDb, trigger: &str, condition: &str) -> Self {
         let mut holder = db.connect().await;
         sqlx::query("SELECT pg_advisory_lock($1)").bind(KEY).execute(&mut holder).await.unwrap();
         let sql = format!(
             "CREATE OR REPLACE FUNCTION barrier() RETURNS trigger LANGUAGE plpgsql AS $f$
              BEGIN PERFORM pg_advisory_xact_lock_shared({KEY}); RETURN new; END $f$;
-             CREATE TRIGGER barrier BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION barrier();"
+             {trigger} WHEN ({condition}) EXECUTE FUNCTION barrier();"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut holder).await.unwrap();
         Self { holder }
@@ -46,6 +58,11 @@ impl Barrier {
             waiting > 0
         })
         .await;
+    }
+
+    /// Lets whoever waits go on, and all that come.
+    pub async fn open(self) {
+        self.holder.close().await.unwrap();
     }
 
     /// Ends the backend that waits, as its client's death does in the end, and takes the barrier away.

@@ -8,7 +8,7 @@ use crate::barrier::Barrier;
 use crate::world::World;
 
 /// A kill at the moment when this would be written: everything before has happened, nothing after.
-const MOMENTS: [(&str, &str); 8] = [
+pub const MOMENTS: [(&str, &str); 8] = [
     ("claim", "new.status = 'running' AND old.status = 'pending'"),
     ("prepare", "new.step = 'prepare'"),
     ("pull", "new.step = 'pull'"),

@@ -71,6 +71,17 @@ impl DockerWorld {
         tag
     }
 
+    /// The reference engine, in an image that says that its games go on for ever.
+    pub fn endless(&self) -> String {
+        let context = tempfile::tempdir().unwrap();
+        let text = format!("FROM {}\nENV GALAXY_TURN_LIMIT=1000\n", self.world.image);
+        std::fs::write(context.path().join("Dockerfile"), text).unwrap();
+        let tag = format!("galaxy-endless-{}:1.0.0", self.instance);
+        self.docker(&["build", "--quiet", "--tag", &tag, context.path().to_str().unwrap()]);
+        self.own(&tag);
+        tag
+    }
+
     /// A tag that goes with this test.
     pub fn own(&self, tag: &str) {
         self.tags.lock().push(tag.to_owned());

@@ -12,7 +12,7 @@ use crate::undo::ruinous;
 use crate::world::World;
 
 /// A kill at the moment when this would be written: everything before has happened, nothing after.
-const MOMENTS: [(&str, &str); 9] = [
+pub const MOMENTS: [(&str, &str); 9] = [
     ("claim", "new.status = 'running' AND old.status = 'pending'"),
     ("pull", "new.step = 'pull'"),
     ("hold", "new.step = 'hold'"),

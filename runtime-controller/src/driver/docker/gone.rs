@@ -5,7 +5,7 @@ use shared::ids::GameId;
 
 use super::super::DriverError;
 use super::error::is_status;
-use super::{DockerDriver, state_dir};
+use super::{DockerDriver, state_dir, whole};
 
 impl DockerDriver {
     /// The error of a start, or what is gone that explains it.
@@ -27,7 +27,7 @@ impl DockerDriver {
         // A container remembers its network by id; one that was made anew under the same name has another.
         let networks = found.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
         let its = networks.get(&self.config.network).and_then(|endpoint| endpoint.network_id.clone());
-        let now = match self.docker().await?.inspect_network(&self.config.network, None).await {
+        let now = match whole(self.docker().await?.inspect_network(&self.config.network, None)).await {
             Ok(network) => network.id,
             Err(error) if is_status(&error, 404) => None,
             Err(error) => return Err(super::error::other(error)),

@@ -9,7 +9,7 @@ use shared::domain::image_reference::ImageReference;
 
 use super::super::{DriverError, Progress};
 use super::error::{is_status, other};
-use super::{DockerDriver, auth, pulls};
+use super::{DockerDriver, auth, pulls, whole};
 use crate::config::PullPolicy;
 
 impl DockerDriver {
@@ -85,7 +85,7 @@ impl DockerDriver {
 
     /// An image that the daemon has. `name` is a parsed reference or an id that the daemon gave us.
     pub(super) async fn find_image(&self, name: &str) -> Result<Option<ImageInspect>, DriverError> {
-        match self.docker().await?.inspect_image(name).await {
+        match whole(self.docker().await?.inspect_image(name)).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_status(&error, 404) => Ok(None),
             Err(error) => Err(other(error)),

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::Docker;
+use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ImageInspect};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
@@ -96,7 +97,7 @@ impl DockerDriver {
     }
 
     async fn inspect_raw(&self, game_id: GameId) -> Result<Option<ContainerInspectResponse>, DriverError> {
-        match self.docker().await?.inspect_container(&container_name(game_id), None).await {
+        match whole(self.docker().await?.inspect_container(&container_name(game_id), None)).await {
             Ok(found) => Ok(Some(found)),
             Err(error) if is_status(&error, 404) => Ok(None),
             Err(error) => Err(other(error)),
@@ -141,7 +142,7 @@ impl DockerDriver {
 
     async fn platform(&self) -> Result<&(String, String), DriverError> {
         let ask = || async {
-            let version = self.docker().await?.version().await.map_err(other)?;
+            let version = whole(self.docker().await?.version()).await.map_err(other)?;
             Ok((version.os.unwrap_or_default(), version.arch.unwrap_or_default()))
         };
         self.platform.get_or_try_init(ask).await
@@ -208,7 +209,7 @@ impl Driver for DockerDriver {
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let docker = self.docker().await?;
         let (image, found) = self.image_of(spec).await?;
-        let network = match docker.inspect_network(&self.config.network, None).await {
+        let network = match whole(docker.inspect_network(&self.config.network, None)).await {
             Ok(network) => network,
             Err(error) if is_status(&error, 404) => {
                 return Err(DriverError::Config(format!(
@@ -228,7 +229,7 @@ impl Driver for DockerDriver {
         let labels = found.config.iter().filter_map(|config| config.labels.as_ref()).flat_map(HashMap::keys);
         let body = body::container(&self.shape(), spec, &image, labels, &state_dir);
         let options = CreateContainerOptionsBuilder::default().name(&container_name(spec.game_id)).build();
-        match docker.create_container(Some(options), body).await {
+        match whole(docker.create_container(Some(options), body)).await {
             Ok(created) => Ok(created.id),
             // Somebody made it a moment ago: another controller, or we before a crash.
             Err(error) if is_status(&error, 409) => match self.inspect(spec.game_id).await? {
@@ -246,7 +247,7 @@ impl Driver for DockerDriver {
 
     #[tracing::instrument(name = "docker", skip_all, fields(op = "start", otel.kind = "client"))]
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
-        match self.docker().await?.start_container(&container_name(spec.game_id), None).await {
+        match whole(self.docker().await?.start_container(&container_name(spec.game_id), None)).await {
             Ok(()) => Ok(()),
             Err(error) if is_status(&error, 304) => Ok(()),
             Err(error) => Err(self.gone_or(spec.game_id, other(error)).await),
@@ -258,14 +259,15 @@ impl Driver for DockerDriver {
         let Some(found) = self.inspect_raw(game_id).await? else { return Ok(()) };
         self.check_owner(game_id, &found)?;
         let docker = self.docker().await?;
-        let name = container_name(game_id);
+        // By its id: what a daemon that hung does late must not meet the container that has the name by then.
+        let id = found.id.unwrap_or_else(|| container_name(game_id));
         let grace = i32::try_from(self.stop_grace.as_secs()).unwrap_or(i32::MAX);
-        match docker.stop_container(&name, Some(StopContainerOptionsBuilder::default().t(grace).build())).await {
+        match docker.stop_container(&id, Some(StopContainerOptionsBuilder::default().t(grace).build())).await {
             Err(error) if !is_status(&error, 304) && !is_status(&error, 404) => return Err(other(error)),
             _ => {}
         }
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match docker.remove_container(&name, Some(options)).await {
+        match docker.remove_container(&id, Some(options)).await {
             // 409: its removal is under way already.
             Err(error) if !is_status(&error, 404) && !is_status(&error, 409) => Err(other(error)),
             _ => Ok(()),
@@ -306,6 +308,11 @@ impl Driver for DockerDriver {
     fn snapshots(&self) -> Snapshots {
         Snapshots::new(self.state_root.clone())
     }
+}
+
+/// A quick call's whole answer within its limit. bollard's own limit ends with the head of an answer: its body may never come.
+async fn whole<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(CALL, call).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 fn timed_out() -> DriverError {
