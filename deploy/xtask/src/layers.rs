@@ -36,6 +36,7 @@ pub fn check() -> Result<()> {
             }
         }
     }
+    breaches.extend(unused(&root, &manifests)?);
     let mut files = Vec::new();
     for dir in ["shared/src", "api-server/src", "mail-worker/src", "notify-worker/src", "runtime-controller/src"] {
         collect(&root.join(dir), &mut files)?;
@@ -49,6 +50,38 @@ pub fn check() -> Result<()> {
         return Ok(());
     }
     bail!("layer rules are broken:\n  {}", breaches.join("\n  "))
+}
+
+/// Dependencies that no source of their crate names: each is built for nothing. What tests alone name is a `dev-dependency`.
+fn unused(root: &Path, manifests: &[(String, String)]) -> Result<Vec<String>> {
+    let mut breaches = Vec::new();
+    for (member, manifest) in manifests.iter().filter(|(member, _)| !member.is_empty()) {
+        let sources = |dirs: &[&str]| -> Result<String> {
+            let mut files = Vec::new();
+            for dir in dirs.iter().map(|dir| root.join(member).join(dir)).filter(|dir| dir.is_dir()) {
+                collect(&dir, &mut files)?;
+            }
+            Ok(files.iter().map(std::fs::read_to_string).collect::<std::io::Result<Vec<_>>>()?.join("\n"))
+        };
+        let (dependencies, dev) = dependencies(manifest);
+        let (product, all) = (sources(&["src"])?, sources(&["src", "tests", "examples"])?);
+        for (names_of, text) in [(dependencies, product), (dev, all)] {
+            let idle = names_of.iter().filter(|name| !names(&text, &identifier(name, manifests)));
+            breaches.extend(idle.map(|name| format!("{member} depends on {name}, and no source of it names {name}")));
+        }
+    }
+    Ok(breaches)
+}
+
+/// The word by which sources name a package: its library's, which ours may choose.
+fn identifier(package: &str, manifests: &[(String, String)]) -> String {
+    let named = |text: &str, section: &str| {
+        let (_, rest) = text.split_once(section)?;
+        let line = rest.lines().take_while(|line| !line.starts_with('[')).find(|line| line.starts_with("name = "))?;
+        Some(line.trim_start_matches("name = ").trim_matches('"').to_owned())
+    };
+    let own = manifests.iter().find(|(_, text)| named(text, "[package]").as_deref() == Some(package));
+    own.and_then(|(_, text)| named(text, "[lib]")).unwrap_or_else(|| package.replace('-', "_"))
 }
 
 /// What the sources below a folder may not name, and why.
