@@ -190,8 +190,8 @@ impl From<Refusal> for ErrorResponse {
             Refusal::UnknownRace => not_found(Code::RaceNotFound),
             Refusal::NoReport(_) => not_found(Code::ReportNotFound),
             Refusal::Failed(_) => {
-                log::line("error", "the game failed", &json!({"error": &detail}));
                 let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, Code::InternalError, &detail);
+                log::line("error", "the game failed", &json!({"error": &problem.detail}));
                 Self::Internal(Json(problem))
             }
             Refusal::AlreadyInitialised => conflict(Code::AlreadyInitialised),
