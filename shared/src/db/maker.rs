@@ -123,9 +123,10 @@ impl Manager for Maker {
     type Error = sqlx::Error;
 
     async fn create(&self) -> Result<Session, sqlx::Error> {
-        let mut conn = self.connect().await?;
+        // On the heap: it is large, and would be a part of every future that asks for a connection.
+        let mut conn = Box::pin(self.connect()).await?;
         if self.checked
-            && let Some(unfit) = session::check(&mut conn).await?
+            && let Some(unfit) = Box::pin(session::check(&mut conn)).await?
         {
             let refused = unfit.error();
             // Whoever waits for a connection hears of it now, instead of when their patience ends.
@@ -141,7 +142,7 @@ impl Manager for Maker {
             return Err(RecycleError::message("too old"));
         }
         if self.checked && session.returned_at.elapsed() > TRUSTED_IDLE {
-            match timeout(self.limit / SIGN_OF_LIFE, session.conn.ping()).await {
+            match timeout(self.limit / SIGN_OF_LIFE, Box::pin(session.conn.ping())).await {
                 Ok(answered) => answered?,
                 Err(_elapsed) => return Err(RecycleError::message("silent")),
             }

@@ -151,7 +151,7 @@ impl Db {
         let pooled = tokio::select! {
             biased;
             error = unfit => Err(error),
-            pooled = timeout(self.limit, self.pool.get()) => match pooled {
+            pooled = timeout(self.limit, Box::pin(self.pool.get())) => match pooled {
                 Ok(Ok(pooled)) => Ok(pooled),
                 Ok(Err(PoolError::Backend(error))) => Err(error),
                 Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
