@@ -133,3 +133,28 @@ fn tracked() -> Vec<String> {
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
 }
+
+/// After these, a literal is the name of an instrument.
+const INSTRUMENTS: [&str; 5] = ["_counter(", "_gauge(", "_histogram(", "seconds(", "count("];
+
+#[test]
+fn every_metric_stands_on_its_page_and_no_other() {
+    let root = testkit::workspace_root();
+    let mut made = BTreeSet::new();
+    for (_, text) in written()
+        .into_iter()
+        .filter(|(file, _)| file.ends_with(".rs") && file.contains("/src/") && !file.starts_with("deploy/"))
+    {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+        for call in INSTRUMENTS {
+            let names =
+                product.split(call).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+            made.extend(names.filter(|name| name.contains('_')).map(str::to_owned));
+        }
+    }
+    let page = std::fs::read_to_string(root.join("docs/metrics.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let told: BTreeSet<String> = rows.map(str::to_owned).collect();
+    assert!(made.len() > 35, "only {made:?} were found: are they still made so?");
+    assert_eq!(told, made, "docs/metrics.md on the left");
+}
