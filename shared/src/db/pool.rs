@@ -97,8 +97,9 @@ impl Db {
 
     fn of(maker: Maker, max_conns: u32, fitness: Arc<Fitness>) -> Self {
         let limit = maker.limit();
-        // The one that was used last is the likeliest to live, and the others grow old enough to be let go.
-        let built = Pool::builder(maker).max_size(max_conns as usize).queue_mode(QueueMode::Lifo).build();
+        // The one that was used longest ago comes first: where all have gone dead at once, it is the likeliest to be asked for a
+        // sign of life before it is trusted.
+        let built = Pool::builder(maker).max_size(max_conns as usize).queue_mode(QueueMode::Fifo).build();
         let pool = built.unwrap_or_else(|never| unreachable!("no time limits were set: {never}"));
         let meter = global::meter("galaxy");
         let observed = pool.weak();
