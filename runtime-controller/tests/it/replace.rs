@@ -44,8 +44,12 @@ pub async fn goes_on(world: &World, game_id: GameId) {
     world.reaches_turn(game_id, turn + 2).await;
     assert_eq!(world.status(game_id).await, "running");
     assert!(world.told(game_id, "game.paused").await.is_empty());
-    let runtime = world.runtime(game_id).await;
-    assert_eq!(runtime.health, "healthy");
+    // A controller that lost its lease for a moment leaves its games unserved until its next look.
+    eventually(SOON, "a healthy engine", || async {
+        let health = world.runtime(game_id).await.health;
+        if health == "healthy" { Ok(()) } else { Err(health) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -25,9 +25,9 @@ pub const MOMENTS: [(&str, &str); 9] = [
 ];
 
 /// So many worlds at once, of a controller and an engine each: more would wait for the processor, and not for leases.
-const WORLDS: usize = 4;
+pub const WORLDS: usize = 4;
 
-async fn each<T, F: Future<Output = ()>>(moments: impl IntoIterator<Item = T>, world: impl Fn(T) -> F) {
+pub async fn each<T, F: Future<Output = ()>>(moments: impl IntoIterator<Item = T>, world: impl Fn(T) -> F) {
     stream::iter(moments).map(world).buffer_unordered(WORLDS).collect().await
 }
 
