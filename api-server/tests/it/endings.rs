@@ -97,6 +97,10 @@ async fn an_owner_ends_a_private_game_and_so_does_an_administrator_but_nobody_el
     let body = json!({ "reason": "we are done" });
     let (owner, id) = private_running(&api, "ada").await;
     let path = format!("/api/v1/user/lobby/games/{id}/end");
+    // One that has not run is cancelled.
+    let early = api.open_private_game(&owner, json!({})).await;
+    let early = owner.post(format!("/api/v1/user/lobby/games/{early}/end")).json(&json!({ "reason": "enough" }));
+    early.send().await.expect_problem(409, "game_state_conflict");
     let (guest_id, guest) = api.player("eve").await;
     guest.post(&path).json(&body).send().await.expect_problem(404, "game_not_found");
     owner.post(format!("/api/v1/user/lobby/games/{id}/pause")).send().await.expect(200);
