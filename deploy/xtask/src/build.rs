@@ -15,6 +15,16 @@ pub fn binaries() -> Result<()> {
     run::step("Build every binary", run::cargo().args(["build", "--workspace", "--bins", "--locked"]))
 }
 
+/// The benches, built for release, and the processes that they measure beside them; answers where the benches are.
+///
+/// # Errors
+/// When it does not build.
+pub fn benches() -> Result<PathBuf> {
+    let wanted = ["galaxy-bench", "api-server", "runtime-controller"].iter().flat_map(|package| ["--package", package]);
+    run::step("Build for release", run::cargo().args(["build", "--release", "--locked", "--bins"]).args(wanted))?;
+    Ok(testkit::target_dir().join("release").join("galaxy-bench"))
+}
+
 /// What is linked without any shared library: package and binary.
 const STATIC: [(&str, &str); 3] =
     [("galaxy-engine", "galaxy-engine"), ("galaxy-hostile", "galaxy-hostile"), ("galaxy-engine-check", "engine-check")];

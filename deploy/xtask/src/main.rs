@@ -85,7 +85,7 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         accept_breaking: bool,
     },
-    /// Measurements that decisions rest on, built for release: `shares`, `caches`; with `--help`, what each takes
+    /// Measurements that decisions rest on, built for release: `http`, `shares`, `turns`, …; `--help` has them all, and what each takes
     Bench {
         /// Which one, and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -133,10 +133,9 @@ fn main() -> ExitCode {
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { fast } => test::test(fast),
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
-        Command::Bench { arguments } => run::step(
-            "bench",
-            run::cargo().args(["run", "--quiet", "--release", "--locked", "-p", "galaxy-bench", "--"]).args(arguments),
-        ),
+        Command::Bench { arguments } => {
+            build::benches().and_then(|bench| run::step("bench", run::program(bench).args(arguments)))
+        }
         Command::Tools => tools::tools(),
         Command::EngineCheck { binary: true, .. } => {
             build::static_engine_check().map(|path| println!("{}", path.display()))
