@@ -11,6 +11,7 @@ mod caches;
 mod game;
 mod http;
 mod push;
+mod reconcile;
 mod replica;
 mod shares;
 mod spread;
@@ -42,6 +43,8 @@ enum Bench {
     Attack(shares::AttackArgs),
     /// From a published event, and from a revocation, to subscribers of two replicas
     Push(push::Args),
+    /// A pass of the reconciler over many containers, and what it asks of the daemon (docs/reconciler.md)
+    Reconcile(reconcile::Args),
     /// Games started through jobs, against the same containers by the bare Docker API (docs/containers.md)
     Starts(starts::Args),
     /// How late turns are: many games over a minute, beside engines that hang, and all at once (docs/turns.md)
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,
+        Bench::Reconcile(args) => reconcile::run(&args).await,
         Bench::Starts(args) => starts::run(&args).await,
         Bench::Turns(args) => turns::run(&args).await,
     };

@@ -65,12 +65,13 @@ pub async fn run(args: &Args) -> Result<()> {
 async fn rounds(args: &Args, docker: &Docker, instance: &str, network: &str) -> Result<()> {
     let db = TestDb::try_new().await?;
     let root = tempfile::tempdir()?;
-    let _controller = controller(args, &db, instance, network, root.path())?;
+    let host = Host { docker_host: &args.docker_host, instance, network, at_once: args.at_once };
+    let _controller = host.controller(&db, root.path())?;
     println!("{} games a round, {} at once", args.games, args.at_once);
     let mut ratios = Vec::new();
     // The first round warms up: the image's layers, the controller's connections.
     for round in 0..=args.rounds {
-        let jobs = by_jobs(args, &db).await?;
+        let jobs = by_jobs(args.games, &args.image, &db).await?;
         let mut made = Vec::new();
         for id in containers(docker, instance).await? {
             made.push(docker.inspect_container(&id, None).await?);
@@ -99,34 +100,55 @@ async fn rounds(args: &Args, docker: &Docker, instance: &str, network: &str) -> 
     Ok(())
 }
 
-fn controller(args: &Args, db: &TestDb, instance: &str, network: &str, root: &Path) -> Result<Proc> {
-    let games = root.join("games");
-    Proc::start(
-        ProcConfig::bin("runtime-controller")
-            .env("BACKEND_POSTGRES_DSN", db.dsn())
-            .env("BACKEND_OPS_LISTEN_ADDR", "127.0.0.1:0")
-            .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
-            .env("BACKEND_OTEL_METRICS_EXPORTER", "none")
-            .env("BACKEND_GAME_STATE_ROOT", games.display())
-            .env("BACKEND_DOCKER_HOST", &args.docker_host)
-            .env("BACKEND_DOCKER_NETWORK", network)
-            .env("BACKEND_ENGINE_ADDRESSING", "ip")
-            .env("BACKEND_INSTANCE_ID", instance)
-            .env("BACKEND_RUNTIME_WORKER_POOL_SIZE", args.at_once)
-            .log(root.join("controller.log")),
-    )
+/// Where a bench's engines run.
+pub struct Host<'a> {
+    /// The daemon.
+    pub docker_host: &'a str,
+    /// The controller's instance.
+    pub instance: &'a str,
+    /// The engines' network.
+    pub network: &'a str,
+    /// Starts at once.
+    pub at_once: usize,
 }
 
-/// From the commit of all jobs to the last game that runs.
-async fn by_jobs(args: &Args, db: &TestDb) -> Result<Duration> {
+impl Host<'_> {
+    /// A real controller on the daemon; its log and the engines' state lie below `root`.
+    ///
+    /// # Errors
+    /// When the process does not start.
+    pub fn controller(&self, db: &TestDb, root: &Path) -> Result<Proc> {
+        let games = root.join("games");
+        Proc::start(
+            ProcConfig::bin("runtime-controller")
+                .env("BACKEND_POSTGRES_DSN", db.dsn())
+                .env("BACKEND_OPS_LISTEN_ADDR", "127.0.0.1:0")
+                .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
+                .env("BACKEND_OTEL_METRICS_EXPORTER", "none")
+                .env("BACKEND_GAME_STATE_ROOT", games.display())
+                .env("BACKEND_DOCKER_HOST", self.docker_host)
+                .env("BACKEND_DOCKER_NETWORK", self.network)
+                .env("BACKEND_ENGINE_ADDRESSING", "ip")
+                .env("BACKEND_INSTANCE_ID", self.instance)
+                .env("BACKEND_RUNTIME_WORKER_POOL_SIZE", self.at_once)
+                .log(root.join("controller.log")),
+        )
+    }
+}
+
+/// Starts games through jobs, and answers the time from the commit of all jobs to the last game that runs.
+///
+/// # Errors
+/// When a game does not start.
+pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration> {
     let mut tx = db.pool().begin().await?;
     let version = format!("1.0.0-{}", GameId::new());
     sqlx::query("INSERT INTO engine_versions (version, image) VALUES ($1, $2)")
         .bind(&version)
-        .bind(&args.image)
+        .bind(image)
         .execute(&mut *tx)
         .await?;
-    for _ in 0..args.games {
+    for _ in 0..games {
         let (game_id, user_id) = (GameId::new(), UserId::new());
         sqlx::query(
             "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version)
@@ -167,11 +189,11 @@ async fn by_jobs(args: &Args, db: &TestDb) -> Result<Duration> {
                 sqlx::query_scalar("SELECT max(last_error) FROM runtime_jobs").fetch_one(&db.pool()).await?;
             bail!("a game does not start: {}", why.unwrap_or_default());
         }
-        if usize::try_from(running)? == args.games {
+        if usize::try_from(running)? == games {
             return Ok(begun.elapsed());
         }
         if begun.elapsed() > Duration::from_secs(600) {
-            bail!("{running} of {} games run after ten minutes", args.games);
+            bail!("{running} of {games} games run after ten minutes");
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -242,14 +264,22 @@ async fn one(
     Ok(id)
 }
 
-async fn containers(docker: &Docker, instance: &str) -> Result<Vec<String>> {
+/// The ids of the containers of this instance.
+///
+/// # Errors
+/// What the daemon answers.
+pub async fn containers(docker: &Docker, instance: &str) -> Result<Vec<String>> {
     let filters = HashMap::from([("label".to_owned(), vec![format!("galaxy.instance={instance}")])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let found = docker.list_containers(Some(options)).await?;
     Ok(found.into_iter().filter_map(|container| container.id).collect())
 }
 
-async fn remove(docker: &Docker, id: &str) -> Result<()> {
+/// Removes a container, if it is there.
+///
+/// # Errors
+/// What the daemon answers.
+pub async fn remove(docker: &Docker, id: &str) -> Result<()> {
     let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     match docker.remove_container(id, Some(options)).await {
         Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, .. }) | Ok(()) => Ok(()),
