@@ -48,7 +48,7 @@ pub fn meter() -> Meter {
 /// A histogram of durations in seconds, with bounds that fit (OpenTelemetry's own are made for milliseconds).
 #[must_use]
 pub fn histogram_seconds(name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter().f64_histogram(name).with_description(description).with_boundaries(SECONDS.to_vec()).build()
+    meter().f64_histogram(name).with_unit("s").with_description(description).with_boundaries(SECONDS.to_vec()).build()
 }
 
 /// What was set up, to be flushed at the end.
