@@ -30,7 +30,7 @@ use tracing_subscriber::{
 };
 
 pub use self::propagation::{current_traceparent, link, link_or_parent, parse_traceparent, set_parent, trace_id_hex};
-use super::config::{MetricsExporter, TelemetryConfig, TracesExporter};
+use crate::config::{MetricsExporter, TelemetryConfig, TracesExporter};
 
 /// `service.namespace` of all our processes.
 const NAMESPACE: &str = "galaxy-backend";
@@ -172,7 +172,7 @@ pub fn render(registry: &prometheus::Registry) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::config::OtlpProtocol;
+    use crate::config::OtlpProtocol;
 
     fn config(metrics: MetricsExporter) -> TelemetryConfig {
         TelemetryConfig {
