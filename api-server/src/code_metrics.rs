@@ -1,7 +1,7 @@
 //! What is counted of codes that are mailed for a sign-in.
 
-use opentelemetry::global;
 use opentelemetry::metrics::Counter;
+use shared::service::telemetry;
 
 /// What is counted of codes (SPEC §6).
 pub struct CodeMetrics {
@@ -14,7 +14,7 @@ pub struct CodeMetrics {
 impl CodeMetrics {
     /// The counters.
     pub fn new() -> Self {
-        let meter = global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             wrong: meter
                 .u64_counter("auth_wrong_codes_total")

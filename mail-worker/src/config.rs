@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lettre::message::Mailbox;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use shared::config::{Group, Reader, parse};
 use shared::secret::Secret;
-use shared::service::config::{Group, Reader, parse};
 
 /// Everything the process reads beyond what every process reads.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ fn mail_to(from: &Mailbox) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::service::config::{Fault, Loaded, Source, load};
+    use shared::config::{Fault, Loaded, Source, load};
 
     use super::*;
 

@@ -1,12 +1,13 @@
 //! The outbox as a queue: what the engine asks of it.
 
 use async_trait::async_trait;
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
-use opentelemetry::{KeyValue, global};
 use shared::db::mail::{AttemptOutcome, Letter, Record, letters, lost_attempts, record};
 use shared::queue::metrics::Snapshot;
 use shared::queue::wake::Waker;
 use shared::queue::{Claim, Fate, Finished, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, WorkContext};
+use shared::service::telemetry;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ pub struct Outbox {
 impl Outbox {
     /// The outbox that sends through `mailer`. To be made after telemetry.
     pub fn new(mailer: Mailer, waker: Waker) -> Self {
-        let meter = global::meter("galaxy.mail");
+        let meter = telemetry::meter();
         let dead_letters = meter
             .u64_counter("mail_dead_letters_total")
             .with_description("Mails that died or were quarantined")

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Arg, Command, value_parser};
-use shared::service::config::{self, PostgresConfig, Reader, Source};
+use shared::config::{self, PostgresConfig, Reader, Source};
 use sqlx::{Connection as _, PgConnection};
 
 fn main() -> ExitCode {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use shared::config::{Group, Reader, parse};
 use shared::mail::Style;
 use shared::secret::{MIN_BYTES, Secret};
-use shared::service::config::{Group, Reader, parse};
 
 /// The settings of notify-worker that no other process shares.
 #[derive(Clone, Debug)]
@@ -183,7 +183,7 @@ fn address(value: &str) -> Result<String, String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::service::config::{Source, load};
+    use shared::config::{Source, load};
 
     use super::*;
 

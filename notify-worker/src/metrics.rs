@@ -1,8 +1,9 @@
 //! What notify-worker counts (SPEC §16). The queues' depth, age and latency come with the engine.
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
-use opentelemetry::{KeyValue, global};
 use shared::queue::Settled;
+use shared::service::telemetry;
 
 /// The counters; cheap to clone. To be made after telemetry is set up.
 #[derive(Clone, Debug)]
@@ -16,7 +17,7 @@ impl Metrics {
     /// Registers them.
     #[must_use]
     pub fn new() -> Self {
-        let meter = global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             intents: meter
                 .u64_counter("notification_intents_total")

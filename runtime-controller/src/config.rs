@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shared::config::{Group, Reader, parse};
 use shared::db::runtime::seen::RevivalBudget;
 use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::parse_report_limit;
-use shared::service::config::{Group, Reader, parse};
 
 /// Which driver runs engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -224,9 +224,9 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use shared::config::{Group as _, Reader};
     use shared::queue::backoff::delay;
     use shared::random::Random;
-    use shared::service::config::{Group as _, Reader};
 
     use super::*;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
-use opentelemetry::{KeyValue, global};
+use shared::service::telemetry;
 
 /// The runtime's instruments.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ impl Metrics {
     /// To be called after telemetry is set up.
     #[must_use]
     pub fn new() -> Self {
-        let meter = global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             container_ops: meter
                 .u64_counter("runtime_container_ops_total")

@@ -5,10 +5,8 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use shared::service::{
-    config::{Group, Reader, parse},
-    run::{self, Service},
-};
+use shared::config::{Group, Reader, parse};
+use shared::service::run::{self, Service};
 
 /// Its one setting: what its only task does.
 struct Config {

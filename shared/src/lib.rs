@@ -2,12 +2,14 @@
 
 pub mod client_events;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod domain;
 pub mod engine_client;
 pub mod error;
 pub mod ids;
 pub mod mail;
+pub mod postgres;
 pub mod proto;
 pub mod queue;
 pub mod random;

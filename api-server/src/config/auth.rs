@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use shared::config::{Group, Reader, parse};
 use shared::secret::{MIN_BYTES, Secret, Tokens};
-use shared::service::config::{Group, Reader, parse};
 
 use super::rate;
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use shared::config::{Group, ListenAddr, Reader, parse};
 use shared::db::push_log::MAX_WINDOW;
 use shared::domain::administrator;
 use shared::domain::engine_version::Images;
@@ -16,7 +17,6 @@ use shared::domain::image_reference::AllowedRegistries;
 use shared::engine_client::{Timeouts, parse_report_limit};
 use shared::mail::Style;
 use shared::secret::{Secret, Tokens};
-use shared::service::config::{Group, ListenAddr, Reader, parse};
 
 use auth::tokens;
 pub use auth::{AuthConfig, GuardConfig};

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use shared::service::config::{Source, load};
+use shared::config::{Source, load};
 
 use super::*;
 

@@ -1,8 +1,9 @@
 //! What geo counts of itself (SPEC §16).
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
-use opentelemetry::{KeyValue, global};
 use shared::domain::country::CountryCode;
+use shared::service::telemetry;
 
 use super::lookup::LookupError;
 
@@ -18,7 +19,7 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let meter = global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             lookups: meter
                 .u64_counter("geo_lookups_total")

@@ -45,7 +45,7 @@ pub struct Frame<E> {
 impl<E> Frame<E> {
     /// `document` tells which paths there are, and what each operation takes; `open` which paths stand beside it.
     pub fn new(inner: E, app: Arc<App>, document: &serde_json::Value, open: &[&str]) -> Self {
-        let meter = opentelemetry::global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             inner,
             admission: Admission::new(app.config.http.max_in_flight),
@@ -53,14 +53,10 @@ impl<E> Frame<E> {
             app,
             paths: Paths::new(document, open),
             requests: meter.u64_counter("http_requests_total").with_description("Requests answered").build(),
-            duration: meter
-                .f64_histogram("http_request_duration_seconds")
-                .with_unit("s")
-                .with_description("From the request's headers to the answer's")
-                .with_boundaries(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-                ])
-                .build(),
+            duration: telemetry::histogram_seconds(
+                "http_request_duration_seconds",
+                "From the request's headers to the answer's",
+            ),
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use shared::db::push_log;
 use shared::db::push_log::{Cursor, Tick};
-use shared::db::{push_log, session};
+use shared::postgres::session;
 use shared::queue::wake::{NotifyHealth, Topic};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep, timeout};

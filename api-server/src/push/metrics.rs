@@ -1,7 +1,8 @@
 //! The hub's metrics (SPEC §16).
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
-use opentelemetry::{KeyValue, global};
+use shared::service::telemetry;
 
 pub(super) struct Metrics {
     subscribers: UpDownCounter<i64>,
@@ -22,7 +23,7 @@ pub(super) enum Path {
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let meter = global::meter("galaxy");
+        let meter = telemetry::meter();
         Self {
             subscribers: meter
                 .i64_up_down_counter("grpc_push_subscribers")
@@ -36,14 +37,10 @@ impl Metrics {
                 .u64_counter("grpc_push_dropped_total")
                 .with_description("Events that expired before a slow stream got to them")
                 .build(),
-            lag: meter
-                .f64_histogram("grpc_push_lag_seconds")
-                .with_description("From an event's insert to its being in this replica's ring, on the database's clock")
-                .with_unit("s")
-                .with_boundaries(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
-                ])
-                .build(),
+            lag: telemetry::histogram_seconds(
+                "grpc_push_lag_seconds",
+                "From an event's insert to its being in this replica's ring, on the database's clock",
+            ),
             news: meter
                 .u64_counter("grpc_push_log_news_total")
                 .with_description(

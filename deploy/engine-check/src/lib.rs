@@ -6,6 +6,7 @@
 //! be looked at is listed with the reason; nothing is passed over in silence.
 
 mod address;
+mod answer;
 mod ask;
 mod book;
 mod caller;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::Options;
+use crate::answer::Answer;
 use crate::ask::{Ask, Pace};
 use crate::book::{Book, Fault};
-use crate::caller::Answer;
 use crate::table::{self, Rule};
 
 const MIB: usize = 1 << 20;

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use shared::service::config::{PostgresConfig, Process, reference};
+use shared::config::{PostgresConfig, Process, reference};
 use shared::service::run::settings;
 
 fn main() -> anyhow::Result<()> {

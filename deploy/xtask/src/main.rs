@@ -8,6 +8,7 @@
 )]
 
 mod build;
+mod circles;
 mod down;
 mod r#gen;
 mod layers;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, r#gen, layers, prerequisites, run, tools, up};
+use crate::{build, circles, r#gen, layers, prerequisites, run, tools, up};
 
 /// Runs it; `fast` leaves out what needs Docker or the whole stack.
 ///
@@ -16,6 +16,7 @@ pub fn test(fast: bool) -> Result<()> {
     run::step("Format", run::cargo().args(["fmt", "--all", "--check"]))?;
     println!("\n── Layers");
     layers::check()?;
+    circles::check(&crate::root())?;
     run::step(
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),

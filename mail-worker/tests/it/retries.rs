@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use mail_worker::Config;
+use shared::config::{Source, load};
 use shared::queue::{Settings, backoff};
 use shared::random::Random;
-use shared::service::config::{Source, load};
 use testkit::mail::{At, Say, ScriptedRelay};
 
 use crate::stage::{SOON, Stage, code, from_now, started};

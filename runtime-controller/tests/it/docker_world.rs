@@ -30,8 +30,11 @@ fn required(name: &str) -> String {
 
 impl DockerWorld {
     pub async fn new() -> Self {
-        let host = required("GALAXY_TEST_DOCKER_HOST");
-        let image = required("GALAXY_TEST_ENGINE_IMAGE");
+        Self::on(required("GALAXY_TEST_DOCKER_HOST"), required("GALAXY_TEST_ENGINE_IMAGE")).await
+    }
+
+    /// On a daemon that has this image.
+    pub async fn on(host: String, image: String) -> Self {
         let instance = format!("test-{}", GameId::new());
         let network = format!("galaxy-{instance}");
         docker(&host, &["network", "create", "--internal", &network]);

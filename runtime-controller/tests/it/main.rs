@@ -10,6 +10,7 @@ mod docker;
 mod docker_away;
 mod docker_proxy;
 mod docker_reconcile;
+mod docker_restart;
 mod docker_undo;
 mod docker_world;
 mod engine_check;

@@ -18,8 +18,8 @@ pub use self::door::{EngineFault, NO_CODE};
 pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
+use crate::config::parse;
 use crate::ids::GameId;
-use crate::service::config::parse;
 use crate::service::listen::Budget;
 
 /// How long a call may take, from its first byte to the last of its answer.

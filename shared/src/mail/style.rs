@@ -6,7 +6,7 @@ use chrono::{DateTime, Offset as _, Utc};
 use chrono_tz::Tz;
 
 use super::Line;
-use crate::service::config::{Group, Reader, parse};
+use crate::config::{Group, Reader, parse};
 
 /// The longest name of a product, in characters.
 const PRODUCT_CHARS: usize = 40;
@@ -118,7 +118,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::service::config::{Source, load};
+    use crate::config::{Source, load};
 
     #[test]
     fn times_are_the_readers_and_say_whose() {

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use super::{Claim, seat::Seat, sql::Statements, worker::Lease};
-use crate::db::Db;
+use crate::postgres::Db;
 
 /// Handed to each call of [`Queue::work`](super::Queue::work).
 #[derive(Clone)]

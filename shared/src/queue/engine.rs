@@ -17,7 +17,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Queue, QueueSpec, Settings, WorkerDeps, sql::Statements};
-use crate::db::Conn;
+use crate::postgres::Conn;
 
 /// Longest pause while Postgres is away.
 pub(super) const RECONNECT_CAP: Duration = Duration::from_secs(1);

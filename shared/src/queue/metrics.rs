@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use opentelemetry::{
-    KeyValue, global,
+    KeyValue,
     metrics::{Counter, Gauge, Histogram},
 };
 use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
 
 use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
+use crate::service::telemetry::{histogram_seconds, meter};
 
 /// Depths are counted no further than this: a state at this number has at least so many rows.
 pub const DEPTH_LIMIT: i64 = super::sql::COUNT_LIMIT;
@@ -83,12 +84,7 @@ pub(super) struct Engine {
 pub(super) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let meter = global::meter("galaxy.queue");
-        let seconds = |name: &'static str, what: &'static str| {
-            meter.f64_histogram(name).with_unit("s").with_description(what).with_boundaries(vec![
-                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
-            ])
-        };
+        let meter = meter();
         let count = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
         Engine {
             depth: meter
@@ -100,15 +96,17 @@ pub(super) fn engine() -> &'static Engine {
                 .with_unit("s")
                 .with_description("How long the row has been due that has been due longest")
                 .build(),
-            pickup: seconds("queue_pickup_seconds", "From due to claimed").build(),
-            claim_to_finish: seconds("queue_claim_to_finish_seconds", "From claimed to the finish committed").build(),
+            pickup: histogram_seconds("queue_pickup_seconds", "From due to claimed"),
+            claim_to_finish: histogram_seconds("queue_claim_to_finish_seconds", "From claimed to the finish committed"),
             finished: count("queue_finished_total", "Finishes written, by outcome"),
             stale: count("queue_stale_total", "Finishes that changed nothing: another worker had the row"),
             rescued: count("queue_rescued_total", "Rows taken from lost attempts, by cause"),
             dead: count("queue_dead_letters_total", "Rows that failed for good or were quarantined"),
             removed: count("queue_removed_total", "Finished rows removed by age"),
-            round_trip: seconds("queue_wakeup_latency_seconds", "From NOTIFY to hearing it in the same process")
-                .build(),
+            round_trip: histogram_seconds(
+                "queue_wakeup_latency_seconds",
+                "From NOTIFY to hearing it in the same process",
+            ),
             notify_state: meter
                 .i64_gauge("queue_notify_state")
                 .with_description("Whether notifications arrive: 2 healthy, 1 degraded, 0 off")

@@ -25,7 +25,7 @@ use super::{
     worker::Lease,
 };
 use crate::{
-    db::{Conn, Db},
+    postgres::{Conn, Db},
     random::Random,
     service::{health::SchemaGate, lifecycle::Lifecycle},
 };

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{background, backoff::Reconnect};
 use crate::{
-    db::Db,
     ids::WorkerId,
+    postgres::Db,
     random::Random,
     service::{
         health::{Health, PartKind},

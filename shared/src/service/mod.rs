@@ -1,6 +1,5 @@
-//! The frame that every process stands in: configuration, lifecycle, telemetry, probes, and the `main` that joins them.
+//! The frame that every process stands in: lifecycle, telemetry, probes, and the `main` that joins them.
 
-pub mod config;
 pub mod health;
 pub mod lifecycle;
 pub mod listen;

@@ -7,13 +7,17 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 
 use super::{
-    config::{self, Fault, Group, LifecycleConfig, Loaded, OpsConfig, PostgresConfig, Reader, Source, TelemetryConfig},
     health::{self, Health, OpsListener, SchemaGate},
     lifecycle::{Lifecycle, Outcome, install_panic_hook},
     listen::descriptors,
     telemetry,
 };
-use crate::{clock::Clock, db::Db, random::Random};
+use crate::{
+    clock::Clock,
+    config::{self, Fault, Group, LifecycleConfig, Loaded, OpsConfig, PostgresConfig, Reader, Source, TelemetryConfig},
+    postgres::Db,
+    random::Random,
+};
 
 /// Exit code for a faulty command line or configuration.
 const USAGE: u8 = 2;
@@ -62,7 +66,7 @@ impl<C: Group> Group for Whole<C> {
 }
 
 /// Asks for every setting of a process with the configuration `C`: what
-/// [`reference`](crate::service::config::reference) wants, as in `("mail-worker", run::settings::<Config>)`.
+/// [`reference`](crate::config::reference) wants, as in `("mail-worker", run::settings::<Config>)`.
 pub fn settings<C: Group>(r: &mut Reader) {
     let _ = Whole::<C>::read(r);
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use shared::config::{PostgresConfig, Source, load};
 use shared::db::Db;
 use shared::error::is_unavailable;
 use shared::queue::{Timing, Worker};
 use shared::random::Random;
-use shared::service::config::{PostgresConfig, Source, load};
 use shared::service::health::{Health, watch_schema};
 use shared::service::lifecycle::Lifecycle;
 use sqlx::{Connection as _, PgConnection};

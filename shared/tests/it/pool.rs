@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use shared::config::{PostgresConfig, Source, load};
 use shared::db::Db;
-use shared::service::config::{PostgresConfig, Source, load};
 use testkit::{TestDb, eventually};
 use tokio::time::timeout;
 

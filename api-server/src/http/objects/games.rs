@@ -105,106 +105,78 @@ impl From<db::games::Game> for Game {
     }
 }
 
-/// A private game to be made.
-#[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
-pub struct NewGame {
-    /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
-    /// of an account's `display_name`.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    pub name: String,
-    /// As shown.
-    #[oai(validator(max_length = 4000))]
-    pub description: Option<String>,
-    /// Fewest members to start with.
-    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
-    pub min_players: i32,
-    /// Most members, not below `min_players`.
-    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
-    pub max_players: i32,
-    /// When enrolment closes; in the future.
-    pub enrollment_ends_at: DateTime<Utc>,
-    /// Five-field cron, or `@every <n>(s|m|h)`.
-    #[oai(validator(max_length = 100))]
-    pub turn_schedule: String,
-    /// IANA time zone in which cron fields are read; UTC if absent.
-    #[oai(validator(max_length = 64))]
-    pub time_zone: Option<String>,
-    /// A registered engine version.
-    #[oai(validator(max_length = 128))]
-    pub target_engine_version: String,
-    /// What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
-    /// 32 levels deep. Shown to everybody who sees the game.
-    pub settings: Option<BTreeMap<String, Value>>,
-}
-
-/// A public game to be made.
-#[derive(Debug, Object)]
-#[oai(deny_unknown_fields)]
-pub struct NewPublicGame {
-    /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
-    /// of an account's `display_name`.
-    #[oai(validator(min_length = 1, max_length = 256))]
-    pub name: String,
-    /// As shown.
-    #[oai(validator(max_length = 4000))]
-    pub description: Option<String>,
-    /// Fewest members to start with.
-    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
-    pub min_players: i32,
-    /// Most members, not below `min_players`.
-    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
-    pub max_players: i32,
-    /// When enrolment closes; in the future.
-    pub enrollment_ends_at: DateTime<Utc>,
-    /// Five-field cron, or `@every <n>(s|m|h)`.
-    #[oai(validator(max_length = 100))]
-    pub turn_schedule: String,
-    /// IANA time zone in which cron fields are read; UTC if absent.
-    #[oai(validator(max_length = 64))]
-    pub time_zone: Option<String>,
-    /// A registered engine version.
-    #[oai(validator(max_length = 128))]
-    pub target_engine_version: String,
-    /// What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
-    /// 32 levels deep. Shown to everybody who sees the game.
-    pub settings: Option<BTreeMap<String, Value>>,
-    /// A user who then runs the game as its owner; absent: administrators alone.
-    pub owner_user_id: Option<Uuid>,
-}
-
-impl From<NewGame> for Wanted {
-    fn from(body: NewGame) -> Self {
-        Self {
-            name: body.name,
-            description: body.description,
-            min_players: body.min_players,
-            max_players: body.max_players,
-            enrollment_ends_at: body.enrollment_ends_at,
-            turn_schedule: body.turn_schedule,
-            time_zone: body.time_zone,
-            target_engine_version: body.target_engine_version,
-            settings: body.settings,
-            owner_user_id: None,
+/// Both ways to make a game take the same; administrators may say whose it is.
+macro_rules! new_game {
+    (
+        $(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }
+        owner: |$body:ident| $owner:expr
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Object)]
+        #[oai(deny_unknown_fields)]
+        pub struct $name {
+            /// As shown: 1 to 64 characters as people count them (extended grapheme clusters) and at most 256 code points, by the rules
+            /// of an account's `display_name`.
+            #[oai(validator(min_length = 1, max_length = 256))]
+            pub name: String,
+            /// As shown.
+            #[oai(validator(max_length = 4000))]
+            pub description: Option<String>,
+            /// Fewest members to start with.
+            #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+            pub min_players: i32,
+            /// Most members, not below `min_players`.
+            #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+            pub max_players: i32,
+            /// When enrolment closes; in the future.
+            pub enrollment_ends_at: DateTime<Utc>,
+            /// Five-field cron, or `@every <n>(s|m|h)`.
+            #[oai(validator(max_length = 100))]
+            pub turn_schedule: String,
+            /// IANA time zone in which cron fields are read; UTC if absent.
+            #[oai(validator(max_length = 64))]
+            pub time_zone: Option<String>,
+            /// A registered engine version.
+            #[oai(validator(max_length = 128))]
+            pub target_engine_version: String,
+            /// What the engine is told when the game begins: an object that only the engine understands, up to 16 KiB as compact JSON and
+            /// 32 levels deep. Shown to everybody who sees the game.
+            pub settings: Option<BTreeMap<String, Value>>,
+            $($(#[$field_meta])* pub $field: $type,)*
         }
-    }
+
+        impl From<$name> for Wanted {
+            fn from($body: $name) -> Self {
+                Self {
+                    name: $body.name,
+                    description: $body.description,
+                    min_players: $body.min_players,
+                    max_players: $body.max_players,
+                    enrollment_ends_at: $body.enrollment_ends_at,
+                    turn_schedule: $body.turn_schedule,
+                    time_zone: $body.time_zone,
+                    target_engine_version: $body.target_engine_version,
+                    settings: $body.settings,
+                    owner_user_id: $owner,
+                }
+            }
+        }
+    };
 }
 
-impl From<NewPublicGame> for Wanted {
-    fn from(body: NewPublicGame) -> Self {
-        Self {
-            name: body.name,
-            description: body.description,
-            min_players: body.min_players,
-            max_players: body.max_players,
-            enrollment_ends_at: body.enrollment_ends_at,
-            turn_schedule: body.turn_schedule,
-            time_zone: body.time_zone,
-            target_engine_version: body.target_engine_version,
-            settings: body.settings,
-            owner_user_id: body.owner_user_id.map(Into::into),
-        }
+new_game! {
+    /// A private game to be made.
+    NewGame {}
+    owner: |body| None
+}
+
+new_game! {
+    /// A public game to be made.
+    NewPublicGame {
+        /// A user who then runs the game as its owner; absent: administrators alone.
+        pub owner_user_id: Option<Uuid>,
     }
+    owner: |body| body.owner_user_id.map(Into::into)
 }
 
 /// What to change of a game; absent fields stay as they are. Players, enrolment, engine version and settings are settled once it runs.

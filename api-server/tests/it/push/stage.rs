@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api_server::push::{PushConfig, PushHub};
+use shared::config::{PostgresConfig, Source, load};
 use shared::db::{Db, push_log};
 use shared::ids::{DeviceSessionId, UserId};
 use shared::queue::wake::{self, Topic, Waker};
 use shared::random::Random;
 use shared::secret::Secret;
-use shared::service::config::{PostgresConfig, Source, load};
 use shared::service::health::{Health, SchemaGate};
 use shared::service::lifecycle::Lifecycle;
 use sqlx::PgPool;

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::turns::canonical;
 use super::{Play, Stopped};
+use crate::answer::Answer;
 use crate::ask::{Ask, Auth};
 use crate::book::Fault;
-use crate::caller::Answer;
 use crate::subject::GRACE;
 use crate::table::{self, Rule};
 use crate::watch::{finished, races, turn_of, winners};

@@ -14,9 +14,10 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::Options;
+use crate::answer::Answer;
 use crate::ask::{Ask, Auth};
 use crate::book::{Fault, Outcome};
-use crate::caller::{Answer, Caller};
+use crate::caller::Caller;
 use crate::subject::{STEP, Subject};
 use crate::table::{self, Part, Rule};
 use crate::watch::{Watch, finished, races, turn_of};

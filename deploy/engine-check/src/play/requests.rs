@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Play;
+use crate::answer::Answer;
 use crate::ask::{Ask, encode};
-use crate::caller::Answer;
 use crate::table;
 
 /// What a client may send, with what the platform puts around it.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Play, Stopped};
+use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::book::Fault;
-use crate::caller::Answer;
 use crate::table::{self, Rule};
 use crate::watch::{finished, races, turn_of};
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::message::{MAX_MESSAGE, MAX_MESSAGES_PER_TURN, Message};
+use super::message::{MAX_MESSAGE, MAX_MESSAGES_PER_TURN, MAX_MESSAGES_RECEIVED, MAX_MESSAGES_TO_ONE, Message};
 use super::order::parse;
 use super::planet::{Focus, PlanetId};
 use super::race::{RaceId, Technology};
@@ -88,13 +88,20 @@ impl Game {
                 if self.messages.contains(&message) {
                     return Ok(());
                 }
-                let written = |message: &&Message| message.from == race && message.turn == self.turn;
-                if self.messages.iter().filter(written).count() >= MAX_MESSAGES_PER_TURN {
-                    let detail = format!("at most {MAX_MESSAGES_PER_TURN} notes a turn");
-                    return Err(Fault::new("too_many_messages", detail));
-                }
-                self.messages.push(message);
-                Ok(())
+                let today = self.messages.iter().filter(|message| message.turn == self.turn);
+                let written = today.clone().filter(|message| message.from == race);
+                let received = today.filter(|message| message.to == to);
+                let full = if written.clone().count() >= MAX_MESSAGES_PER_TURN {
+                    format!("at most {MAX_MESSAGES_PER_TURN} notes a turn")
+                } else if written.filter(|message| message.to == to).count() >= MAX_MESSAGES_TO_ONE {
+                    format!("at most {MAX_MESSAGES_TO_ONE} notes a turn to one race")
+                } else if received.count() >= MAX_MESSAGES_RECEIVED {
+                    format!("a race gets at most {MAX_MESSAGES_RECEIVED} notes a turn")
+                } else {
+                    self.messages.push(message);
+                    return Ok(());
+                };
+                Err(Fault::new("too_many_messages", full))
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event::What;
+use super::message::MAX_MESSAGES_TO_ONE;
 use super::planet::PlanetId;
 use super::race::RaceId;
 use super::{Game, Refusal, Rules};
@@ -259,6 +260,41 @@ fn commands_act_at_once_or_not_at_all() {
     ];
     let faults: Vec<_> = codes(game.command("Race 0", &bad).unwrap_err()).into_iter().map(|(_, code)| code).collect();
     assert_eq!(faults, ["not_your_planet", "bad_text", "own_race", "unknown_race"]);
+}
+
+#[test]
+fn the_longest_notes_that_everybody_may_write_leave_each_report_below_the_platforms_limit() {
+    let mut game = game(12);
+    for _ in 0..2 {
+        for from in 0..12 {
+            for to in (0..12).filter(|to| *to != from) {
+                // Four bytes a character, and no two notes alike.
+                let text = |n: usize| format!("{n}{}", "\u{1f680}".repeat(999));
+                let note = |n| json!({"kind": "send_message", "to": format!("Race {to}"), "text": text(n)});
+                let notes: Vec<Value> = (0..4).map(note).collect();
+                if let Ok(done) = game.command(&format!("Race {from}"), &notes) {
+                    game = done;
+                }
+            }
+        }
+        let longest =
+            (0..12).map(|race| game.report(&format!("Race {race}")).unwrap().to_string().len()).max().unwrap();
+        assert!(longest > 300_000, "{longest}: notes were written");
+        assert!(longest < 1024 * 1024, "{longest}");
+        game = game.next_turn();
+    }
+}
+
+#[test]
+fn nobody_fills_the_post_of_another_alone() {
+    let mut game = game(3);
+    let note = |n: usize| json!({"kind": "send_message", "to": "Race 1", "text": format!("note {n}")});
+    for n in 0..MAX_MESSAGES_TO_ONE {
+        game = game.command("Race 0", &[note(n)]).unwrap();
+    }
+    let refused = game.command("Race 0", &[note(99)]).unwrap_err();
+    assert_eq!(codes(refused), [("/commands/0".to_owned(), "too_many_messages")]);
+    assert!(game.command("Race 2", &[note(0)]).is_ok());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn log(config: &DockerConfig) -> HostConfigLogConfig {
 
 #[cfg(test)]
 mod tests {
-    use shared::service::config::{Group as _, Reader};
+    use shared::config::{Group as _, Reader};
 
     use super::*;
     use crate::config::Config;

@@ -14,7 +14,7 @@ pub use self::{
     listener::{Listener, NotifyHealth, Signal},
     waker::Waker,
 };
-use crate::{random::Random, service::config::PostgresConfig, service::lifecycle::Lifecycle};
+use crate::{config::PostgresConfig, random::Random, service::lifecycle::Lifecycle};
 
 /// What a wake-up is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,9 +10,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Health;
 use crate::{
+    config::OpsConfig,
     domain::network::Network,
     service::{
-        config::OpsConfig,
         listen::{Budget, Costs, Limits, Listener, Peer, Protocol, Underway},
         telemetry,
     },
@@ -171,7 +171,7 @@ mod tests {
         super::{PartKind, ask_readiness},
         *,
     };
-    use crate::service::config::ListenAddr;
+    use crate::config::ListenAddr;
 
     async fn serve(health: Health, registry: Option<prometheus::Registry>) -> (OpsListener, OpsConfig) {
         let config = OpsConfig { listen_addr: ListenAddr::parse("127.0.0.1:0").unwrap() };

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::service::config::OpsConfig;
+use crate::config::OpsConfig;
 
 /// Budget of each step; container runtimes give a health check a few seconds in all.
 const TIMEOUT: Duration = Duration::from_secs(2);

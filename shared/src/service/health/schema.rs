@@ -6,7 +6,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{Health, PartHandle, PartKind};
 use crate::{
-    db::{
+    postgres::{
         Db, pool,
         session::{self, Unfit},
     },

@@ -28,7 +28,7 @@ use rustls::RootCertStore;
 use tokio::runtime::Handle;
 use tonic::transport::ClientTlsConfig;
 
-use crate::service::config::{OtlpProtocol, TelemetryConfig};
+use crate::config::{OtlpProtocol, TelemetryConfig};
 
 /// How long one batch may take.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -14,7 +14,7 @@ use tracing_subscriber::{
 };
 
 /// Libraries that say more than an operator wants at `info`.
-const QUIET: &str = "sqlx=warn,sqlx_core::pool::inner=off,hyper=warn,h2=warn,tonic=warn,tower=warn,rustls=warn,opentelemetry=warn,\
+const QUIET: &str = "sqlx=warn,hyper=warn,h2=warn,tonic=warn,tower=warn,rustls=warn,opentelemetry=warn,\
      opentelemetry_sdk=warn,opentelemetry-otlp=warn,bollard=warn";
 
 /// Which events are logged. Spans of level INFO and above always count, since their fields (the request id) belong on

@@ -30,7 +30,7 @@ use tracing_subscriber::{
 };
 
 pub use self::propagation::{current_traceparent, link, link_or_parent, parse_traceparent, set_parent, trace_id_hex};
-use super::config::{MetricsExporter, TelemetryConfig, TracesExporter};
+use crate::config::{MetricsExporter, TelemetryConfig, TracesExporter};
 
 /// `service.namespace` of all our processes.
 const NAMESPACE: &str = "galaxy-backend";
@@ -48,7 +48,7 @@ pub fn meter() -> Meter {
 /// A histogram of durations in seconds, with bounds that fit (OpenTelemetry's own are made for milliseconds).
 #[must_use]
 pub fn histogram_seconds(name: &'static str, description: &'static str) -> Histogram<f64> {
-    meter().f64_histogram(name).with_description(description).with_boundaries(SECONDS.to_vec()).build()
+    meter().f64_histogram(name).with_unit("s").with_description(description).with_boundaries(SECONDS.to_vec()).build()
 }
 
 /// What was set up, to be flushed at the end.
@@ -172,7 +172,7 @@ pub fn render(registry: &prometheus::Registry) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::config::OtlpProtocol;
+    use crate::config::OtlpProtocol;
 
     fn config(metrics: MetricsExporter) -> TelemetryConfig {
         TelemetryConfig {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::{queue::Settings, service::config::connect_options};
+use shared::{config::connect_options, queue::Settings};
 use testkit::{
     TestDb, eventually,
     process::{Proc, ProcConfig},

@@ -20,7 +20,7 @@ use super::{
     maker::{self, Maker, Pool},
     session::{self, Unfit},
 };
-use crate::{error::is_unavailable, service::config::PostgresConfig};
+use crate::{config::PostgresConfig, error::is_unavailable};
 
 /// How long the end waits for idle connections to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::{pool::Fitness, session};
-use crate::service::config::PostgresConfig;
+use crate::config::PostgresConfig;
 
 /// The pool of the library.
 pub(super) type Pool = managed::Pool<Maker>;

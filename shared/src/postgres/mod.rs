@@ -1,0 +1,11 @@
+//! Connections to Postgres: a pool that hands them out without a round trip, a limit on silent ones, and what a session must be like before
+//! it is worked with. What is asked over them stands in [`db`](crate::db) and [`queue`](crate::queue).
+
+mod connection;
+mod deadline;
+mod maker;
+pub mod pool;
+pub mod session;
+
+pub use connection::{Conn, InTransaction, Tx};
+pub use pool::Db;
