@@ -15,6 +15,7 @@ mod reconcile;
 mod replica;
 mod shares;
 mod spread;
+mod standing;
 mod starts;
 mod turns;
 

@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use clap::Args as ClapArgs;
 use runtime_controller::config::Config;
-use runtime_controller::driver::process::ProcessDriver;
 use shared::config::{Group as _, Reader};
 use shared::db::Db;
 use shared::engine_client::{EngineClient, Timeouts};
+use shared::ids::GameId;
 use shared::queue::wake::{self, WakeTiming};
 use shared::queue::{Worker, WorkerDeps};
 use shared::random::Random;
@@ -24,6 +24,8 @@ use testkit::TestDb;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+
+use crate::standing::Standing;
 
 /// What is measured.
 #[derive(Debug, ClapArgs)]
@@ -126,7 +128,11 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
     let deps = deps(&db, &lifecycle);
     let mut config = Config::read(&mut Reader::describe("runtime-controller"));
     config.state_root = std::env::temp_dir().join("galaxy-bench-turns");
-    let driver = Arc::new(ProcessDriver::new(&config, deps.random.clone()));
+    let engine = |at: u32| -> Result<(GameId, String)> {
+        let endpoint = format!("http://127.1.{}.{}:{port}", at / 250, at % 250 + 1);
+        Ok((format!("01900000-0000-7000-8000-{at:012x}").parse().context("a game's id")?, endpoint))
+    };
+    let driver = Arc::new(Standing { daemon_id: DAEMON, engines: (0..games).map(engine).collect::<Result<_>>()? });
     let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?;
     runtime_controller::work(&config, &deps, client, driver, DAEMON.to_owned());
 

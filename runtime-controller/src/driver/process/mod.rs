@@ -10,6 +10,7 @@
 mod proc;
 mod record;
 
+use std::cell::OnceCell;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
@@ -27,6 +28,7 @@ use shared::ids::GameId;
 use shared::random::Random;
 use tokio::time::{Instant, sleep};
 
+use self::proc::Running;
 use self::record::Record;
 use super::log::{LOG_BYTES, Tail};
 use super::{Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
@@ -66,14 +68,16 @@ impl ProcessDriver {
         self.state_root.join(game_id.to_string())
     }
 
-    /// The engine that runs now, whoever started it. The record is quick; without a true one the process table decides.
-    fn alive(&self, game_id: GameId) -> Option<Record> {
+    /// The engine that runs now, whoever started it. The record is quick; without a true one the process table decides, which is looked
+    /// at once for all who share `table`.
+    fn alive(&self, game_id: GameId, table: &OnceCell<Running>) -> Option<Record> {
         let recorded = Record::read(&self.dir(game_id));
         if let Some(record) = recorded.as_ref().filter(|record| record.is_alive()) {
             return Some(record.clone());
         }
         // A controller that died between starting an engine and writing it down leaves no record, or an old one.
-        let found = proc::find(game_id, &self.state_dir(game_id))?;
+        let key = (game_id.to_string(), self.state_dir(game_id).to_string_lossy().into_owned());
+        let found = table.get_or_init(proc::running).get(&key)?;
         let fingerprint = recorded.map(|record| record.fingerprint).unwrap_or_default();
         let record = Record {
             pid: found.pid,
@@ -88,8 +92,8 @@ impl ProcessDriver {
         Some(record)
     }
 
-    fn observe(&self, game_id: GameId) -> Option<Observed> {
-        let alive = self.alive(game_id);
+    fn observe(&self, game_id: GameId, table: &OnceCell<Running>) -> Option<Observed> {
+        let alive = self.alive(game_id, table);
         let known = alive.clone().or_else(|| Record::read(&self.dir(game_id)))?;
         Some(Observed {
             container_id: container_name(game_id),
@@ -184,13 +188,13 @@ impl Driver for ProcessDriver {
     }
 
     async fn inspect(&self, game_id: GameId) -> Result<Option<Observed>, DriverError> {
-        Ok(self.observe(game_id))
+        Ok(self.observe(game_id, &OnceCell::new()))
     }
 
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let made = private_dir(&self.dir(spec.game_id)).and_then(|()| private_dir(&self.state_dir(spec.game_id)));
         made.map_err(|error| DriverError::Config(format!("{}: {error}", self.state_root.display())))?;
-        if self.alive(spec.game_id).is_none() {
+        if self.alive(spec.game_id, &OnceCell::new()).is_none() {
             let record = Record::not_started(self.fingerprint(spec));
             record.write(&self.dir(spec.game_id)).map_err(|error| failed("engine.json", &error))?;
         }
@@ -200,7 +204,7 @@ impl Driver for ProcessDriver {
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
         let limit = Instant::now() + OTHERS_START;
         loop {
-            if self.alive(spec.game_id).is_some() || self.spawn(spec)?.is_some() {
+            if self.alive(spec.game_id, &OnceCell::new()).is_some() || self.spawn(spec)?.is_some() {
                 return Ok(());
             }
             if Instant::now() >= limit {
@@ -211,7 +215,7 @@ impl Driver for ProcessDriver {
     }
 
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError> {
-        let Some(record) = self.alive(game_id) else {
+        let Some(record) = self.alive(game_id, &OnceCell::new()) else {
             return Record::remove(&self.dir(game_id)).map_err(|error| failed("engine.json", &error));
         };
         let pid =
@@ -239,9 +243,10 @@ impl Driver for ProcessDriver {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|error| DriverError::Unavailable(error.to_string()))?,
         };
+        let table = OnceCell::new();
         let entries = entries.flatten().filter_map(|entry| {
             let game_id = entry.file_name().to_str()?.parse::<GameId>().ok()?;
-            let observed = self.observe(game_id)?;
+            let observed = self.observe(game_id, &table)?;
             let made_at = std::fs::metadata(entry.path().join("engine.json")).and_then(|meta| meta.modified()).ok();
             Some(Listed {
                 game_id,

@@ -1,9 +1,6 @@
 //! What Linux tells of processes in `/proc`.
 
 use std::collections::HashMap;
-use std::path::Path;
-
-use shared::ids::GameId;
 
 /// An engine found in the process table.
 pub(super) struct Found {
@@ -29,20 +26,21 @@ pub(super) fn start_time(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// The engine of this game on this state directory, by the environment that the driver gives its children.
-pub(super) fn find(game_id: GameId, state_dir: &Path) -> Option<Found> {
-    let game = game_id.to_string();
-    let state_dir = state_dir.to_string_lossy();
-    let entries = std::fs::read_dir("/proc").ok()?;
-    entries.flatten().find_map(|entry| {
+/// Engines that run, by game and state directory as the driver names both in the environment of its children.
+pub(super) type Running = HashMap<(String, String), Found>;
+
+/// Every engine in the process table: one look, however many there are.
+pub(super) fn running() -> Running {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = entries.filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         // Unreadable: another user's, or gone.
         let environ = std::fs::read(entry.path().join("environ")).ok()?;
         let environ = String::from_utf8_lossy(&environ);
-        let vars: HashMap<&str, &str> = environ.split('\0').filter_map(|var| var.split_once('=')).collect();
-        let ours =
-            vars.get("GALAXY_GAME_ID") == Some(&game.as_str()) && vars.get("GALAXY_STATE_DIR") == Some(&&*state_dir);
-        let port = vars.get("GALAXY_LISTEN_ADDR")?.rsplit_once(':')?.1.parse().ok()?;
-        Some(Found { pid, start_time: start_time(pid)?, port }).filter(|_| ours)
-    })
+        let var = |name: &str| environ.split('\0').find_map(|var| var.strip_prefix(name)?.strip_prefix('='));
+        let key = (var("GALAXY_GAME_ID")?.to_owned(), var("GALAXY_STATE_DIR")?.to_owned());
+        let port = var("GALAXY_LISTEN_ADDR")?.rsplit_once(':')?.1.parse().ok()?;
+        Some((key, Found { pid, start_time: start_time(pid)?, port }))
+    });
+    found.collect()
 }
