@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::openapi::{ContractClient, ContractResponse};
 
 use crate::harness::{Api, text};
-use crate::memberships::membership;
+use crate::user::lobby::games::memberships::membership;
 
 const CALLERS: usize = 10;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::openapi::ContractResponse;
 
 use crate::harness::{Api, game, text};
-use crate::sign_in;
+use crate::public::auth::sign_in;
 
 const PROVISION: &str = "/api/v1/internal/identities/provision";
 

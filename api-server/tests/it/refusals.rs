@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::openapi::{ContractClient, ContractResponse};
 
 use crate::harness::{Api, VERSION, game, text};
-use crate::memberships::membership;
+use crate::user::lobby::games::memberships::membership;
 
 const USER: &str = "/api/v1/user/lobby/games";
 const ADMIN: &str = "/api/v1/admin/games";

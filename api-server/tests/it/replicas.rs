@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::proxy::TcpProxy;
 
 use crate::harness::{Api, PASSWORD, text};
-use crate::sign_in::sign_in_from;
+use crate::public::auth::sign_in::sign_in_from;
 
 /// How often each fact is changed: a replica that learns of it a moment later would be caught.
 const TIMES: usize = 5;

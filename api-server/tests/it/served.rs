@@ -1,10 +1,10 @@
 //! No operation is forgotten in silence: a file that is left out of its group's `operations()`, or of its folder's `mod.rs`,
-//! compiles all the same, and nobody can call it.
+//! compiles all the same, and nobody can call it. And the tests of operations lie where their paths say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The folders of operations, below `api-server/src/http`.
+/// The folders of operations, below `api-server/src/http`, and of their tests, below `api-server/tests/it`.
 const GROUPS: [&str; 4] = ["admin", "internal", "public", "user"];
 
 #[test]
@@ -64,6 +64,55 @@ fn forgotten(files: &BTreeMap<String, String>, served: &BTreeSet<&str>) -> Vec<S
 
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     text.split("operation_id = \"").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+#[test]
+fn tests_lie_by_the_paths_that_they_test() {
+    let it = testkit::workspace_root().join("api-server/tests/it");
+    let mut found = BTreeSet::new();
+    for group in GROUPS {
+        places(&it.join(group), group, &mut found);
+    }
+    assert!(found.len() > 20, "only {found:?} were found: do tests still lie there?");
+    let document = api_server::http::openapi().unwrap();
+    let paths = folders(document["paths"].as_object().unwrap().keys());
+    let astray: Vec<&String> = found.difference(&paths).collect();
+    assert!(astray.is_empty(), "no operation has such a path, so a theme's folder is the place: {astray:?}");
+}
+
+#[test]
+fn a_path_has_a_folder_for_each_word_but_not_for_its_ids() {
+    let paths = folders(["/api/v1/user/lobby/race-names/{race_name_id}/register".to_owned()].iter());
+    let expected = ["user", "user/lobby", "user/lobby/race_names", "user/lobby/race_names/register"];
+    assert_eq!(paths, expected.map(str::to_owned).into());
+}
+
+/// Where tests of these paths may lie: a folder for each word, as the operations' own files lie.
+fn folders<'p>(paths: impl Iterator<Item = &'p String>) -> BTreeSet<String> {
+    let mut folders = BTreeSet::new();
+    for path in paths {
+        let mut folder = String::new();
+        for word in path.trim_start_matches("/api/v1/").split('/').filter(|word| !word.starts_with('{')) {
+            folder = format!("{folder}/{}", word.replace('-', "_"));
+            folders.insert(folder.trim_start_matches('/').to_owned());
+        }
+    }
+    folders
+}
+
+/// The folders of tests below a group's. A file right in the group's own is a path too; deeper down, a file may be named after
+/// what its tests are about.
+fn places(folder: &Path, name: &str, found: &mut BTreeSet<String>) {
+    found.insert(name.to_owned());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let below = format!("{name}/{}", path.file_stem().unwrap().display());
+        if path.is_dir() {
+            places(&path, &below, found);
+        } else if GROUPS.contains(&name) && !below.ends_with("/mod") {
+            found.insert(below);
+        }
+    }
 }
 
 /// Every file of operations below a folder, with its text.

@@ -1,6 +1,9 @@
-//! Writes what is generated from the processes' own code: the OpenAPI documents and the configuration reference.
+//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference, and the catalogue
+//! of events.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
+
+mod events;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +19,10 @@ fn main() -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&author).with_context(|| author.display().to_string())?;
     write(&author, &galaxy_engine_check::document::with_table(&text)?)?;
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
+    let document = api_server::http::openapi()?;
+    write(&root.join("docs/events.md"), &events::page(&document)?)?;
+    write(&root.join("deploy/typescript/src/catalogue.ts"), &events::typescript(&document)?)?;
+    write(&root.join("deploy/typescript/test/events.json"), &events::examples()?)?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 // is no error any more.
 
 import { Client } from "./client.js";
+import type { CatalogueEvent } from "./events.js";
 
 export async function refusals(client: Client): Promise<void> {
   // @ts-expect-error no such path
@@ -35,4 +36,16 @@ export async function refusals(client: Client): Promise<void> {
   const deleted = await client.delete("/api/v1/user/account", {});
   // @ts-expect-error an answer without a body has no members
   if (deleted.ok) console.log(deleted.value.user_id);
+}
+
+export function events(event: CatalogueEvent): void {
+  // @ts-expect-error nobody knows yet whether it is of a kind that has a turn
+  console.log(event.payload.turn);
+  // @ts-expect-error there is no such kind
+  if (event.kind === "game.weather") return;
+  if (event.kind === "game.turn.ready") {
+    console.log(event.payload.turn.toFixed());
+    // @ts-expect-error its payload has no such field
+    console.log(event.payload.reason);
+  }
 }

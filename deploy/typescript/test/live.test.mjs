@@ -1,5 +1,5 @@
 // The sample against a live replica, through a gateway of this file's that stands under a path of its own.
-// `api-server/tests/it/typescript.rs` starts the replica and says in the environment where it is.
+// `api-server/tests/it/generated.rs` starts the replica and says in the environment where it is.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status, Streaming};
 
-use super::SOON;
+use super::PATIENCE;
 use crate::harness::{GATEWAY_TOKEN, WORKER_TOKEN};
 
 pub async fn channel(address: SocketAddr) -> Channel {
@@ -48,8 +48,8 @@ impl Subscription {
             .map_err(|error| Status::unavailable(error.to_string()))?;
         let message = GatewaySubscribeRequest { gateway_client_id: client.to_owned(), cursor: from.to_owned() };
         let asked = service.subscribe_push(bearing(message, GATEWAY_TOKEN));
-        let mut frames = timeout(SOON, asked).await.expect("an answer in time")?.into_inner();
-        let first = timeout(SOON, frames.message()).await.expect("a first frame in time")?;
+        let mut frames = timeout(PATIENCE, asked).await.expect("an answer in time")?.into_inner();
+        let first = timeout(PATIENCE, frames.message()).await.expect("a first frame in time")?;
         let first = first.ok_or_else(|| Status::unavailable("ended before Hello"))?;
         let Some(Kind::Hello(hello)) = first.kind else { panic!("Hello is first: {first:?}") };
         assert_eq!(first.cursor, hello.resumed_from, "Hello's cursor is its resumed_from");
@@ -62,7 +62,7 @@ impl Subscription {
 
     /// The next frame; `None` at an orderly end.
     pub async fn frame(&mut self) -> Result<Option<PushEvent>, Status> {
-        let frame = timeout(SOON, self.frames.message()).await.expect("a frame or a bookmark in time")?;
+        let frame = timeout(PATIENCE, self.frames.message()).await.expect("a frame or a bookmark in time")?;
         if let Some(frame) = &frame {
             assert_eq!(frame.prev_cursor, self.held, "{frame:?}");
             let (before, now) = (cursor(&self.held), cursor(&frame.cursor));

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use shared::random::Random;
 use testkit::eventually;
 
-use super::SOON;
+use super::PATIENCE;
 use super::gateway::{Publisher, Subscription, cursor, event};
 use super::stage::{Like, Stage};
 use super::traffic::{self, Load, Written};
@@ -106,7 +106,7 @@ async fn replicas_that_are_killed_and_stopped_lose_nothing() {
             old.stop().await
         }
         let ticks = stage.count("SELECT count(*) FROM push_ticks").await;
-        eventually(SOON, "events flow on", || async {
+        eventually(PATIENCE, "events flow on", || async {
             stage.count("SELECT count(*) FROM push_ticks").await > ticks + 30
         })
         .await;

@@ -12,7 +12,7 @@ use testkit::proxy::TcpProxy;
 use testkit::{PostgresConfig, PostgresServer, StopMode, eventually};
 use tonic::Code;
 
-use super::SOON;
+use super::PATIENCE;
 use super::gateway::{Publisher, Subscription, event, mark};
 use super::stage::{Like, Stage};
 use super::traffic::{self, Load, Written};
@@ -55,16 +55,16 @@ async fn a_postgres_that_is_stopped_or_killed_and_started_again_loses_and_double
             })
             .collect();
         let before = stage.count("SELECT count(*) FROM push_ticks").await;
-        eventually(SOON, "it is in full swing", || async {
+        eventually(PATIENCE, "it is in full swing", || async {
             stage.count("SELECT count(*) FROM push_ticks").await > before + 5
         })
         .await;
         tokio::task::block_in_place(|| server.stop(mode)).unwrap();
-        eventually(SOON, "readiness says so", || async { replicas.iter().all(|r| !r.is_ready()) }).await;
+        eventually(PATIENCE, "readiness says so", || async { replicas.iter().all(|r| !r.is_ready()) }).await;
         tokio::task::block_in_place(|| server.start_again()).unwrap();
-        eventually(SOON, "they are ready again", || async { replicas.iter().all(|r| r.is_ready()) }).await;
+        eventually(PATIENCE, "they are ready again", || async { replicas.iter().all(|r| r.is_ready()) }).await;
         let before = stage.count("SELECT count(*) FROM push_ticks").await;
-        eventually(SOON, "events flow again", || async {
+        eventually(PATIENCE, "events flow again", || async {
             stage.count("SELECT count(*) FROM push_ticks").await > before + 5
         })
         .await;
@@ -132,7 +132,7 @@ async fn a_replica_that_is_cut_off_says_nothing_and_sends_its_streams_away_to_wh
     assert!(matches!(&told.kind, Some(Kind::SessionInvalidation(i)) if i.user_id == user.to_string()), "{told:?}");
 
     proxy.restore().await.unwrap();
-    let mut back = eventually(SOON, "it takes streams again", || async {
+    let mut back = eventually(PATIENCE, "it takes streams again", || async {
         Subscription::try_open(cut_off.address, "back", &stream.held).await
     })
     .await;
@@ -151,7 +151,7 @@ async fn a_cursor_ahead_of_a_replica_that_lags_is_no_cursor_from_the_future() {
     Publisher::connect(other.address).await.one(event("test", "news")).await;
     stream.take(1).await;
     // A connection that was used a moment ago is trusted, and may be one of those: a gateway that is refused comes again.
-    let mut resumed = eventually(SOON, "a place at the replica that lags", || {
+    let mut resumed = eventually(PATIENCE, "a place at the replica that lags", || {
         Subscription::try_open(lagging.address, "gateway", &stream.held)
     })
     .await;

@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use testkit::{PostgresServer, TestDb, eventually};
 use tokio::net::TcpListener;
 
-use super::SOON;
+use super::PATIENCE;
 use crate::harness::{GATEWAY_TOKEN, WORKER_TOKEN};
 
 /// What replicas stand on.
@@ -75,7 +75,7 @@ impl Stage {
     /// A replica on a port of its own, ready.
     pub async fn replica_like(&self, like: Like) -> Replica {
         let replica = self.start(like).await;
-        eventually(SOON, "the hub is ready", || async { replica.is_ready() }).await;
+        eventually(PATIENCE, "the hub is ready", || async { replica.is_ready() }).await;
         replica
     }
 

@@ -147,7 +147,7 @@ pub async fn publish(addresses: Addresses, random: Random, name: usize, load: Lo
 }
 
 async fn publish_until_answered(addresses: &Addresses, random: &Random, events: &[ClientEvent]) -> Vec<String> {
-    let deadline = tokio::time::Instant::now() + super::SOON;
+    let deadline = tokio::time::Instant::now() + super::PATIENCE;
     loop {
         let address = {
             let addresses = addresses.lock();

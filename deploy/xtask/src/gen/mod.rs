@@ -19,9 +19,12 @@ const GENERATED: &[&str] = &[
     "api-server/openapi.json",
     "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
+    "deploy/typescript/src/catalogue.ts",
     "deploy/typescript/src/contract.ts",
+    "deploy/typescript/test/events.json",
     "docs/configuration.md",
     "docs/engine-contract.md",
+    "docs/events.md",
 ];
 
 /// Runs it; with `check`, fails where a committed file is not what is generated. The baseline of the REST contract gives up what
@@ -39,7 +42,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
     run::step(
-        "OpenAPI documents, configuration reference",
+        "OpenAPI documents, configuration reference, catalogue of events",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
     typescript::generate(&root)?;

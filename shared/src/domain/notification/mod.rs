@@ -1,8 +1,9 @@
 //! The notification catalogue (SPEC §13): which kinds there are, over which channels each goes, to whom, and what it says.
 //!
-//! The catalogue is closed and stands in one place, the table at the end of this file: kind, channels, addressees and
-//! payload of a notification cannot fall apart. `auth.login_code` is not in it on purpose. It goes to the mail outbox
-//! directly, in the transaction of its challenge, and a login code must never lie in a notification's payload.
+//! The catalogue is closed and stands in one place, the table in `catalogue.rs`: kind, channels, addressees and payload of
+//! a notification cannot fall apart, nor can `docs/events.md` and `deploy/typescript/src/catalogue.ts`, which are generated
+//! from it. `auth.login_code` is not in it on purpose. It goes to the mail outbox directly, in the transaction of its
+//! challenge, and a login code must never lie in a notification's payload.
 //!
 //! Payloads are stored as JSON without the kind, which has its own column. Rows written yesterday are read today:
 //! unknown fields are ignored, and a field added later carries `#[serde(default)]`.
@@ -10,11 +11,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::{ApplicationId, DeliveryId, GameId, UserId};
+use crate::ids::{GameId, UserId};
+
+mod catalogue;
+mod field;
+
+pub use catalogue::{Kind, Payload};
+pub use field::{Field, Form};
 
 /// A way to a recipient. The text forms stand in `notification_routes.channel` and on metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -194,225 +199,6 @@ impl Payload {
         let kind: Kind = kind.parse()?;
         serde_json::from_value(serde_json::json!({ "kind": kind.as_str(), "payload": fields }))
             .map_err(|error| PayloadError::Fields { kind, error })
-    }
-}
-
-/// `has_game!(game_id …)`: whether the first field of a payload is the game. The table writes it first wherever there is one.
-macro_rules! has_game {
-    (game_id $($rest:tt)*) => {
-        true
-    };
-    ($($other:tt)*) => {
-        false
-    };
-}
-
-macro_rules! catalogue {
-    ($(
-        $(#[$doc:meta])*
-        $name:literal $variant:ident by [$($channel:ident),+] to $addressee:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }
-    )+) => {
-        /// A kind of notification: the closed catalogue of SPEC §13.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Kind {
-            $($(#[$doc])* $variant,)+
-        }
-
-        impl Kind {
-            /// The whole catalogue, in SPEC's order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The stable name: in the database, on the wire, as mail template and on metrics.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-
-            /// The channels it goes over.
-            #[must_use]
-            pub const fn channels(self) -> &'static [Channel] {
-                match self {
-                    $(Self::$variant => &[$(Channel::$channel,)+],)+
-                }
-            }
-
-            /// Whom it is for.
-            #[must_use]
-            pub const fn addressee(self) -> Addressee {
-                match self {
-                    $(Self::$variant => Addressee::$addressee,)+
-                }
-            }
-
-            const fn has_game(self) -> bool {
-                match self {
-                    $(Self::$variant => has_game!($($field)+),)+
-                }
-            }
-        }
-
-        /// What a notification says: one variant a kind.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(tag = "kind", content = "payload")]
-        pub enum Payload {
-            $(
-                $(#[$doc])*
-                #[serde(rename = $name)]
-                $variant { $($(#[$field_doc])* $field: $type,)+ },
-            )+
-        }
-
-        impl Payload {
-            /// Its kind.
-            #[must_use]
-            pub const fn kind(&self) -> Kind {
-                match self {
-                    $(Self::$variant { .. } => Kind::$variant,)+
-                }
-            }
-        }
-    };
-}
-
-catalogue! {
-    /// Somebody was invited to a private game.
-    "lobby.invite.received" LobbyInviteReceived by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-        /// Who invites.
-        inviter_user_id: UserId,
-    }
-    /// An invite was taken back.
-    "lobby.invite.revoked" LobbyInviteRevoked by [Push] to Users {
-        /// The game.
-        game_id: GameId,
-    }
-    /// Somebody applied; to the game's owner.
-    "lobby.application.submitted" LobbyApplicationSubmitted by [Push] to Users {
-        /// The game.
-        game_id: GameId,
-        /// The application.
-        application_id: ApplicationId,
-    }
-    /// An application was approved.
-    "lobby.application.approved" LobbyApplicationApproved by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-    }
-    /// An application was rejected.
-    "lobby.application.rejected" LobbyApplicationRejected by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-    }
-    /// A member was removed from a game.
-    "lobby.membership.removed" LobbyMembershipRemoved by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-        /// Why, in words.
-        reason: String,
-    }
-    /// A member was blocked from a game.
-    "lobby.membership.blocked" LobbyMembershipBlocked by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-    }
-    /// A race name is its holder's for good.
-    "lobby.race_name.registered" LobbyRaceNameRegistered by [Push] to Users {
-        /// The name as written.
-        race_name: String,
-    }
-    /// A race name may be registered until it lapses.
-    "lobby.race_name.pending" LobbyRaceNamePending by [Push, Email] to Users {
-        /// The name as written.
-        race_name: String,
-        /// When it lapses.
-        expires_at: DateTime<Utc>,
-    }
-    /// A race name lapsed unregistered.
-    "lobby.race_name.expired" LobbyRaceNameExpired by [Push] to Users {
-        /// The name as written.
-        race_name: String,
-    }
-    /// An engine image could not be pulled.
-    "runtime.image_pull_failed" RuntimeImagePullFailed by [AdminEmail] to Administrators {
-        /// The game.
-        game_id: GameId,
-        /// The image reference.
-        image_ref: String,
-    }
-    /// An engine container could not be started.
-    "runtime.container_start_failed" RuntimeContainerStartFailed by [AdminEmail] to Administrators {
-        /// The game.
-        game_id: GameId,
-    }
-    /// The engine refused how the game is set up.
-    "runtime.start_config_invalid" RuntimeStartConfigInvalid by [AdminEmail] to Administrators {
-        /// The game.
-        game_id: GameId,
-        /// What the engine said.
-        reason: String,
-    }
-    /// A start of a game was given up; to the game's owner.
-    "game.start_failed" GameStartFailed by [Push, Email] to Users {
-        /// The game.
-        game_id: GameId,
-        /// Why, in a sentence.
-        reason: String,
-    }
-    /// A game is running.
-    "game.started" GameStarted by [Push, Email] to GameMembers {
-        /// The game.
-        game_id: GameId,
-    }
-    /// A turn was generated: reports can be read, orders given. Key `turn-ready:<game_id>:<turn>`.
-    "game.turn.ready" GameTurnReady by [Push] to GameMembers {
-        /// The game.
-        game_id: GameId,
-        /// The turn that is open now.
-        turn: u32,
-    }
-    /// A game was paused, by hand or by a failure. Key `paused:<game_id>:<turn>`, later pauses of that turn append `:<n>`.
-    "game.paused" GamePaused by [Push] to GameMembers {
-        /// The game.
-        game_id: GameId,
-        /// The open turn.
-        turn: u32,
-        /// Why: a runtime status, `stopped`, or by hand.
-        reason: String,
-    }
-    /// A paused game goes on.
-    "game.resumed" GameResumed by [Push] to GameMembers {
-        /// The game.
-        game_id: GameId,
-        /// The open turn.
-        turn: u32,
-    }
-    /// A turn could not be generated.
-    "game.generation.failed" GameGenerationFailed by [AdminEmail] to Administrators {
-        /// The game.
-        game_id: GameId,
-        /// The turn that was being closed.
-        turn: u32,
-        /// What the engine said.
-        reason: String,
-    }
-    /// A game is over.
-    "game.finished" GameFinished by [Push, Email] to GameMembers {
-        /// The game.
-        game_id: GameId,
-        /// The last turn.
-        turn: u32,
-        /// Race names of the winners.
-        winners: Vec<String>,
-    }
-    /// A mail was given up.
-    "mail.dead_lettered" MailDeadLettered by [AdminEmail] to Administrators {
-        /// The delivery.
-        delivery_id: DeliveryId,
-        /// Its template.
-        template_id: String,
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ids::DeliveryId;
 
 #[test]
 fn names_are_read_back_and_unique() {
@@ -37,6 +38,15 @@ fn pushes_about_a_game_are_ordered_and_nothing_else_is() {
             "mail.dead_lettered"
         ]
     );
+}
+
+#[test]
+fn whoever_is_told_knows_why_and_what_to_read_anew() {
+    for kind in Kind::ALL {
+        assert!(kind.about().ends_with('.') && kind.fields().iter().all(|field| field.about.ends_with('.')), "{kind}");
+        assert_eq!(kind.whom().is_empty(), kind.addressee() != Addressee::Users, "{kind}");
+        assert_eq!(kind.anew().is_empty(), !kind.channels().contains(&Channel::Push), "{kind}");
+    }
 }
 
 #[test]

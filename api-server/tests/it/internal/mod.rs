@@ -1,0 +1,5 @@
+//! Operations for the gateway: `/api/v1/internal`.
+
+mod identities;
+mod sessions;
+mod users;

@@ -1,0 +1,3 @@
+//! Operations for anyone: `/api/v1/public`.
+
+pub mod auth;
