@@ -33,6 +33,7 @@ pub mod runtime;
 pub mod sanctions;
 pub mod session;
 pub mod sessions;
+mod words;
 
 pub use connection::{Conn, InTransaction, Tx};
 pub use pool::Db;
