@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use shared::db::Db;
-use shared::db::mail::{Attempt, AttemptOutcome, Decision, Letter, RecipientStatus, data_begins};
+use shared::db::mail::{Attempt, Decision, Letter, data_begins};
+use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
 use shared::queue::{Claim, Lost, Outcome, Settings, Verdict, WorkContext, backoff};
 use shared::random::Random;
 
@@ -70,7 +71,7 @@ impl Mailer {
     /// Delivers one mail, as far as it goes now.
     pub async fn deliver(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Verdict<Note> {
         if letter.expired {
-            return verdict(Outcome::Done("expired"), Note::default());
+            return verdict(Outcome::Done(DeliveryStatus::Expired.as_str()), Note::default());
         }
         if !self.circuit.is_closed() {
             return verdict(Outcome::Release, Note::default());
@@ -192,7 +193,7 @@ impl Mailer {
             Outcome::Retry { error: reply.to_string(), after: Some(after), counts: true }
         };
         let reply = match end {
-            End::Expired => return verdict(Outcome::Done("expired"), Note::default()),
+            End::Expired => return verdict(Outcome::Done(DeliveryStatus::Expired.as_str()), Note::default()),
             End::NotOurs(Lost::Database(e)) => {
                 let error = format!("before DATA: {e}");
                 let outcome = Outcome::Retry { error, after: Some(RELAY_DOWN), counts: false };
@@ -232,7 +233,7 @@ impl Mailer {
         }
         let outcome = if sent_now { AttemptOutcome::Sent } else { AttemptOutcome::Permanent };
         if sent_now || recipients.accepted_before {
-            verdict(Outcome::Done("sent"), note(outcome, &reply, decisions))
+            verdict(Outcome::Done(DeliveryStatus::Sent.as_str()), note(outcome, &reply, decisions))
         } else {
             verdict(Outcome::Dead { error: reply.to_string() }, note(outcome, &reply, decisions))
         }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge};
-use shared::db::mail::{AttemptOutcome, Letter, Record, letters, lost_attempts, record};
+use shared::db::mail::{Letter, Record, letters, lost_attempts, record};
+use shared::domain::delivery::{AttemptOutcome, DeliveryStatus};
 use shared::queue::metrics::Snapshot;
 use shared::queue::wake::Waker;
 use shared::queue::{Claim, Fate, Finished, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, WorkContext};
@@ -93,7 +94,7 @@ impl Queue for Outbox {
                 attempt: f.note.as_ref().and_then(|note| note.attempt.as_ref()),
                 decisions: f.note.as_ref().map_or(&[], |note| note.decisions.as_slice()),
                 terminal: matches!(f.settled, Settled::Done(_) | Settled::Dead { .. }),
-                sent: f.settled == Settled::Done("sent"),
+                sent: f.settled == Settled::Done(DeliveryStatus::Sent.as_str()),
                 dead: match &f.settled {
                     Settled::Dead { error } => Some(error),
                     _ => None,

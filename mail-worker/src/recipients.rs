@@ -1,6 +1,7 @@
 //! Whom a mail goes to, and what the relay said about each.
 
-use shared::db::mail::{Decision, Letter, RecipientStatus};
+use shared::db::mail::{Decision, Letter};
+use shared::domain::delivery::RecipientStatus;
 
 use crate::smtp::{Path, Reply, Step};
 

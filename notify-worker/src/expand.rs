@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use shared::db::Db;
 use shared::db::notifications::{self, Chunk, Expansion};
-use shared::domain::notification::Kind;
+use shared::domain::notification::{Kind, NotificationStatus};
 use shared::error::is_unavailable;
 use shared::queue::{
     Claim, Fate, Finished, Lost, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
@@ -97,8 +97,8 @@ impl Expand {
         verdict(
             expansion,
             match chunk.more {
-                Some(at) => Outcome::Again { status: "pending", at },
-                None => Outcome::Done("expanded"),
+                Some(at) => Outcome::Again { status: NotificationStatus::Pending.as_str(), at },
+                None => Outcome::Done(NotificationStatus::Expanded.as_str()),
             },
         )
     }

@@ -6,7 +6,8 @@ use shared::db::accounts::Account;
 use shared::db::entitlements::{Grant, NewGrant};
 use shared::db::idempotency::Idempotency;
 use shared::db::sanctions::{NewSanction, Sanction};
-use shared::domain::plan::Overrides;
+use shared::domain::account::SanctionKind;
+use shared::domain::plan::{Overrides, Plan};
 use shared::ids::{DeviceSessionId, EntitlementId, SanctionId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
@@ -55,8 +56,8 @@ pub async fn delete(app: &App, caller: &Caller<'_>, user_id: UserId) -> Result<(
 /// A sanction as it is asked for, checked.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    /// One of the six kinds.
-    pub kind: &'a str,
+    /// What it forbids.
+    pub kind: SanctionKind,
     /// Why.
     pub reason: &'a str,
     /// Until when.
@@ -76,7 +77,7 @@ pub async fn sanction(
     key: Option<&Idempotency>,
 ) -> Result<Sanction, Problem> {
     let id = SanctionId::new();
-    let permanent = wanted.kind == "permanent_block";
+    let permanent = wanted.kind == SanctionKind::PermanentBlock;
     let mut tx = app.db.begin().await?;
     // A replay is looked for first: it must not depart anybody a second time. Who comes at the same time waits below for the
     // account's lock, and is told by the key.
@@ -109,7 +110,7 @@ pub async fn sanction(
         return present_sanction(&mut conn, user_id, made.ok_or_else(no_sanction)?).await;
     }
     if permanent {
-        sessions::revoke_all_in(&mut tx, user_id, "permanent_block").await?;
+        sessions::revoke_all_in(&mut tx, user_id, SanctionKind::PermanentBlock.as_str()).await?;
     }
     let detail = json!({
         "sanction_id": id, "kind": wanted.kind, "ends_at": wanted.ends_at,
@@ -154,8 +155,8 @@ async fn present_sanction(conn: &mut PgConnection, user_id: UserId, id: Sanction
 /// A plan as it is asked for, checked.
 #[derive(Debug)]
 pub struct WantedPlan<'a> {
-    /// One of the four.
-    pub plan: &'a str,
+    /// Which.
+    pub plan: Plan,
     /// Who or what grants it.
     pub source: &'a str,
     /// Why.

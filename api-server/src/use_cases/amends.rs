@@ -7,6 +7,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::runtime::amends::{self, ActiveJob};
 use shared::db::runtime::seen;
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, turn_ready_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::engine_client::EngineError;
@@ -43,7 +44,7 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     }
     let mut tx = app.db.begin().await?;
     let (game, record) = lock(&mut tx, game_id).await?;
-    if !matches!(game.status.as_str(), "paused" | "start_failed") {
+    if !matches!(game.status, GameStatus::Paused | GameStatus::StartFailed) {
         return Err(conflict(&game, "only the turn of a paused game, or of one whose start failed, is set right"));
     }
     idle(&mut tx, game_id).await?;
@@ -83,11 +84,12 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
 pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<Shown, Problem> {
     let mut tx = app.db.begin().await?;
     let (game, record) = lock(&mut tx, game_id).await?;
-    if !matches!(game.status.as_str(), "running" | "paused" | "start_failed") || record.status == "finished" {
+    let over = record.status == RuntimeStatus::Finished;
+    if over || !matches!(game.status, GameStatus::Running | GameStatus::Paused | GameStatus::StartFailed) {
         return Err(conflict(&game, "it is not to be started again"));
     }
     let served = seen::is_served(&mut tx, &record.daemon_id).await?;
-    if served && (game.status == "running" || record.container_id.is_some() || record.endpoint.is_some()) {
+    if served && (game.status == GameStatus::Running || record.container_id.is_some() || record.endpoint.is_some()) {
         return Err(conflict(
             &game,
             "a live controller serves its daemon, which has its container: stop it there first",
@@ -97,9 +99,9 @@ pub async fn release(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<
     if !amends::release(&mut tx, game_id).await? {
         return Err(runtimes::busy());
     }
-    match game.status.as_str() {
-        "running" => drop(transitions::pause(&mut tx, caller, &game, "stopped").await?),
-        "paused" => db::games::set_pause_reason(&mut tx, game_id, "stopped").await?,
+    match game.status {
+        GameStatus::Running => drop(transitions::pause(&mut tx, caller, &game, PauseReason::Stopped).await?),
+        GameStatus::Paused => db::games::set_pause_reason(&mut tx, game_id, PauseReason::Stopped).await?,
         _ => {}
     }
     let detail = format!("from {}", record.daemon_id);
@@ -130,7 +132,7 @@ pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Resu
     }
     amends::cancel_job(&mut tx, job_id, &format!("cancelled by {}: no controller serves its daemon", caller.name()))
         .await?;
-    let held = record.status == RuntimeStatus::Starting.as_str();
+    let held = record.status == RuntimeStatus::Starting;
     if kind == JobKind::Start.as_str() {
         db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
         db::games::start_failed(&mut tx, game_id).await?;
@@ -138,8 +140,8 @@ pub async fn cancel_job(app: &App, caller: &Caller<'_>, game_id: GameId) -> Resu
         // A restart that had taken the engine: nobody gives it back.
         db::runtime::record_containerless(&mut tx, game_id, RuntimeStatus::Removed).await?;
         db::runtime::park_turn(&mut tx, game_id).await?;
-        if game.status == "running" {
-            transitions::pause(&mut tx, caller, &game, RuntimeStatus::EngineUnreachable.as_str()).await?;
+        if game.status == GameStatus::Running {
+            transitions::pause(&mut tx, caller, &game, PauseReason::EngineUnreachable).await?;
         }
     }
     db::runtime::record_operation(&mut tx, game_id, Some(job_id.uuid()), &kind, "cancelled", None).await?;

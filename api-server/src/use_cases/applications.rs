@@ -4,6 +4,9 @@ use serde_json::json;
 use shared::db;
 use shared::db::applications::Application;
 use shared::db::idempotency::Idempotency;
+use shared::domain::account::SanctionKind;
+use shared::domain::game::Visibility;
+use shared::domain::lobby::{ApplicationStatus, MembershipStatus};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::race_name::RaceName;
 use shared::ids::{ApplicationId, GameId, UserId};
@@ -58,7 +61,7 @@ pub async fn withdraw(app: &App, user_id: UserId, game_id: GameId, id: Applicati
     if application.user_id != user_id {
         return Err(not_found());
     }
-    decide(&mut tx, id, "withdrawn").await?;
+    decide(&mut tx, id, ApplicationStatus::Withdrawn).await?;
     let application = get(&mut tx, game_id, id).await?;
     tx.commit().await?;
     Ok(application)
@@ -77,7 +80,7 @@ pub async fn apply(
     race_name: &str,
     key: Option<&Idempotency>,
 ) -> Result<Application, Problem> {
-    caller.not_sanctioned("game_join_block")?;
+    caller.not_sanctioned(SanctionKind::GameJoinBlock)?;
     let name = enroll::read_race_name(race_name)?;
     let id = ApplicationId::new();
 
@@ -89,14 +92,16 @@ pub async fn apply(
     {
         return get(&mut tx, game_id, made).await;
     }
-    if game.visibility != "public" {
+    if game.visibility != Visibility::Public {
         return Err(Problem::new(ErrorCode::GameStateConflict, "A private game takes invites, not applications."));
     }
     enroll::takes_members(&game)?;
     enroll::may_act(&mut tx, user_id).await?;
-    match db::memberships::standing(&mut tx, game_id, user_id).await?.as_deref() {
+    match db::memberships::standing(&mut tx, game_id, user_id).await? {
         None => {}
-        Some("blocked") => return Err(Problem::new(ErrorCode::Sanctioned, "The caller is blocked from this game.")),
+        Some(MembershipStatus::Blocked) => {
+            return Err(Problem::new(ErrorCode::Sanctioned, "The caller is blocked from this game."));
+        }
         Some(_) => return Err(Problem::new(ErrorCode::AlreadyMember, "The caller is a member of this game already.")),
     }
     if !db::race_names::is_free(&mut tx, game_id, user_id, &name.canonical_key).await? {
@@ -142,7 +147,7 @@ pub async fn approve(
     let application = undecided(&mut tx, game_id, id).await?;
     let name = RaceName { name: application.race_name, canonical_key: application.canonical_key };
     enroll::enroll(&mut tx, &game, application.user_id, &name, None).await?;
-    decide(&mut tx, id, "approved").await?;
+    decide(&mut tx, id, ApplicationStatus::Approved).await?;
     let payload = Payload::LobbyApplicationApproved { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
     caller.audit(&mut tx, "application.approve", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
@@ -165,7 +170,7 @@ pub async fn reject(
     let mut tx = app.db.begin().await?;
     lock_managed(&mut tx, caller, game_id).await?;
     let application = undecided(&mut tx, game_id, id).await?;
-    decide(&mut tx, id, "rejected").await?;
+    decide(&mut tx, id, ApplicationStatus::Rejected).await?;
     let payload = Payload::LobbyApplicationRejected { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
     caller.audit(&mut tx, "application.reject", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
@@ -181,9 +186,9 @@ fn decided() -> Problem {
 
 async fn undecided(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Application, Problem> {
     let application = get(conn, game_id, id).await?;
-    if application.status == "submitted" { Ok(application) } else { Err(decided()) }
+    if application.status == ApplicationStatus::Submitted { Ok(application) } else { Err(decided()) }
 }
 
-async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) -> Result<(), Problem> {
+async fn decide(conn: &mut PgConnection, id: ApplicationId, status: ApplicationStatus) -> Result<(), Problem> {
     if db::applications::decide(conn, id, status).await? { Ok(()) } else { Err(decided()) }
 }

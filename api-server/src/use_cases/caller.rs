@@ -7,6 +7,7 @@ use shared::db;
 use shared::db::audit_log::NewEntry;
 use shared::db::games::LockedGame;
 use shared::db::notifications::NewNotification;
+use shared::domain::account::SanctionKind;
 use shared::domain::game::Actor;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
@@ -20,7 +21,7 @@ pub struct User {
     /// Who.
     pub id: UserId,
     /// The kinds of the sanctions in force.
-    pub sanctions: Vec<String>,
+    pub sanctions: Vec<SanctionKind>,
 }
 
 /// The administrator who calls.
@@ -103,9 +104,9 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// `sanctioned`.
-    pub fn not_sanctioned(&self, kind: &str) -> Result<(), Problem> {
+    pub fn not_sanctioned(&self, kind: SanctionKind) -> Result<(), Problem> {
         match self.who {
-            Who::User(user) if user.sanctions.iter().any(|k| k == kind) => {
+            Who::User(user) if user.sanctions.contains(&kind) => {
                 Err(Problem::new(ErrorCode::Sanctioned, format!("A sanction ({kind}) forbids this.")))
             }
             _ => Ok(()),

@@ -8,6 +8,7 @@ use sha2::Sha256;
 use shared::db;
 use shared::db::auth::{Challenge, NewChallenge};
 use shared::db::mail::NewMail;
+use shared::domain::account::IdentityKind;
 use shared::domain::challenge::{self, Answer, Cause, Rules};
 use shared::domain::email::Address;
 use shared::domain::login_code::Code;
@@ -111,7 +112,7 @@ async fn mail(
     )
     .await?;
     // Asked for in the same way whether or not there is such an account.
-    let time_zone = db::accounts::time_zone_of(conn, "email", address.as_str()).await?;
+    let time_zone = db::accounts::time_zone_of(conn, IdentityKind::Email, address.as_str()).await?;
     let asked_at = expires_at - auth.challenge_ttl;
     db::mail::enqueue(
         conn,

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use shared::db;
 use shared::domain::game::{Actor, GameAction, Visibility, act};
+use shared::domain::lobby::MembershipStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::{Connection as _, PgConnection};
 
 use super::caller::Caller;
-use super::games::status;
 use super::transitions;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -85,7 +85,7 @@ async fn end_all(
 ) -> Result<Left, Problem> {
     let left = Left { cancelled: cancel_own(&mut *conn, caller, user_id).await? };
     let memberships = db::departures::memberships(&mut *conn, user_id).await?;
-    let status = if why == Departure::Deleted { "left" } else { "removed" };
+    let status = if why == Departure::Deleted { MembershipStatus::Left } else { MembershipStatus::Removed };
     let ended = db::memberships::end(&mut *conn, &memberships, status).await?;
     let context = caller.context;
     let (request_id, traceparent) = (Some(context.request_id.as_str()), context.traceparent.as_deref());
@@ -115,7 +115,7 @@ async fn cancel_own(conn: &mut PgConnection, caller: &Caller<'_>, user_id: UserI
     let mut cancelled = Vec::new();
     for game_id in db::departures::own_private_games(&mut *conn, user_id).await? {
         let Some(game) = db::games::lock(&mut *conn, game_id).await? else { continue };
-        if let Ok(next) = act(status(&game)?, Visibility::Private, GameAction::Cancel, Actor::Owner) {
+        if let Ok(next) = act(game.status, Visibility::Private, GameAction::Cancel, Actor::Owner) {
             transitions::cancel(&mut *conn, caller, &game, next).await?;
             cancelled.push(game_id);
         }

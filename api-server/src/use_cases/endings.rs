@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::db;
 use shared::db::endings::{Ended, Ending};
 use shared::db::games::{Game, LockedGame};
-use shared::domain::game::GameAction;
+use shared::domain::game::{GameAction, GameStatus};
 use shared::domain::text;
 use shared::ids::GameId;
 use shared::queue::wake::Topic;
@@ -52,7 +52,7 @@ pub async fn end(app: &App, caller: &Caller<'_>, game_id: GameId, reason: &str) 
             return Err(runtimes::busy());
         }
     }
-    let detail = json!({ "from": game.status, "to": "finished", "reason": reason });
+    let detail = json!({ "from": game.status, "to": GameStatus::Finished, "reason": reason });
     caller.audit(&mut tx, "game.end", "game", &game_id.to_string(), detail).await?;
     let ended = present(&mut tx, game_id).await?;
     tx.commit().await?;
@@ -63,9 +63,9 @@ pub async fn end(app: &App, caller: &Caller<'_>, game_id: GameId, reason: &str) 
 }
 
 fn not_now(game: &LockedGame) -> Problem {
-    let status = &game.status;
-    let detail = match (status.as_str(), game.started) {
-        ("finished", _) => "The game is finished.".to_owned(),
+    let status = game.status;
+    let detail = match (status, game.started) {
+        (GameStatus::Finished, _) => "The game is finished.".to_owned(),
         (_, false) => format!("The game is {status} and has not run: cancel it."),
         (_, true) => format!("The game is {status}: end is not possible now."),
     };

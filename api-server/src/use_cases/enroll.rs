@@ -3,6 +3,9 @@
 use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::memberships::Membership;
+use shared::domain::account::SanctionKind;
+use shared::domain::game::GameStatus;
+use shared::domain::lobby::MembershipStatus;
 use shared::domain::race_name::{self, RaceName};
 use shared::ids::{InviteId, MembershipId, UserId};
 use sqlx::PgConnection;
@@ -30,7 +33,7 @@ pub fn read_race_name(text: &str) -> Result<RaceName, Problem> {
 /// # Errors
 /// `enrollment_closed`.
 pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
-    if game.status == "enrollment_open" && game.before_enrollment_end {
+    if game.status == GameStatus::EnrollmentOpen && game.before_enrollment_end {
         return Ok(());
     }
     Err(Problem::new(ErrorCode::EnrollmentClosed, "The game takes nobody now."))
@@ -43,7 +46,7 @@ pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
 /// `sanctioned`.
 pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Problem> {
     let sanctions = db::accounts::hold(conn, user_id).await?;
-    if sanctions.is_none_or(|sanctions| sanctions.iter().any(|kind| kind == "permanent_block")) {
+    if sanctions.is_none_or(|sanctions| sanctions.contains(&SanctionKind::PermanentBlock)) {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account may not act any more."));
     }
     Ok(())
@@ -65,12 +68,12 @@ pub async fn enroll(
     let barred = || Problem::new(ErrorCode::Sanctioned, "This account may not join games.");
     // The account's lock first: a sanction or a deletion that was committed before it is seen, a later one waits for us.
     let allowance = db::limits::lock(&mut *conn, user_id).await?.ok_or_else(barred)?;
-    let bars = |kind: &String| kind == "game_join_block" || kind == "permanent_block";
+    let bars = |kind: &SanctionKind| matches!(kind, SanctionKind::GameJoinBlock | SanctionKind::PermanentBlock);
     if db::accounts::standing(&mut *conn, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
         return Err(barred());
     }
     let standing = db::memberships::standing(&mut *conn, game.game_id, user_id).await?;
-    if standing.as_deref() == Some("blocked") {
+    if standing == Some(MembershipStatus::Blocked) {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account is blocked from this game."));
     }
     let allowed = allowance.limits.memberships;

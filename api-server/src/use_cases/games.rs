@@ -8,8 +8,8 @@ use shared::db;
 use shared::db::engine_versions::Terms;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
-use shared::domain::account;
-use shared::domain::game::{GameAction, GamePart, GameStatus, Refusal, Visibility, act, may_change};
+use shared::domain::account::{self, SanctionKind};
+use shared::domain::game::{GameAction, GamePart, GameStatus, PauseReason, Refusal, Visibility, act, may_change};
 use shared::domain::game_settings;
 use shared::domain::schedule::{Schedule, ScheduleError};
 use shared::ids::{GameId, UserId};
@@ -98,29 +98,20 @@ pub async fn lock_for(
     action: GameAction,
 ) -> Result<Permit, Problem> {
     let game = db::games::lock(&mut *conn, game_id).await?.ok_or_else(game_not_found)?;
-    let visibility = if game.visibility == "private" { Visibility::Private } else { Visibility::Public };
-    let verdict = act(status(&game)?, visibility, action, caller.actor(&game));
+    let verdict = act(game.status, game.visibility, action, caller.actor(&game));
     if verdict == Err(Refusal::Forbidden) {
         if let Some(user_id) = caller.user_id() {
             visible(conn, game_id, user_id).await?;
         }
         return Err(not_owner());
     }
-    if visibility == Visibility::Private {
-        caller.not_sanctioned("private_game_manage_block")?;
+    if game.visibility == Visibility::Private {
+        caller.not_sanctioned(SanctionKind::PrivateGameManageBlock)?;
     }
     Ok(match verdict {
         Ok(next) => Permit::Granted(game, next),
         Err(_) => Permit::WrongState(game),
     })
-}
-
-/// The status of a locked game as the rules know it.
-///
-/// # Errors
-/// Internal, for a word that this build does not know.
-pub fn status(game: &LockedGame) -> Result<GameStatus, Problem> {
-    game.status.parse().map_err(|e: String| Problem::internal(&e))
 }
 
 /// The game as it is now, for the answer.
@@ -194,7 +185,7 @@ pub async fn create(
     wanted: &Wanted,
     key: Option<&Idempotency>,
 ) -> Result<Game, Problem> {
-    caller.not_sanctioned("private_game_create_block")?;
+    caller.not_sanctioned(SanctionKind::PrivateGameCreateBlock)?;
     let (name, description) = check_texts(Some(&wanted.name), wanted.description.as_deref())?;
     let zone = time_zone(wanted.time_zone.as_deref())?;
     let zone = zone.as_deref().unwrap_or("UTC");
@@ -204,7 +195,7 @@ pub async fn create(
     let game_id = GameId::new();
     let new = NewGame {
         game_id,
-        visibility: if caller.user_id().is_some() { "private" } else { "public" },
+        visibility: if caller.user_id().is_some() { Visibility::Private } else { Visibility::Public },
         owner_user_id: caller.user_id().or(wanted.owner_user_id),
         name: name.as_deref().unwrap_or_default(),
         description: description.as_deref().unwrap_or_default(),
@@ -230,14 +221,14 @@ pub async fn create(
     if let Some(owner) = new.owner_user_id.filter(|_| caller.user_id().is_none()) {
         // Held: one who is deleted or blocked meanwhile loses it with all that he owns.
         let sanctions = db::accounts::hold(&mut tx, owner).await?;
-        if sanctions.is_none_or(|kinds| kinds.iter().any(|kind| kind == "permanent_block")) {
+        if sanctions.is_none_or(|kinds| kinds.contains(&SanctionKind::PermanentBlock)) {
             return Err(Problem::field("/owner_user_id", "value", "is no account that may own a game"));
         }
     }
     if let Some((user_id, allowance)) = allowance {
         // Blocked for good since the request began: nothing of his may begin any more.
         let sanctions = db::accounts::standing(&mut tx, user_id).await?.ok_or_else(unknown_user)?;
-        if sanctions.iter().any(|kind| kind == "permanent_block") {
+        if sanctions.contains(&SanctionKind::PermanentBlock) {
             return Err(unknown_user());
         }
         let allowed = allowance.limits.private_games;
@@ -319,8 +310,8 @@ fn trail(wanted: &Edit) -> Value {
 
 /// Whether what is to be changed is not settled yet.
 fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &Edit) -> Result<(), Problem> {
-    let status = status(game)?;
-    let stopped = game.pause_reason.as_deref() == Some("stopped");
+    let status = game.status;
+    let stopped = game.pause_reason == Some(PauseReason::Stopped);
     let parts = [
         (GamePart::Texts, wanted.name.is_some() || wanted.description.is_some()),
         (GamePart::Schedule, wanted.turn_schedule.is_some() || wanted.time_zone.is_some()),

@@ -2,6 +2,7 @@
 
 use shared::db;
 use shared::db::sessions::Session;
+use shared::domain::account::IdentityKind;
 use shared::ids::UserId;
 use shared::secret::Secret;
 
@@ -16,7 +17,7 @@ use crate::refusal::{ErrorCode, Problem};
 /// `unavailable`, or what the database answers.
 pub async fn provision(
     app: &App,
-    kind: &str,
+    kind: IdentityKind,
     external_id: &str,
     display_name: Option<&str>,
 ) -> Result<(UserId, bool), Problem> {

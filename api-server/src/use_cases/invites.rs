@@ -6,7 +6,10 @@ use shared::db::games::LockedGame;
 use shared::db::idempotency::Idempotency;
 use shared::db::invites::{Invite, NewInvite};
 use shared::db::memberships::Membership;
+use shared::domain::account::SanctionKind;
+use shared::domain::game::Visibility;
 use shared::domain::invite_code;
+use shared::domain::lobby::InviteStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::race_name::RaceName;
 use shared::ids::{GameId, InviteId, UserId};
@@ -26,12 +29,12 @@ fn not_found() -> Problem {
 
 /// The invite is not open any more; its status says why.
 fn closed(invite: &Invite) -> Problem {
-    let why = match invite.status.as_str() {
-        "redeemed" => "was used as often as it may be",
-        "declined" => "was declined",
-        "revoked" => "was taken back",
-        "expired" => "has expired",
-        _ => "was closed with the enrolment",
+    let why = match invite.status {
+        InviteStatus::Redeemed => "was used as often as it may be",
+        InviteStatus::Declined => "was declined",
+        InviteStatus::Revoked => "was taken back",
+        InviteStatus::Expired => "has expired",
+        InviteStatus::Open | InviteStatus::Closed => "was closed with the enrolment",
     };
     Problem::new(ErrorCode::InviteClosed, format!("The invite {why}."))
 }
@@ -98,7 +101,7 @@ pub async fn create(
     {
         return present(&mut tx, game_id, made).await;
     }
-    if game.visibility != "private" {
+    if game.visibility != Visibility::Private {
         return Err(Problem::new(ErrorCode::GameStateConflict, "A public game takes applications, not invites."));
     }
     enroll::takes_members(&game)?;
@@ -238,7 +241,7 @@ async fn take_up(
     let membership = match db::memberships::given_by(&mut *conn, game_id, user_id, invite_id).await? {
         Some(membership) => membership,
         None => {
-            caller.not_sanctioned("game_join_block")?;
+            caller.not_sanctioned(SanctionKind::GameJoinBlock)?;
             if !db::invites::redeem(&mut *conn, invite_id).await? {
                 return Err(closed(&present(conn, game_id, invite_id).await?));
             }
@@ -258,7 +261,7 @@ pub async fn decline(app: &App, user_id: UserId, game_id: GameId, id: InviteId) 
     if invite.invited_user_id != Some(user_id) {
         return Err(not_found());
     }
-    if !db::invites::end(&mut tx, id, "declined").await? {
+    if !db::invites::end(&mut tx, id, InviteStatus::Declined).await? {
         return Err(closed(&present(&mut tx, game_id, id).await?));
     }
     let invite = present(&mut tx, game_id, id).await?;
@@ -274,7 +277,7 @@ pub async fn revoke(app: &App, caller: &Caller<'_>, game_id: GameId, id: InviteI
     let mut tx = app.db.begin().await?;
     lock_managed(&mut tx, caller, game_id).await?;
     let invite = present(&mut tx, game_id, id).await?;
-    if !db::invites::end(&mut tx, id, "revoked").await? {
+    if !db::invites::end(&mut tx, id, InviteStatus::Revoked).await? {
         return Err(closed(&present(&mut tx, game_id, id).await?));
     }
     if let Some(user_id) = invite.invited_user_id {

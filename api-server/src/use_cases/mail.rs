@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::db::mail::{Delivery, DeliveryFilter, HeldDelivery, Picked};
 use shared::db::{self, Tx};
+use shared::domain::delivery::DeliveryStatus;
 use shared::ids::DeliveryId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
@@ -12,11 +13,6 @@ use super::bulk::Bulk;
 use super::caller::Caller;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
-
-/// The states of a delivery that end in a dead letter.
-pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
-/// Those that a delivery can be sent again from.
-pub const RESENDABLE: &[&str] = &["pending", "retrying", "dead_lettered", "quarantined", "dismissed"];
 
 /// No such delivery.
 pub fn not_found() -> Problem {
@@ -63,15 +59,15 @@ impl Act {
     }
 
     /// The states that it is for.
-    const fn from(self) -> &'static [&'static str] {
+    const fn from(self) -> &'static [DeliveryStatus] {
         match self {
-            Self::Resend => RESENDABLE,
-            Self::Dismiss => DEAD,
+            Self::Resend => DeliveryStatus::RESENDABLE,
+            Self::Dismiss => DeliveryStatus::DEAD,
         }
     }
 
     fn check(self, held: &HeldDelivery) -> Result<(), Problem> {
-        if !self.from().contains(&held.status.as_str()) {
+        if !self.from().contains(&held.status) {
             let why = match self {
                 Self::Resend => "it is not sent again",
                 Self::Dismiss => "only a dead one is put away",

@@ -5,14 +5,16 @@ use serde_json::json;
 use shared::db;
 use shared::db::games::{Game, LockedGame};
 use shared::db::memberships::Membership;
+use shared::domain::account::SanctionKind;
 use shared::domain::game::{MemberAction, Refusal, Visibility, act_on_member};
+use shared::domain::lobby::{ApplicationStatus, MembershipStatus};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, MembershipId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
-use super::games::{game_not_found, not_owner, present, status, visible};
+use super::games::{game_not_found, not_owner, present, visible};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -45,11 +47,12 @@ fn wake(app: &App) {
 pub async fn leave(app: &App, caller: &Caller<'_>, user_id: UserId, game_id: GameId) -> Result<Game, Problem> {
     let mut tx = app.db.begin().await?;
     let game = db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
-    let own = db::memberships::newest(&mut tx, game_id, user_id).await?.filter(|m| m.status == "active");
+    let own =
+        db::memberships::newest(&mut tx, game_id, user_id).await?.filter(|m| m.status == MembershipStatus::Active);
     if let Some(own) = own {
         permitted(caller, &game, MemberAction::Leave, true)?;
-        end(&mut tx, caller, &own, "left").await?;
-    } else if !db::applications::end_open(&mut tx, game_id, user_id, "withdrawn").await? {
+        end(&mut tx, caller, &own, MembershipStatus::Left).await?;
+    } else if !db::applications::end_open(&mut tx, game_id, user_id, ApplicationStatus::Withdrawn).await? {
         visible(&mut tx, game_id, user_id).await?;
         return Err(Problem::new(ErrorCode::NotAMember, "The caller is no active member of this game."));
     }
@@ -68,7 +71,7 @@ pub async fn remove(app: &App, caller: &Caller<'_>, game_id: GameId, id: Members
     let game = lock_managed(&mut tx, caller, game_id, MemberAction::Remove).await?;
     let membership = get(&mut tx, game_id, id).await?;
     permitted(caller, &game, MemberAction::Remove, false)?;
-    let membership = end(&mut tx, caller, &membership, "removed").await?;
+    let membership = end(&mut tx, caller, &membership, MembershipStatus::Removed).await?;
     let by = if caller.user_id().is_some() { "the game's owner" } else { "an administrator" };
     let payload = Payload::LobbyMembershipRemoved { game_id, reason: format!("removed by {by}") };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![membership.user_id]), game_id).await?;
@@ -128,31 +131,25 @@ async fn lock_managed(
     action: MemberAction,
 ) -> Result<LockedGame, Problem> {
     let game = db::games::lock(&mut *conn, game_id).await?.ok_or_else(game_not_found)?;
-    if verdict(caller, &game, action, false)? == Err(Refusal::Forbidden) {
+    if verdict(caller, &game, action, false) == Err(Refusal::Forbidden) {
         if let Some(user_id) = caller.user_id() {
             visible(conn, game_id, user_id).await?;
         }
         return Err(not_owner());
     }
-    if game.visibility == "private" {
-        caller.not_sanctioned("private_game_manage_block")?;
+    if game.visibility == Visibility::Private {
+        caller.not_sanctioned(SanctionKind::PrivateGameManageBlock)?;
     }
     Ok(game)
 }
 
-fn verdict(
-    caller: &Caller<'_>,
-    game: &LockedGame,
-    action: MemberAction,
-    own: bool,
-) -> Result<Result<(), Refusal>, Problem> {
-    let visibility = if game.visibility == "private" { Visibility::Private } else { Visibility::Public };
-    Ok(act_on_member(status(game)?, visibility, action, caller.actor(game), own))
+fn verdict(caller: &Caller<'_>, game: &LockedGame, action: MemberAction, own: bool) -> Result<(), Refusal> {
+    act_on_member(game.status, game.visibility, action, caller.actor(game), own)
 }
 
 /// The rules' verdict as a problem.
 fn permitted(caller: &Caller<'_>, game: &LockedGame, action: MemberAction, own: bool) -> Result<(), Problem> {
-    match verdict(caller, game, action, own)? {
+    match verdict(caller, game, action, own) {
         Ok(()) => Ok(()),
         Err(Refusal::Forbidden) => Err(not_owner()),
         Err(Refusal::State) => Err(Problem::new(
@@ -167,7 +164,7 @@ async fn end(
     conn: &mut PgConnection,
     caller: &Caller<'_>,
     membership: &Membership,
-    status: &str,
+    status: MembershipStatus,
 ) -> Result<Membership, Problem> {
     let ended_now = db::memberships::end(&mut *conn, &[membership.membership_id], status).await?;
     let membership = ended_now.into_iter().next().ok_or_else(ended)?;
@@ -180,8 +177,8 @@ async fn end(
 /// Ends a membership as `blocked`, or makes it so that had ended otherwise, takes every way back in away, and tells the user.
 async fn bar(conn: &mut PgConnection, caller: &Caller<'_>, membership: Membership) -> Result<Membership, Problem> {
     let Membership { membership_id, game_id, user_id, .. } = membership;
-    let membership = if membership.status == "active" {
-        end(&mut *conn, caller, &membership, "blocked").await?
+    let membership = if membership.status == MembershipStatus::Active {
+        end(&mut *conn, caller, &membership, MembershipStatus::Blocked).await?
     } else {
         let again = |error: sqlx::Error| match shared::error::constraint(&error) {
             Some("memberships_game_id_user_id_key") => ended(),
@@ -190,9 +187,9 @@ async fn bar(conn: &mut PgConnection, caller: &Caller<'_>, membership: Membershi
         if !db::memberships::block_former(&mut *conn, membership_id).await.map_err(again)? {
             return Err(ended());
         }
-        Membership { status: "blocked".to_owned(), ..membership }
+        Membership { status: MembershipStatus::Blocked, ..membership }
     };
-    db::applications::end_open(&mut *conn, game_id, user_id, "rejected").await?;
+    db::applications::end_open(&mut *conn, game_id, user_id, ApplicationStatus::Rejected).await?;
     db::invites::revoke_for(&mut *conn, game_id, user_id).await?;
     let payload = Payload::LobbyMembershipBlocked { game_id };
     caller.notify(conn, payload, membership_id.to_string(), Audience::Users(vec![user_id]), game_id).await?;

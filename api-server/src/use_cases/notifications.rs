@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::db;
 use shared::db::notifications::{DeadLetter, DeadLetterFilter, Picked};
+use shared::domain::notification::RouteStatus;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,9 +12,6 @@ use super::bulk::Bulk;
 use super::caller::Caller;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
-
-/// The states of a dead letter.
-pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
 
 /// Which dead letters are meant, and how the choice is shown.
 pub struct Choice {
@@ -41,10 +39,10 @@ impl Act {
     }
 
     /// The states of a route or a notification that it is for.
-    const fn from(self) -> &'static [&'static str] {
+    const fn from(self) -> &'static [RouteStatus] {
         match self {
-            Self::Redrive => &["dead_lettered", "quarantined", "dismissed"],
-            Self::Dismiss => DEAD,
+            Self::Redrive => &[RouteStatus::DeadLettered, RouteStatus::Quarantined, RouteStatus::Dismissed],
+            Self::Dismiss => RouteStatus::DEAD,
         }
     }
 

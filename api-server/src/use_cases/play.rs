@@ -4,6 +4,8 @@ use serde_json::value::RawValue;
 use shared::db;
 use shared::db::memberships::Seat;
 use shared::domain::excerpt::{SHORT, excerpt};
+use shared::domain::game::GameStatus;
+use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::{EngineError, EngineFault, EngineTarget};
 use shared::ids::{GameId, UserId};
 
@@ -31,15 +33,15 @@ async fn place(app: &App, game_id: GameId, user_id: UserId) -> Result<Place, Pro
 
 /// The rules for commands and orders: the game runs, and its turn is open.
 fn open_turn(seat: &Seat, turn: Option<i32>) -> Result<(), Problem> {
-    match seat.status.as_str() {
-        "running" => {}
-        "paused" => return Err(Problem::new(ErrorCode::GamePaused, "The game is paused.")),
+    match seat.status {
+        GameStatus::Running => {}
+        GameStatus::Paused => return Err(Problem::new(ErrorCode::GamePaused, "The game is paused.")),
         other => return Err(Problem::new(ErrorCode::GameNotRunning, format!("The game is {other}."))),
     }
-    match seat.runtime_status.as_deref() {
-        Some("generation_in_progress") => return Err(turn_closed()),
+    match seat.runtime_status {
+        Some(RuntimeStatus::GenerationInProgress) => return Err(turn_closed()),
         // It is being replaced, and may answer already: what it took now could be lost with it.
-        Some("starting") => return Err(away()),
+        Some(RuntimeStatus::Starting) => return Err(away()),
         _ => {}
     }
     if turn.is_some_and(|turn| turn != seat.current_turn) {
@@ -102,7 +104,7 @@ pub async fn orders(
 /// `engine_failed`, `rate_limited`.
 pub async fn report(app: &App, game_id: GameId, user_id: UserId, turn: i32) -> Result<Box<RawValue>, Problem> {
     let place = place(app, game_id, user_id).await?;
-    let finished = place.seat.status == "finished";
+    let finished = place.seat.status == GameStatus::Finished;
     if place.seat.runtime_status.is_none() {
         return Err(Problem::new(ErrorCode::GameNotRunning, format!("The game is {}.", place.seat.status)));
     }
@@ -220,8 +222,8 @@ fn rejected(code: String, detail: String, errors: Vec<EngineFault>) -> Problem {
 mod tests {
     use super::*;
 
-    fn seat(status: &str, runtime: Option<&str>) -> Seat {
-        Seat { status: status.into(), current_turn: 3, race_name: None, runtime_status: runtime.map(Into::into) }
+    fn seat(status: GameStatus, runtime_status: Option<RuntimeStatus>) -> Seat {
+        Seat { status, current_turn: 3, race_name: None, runtime_status }
     }
 
     fn code(result: Result<(), Problem>) -> Option<ErrorCode> {
@@ -230,16 +232,17 @@ mod tests {
 
     #[test]
     fn orders_are_for_the_open_turn_of_a_running_game() {
-        assert_eq!(code(open_turn(&seat("running", Some("running")), Some(3))), None);
-        assert_eq!(code(open_turn(&seat("running", Some("engine_unreachable")), None)), None);
-        assert_eq!(code(open_turn(&seat("running", Some("running")), Some(2))), Some(ErrorCode::TurnAlreadyClosed));
+        use {GameStatus as G, RuntimeStatus as R};
+        assert_eq!(code(open_turn(&seat(G::Running, Some(R::Running)), Some(3))), None);
+        assert_eq!(code(open_turn(&seat(G::Running, Some(R::EngineUnreachable)), None)), None);
+        assert_eq!(code(open_turn(&seat(G::Running, Some(R::Running)), Some(2))), Some(ErrorCode::TurnAlreadyClosed));
         assert_eq!(
-            code(open_turn(&seat("running", Some("generation_in_progress")), None)),
+            code(open_turn(&seat(G::Running, Some(R::GenerationInProgress)), None)),
             Some(ErrorCode::TurnAlreadyClosed)
         );
-        assert_eq!(code(open_turn(&seat("running", Some("starting")), Some(3))), Some(ErrorCode::EngineUnreachable));
-        assert_eq!(code(open_turn(&seat("paused", Some("running")), Some(3))), Some(ErrorCode::GamePaused));
-        assert_eq!(code(open_turn(&seat("starting", None), None)), Some(ErrorCode::GameNotRunning));
+        assert_eq!(code(open_turn(&seat(G::Running, Some(R::Starting)), Some(3))), Some(ErrorCode::EngineUnreachable));
+        assert_eq!(code(open_turn(&seat(G::Paused, Some(R::Running)), Some(3))), Some(ErrorCode::GamePaused));
+        assert_eq!(code(open_turn(&seat(G::Starting, None), None)), Some(ErrorCode::GameNotRunning));
     }
 
     #[test]

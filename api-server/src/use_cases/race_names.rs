@@ -3,6 +3,7 @@
 use shared::db;
 use shared::db::notifications::NewNotification;
 use shared::db::race_names::Entry;
+use shared::domain::lobby::RaceNameStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::UserId;
 use shared::queue::wake::Topic;
@@ -26,7 +27,7 @@ pub async fn register(app: &App, caller: &Caller<'_>, user_id: UserId, race_name
     // The account's lock: of several names at once, no more are registered than the plan allows.
     let allowance = db::limits::lock(&mut tx, user_id).await?.ok_or_else(not_found)?;
     let entry = db::race_names::registrable(&mut tx, user_id, &name.canonical_key).await?.ok_or_else(not_found)?;
-    if entry.status == "registered" {
+    if entry.status == RaceNameStatus::Registered {
         return Ok(entry);
     }
     let allowed = allowance.limits.race_names;

@@ -5,6 +5,7 @@ use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::runtime::{Job, NewJob, Operation, RuntimeRecord};
 use shared::domain::engine_version;
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::ids::GameId;
 use shared::queue::wake::Topic;
@@ -115,7 +116,7 @@ pub async fn patch(app: &App, caller: &Caller<'_>, game_id: GameId, version: &st
 pub async fn force_next_turn(app: &App, caller: &Caller<'_>, game_id: GameId) -> Result<Shown, Problem> {
     let mut tx = app.db.begin().await?;
     let (game, record) = lock(&mut tx, game_id).await?;
-    if game.status != "running" {
+    if game.status != GameStatus::Running {
         return Err(conflict(&game, "only a running game has a next turn"));
     }
     enqueue(&mut tx, caller, game_id, JobKind::ForceNextTurn, json!({})).await?;
@@ -170,10 +171,10 @@ pub(super) async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<(Lo
 /// There must be an engine whose place another can take.
 fn replaceable(game: &LockedGame, record: &RuntimeRecord) -> Result<(), Problem> {
     let none = [RuntimeStatus::Stopped, RuntimeStatus::Removed, RuntimeStatus::Finished];
-    if !matches!(game.status.as_str(), "running" | "paused") {
+    if !matches!(game.status, GameStatus::Running | GameStatus::Paused) {
         return Err(conflict(game, "only a running or a paused game has an engine to replace"));
     }
-    if game.pause_reason.as_deref() == Some("stopped") || none.iter().any(|status| status.as_str() == record.status) {
+    if game.pause_reason == Some(PauseReason::Stopped) || none.contains(&record.status) {
         return Err(conflict(game, "its container is stopped: force-start makes it anew"));
     }
     Ok(())

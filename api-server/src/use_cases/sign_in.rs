@@ -6,6 +6,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use shared::db;
 use shared::db::accounts::NewAccount;
+use shared::domain::account::{IdentityKind, SanctionKind};
 use shared::domain::country::CountryCode;
 use shared::ids::{DeviceSessionId, UserId};
 use shared::secret::Secret;
@@ -38,7 +39,7 @@ pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<
         return Err(challenges::expired());
     }
     let newcomer = Newcomer {
-        kind: "email",
+        kind: IdentityKind::Email,
         external_id: &challenge.address,
         display_name: None,
         language: challenge.preferred_language.as_deref().unwrap_or("en"),
@@ -58,8 +59,8 @@ pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<
 }
 
 /// Whether these sanctions keep an account from opening a session.
-pub(super) fn bars_sign_in(sanctions: &[String]) -> bool {
-    sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block")
+pub(super) fn bars_sign_in(sanctions: &[SanctionKind]) -> bool {
+    sanctions.iter().any(|kind| matches!(kind, SanctionKind::LoginBlock | SanctionKind::PermanentBlock))
 }
 
 /// Said only to who has proven that the account is his, or to the gateway.
@@ -89,8 +90,8 @@ pub fn token_hash(token: &str) -> [u8; 32] {
 
 /// An identity, and what an account is made with if nobody owns it yet.
 pub(super) struct Newcomer<'a> {
-    /// `email` or `telegram`.
-    pub kind: &'a str,
+    /// Where it is from.
+    pub kind: IdentityKind,
     /// Normalised.
     pub external_id: &'a str,
     /// Free name, checked.
@@ -110,7 +111,7 @@ pub(super) struct Owner {
     /// Whether it was made now.
     pub created: bool,
     /// The kinds of the sanctions in force.
-    pub sanctions: Vec<String>,
+    pub sanctions: Vec<SanctionKind>,
 }
 
 /// How many deletions of the identity's account in a row are met before the client is asked to come again.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::db;
 use shared::db::games::{Game, LockedGame, PausedFilter};
-use shared::domain::game::{GameAction, GameStatus};
+use shared::domain::game::{GameAction, GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::domain::schedule::{self, Schedule};
@@ -13,13 +13,10 @@ use sqlx::PgConnection;
 
 use super::bulk::Bulk;
 use super::caller::Caller;
-use super::games::{lock_for, present, status};
+use super::games::{lock_for, present};
 use super::runtimes;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
-
-/// Why a game is paused whose container was stopped by hand (SPEC §7): then an administrator may choose another engine.
-const STOPPED: &str = "stopped";
 
 /// Does `action` to a game, with all its effects, in one transaction.
 ///
@@ -43,14 +40,14 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
         // By force also with members that left since, and on the kept state of a game that ran.
         GameAction::ForceStart => start(&mut tx, caller, &game, next).await?,
         GameAction::ForceStop => force_stop(&mut tx, caller, &game).await?,
-        GameAction::Pause => pause(&mut tx, caller, &game, "manual").await?,
+        GameAction::Pause => pause(&mut tx, caller, &game, PauseReason::Manual).await?,
         GameAction::Resume => resume(&mut tx, app, caller, &game, next).await?,
         GameAction::Cancel => cancel(&mut tx, caller, &game, next).await?,
         GameAction::End | GameAction::Edit | GameAction::ChooseEngine | GameAction::Enroll => {
             return Err(Problem::internal(&format!("{action} is no transition of this use case")));
         }
     };
-    let detail = json!({ "from": game.status, "to": next.word() });
+    let detail = json!({ "from": game.status, "to": next });
     caller.audit(&mut tx, &format!("game.{action}"), "game", &game_id.to_string(), detail).await?;
     let changed = present(&mut tx, game_id).await?;
     tx.commit().await?;
@@ -76,7 +73,7 @@ pub async fn resume_many(
     let (matched, games) = db::games::resumable(&mut tx, filter, i64::from(limit)).await?;
     // Who asked for it, and of which games; each game that is resumed has a line of its own besides.
     let detail = json!({ "filter": shown, "limit": limit, "matched": matched, "game_ids": games });
-    caller.audit(&mut tx, "game.resume_many", "game", "paused", detail).await?;
+    caller.audit(&mut tx, "game.resume_many", "game", GameStatus::Paused.as_str(), detail).await?;
     tx.commit().await?;
     let mut changed = 0;
     for game_id in games {
@@ -97,7 +94,7 @@ async fn open_enrollment(
     if !game.before_enrollment_end {
         return Err(Problem::new(ErrorCode::EnrollmentClosed, "enrollment_ends_at is past: move it first."));
     }
-    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    db::games::set_status(conn, game.game_id, game.status, next).await?;
     Ok(&[])
 }
 
@@ -107,7 +104,7 @@ async fn ready_to_start(
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
     enough_players(game)?;
-    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    db::games::set_status(conn, game.game_id, game.status, next).await?;
     leave_enrollment(conn, game.game_id).await?;
     Ok(&[])
 }
@@ -124,7 +121,7 @@ async fn start(
             format!("Engine version {} may not be used for new starts.", game.target_engine_version),
         ));
     }
-    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    db::games::set_status(conn, game.game_id, game.status, next).await?;
     runtimes::enqueue(conn, caller, game.game_id, JobKind::Start, json!({})).await?;
     Ok(&[Topic::RuntimeJobs])
 }
@@ -134,13 +131,13 @@ pub(super) async fn pause(
     conn: &mut PgConnection,
     caller: &Caller<'_>,
     game: &LockedGame,
-    reason: &str,
+    reason: PauseReason,
 ) -> Result<&'static [Topic], Problem> {
     let pauses = db::games::paused(conn, game.game_id, reason).await?.unwrap_or(1);
     db::runtime::park_turn(conn, game.game_id).await?;
     let turn = turn(game);
     let key = pause_key(game.game_id, turn, pauses);
-    let payload = Payload::GamePaused { game_id: game.game_id, turn, reason: reason.into() };
+    let payload = Payload::GamePaused { game_id: game.game_id, turn, reason: reason.to_string() };
     caller.notify(conn, payload, key, Audience::GameMembers, game.game_id).await?;
     Ok(&[Topic::Notifications])
 }
@@ -152,10 +149,10 @@ async fn force_stop(
     caller: &Caller<'_>,
     game: &LockedGame,
 ) -> Result<&'static [Topic], Problem> {
-    if status(game)? == GameStatus::Running {
-        pause(conn, caller, game, STOPPED).await?;
+    if game.status == GameStatus::Running {
+        pause(conn, caller, game, PauseReason::Stopped).await?;
     } else {
-        db::games::set_pause_reason(conn, game.game_id, STOPPED).await?;
+        db::games::set_pause_reason(conn, game.game_id, PauseReason::Stopped).await?;
     }
     runtimes::enqueue(conn, caller, game.game_id, JobKind::Stop, json!({})).await?;
     Ok(&[Topic::Notifications, Topic::RuntimeJobs])
@@ -171,24 +168,22 @@ async fn resume(
 ) -> Result<&'static [Topic], Problem> {
     let record = db::runtime::record(conn, game.game_id).await?;
     // The container may be there for a moment longer, or back already while it is being replaced.
-    let stopped = game.pause_reason.as_deref() == Some(STOPPED);
+    let stopped = game.pause_reason == Some(PauseReason::Stopped);
     // One that died meanwhile has no address: it is brought back by the reconciler, or by the first turn.
     let none = [RuntimeStatus::Starting, RuntimeStatus::Stopped, RuntimeStatus::Removed, RuntimeStatus::Finished];
-    let up = |r: &db::runtime::RuntimeRecord| none.iter().all(|status| status.as_str() != r.status);
+    let up = |r: &db::runtime::RuntimeRecord| !none.contains(&r.status);
     let Some(record) = record.filter(|r| up(r) && !stopped) else {
         return Err(Problem::new(
             ErrorCode::GameStateConflict,
             "The game's container is stopped, and only a start can bring it back, or it is being replaced.",
         ));
     };
-    if record.status == RuntimeStatus::EngineUnreachable.as_str()
-        || record.status == RuntimeStatus::GenerationFailed.as_str()
-    {
+    if matches!(record.status, RuntimeStatus::EngineUnreachable | RuntimeStatus::GenerationFailed) {
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
     }
     // A person says so: whatever was tried before is forgotten.
     db::runtime::seen::clean_slate(conn, game.game_id).await?;
-    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    db::games::set_status(conn, game.game_id, game.status, next).await?;
     if set_timer(conn, app, game, &record.daemon_id).await? {
         // The timer was at rest: whatever generation the pause cut short between two tries, none is under way.
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
@@ -225,10 +220,10 @@ pub(super) async fn cancel(
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    db::games::set_status(conn, game.game_id, &game.status, next.word()).await?;
+    db::games::set_status(conn, game.game_id, game.status, next).await?;
     leave_enrollment(conn, game.game_id).await?;
     db::race_names::release_reserved(conn, game.game_id).await?;
-    if status(game)? != GameStatus::Starting {
+    if game.status != GameStatus::Starting {
         return Ok(&[]);
     }
     let context = caller.context;

@@ -2,6 +2,7 @@
 
 use shared::db::mail::{DeliveryFilter, hold, pick, resend};
 use shared::db::queues;
+use shared::domain::delivery::DeliveryStatus;
 use shared::ids::DeliveryId;
 use shared::queue::Topic;
 use testkit::eventually;
@@ -18,10 +19,7 @@ async fn send_again(stage: &Stage, id: DeliveryId) {
 }
 
 fn dead() -> DeliveryFilter {
-    DeliveryFilter {
-        statuses: Some(vec!["dead_lettered".to_owned(), "quarantined".to_owned()]),
-        ..DeliveryFilter::default()
-    }
+    DeliveryFilter { statuses: Some(DeliveryStatus::DEAD.to_vec()), ..DeliveryFilter::default() }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use shared::db::accounts;
 use shared::db::mail::{self, NewMail};
 use shared::db::notifications::{self, Dispatch as Route};
-use shared::domain::notification::Channel;
+use shared::domain::notification::{Channel, RouteStatus};
 use shared::ids::UserId;
 use shared::mail::{Priority, Style, Template};
 use shared::queue::{
@@ -88,7 +88,7 @@ impl Dispatch {
             Channel::Email | Channel::AdminEmail => {
                 let to =
                     if route.channel == Channel::Email { route.address.as_ref() } else { self.admin_email.as_ref() };
-                let Some(to) = to else { return Plan::Over(Outcome::Done("skipped")) };
+                let Some(to) = to else { return Plan::Over(Outcome::Done(RouteStatus::Skipped.as_str())) };
                 match letter::of(&route.notice) {
                     Ok(template) => {
                         let priority = if route.notice.broadcast { Priority::Bulk } else { Priority::Normal };
@@ -113,7 +113,7 @@ impl Dispatch {
 
 fn outcome(sent: Sent) -> Outcome {
     match sent {
-        Sent::Published => Outcome::Done("delivered"),
+        Sent::Published => Outcome::Done(RouteStatus::Delivered.as_str()),
         Sent::Refused(error) => Outcome::Dead { error },
         Sent::Later { error, after, counts } => Outcome::Retry { error, after, counts },
     }
@@ -151,7 +151,7 @@ impl Queue for Dispatch {
                 }
                 Plan::Letter(letter) => {
                     note.letter = Some(Arc::new(letter));
-                    Outcome::Done("delivered")
+                    Outcome::Done(RouteStatus::Delivered.as_str())
                 }
                 Plan::Over(outcome) => outcome,
             };
@@ -171,7 +171,7 @@ impl Queue for Dispatch {
     async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
         let letters: Vec<(&Finished<Note>, &Letter)> = finished
             .iter()
-            .filter(|row| matches!(row.settled, Settled::Done("delivered")))
+            .filter(|row| row.settled == Settled::Done(RouteStatus::Delivered.as_str()))
             .filter_map(|row| Some((row, row.note.as_ref()?.letter.as_deref()?)))
             .collect();
         let named: Vec<UserId> = letters.iter().filter_map(|(_, letter)| letter.named).collect();

@@ -1,7 +1,7 @@
 //! What an administrator re-drives really arrives.
 
 use shared::db::notifications::{DeadLetterFilter, pick, pick_one, redrive};
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, RouteStatus};
 use shared::queue::Topic;
 use testkit::eventually;
 use uuid::Uuid;
@@ -12,11 +12,7 @@ use crate::world::{SOON, WorkerLike, World};
 /// As the administrator's request does it.
 async fn set_going(world: &World, id: Uuid) {
     let mut tx = world.pool().begin().await.unwrap();
-    let picked = pick_one(&mut tx, id, &["dead_lettered", "quarantined"])
-        .await
-        .unwrap()
-        .expect("it is there")
-        .expect("it is dead");
+    let picked = pick_one(&mut tx, id, RouteStatus::DEAD).await.unwrap().expect("it is there").expect("it is dead");
     assert_eq!(redrive(&mut tx, &picked).await.unwrap(), 1);
     tx.commit().await.unwrap();
     world.waker.wake(Topic::Notifications);

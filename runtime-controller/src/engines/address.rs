@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use shared::db::runtime::{self, seen};
+use shared::domain::game::GameStatus;
 use shared::engine_client::{EngineError, EngineTarget};
 use shared::ids::GameId;
 
@@ -104,7 +105,7 @@ impl Engines {
         let alone = self.reviving.enter(game_id).await;
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
         let facts = facts.ok_or(ReviveError::NotWanted)?;
-        let runs = facts.game_status == "running";
+        let runs = facts.game_status == GameStatus::Running;
         let Some(observed) = self.op("inspect", self.driver.inspect(game_id)).await? else { return Ok(false) };
         if !observed.running || runtime::has_active_job(&mut *self.db.acquire().await?, game_id).await? {
             return Ok(false);

@@ -6,6 +6,7 @@
 
 use shared::db::runtime::seen::{self, Revival};
 use shared::db::runtime::{self, EngineFacts};
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::EngineTarget;
 use shared::ids::GameId;
@@ -38,22 +39,23 @@ pub enum ReviveError {
 
 /// Whether the engine is to run though no job is at work on it: the game runs, or waits for nothing but its engine.
 fn wanted(facts: &EngineFacts) -> bool {
-    let unreachable = RuntimeStatus::EngineUnreachable.as_str();
-    match facts.game_status.as_str() {
+    match facts.game_status {
         // An engine that is being replaced is the job's to bring back.
-        "running" => facts.status != RuntimeStatus::Starting.as_str(),
-        "paused" => facts.status == unreachable && facts.pause_reason.as_deref() == Some(unreachable),
+        GameStatus::Running => facts.status != RuntimeStatus::Starting,
+        GameStatus::Paused => {
+            facts.status == RuntimeStatus::EngineUnreachable
+                && facts.pause_reason == Some(PauseReason::EngineUnreachable)
+        }
         _ => false,
     }
 }
 
 /// Whether an engine that was brought back stays: its game goes on, or is paused and was not stopped.
 fn kept(facts: &EngineFacts) -> bool {
-    let stopped =
-        [RuntimeStatus::Stopped, RuntimeStatus::Removed].map(RuntimeStatus::as_str).contains(&facts.status.as_str());
-    match facts.game_status.as_str() {
-        "running" => true,
-        "paused" => facts.pause_reason.as_deref() != Some("stopped") && !stopped,
+    let stopped = matches!(facts.status, RuntimeStatus::Stopped | RuntimeStatus::Removed);
+    match facts.game_status {
+        GameStatus::Running => true,
+        GameStatus::Paused => facts.pause_reason != Some(PauseReason::Stopped) && !stopped,
         _ => false,
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use shared::db::runtime::{self, JobWork};
 use shared::domain::excerpt::{SHORT, excerpt};
-use shared::domain::runtime::{JobKind, StartFailure};
+use shared::domain::runtime::{JobKind, JobStatus, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{
     Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
@@ -155,7 +155,7 @@ impl Jobs {
                 (Err(JobError::Crowded(full, again)), false)
             });
         match done {
-            Ok(note) => Verdict { outcome: Outcome::Done("succeeded"), note },
+            Ok(note) => Verdict { outcome: Outcome::Done(JobStatus::Succeeded.as_str()), note },
             Err(error) => {
                 let said = excerpt(&error.to_string(), SHORT);
                 tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, error = said, "a job's attempt ended");

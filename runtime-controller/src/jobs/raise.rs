@@ -1,6 +1,7 @@
 //! From a specification to an engine that answers: what a start and a replacement have in common.
 
 use shared::db::runtime::{self, PinnedImage};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::JobStep;
 use shared::engine_client::EngineTarget;
 use shared::queue::{Claim, WorkContext};
@@ -33,11 +34,11 @@ impl Jobs {
         cx: &WorkContext,
         claim: &Claim,
         spec: &mut EngineSpec,
-        wanted: &[&str],
+        wanted: &[GameStatus],
     ) -> Result<Option<EngineTarget>, JobError> {
         let engines = &self.engines;
         let game_id = spec.game_id;
-        if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Create).await?.as_str()) {
+        if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Create).await?) {
             return Ok(None);
         }
         let pinned = spec.pinned.clone();
@@ -53,7 +54,7 @@ impl Jobs {
         runtime::record_operation(&mut tx, game_id, Some(claim.id), "container", "ok", Some(&made)).await?;
         tx.commit().await?;
 
-        if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Start).await?.as_str()) {
+        if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Start).await?) {
             return Ok(None);
         }
         let started = engines.start_made(spec).await;

@@ -5,6 +5,7 @@
 use serde_json::json;
 use shared::db::runtime::{self, PinnedImage};
 use shared::db::{engine_versions, games};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::{JobKind, JobStep, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -16,7 +17,7 @@ use crate::driver::EngineSpec;
 use crate::outcome::{JobResult, Left, Release};
 
 /// The statuses of a game whose engine may be replaced: in any other it is not wanted.
-const WANTED: [&str; 2] = ["running", "paused"];
+const WANTED: [GameStatus; 2] = [GameStatus::Running, GameStatus::Paused];
 
 /// The steps in their order: an attempt goes on from the one that the last had reached.
 const ORDER: [JobStep; 8] = [
@@ -101,7 +102,7 @@ impl Jobs {
             met_before(&work.payload)
         } else {
             // The image first: the game goes on while it is pulled.
-            if !WANTED.contains(&self.step(cx, claim, game_id, JobStep::Pull).await?.as_str()) {
+            if !WANTED.contains(&self.step(cx, claim, game_id, JobStep::Pull).await?) {
                 return self.given_up(cx, claim, game_id).await;
             }
             // A restart's is the one that the game began with; a patch takes what its image stands for now.
@@ -179,7 +180,7 @@ impl Jobs {
         // The game's lock before the job's: the order that everybody takes.
         let game = games::lock(&mut tx, game_id).await?;
         cx.hold(&mut tx, claim).await?;
-        if !game.is_some_and(|game| WANTED.contains(&game.status.as_str())) {
+        if !game.is_some_and(|game| WANTED.contains(&game.status)) {
             return Ok(false);
         }
         if runtime::is_generating(&mut tx, game_id).await? {
@@ -209,7 +210,7 @@ impl Jobs {
         let mut tx = self.engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         let record = runtime::record(&mut tx, plan.game_id).await?;
-        if record.is_none_or(|record| record.status != RuntimeStatus::Starting.as_str()) {
+        if record.is_none_or(|record| record.status != RuntimeStatus::Starting) {
             return Err(JobError::Replace { failure, left: Box::new(Left::AsRecorded) });
         }
         if plan.next.version == plan.former.version {

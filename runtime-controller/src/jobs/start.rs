@@ -2,6 +2,7 @@
 //! dies before, between and after the steps.
 
 use shared::db::{games, runtime};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::JobStep;
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
 use shared::ids::GameId;
@@ -13,7 +14,7 @@ use crate::driver::EngineSpec;
 use crate::outcome::JobResult;
 
 /// The status of a game whose engine is being started: in any other it is not wanted.
-pub(super) const WANTED: [&str; 1] = ["starting"];
+pub(super) const WANTED: [GameStatus; 1] = [GameStatus::Starting];
 
 /// What `prepare` found.
 struct Plan {
@@ -34,7 +35,7 @@ impl Jobs {
         };
         let engines = &self.engines;
 
-        if self.step(cx, claim, game_id, JobStep::Pull).await? != "starting" {
+        if self.step(cx, claim, game_id, JobStep::Pull).await? != GameStatus::Starting {
             return self.given_up(cx, claim, game_id).await;
         }
         plan.spec.pinned = self.pull(cx, claim, &plan.spec.image, plan.spec.pinned.as_ref()).await?;
@@ -46,7 +47,7 @@ impl Jobs {
         let Some(target) = self.raise(cx, claim, &mut plan.spec, &WANTED).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
-        if self.step(cx, claim, game_id, JobStep::Init).await? != "starting" {
+        if self.step(cx, claim, game_id, JobStep::Init).await? != GameStatus::Starting {
             return self.given_up(cx, claim, game_id).await;
         }
         let status = self.init(game_id, &target, &plan).await?;
@@ -65,7 +66,7 @@ impl Jobs {
         runtime::job_step(&mut tx, claim.id, JobStep::Prepare, &engines.daemon_id).await?;
         let facts = games::start_facts(&mut tx, game_id).await?;
         let facts = facts.ok_or_else(|| JobError::Refused("there is no such game".to_owned()))?;
-        if facts.status != "starting" {
+        if facts.status != GameStatus::Starting {
             return Ok(None);
         }
         // Forced while a turn of the paused game was still under way: it is let end, and counts.

@@ -1,6 +1,7 @@
 //! Steps: written down before their effect, in a transaction that proves that the job is still ours.
 
 use shared::db::{games, runtime};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -16,7 +17,7 @@ impl Jobs {
         claim: &Claim,
         game_id: GameId,
         step: JobStep,
-    ) -> Result<String, JobError> {
+    ) -> Result<GameStatus, JobError> {
         let mut tx = self.engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::job_step(&mut tx, claim.id, step, &self.engines.daemon_id).await?;

@@ -1,6 +1,7 @@
 //! Stop: the container goes, its state directory stays.
 
 use shared::db::{endings, runtime};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
@@ -13,7 +14,7 @@ use crate::outcome::JobResult;
 impl Jobs {
     pub(super) async fn stop(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
         let status = self.step(cx, claim, game_id, JobStep::Remove).await?;
-        if matches!(status.as_str(), "running" | "starting") {
+        if matches!(status, GameStatus::Running | GameStatus::Starting) {
             return Err(JobError::Refused(format!("the game is {status}: its engine is needed")));
         }
         let engines = &self.engines;
@@ -30,7 +31,7 @@ impl Jobs {
             Ok(()) => {
                 // No patch of it is undone any more.
                 let snapshots = engines.driver.snapshots();
-                if matches!(status.as_str(), "finished" | "cancelled")
+                if matches!(status, GameStatus::Finished | GameStatus::Cancelled)
                     && let Err(error) = snapshots.drop_all(game_id).await
                 {
                     tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");

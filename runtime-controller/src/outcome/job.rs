@@ -4,6 +4,7 @@ use shared::db::banishments;
 use shared::db::games::{self, LockedGame};
 use shared::db::runtime::{self, JobWork, PinnedImage};
 use shared::domain::excerpt::{SHORT, excerpt};
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
 use shared::domain::runtime::{JobKind, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
@@ -94,7 +95,7 @@ impl Outcomes {
                 self.replace_failed(conn, claim, game_id, &game, failure, left).await
             }
             JobResult::Stopped => {
-                let by_hand = game.status == "paused" && game.pause_reason.as_deref() == Some("stopped");
+                let by_hand = game.status == GameStatus::Paused && game.pause_reason == Some(PauseReason::Stopped);
                 let status = if by_hand { RuntimeStatus::Stopped } else { RuntimeStatus::Removed };
                 runtime::record_containerless(conn, game_id, status).await?;
                 runtime::park_turn(conn, game_id).await
@@ -125,7 +126,7 @@ impl Outcomes {
             // The engine answers, so the others need not wait for their time.
             banishments::bring_forward(conn, game_id).await?;
         }
-        let over = matches!(game.status.as_str(), "finished" | "cancelled");
+        let over = matches!(game.status, GameStatus::Finished | GameStatus::Cancelled);
         if over && runtime::record(conn, game_id).await?.is_some_and(|record| record.container_id.is_some()) {
             // A stop that failed is not asked for again and again: the reconciler takes the container in the end.
             if job.kind != JobKind::Stop.as_str() {
@@ -203,7 +204,7 @@ impl Outcomes {
             Left::Nothing { cleared } => self.lost(conn, claim, game_id, game, *cleared).await?,
             Left::AsRecorded => {
                 let record = runtime::record(conn, game_id).await?;
-                if record.is_some_and(|record| record.status == RuntimeStatus::Starting.as_str()) {
+                if record.is_some_and(|record| record.status == RuntimeStatus::Starting) {
                     self.lost(conn, claim, game_id, game, false).await?;
                 }
             }
@@ -225,7 +226,7 @@ impl Outcomes {
         if !cleared {
             enqueue_stop(conn, claim, game_id).await?;
         }
-        self.pause(conn, Some(claim), game_id, game, RuntimeStatus::EngineUnreachable).await.map(drop)
+        self.pause(conn, Some(claim), game_id, game, PauseReason::EngineUnreachable).await.map(drop)
     }
 
     async fn tell_failure(

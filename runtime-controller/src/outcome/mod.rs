@@ -12,15 +12,15 @@ mod turn;
 
 use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
+use shared::domain::game::PauseReason;
 use shared::domain::notification::{Audience, Payload, pause_key};
-use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
 use std::time::Duration;
 
 pub use self::job::{JobResult, Left, Release};
-pub use self::state::{STATE_LIMIT, StateSize};
+pub use self::state::StateSize;
 pub use self::turn::Snapshot;
 
 /// The rules that the lobby side needs from the configuration.
@@ -37,32 +37,19 @@ pub struct Outcomes {
 /// When a banishment that did not get through is tried again, where nothing else happens to its game before.
 pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
 impl Outcomes {
-    /// Pauses a running game because of its engine, and tells its members. Answers the key of that pause; `None` where the
-    /// game did not run.
+    /// Pauses a running game, and tells its members. Answers the key of that pause; `None` where the game did not run.
     async fn pause(
         &self,
         conn: &mut PgConnection,
         claim: Option<&Claim>,
         game_id: GameId,
         game: &LockedGame,
-        reason: RuntimeStatus,
-    ) -> Result<Option<String>, sqlx::Error> {
-        self.pause_because(conn, claim, game_id, game, reason.as_str()).await
-    }
-
-    /// As [`Self::pause`], for a reason that is no state of the runtime.
-    async fn pause_because(
-        &self,
-        conn: &mut PgConnection,
-        claim: Option<&Claim>,
-        game_id: GameId,
-        game: &LockedGame,
-        reason: &str,
+        reason: PauseReason,
     ) -> Result<Option<String>, sqlx::Error> {
         let Some(pause) = games::paused(conn, game_id, reason).await? else { return Ok(None) };
         let turn = game.current_turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
-        let payload = Payload::GamePaused { game_id, turn, reason: reason.to_owned() };
+        let payload = Payload::GamePaused { game_id, turn, reason: reason.to_string() };
         self.tell(conn, claim, game_id, payload, key.clone()).await?;
         Ok(Some(key))
     }

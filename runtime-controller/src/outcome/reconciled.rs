@@ -7,8 +7,9 @@ use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime::seen::Unserved;
 use shared::db::runtime::{self, seen};
 use shared::domain::excerpt::{SHORT, excerpt};
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload};
-use shared::domain::runtime::RuntimeStatus;
+use shared::domain::runtime::{Health, RuntimeStatus};
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
@@ -30,7 +31,7 @@ impl Outcomes {
         let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
         // Without a job nobody brings back what is none of these; else the budget must still be spent.
-        let idle = ["starting", "stopped", "removed"].contains(&record.status.as_str());
+        let idle = matches!(record.status, RuntimeStatus::Starting | RuntimeStatus::Stopped | RuntimeStatus::Removed);
         if !idle && seen::revivals(conn, game_id).await? < budget {
             return Ok(false);
         }
@@ -53,7 +54,7 @@ impl Outcomes {
     ) -> Result<bool, sqlx::Error> {
         let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
-        if record.status != RuntimeStatus::Running.as_str() || record.health != "unhealthy" {
+        if record.status != RuntimeStatus::Running || record.health != Health::Unhealthy {
             return Ok(false);
         }
         runtime::set_record_status(conn, game_id, RuntimeStatus::EngineUnreachable).await?;
@@ -74,9 +75,10 @@ impl Outcomes {
         within: TimeDelta,
     ) -> Result<bool, sqlx::Error> {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
-        let unreachable = RuntimeStatus::EngineUnreachable.as_str();
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
-        if game.status != "paused" || game.pause_reason.as_deref() != Some(unreachable) || record.status != unreachable
+        if game.status != GameStatus::Paused
+            || game.pause_reason != Some(PauseReason::EngineUnreachable)
+            || record.status != RuntimeStatus::EngineUnreachable
         {
             return Ok(false);
         }
@@ -114,7 +116,7 @@ impl Outcomes {
 
     /// The game under its lock, if it runs and no job is at work on it.
     async fn lock_running(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
-        let game = games::lock(conn, game_id).await?.filter(|game| game.status == "running");
+        let game = games::lock(conn, game_id).await?.filter(|game| game.status == GameStatus::Running);
         if game.is_none() || runtime::has_active_job(conn, game_id).await? {
             return Ok(None);
         }
@@ -128,7 +130,7 @@ impl Outcomes {
         game: &LockedGame,
         why: &str,
     ) -> Result<bool, sqlx::Error> {
-        let Some(key) = self.pause(conn, None, game_id, game, RuntimeStatus::EngineUnreachable).await? else {
+        let Some(key) = self.pause(conn, None, game_id, game, PauseReason::EngineUnreachable).await? else {
             return Ok(false);
         };
         let turn = game.current_turn.unsigned_abs();

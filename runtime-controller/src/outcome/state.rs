@@ -1,14 +1,13 @@
 //! What a state directory that is too large means for its game (SPEC §8).
 
 use shared::db::{games, runtime};
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
+use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
 use super::Outcomes;
-
-/// The reason of such a pause, in `games.pause_reason` and `game.paused`.
-pub const STATE_LIMIT: &str = "state_limit";
 
 /// A state directory over its limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,20 +33,28 @@ impl Outcomes {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let turn = game.current_turn.unsigned_abs();
         let reason = size.reason.clone();
-        if let Some(key) = self.pause_because(conn, None, game_id, &game, STATE_LIMIT).await? {
+        if let Some(key) = self.pause(conn, None, game_id, &game, PauseReason::StateLimit).await? {
             // A generation that is under way is let end, and counts.
             runtime::park_turn(conn, game_id).await?;
             runtime::record_operation(conn, game_id, None, "state", "over_limit", Some(&reason)).await?;
             self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
             return Ok(true);
         }
-        if !size.far_over || game.status != "paused" {
+        if !size.far_over || game.status != GameStatus::Paused {
             return Ok(false);
         }
         // Where a job is at work already, the next pass looks again.
         let Some(job_id) = runtime::enqueue_stop(conn, game_id, None, None).await? else { return Ok(false) };
         let reason = format!("{reason}; its engine is stopped");
-        runtime::record_operation(conn, game_id, Some(job_id.uuid()), "state", "stopped", Some(&reason)).await?;
+        runtime::record_operation(
+            conn,
+            game_id,
+            Some(job_id.uuid()),
+            "state",
+            RuntimeStatus::Stopped.as_str(),
+            Some(&reason),
+        )
+        .await?;
         let key = format!("state:{game_id}:{job_id}");
         self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
         Ok(true)

@@ -2,6 +2,7 @@
 
 use shared::db::games::LockedGame;
 use shared::db::runtime;
+use shared::domain::game::PauseReason;
 use shared::domain::notification::Payload;
 use shared::domain::schedule::{self, Schedule, ScheduleError};
 use shared::ids::GameId;
@@ -9,9 +10,6 @@ use shared::queue::Claim;
 use sqlx::PgConnection;
 
 use super::Outcomes;
-
-/// Why a game is paused whose schedule says no next turn: a person has to set another one.
-const SCHEDULE_ENDED: &str = "schedule_ended";
 
 impl Outcomes {
     /// Sets the timer of a game that runs: by what was left when it came to rest, and by its schedule. Without a next turn the
@@ -53,9 +51,11 @@ impl Outcomes {
         game: &LockedGame,
         error: &ScheduleError,
     ) -> Result<(), sqlx::Error> {
-        let Some(key) = self.pause_because(conn, claim, game_id, game, SCHEDULE_ENDED).await? else { return Ok(()) };
+        // A person has to set another schedule.
+        let why = PauseReason::ScheduleEnded;
+        let Some(key) = self.pause(conn, claim, game_id, game, why).await? else { return Ok(()) };
         let reason = format!("no next turn: {error}; set another turn schedule, then resume the game");
-        runtime::record_operation(conn, game_id, None, "turn", SCHEDULE_ENDED, Some(&reason)).await?;
+        runtime::record_operation(conn, game_id, None, "turn", why.as_str(), Some(&reason)).await?;
         let turn = game.current_turn.unsigned_abs();
         self.tell(conn, claim, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await
     }

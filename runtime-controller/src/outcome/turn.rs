@@ -4,6 +4,7 @@ use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::{race_names, runtime};
 use shared::domain::excerpt::{SHORT, excerpt};
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, turn_ready_key};
 use shared::domain::runtime::RuntimeStatus;
 use shared::domain::schedule::Timer;
@@ -46,7 +47,7 @@ impl Outcomes {
                 self.advanced(conn, game_id, status).await?;
                 match next {
                     // Paused or ended while its turn was generated: from now on the timer rests, with what is left.
-                    Some(_) if game.status != "running" => runtime::park_turn(conn, game_id).await,
+                    Some(_) if game.status != GameStatus::Running => runtime::park_turn(conn, game_id).await,
                     None if !status.finished => {
                         let game = LockedGame { current_turn: status.turn, ..game };
                         self.no_next_turn(conn, game_id, &game).await
@@ -119,7 +120,11 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         runtime::set_record_status(conn, game_id, status).await?;
         runtime::record_operation(conn, game_id, None, "turn", status.as_str(), Some(reason)).await?;
-        let Some(key) = self.pause(conn, None, game_id, game, status).await? else { return Ok(()) };
+        let why = match status {
+            RuntimeStatus::EngineUnreachable => PauseReason::EngineUnreachable,
+            _ => PauseReason::GenerationFailed,
+        };
+        let Some(key) = self.pause(conn, None, game_id, game, why).await? else { return Ok(()) };
         let turn = game.current_turn.unsigned_abs();
         let payload = Payload::GameGenerationFailed { game_id, turn, reason: excerpt(reason, SHORT) };
         self.tell(conn, None, game_id, payload, key).await
@@ -133,7 +138,7 @@ impl Outcomes {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, None).await?;
         runtime::generation_broken_off(conn, game_id).await?;
-        if game.status == "running" {
+        if game.status == GameStatus::Running {
             self.go_on(conn, None, game_id, &game).await?;
         }
         Ok(())

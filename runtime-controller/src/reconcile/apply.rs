@@ -3,7 +3,8 @@
 
 use shared::db::banishments;
 use shared::db::runtime::{self, seen};
-use shared::domain::runtime::{RuntimeStatus, TickPlan};
+use shared::domain::game::GameStatus;
+use shared::domain::runtime::{Health, RuntimeStatus, TickPlan};
 use shared::engine_client::EngineError;
 use shared::ids::GameId;
 use shared::queue::Topic;
@@ -58,7 +59,7 @@ impl Reconciler {
             Err(ReviveError::NotWanted | ReviveError::Waiting(_) | ReviveError::Spent(_)) => Ok(false),
             Err(error) => {
                 let mut conn = self.engines.db.acquire().await?;
-                runtime::record_health(&mut conn, game_id, "unhealthy").await?;
+                runtime::record_health(&mut conn, game_id, Health::Unhealthy).await?;
                 Err(error.into())
             }
         }
@@ -116,7 +117,7 @@ impl Reconciler {
             (runtime::target(&mut conn, game_id).await?, runtime::record(&mut conn, game_id).await?)
         };
         let (Some(target), Some(record)) = (target, record) else { return Ok(false) };
-        let lane = if record.health == "unhealthy" { &self.silent_probes } else { &self.probes };
+        let lane = if record.health == Health::Unhealthy { &self.silent_probes } else { &self.probes };
         let asked = {
             let _place = lane.acquire().await;
             engines.client.status(&target).await
@@ -132,7 +133,7 @@ impl Reconciler {
                 let probed =
                     seen::probe_answered(&mut tx, game_id, &target.endpoint, engines.tuning.revivals.calm).await?;
                 let Some(probed) = probed else { return Ok(false) };
-                if probed.before == "unhealthy" {
+                if probed.before == Health::Unhealthy {
                     let detail = format!("it answers at turn {}", status.turn);
                     runtime::count_operation(&mut tx, game_id, "health", "healthy", Some(&detail)).await?;
                     tracing::info!(%game_id, "an engine is well again");
@@ -141,13 +142,13 @@ impl Reconciler {
             }
             Err(error) => {
                 let probed = seen::probe_missed(&mut tx, game_id, &target.endpoint, engines.tuning.misses).await?;
-                if probed.is_some_and(|probed| probed.health == "unhealthy" && probed.before != probed.health) {
+                if probed.is_some_and(|probed| probed.health == Health::Unhealthy && probed.before != probed.health) {
                     runtime::count_operation(&mut tx, game_id, "health", "unhealthy", Some(&error.to_string())).await?;
                     tracing::warn!(%game_id, %error, "an engine is not well");
                 }
                 tx.commit().await?;
                 // Not our engine: whose address it is now is to be found out, and ours to be brought back.
-                if error.is_elsewhere() && record.status == RuntimeStatus::Running.as_str() {
+                if error.is_elsewhere() && record.status == RuntimeStatus::Running {
                     engines.adopt(game_id).await?;
                 }
                 return Ok(false);
@@ -191,7 +192,8 @@ impl Reconciler {
         let row = rows.into_iter().find(|row| row.game_id == game_id);
         let exists = row.is_some();
         // A start that was asked for since the look takes or replaces it.
-        if row.is_some_and(|row| row.busy || matches!(row.game_status.as_str(), "starting" | "running")) {
+        let wanted = [GameStatus::Starting, GameStatus::Running].map(GameStatus::as_str);
+        if row.is_some_and(|row| row.busy || wanted.contains(&row.game_status.as_str())) {
             return Ok(false);
         }
         drop(conn);

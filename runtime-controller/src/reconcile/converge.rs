@@ -2,7 +2,7 @@
 //! game has its one engine or is paused, and nothing unwanted is left.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use shared::domain::game::GameStatus;
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use shared::random::Random;
@@ -40,14 +40,14 @@ impl Model {
     }
 
     fn new(seed: u64) -> Self {
-        use GameStatus as G;
+        use {GameStatus as G, PauseReason as P};
         let random = Random::seeded(seed);
         let mut model = Self { now: noon(), games: vec![], containers: vec![], unwanted: [].into(), made: 0, random };
         for _ in 0..model.random.below(12) + 1 {
             let game_id = GameId::new();
             let game = model.one_of(&[G::Running, G::Running, G::Paused, G::Finished, G::Cancelled, G::StartFailed]);
             let status = model.one_of(RuntimeStatus::ALL);
-            let reason = model.one_of(&["manual", "stopped", "engine_unreachable", "generation_failed"]);
+            let reason = model.one_of(&[P::Manual, P::Stopped, P::EngineUnreachable, P::GenerationFailed]);
             let record = Record {
                 ours: !model.chance(8),
                 status,
@@ -62,7 +62,7 @@ impl Model {
             let recorded = Recorded {
                 game_id,
                 game,
-                pause_reason: (game == G::Paused).then(|| reason.to_owned()),
+                pause_reason: (game == G::Paused).then_some(reason),
                 changed_at: model.now - TimeDelta::minutes(i64::try_from(model.random.below(120)).unwrap()),
                 busy: false,
                 record: (!model.chance(9)).then_some(record),
@@ -165,7 +165,7 @@ impl Model {
                 record.status = RuntimeStatus::Removed;
                 (record.container_id, record.endpoint) = (None, None);
                 recorded.game = GameStatus::Paused;
-                recorded.pause_reason = Some("engine_unreachable".to_owned());
+                recorded.pause_reason = Some(PauseReason::EngineUnreachable);
                 recorded.changed_at = now;
                 if steps > 1 {
                     self.containers.retain(|container| container.game_id != game_id);
@@ -192,7 +192,7 @@ impl Model {
             Deed::Pause => {
                 record.status = RuntimeStatus::EngineUnreachable;
                 recorded.game = GameStatus::Paused;
-                recorded.pause_reason = Some("engine_unreachable".to_owned());
+                recorded.pause_reason = Some(PauseReason::EngineUnreachable);
                 recorded.changed_at = now;
             }
             Deed::Orphan { .. } => unreachable!("it is done above"),

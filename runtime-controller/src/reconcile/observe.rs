@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use shared::db::runtime::seen::{self, RecordedSide};
+use shared::domain::runtime::Health;
 use shared::ids::GameId;
 
 use super::PassError;
@@ -38,9 +39,9 @@ fn recorded(row: RecordedSide, daemon_id: &str) -> Option<Recorded> {
             status: known(&row.game_id, &status)?,
             container_id: row.container_id,
             endpoint: row.endpoint,
-            well: match row.health.as_deref() {
-                Some("healthy") => Some(true),
-                Some("unhealthy") => Some(false),
+            well: match row.health.and_then(|health| health.parse().ok()) {
+                Some(Health::Healthy) => Some(true),
+                Some(Health::Unhealthy) => Some(false),
                 _ => None,
             },
             revivals: row.revivals.unwrap_or_default(),
@@ -50,10 +51,14 @@ fn recorded(row: RecordedSide, daemon_id: &str) -> Option<Recorded> {
         }),
         _ => None,
     };
+    let pause_reason = match &row.pause_reason {
+        Some(reason) => Some(known(&row.game_id, reason)?),
+        None => None,
+    };
     Some(Recorded {
         game_id: row.game_id,
         game: known(&row.game_id, &row.game_status)?,
-        pause_reason: row.pause_reason,
+        pause_reason,
         changed_at: row.game_updated_at,
         busy: row.busy,
         record,

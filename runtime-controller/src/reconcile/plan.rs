@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use shared::domain::game::GameStatus;
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 
@@ -19,7 +19,7 @@ pub struct Recorded {
     /// Its status.
     pub game: GameStatus,
     /// Why it is paused.
-    pub pause_reason: Option<String>,
+    pub pause_reason: Option<PauseReason>,
     /// The game's last change.
     pub changed_at: DateTime<Utc>,
     /// Whether a job of the game is active: then the runtime is the job's.
@@ -243,7 +243,7 @@ impl Planner<'_> {
 
     fn paused(&mut self, recorded: &Recorded, record: &Record, listed: Option<&Listed>) {
         use RuntimeStatus as S;
-        if recorded.pause_reason.as_deref() == Some("stopped") {
+        if recorded.pause_reason == Some(PauseReason::Stopped) {
             return self.unwanted(recorded, record, listed, "its game was stopped");
         }
         match record.status {
@@ -253,7 +253,7 @@ impl Planner<'_> {
         }
         // Failed generations wait for a person; what only did not answer may go on by itself.
         let hope = record.status == S::EngineUnreachable
-            && recorded.pause_reason.as_deref() == Some(S::EngineUnreachable.as_str())
+            && recorded.pause_reason == Some(PauseReason::EngineUnreachable)
             && self.world.now < recorded.changed_at + self.rules.resume_within;
         match listed {
             Some(listed) if reachable(listed) => self.there(recorded, record, listed, hope),

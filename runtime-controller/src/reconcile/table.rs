@@ -2,7 +2,7 @@
 //! apart from the plan's own way of finding it out.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use shared::domain::game::GameStatus;
+use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 
@@ -53,7 +53,7 @@ enum Container {
 #[derive(Debug, Clone)]
 struct Case {
     game: GameStatus,
-    reason: Option<&'static str>,
+    reason: Option<PauseReason>,
     old: bool,
     /// `None`: no record; `Some(None)`: another daemon's.
     record: Option<Option<RuntimeStatus>>,
@@ -86,14 +86,8 @@ impl Case {
             },
         });
         let changed_at = now - if self.old { TimeDelta::hours(3) } else { TimeDelta::minutes(3) };
-        let recorded = Recorded {
-            game_id,
-            game: self.game,
-            pause_reason: self.reason.map(str::to_owned),
-            changed_at,
-            busy: self.busy,
-            record,
-        };
+        let recorded =
+            Recorded { game_id, game: self.game, pause_reason: self.reason, changed_at, busy: self.busy, record };
         let listed = self.container.map(|container| Listed {
             game_id,
             container_id: if container == Container::OtherId { "c2" } else { "c1" }.to_owned(),
@@ -127,7 +121,7 @@ impl Case {
     /// Paused for nothing but its engine, and not for long.
     fn hopeful(&self) -> bool {
         self.game == GameStatus::Paused
-            && self.reason == Some("engine_unreachable")
+            && self.reason == Some(PauseReason::EngineUnreachable)
             && self.record == Some(Some(RuntimeStatus::EngineUnreachable))
             && !self.old
             && !self.busy
@@ -139,8 +133,8 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    use GameStatus as G;
-    let mut games: Vec<(G, Option<&str>, bool)> = [
+    use {GameStatus as G, PauseReason as P};
+    let mut games: Vec<(G, Option<PauseReason>, bool)> = [
         G::Draft,
         G::EnrollmentOpen,
         G::ReadyToStart,
@@ -152,7 +146,7 @@ fn cases() -> Vec<Case> {
     ]
     .map(|game| (game, None, false))
     .to_vec();
-    for reason in ["manual", "stopped", "engine_unreachable", "generation_failed"] {
+    for reason in [P::Manual, P::Stopped, P::EngineUnreachable, P::GenerationFailed] {
         games.extend([false, true].map(|old| (G::Paused, Some(reason), old)));
     }
     let mut records = vec![None, Some(None)];
@@ -213,7 +207,7 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
     let runs = !matches!(case.container, None | Some(Container::Frozen | Container::Waits | Container::Ended));
     rule("another daemon's engine that runs is left alone", case.record != Some(None) || over || !runs || !orphan);
     rule("no running game loses its container", !orphan || case.game != GameStatus::Running);
-    let kept = case.game == GameStatus::Paused && case.reason != Some("stopped") && case.alive();
+    let kept = case.game == GameStatus::Paused && case.reason != Some(PauseReason::Stopped) && case.alive();
     rule("no paused game loses its container, unless it was stopped or given up", !kept || !orphan);
     rule("the container of a game that is over goes", !over || case.busy || case.container.is_none() || orphan);
     rule(
@@ -289,7 +283,7 @@ fn lives_frozen(case: &Case) -> bool {
         && case.alive()
         && !case.busy
         && matches!(case.game, GameStatus::Running | GameStatus::Paused)
-        && case.reason != Some("stopped")
+        && case.reason != Some(PauseReason::Stopped)
 }
 
 #[test]

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use shared::db::runtime::{self, TurnWork};
 use shared::domain::excerpt::{LONG, SHORT, excerpt};
-use shared::domain::runtime::RuntimeStatus;
+use shared::domain::runtime::{RuntimeStatus, TurnStatus};
 use shared::domain::schedule::Timer;
 use shared::ids::GameId;
 use shared::queue::{
@@ -162,7 +162,10 @@ impl Turns {
             Ok(Some(status)) => return self.advanced(work, status),
             Ok(None) => {
                 self.engines.metrics.turn("rested");
-                return Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note: Note::Rest };
+                return Verdict {
+                    outcome: Outcome::Again { status: TurnStatus::Idle.as_str(), at: work.row.now },
+                    note: Note::Rest,
+                };
             }
             Err(error) => error,
         };
@@ -198,18 +201,18 @@ impl Turns {
         self.engines.metrics.turn(if status.finished { "finished" } else { "generated" });
         if status.finished {
             let note = Note::Snapshot(Snapshot::Advanced(status), None);
-            return Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note };
+            return Verdict { outcome: Outcome::Again { status: TurnStatus::Idle.as_str(), at: work.row.now }, note };
         }
         match self.next_turn(work) {
             Ok(timer) => Verdict {
-                outcome: Outcome::Again { status: "pending", at: timer.due },
+                outcome: Outcome::Again { status: TurnStatus::Pending.as_str(), at: timer.due },
                 note: Note::Snapshot(Snapshot::Advanced(status), Some(timer)),
             },
             // The turn counts; the game is paused with it, and somebody sets another schedule.
             Err(error) => {
                 tracing::warn!(game_id = %work.row.game_id, %error, "a game has no next turn");
                 let note = Note::Snapshot(Snapshot::Advanced(status), None);
-                Verdict { outcome: Outcome::Again { status: "idle", at: work.row.now }, note }
+                Verdict { outcome: Outcome::Again { status: TurnStatus::Idle.as_str(), at: work.row.now }, note }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use shared::db::games;
 use shared::db::runtime::{self, Begun};
+use shared::domain::game::GameStatus;
 use shared::domain::runtime::{RuntimeStatus, TickPlan};
 use shared::domain::schedule::{self, Schedule, ScheduleError, Timer};
 use shared::engine_client::{EngineError, EngineStatus, EngineTarget};
@@ -127,14 +128,14 @@ impl Turns {
         last: bool,
     ) -> Result<Option<EngineStatus>, TickError> {
         let game_id = work.row.game_id;
-        if work.row.game_status != "running" {
+        if work.row.game_status != GameStatus::Running {
             return Ok(None);
         }
         let expected = match self.begin(cx, claim, game_id).await? {
             Begun::Turn(expected) => expected,
             Begun::Resting => return Ok(None),
             // A job has the engine, and gives it back or pauses the game: the turn waits, and burns no attempt.
-            Begun::Held(status) if status == RuntimeStatus::Starting.as_str() => {
+            Begun::Held(RuntimeStatus::Starting) => {
                 return Err(TickError::Away("the engine is being replaced".to_owned()));
             }
             Begun::Held(status) => {

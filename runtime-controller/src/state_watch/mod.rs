@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::db::runtime::{self, GameOnDisk};
+use shared::domain::game::GameStatus;
 use shared::ids::GameId;
 use shared::queue::{Topic, Waker};
 use shared::service::health::SchemaGate;
@@ -121,7 +122,7 @@ impl StateWatch {
             }
         };
         // Paused already, and no more to be done about it: no lock is taken.
-        if game.status == "paused" && !(size.far_over && game.container_id.is_some()) {
+        if game.status == GameStatus::Paused && !(size.far_over && game.container_id.is_some()) {
             return Ok(());
         }
         let mut tx = self.engines.db.begin().await?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use shared::db::endings::{self, Ended, Ending};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::{Db, applications, banishments, games, invites, race_names, runtime};
+use shared::domain::game::GameStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::queue::{Topic, Waker};
 use shared::random::Random;
@@ -85,7 +86,7 @@ impl Sweeper {
         let mut tx = self.db.begin().await?;
         let full = games::lock_full_enrolments(&mut tx, GAMES).await?;
         for game_id in &full {
-            games::set_status(&mut tx, *game_id, "enrollment_open", "ready_to_start").await?;
+            games::set_status(&mut tx, *game_id, GameStatus::EnrollmentOpen, GameStatus::ReadyToStart).await?;
             applications::close_open(&mut tx, *game_id).await?;
             invites::close_open(&mut tx, *game_id).await?;
             tracing::info!(%game_id, "enrolment closed: enough players");

@@ -148,7 +148,7 @@ async fn another_job_a_pause_and_a_stopped_container_only_delay_it() {
 
     // Stopped: the engine can be told nothing until it is made anew, and then it is.
     world.end_game(game_id, "paused").await;
-    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
+    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     leaves(&world, game_id, &["Cats"], true).await;
     let waiting = "SELECT count(*) FROM runtime_jobs WHERE game_id = $1 AND kind = 'banish' AND status <> 'succeeded'";
     assert_eq!(world.number(waiting, game_id).await, 0);

@@ -70,7 +70,7 @@ async fn a_game_runs_in_a_hardened_container_until_it_is_stopped() {
     let before = docker.containers();
     world.end_game(game_id, "paused").await;
     eventually(SOON, "no container", || async { docker.containers().is_empty() }).await;
-    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
+    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     assert!(state_dir.read_dir().unwrap().next().is_some(), "its state is kept");
     let turn = world.turn(game_id).await;
     world.force_start(game_id).await;

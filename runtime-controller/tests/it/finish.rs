@@ -102,7 +102,7 @@ async fn a_game_cancelled_while_it_starts_leaves_nothing_running() {
     assert_eq!(world.number("SELECT count(*) FROM runtime_jobs WHERE game_id = $1", game_id).await, 1);
     barrier.lift("runtime_jobs").await;
     eventually(SOON, "its engine is gone", || async { world.engines(game_id).is_empty() }).await;
-    eventually(SOON, "removed", || async { world.runtime(game_id).await.status == "removed" }).await;
+    eventually(SOON, "removed", || async { world.runtime(game_id).await.status.as_str() == "removed" }).await;
     assert_eq!(world.status(game_id).await, "cancelled");
     assert!(world.told(game_id, "game.started").await.is_empty());
     first.kill9();

@@ -177,7 +177,7 @@ async fn what_one_engine_takes_is_missing_to_no_neighbour() {
         assert_eq!(world.told(*game_id, "game.paused").await.len(), 1, "{name}");
         eventually(SOON, "its engine is gone", || async {
             let runtime = world.runtime(*game_id).await;
-            if runtime.status == "removed" && runtime.container_id.is_none() { Ok(()) } else { Err(runtime) }
+            if runtime.status.as_str() == "removed" && runtime.container_id.is_none() { Ok(()) } else { Err(runtime) }
         })
         .await;
         assert_eq!(world.told(*game_id, "game.generation.failed").await.len(), 2, "{name}");

@@ -124,7 +124,7 @@ async fn the_image_that_a_game_began_with_stays_its_own_until_a_patch() {
 
     // Stopped and started: still.
     world.end_game(game_id, "paused").await;
-    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
+    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     let turn = world.turn(game_id).await;
     world.force_start(game_id).await;
     world.reaches_turn(game_id, turn + 1).await;

@@ -157,6 +157,6 @@ async fn a_turn_whose_outcome_cannot_be_written_down_pauses_its_game() {
     world.reaches(game_id, "paused").await;
     assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1, "it dies visibly");
     assert_eq!(world.text("SELECT status FROM runtime_turns WHERE game_id = $1", game_id).await, "failed");
-    assert_ne!(world.runtime(game_id).await.status, "generation_in_progress");
+    assert_ne!(world.runtime(game_id).await.status.as_str(), "generation_in_progress");
     controller.kill9();
 }

@@ -45,7 +45,7 @@ async fn an_engine_that_is_killed_for_its_memory_is_brought_back_until_it_is_giv
     // Pauses of 31 seconds in all lie between its seven lives.
     eventually(SOON * 2, "its engine is given up", || async {
         let runtime = world.runtime(game_id).await;
-        if runtime.status == "removed" { Ok(()) } else { Err(runtime) }
+        if runtime.status.as_str() == "removed" { Ok(()) } else { Err(runtime) }
     })
     .await;
     assert_eq!(world.status(game_id).await, "paused");

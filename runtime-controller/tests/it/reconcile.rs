@@ -113,10 +113,10 @@ async fn an_engine_that_falls_silent_is_shown_so_until_it_answers_again() {
     signal(&world, game_id, nix::sys::signal::Signal::SIGSTOP);
     // As soon as it is due; here it is made so.
     set(&world, game_id, "UPDATE runtime_records SET probed_at = NULL WHERE game_id = $1").await;
-    eventually(SOON, "unhealthy", || async { world.runtime(game_id).await.health == "unhealthy" }).await;
+    eventually(SOON, "unhealthy", || async { world.runtime(game_id).await.health.as_str() == "unhealthy" }).await;
     assert_eq!(world.status(game_id).await, "running", "silent for a moment: noted, no more");
     signal(&world, game_id, nix::sys::signal::Signal::SIGCONT);
-    eventually(SOON, "healthy", || async { world.runtime(game_id).await.health == "healthy" }).await;
+    eventually(SOON, "healthy", || async { world.runtime(game_id).await.health.as_str() == "healthy" }).await;
     for outcome in ["unhealthy", "healthy"] {
         assert_eq!(operation(&world, game_id, "health", outcome).await.len(), 1, "{outcome}");
     }
@@ -253,7 +253,7 @@ async fn a_restart_of_an_engine_that_is_ahead_of_a_restored_database_leaves_it_a
     assert!(error.contains("accept-turn"), "{error}");
     assert_eq!(world.engines(game_id), engine);
     let runtime = world.runtime(game_id).await;
-    assert!(runtime.endpoint.is_some() && runtime.status == "running", "{runtime:?}");
+    assert!(runtime.endpoint.is_some() && runtime.status.as_str() == "running", "{runtime:?}");
     controller.kill9();
 }
 
@@ -302,7 +302,7 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     set(&world, lost, "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1")
         .await;
     // The controller tells which daemon it serves some time after it began.
-    eventually(SOON, "shown", || async { world.runtime(lost).await.health == "unserved" }).await;
+    eventually(SOON, "shown", || async { world.runtime(lost).await.health.as_str() == "unserved" }).await;
     assert_ne!(world.runtime(served).await.health, "unserved");
     let since = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since IS NOT NULL";
     eventually(SOON, "seen", || async { world.number(since, lost).await == 1 }).await;

@@ -47,7 +47,7 @@ pub async fn goes_on(world: &World, game_id: GameId) {
     // A controller that lost its lease for a moment leaves its games unserved until its next look.
     eventually(SOON, "a healthy engine", || async {
         let health = world.runtime(game_id).await.health;
-        if health == "healthy" { Ok(()) } else { Err(health) }
+        if health.as_str() == "healthy" { Ok(()) } else { Err(health) }
     })
     .await;
 }
@@ -246,7 +246,7 @@ async fn a_state_that_is_lost_is_not_begun_anew() {
     let mut controller = world.controller(&LONG);
     world.reaches_turn(game_id, 1).await;
     world.end_game(game_id, "paused").await;
-    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
+    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     std::fs::remove_dir_all(world.state_root().join(game_id.to_string())).unwrap();
     world.force_start(game_id).await;
     world.reaches(game_id, "start_failed").await;

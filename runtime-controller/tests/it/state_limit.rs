@@ -50,7 +50,7 @@ async fn a_game_that_keeps_too_much_is_paused_and_goes_on_when_it_keeps_less() {
     std::fs::write(&junk, vec![1; 3 << 20]).unwrap();
     world.reaches(game_id, "paused").await;
     eventually(SOON, "its engine is gone", || async { world.engines(game_id).is_empty() }).await;
-    eventually(SOON, "and recorded so", || async { world.runtime(game_id).await.status == "removed" }).await;
+    eventually(SOON, "and recorded so", || async { world.runtime(game_id).await.status.as_str() == "removed" }).await;
     assert!(junk.exists());
     assert_eq!(world.status(neighbour).await, "running");
     assert!(world.told(neighbour, "game.paused").await.is_empty());

@@ -89,7 +89,7 @@ async fn stopped_and_started_again_a_game_has_the_time_that_was_left() {
     let left = "UPDATE runtime_turns SET scheduled_at = now() + interval '5 minutes', next_attempt_at = now() + interval '5 minutes' WHERE game_id = $1";
     world.game_sql(left, game_id).await;
     world.end_game(game_id, "paused").await;
-    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" }).await;
+    eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     // Stopped for a week.
     world.game_sql("UPDATE runtime_turns SET scheduled_at = scheduled_at - interval '7 days', rested_at = rested_at - interval '7 days' WHERE game_id = $1", game_id).await;
     world.force_start(game_id).await;

@@ -176,8 +176,10 @@ async fn a_paused_game_rests_and_a_banished_race_is_extinct() {
     })
     .await;
     world.end_game(game_id, "paused").await;
-    testkit::eventually(crate::world::SOON, "stopped", || async { world.runtime(game_id).await.status == "stopped" })
-        .await;
+    testkit::eventually(crate::world::SOON, "stopped", || async {
+        world.runtime(game_id).await.status.as_str() == "stopped"
+    })
+    .await;
     assert!(world.engines(game_id).is_empty());
     testkit::eventually(crate::world::SOON, "at rest", || async {
         world.text("SELECT status FROM runtime_turns WHERE game_id = $1", game_id).await == "idle"

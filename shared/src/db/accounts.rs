@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 
 use super::lists::below;
 use super::sanctions::Sanction;
-use crate::domain::account::canonical_user_name;
+use crate::domain::account::{IdentityKind, SanctionKind, canonical_user_name};
 use crate::domain::email::Address;
+use crate::domain::plan::Plan;
 use crate::ids::{IdentityId, UserId};
 
 /// An account with what every reader wants beside it, read in one statement.
@@ -39,8 +40,8 @@ pub struct Account {
 /// A granted plan.
 #[derive(Debug, Clone)]
 pub struct Entitlement {
-    /// `free`, `monthly`, `yearly`, `permanent`.
-    pub plan: String,
+    /// Which.
+    pub plan: Plan,
     /// Who or what granted it.
     pub source: String,
     /// From when.
@@ -60,7 +61,7 @@ struct Row {
     created_at: DateTime<Utc>,
     deleted_at: Option<DateTime<Utc>>,
     email: Option<String>,
-    plan: Option<String>,
+    plan: Option<Plan>,
     source: Option<String>,
     starts_at: Option<DateTime<Utc>>,
     ends_at: Option<DateTime<Utc>>,
@@ -135,9 +136,9 @@ pub struct Search<'a> {
     /// The least and the greatest user name, or display name in any case, in the order of bytes.
     pub name: Option<(&'a str, &'a str)>,
     /// The kind of a sanction in force.
-    pub sanction: Option<&'a str>,
+    pub sanction: Option<SanctionKind>,
     /// The plan in force.
-    pub plan: Option<&'a str>,
+    pub plan: Option<Plan>,
 }
 
 /// Accounts, deleted ones too, newest first, from below `before`: one statement, led by the index of the rarest condition.
@@ -151,7 +152,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Account>, sqlx::Error> {
     let (from, to) = search.name.unzip();
-    let email = search.email.map(|address| spellings("email", address));
+    let email = search.email.map(|address| spellings(IdentityKind::Email, address));
     // The conditions that do not lead filter what the leading one found.
     macro_rules! led_by {
         ($lead:literal) => {
@@ -166,7 +167,7 @@ pub async fn list(
                   AND ($5::text IS NULL OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
                        AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
                 ORDER BY a.user_id DESC LIMIT $7";
-                email.as_deref(), from, to, search.sanction, search.plan, below(before), limit
+                email.as_deref(), from, to, search.sanction.map(SanctionKind::as_str), search.plan.map(Plan::as_str), below(before), limit
             )
             .fetch_all(conn)
             .await
@@ -189,7 +190,7 @@ pub async fn list(
                                      ORDER BY user_id DESC) d
                JOIN accounts a USING (user_id) WHERE true"
         )
-    } else if search.plan.is_some_and(|plan| plan != "free") {
+    } else if search.plan.is_some_and(|plan| plan != Plan::Free) {
         led_by!(
             "SELECT a.user_id FROM entitlements d JOIN accounts a USING (user_id) WHERE d.plan = $5 AND d.superseded_at IS NULL
                 AND d.user_id < $6"
@@ -205,11 +206,11 @@ pub async fn list(
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<String>>, sqlx::Error> {
+pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT ARRAY(SELECT kind FROM sanctions s
                          WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
-                           AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())) AS "kinds!"
+                           AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())) AS "kinds!: Vec<SanctionKind>"
              FROM accounts a WHERE a.user_id = $1 AND a.deleted_at IS NULL"#,
         user_id as UserId
     )
@@ -222,7 +223,7 @@ pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<String>>, sqlx::Error> {
+pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, sqlx::Error> {
     let there = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR SHARE"#,
         user_id as UserId
@@ -289,7 +290,7 @@ pub struct NewAccount<'a> {
 pub async fn insert(
     conn: &mut PgConnection,
     account: &NewAccount<'_>,
-    identity: Option<(&str, &str)>,
+    identity: Option<(IdentityKind, &str)>,
 ) -> Result<bool, sqlx::Error> {
     let (kind, external_id) = identity.unzip();
     sqlx::query_scalar!(
@@ -308,7 +309,7 @@ pub async fn insert(
         account.time_zone,
         account.declared_country,
         IdentityId::new() as IdentityId,
-        kind,
+        kind.map(IdentityKind::as_str),
         external_id
     )
     .fetch_one(conn)
@@ -322,13 +323,13 @@ pub async fn insert(
 /// What Postgres answers.
 pub async fn by_identity(
     conn: &mut PgConnection,
-    kind: &str,
+    kind: IdentityKind,
     external_id: &str,
 ) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"SELECT user_id AS "user_id: UserId" FROM identities WHERE kind = $1 AND external_id = ANY ($2)
             ORDER BY array_position($2, external_id) LIMIT 1"#,
-        kind,
+        kind.as_str(),
         &spellings(kind, external_id)
     )
     .fetch_optional(conn)
@@ -341,13 +342,13 @@ pub async fn by_identity(
 /// What Postgres answers.
 pub async fn time_zone_of(
     conn: &mut PgConnection,
-    kind: &str,
+    kind: IdentityKind,
     external_id: &str,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT a.time_zone FROM identities i JOIN accounts a USING (user_id)
          WHERE i.kind = $1 AND i.external_id = ANY($2) ORDER BY array_position($2, i.external_id) LIMIT 1",
-        kind,
+        kind.as_str(),
         &spellings(kind, external_id)
     )
     .fetch_optional(conn)
@@ -355,9 +356,9 @@ pub async fn time_zone_of(
 }
 
 /// Under which ids an identity may be kept.
-fn spellings(kind: &str, external_id: &str) -> Vec<String> {
+fn spellings(kind: IdentityKind, external_id: &str) -> Vec<String> {
     match Address::parse(external_id) {
-        Ok(address) if kind == "email" => address.spellings(),
+        Ok(address) if kind == IdentityKind::Email => address.spellings(),
         _ => vec![external_id.to_owned()],
     }
 }

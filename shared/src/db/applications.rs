@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use super::InTransaction;
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::{below, walk_in_order};
+use crate::domain::lobby::ApplicationStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{ApplicationId, GameId, UserId};
 
@@ -24,8 +25,8 @@ pub struct Application {
     pub race_name: String,
     /// The wanted name's key.
     pub canonical_key: String,
-    /// `submitted`, `approved`, `rejected`, `withdrawn` or `closed`.
-    pub status: String,
+    /// What became of it.
+    pub status: ApplicationStatus,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was decided.
@@ -144,7 +145,7 @@ pub async fn list(
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     game_id: GameId,
-    status: &str,
+    status: ApplicationStatus,
     before: Option<ApplicationId>,
     limit: i64,
 ) -> Result<Vec<Application>, sqlx::Error> {
@@ -152,7 +153,7 @@ pub async fn list_by_status(
     applications!(
         "WHERE game_id = $1 AND (status, application_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, application_id DESC LIMIT $4",
         game_id as GameId,
-        status,
+        status.as_str(),
         below(before),
         limit
     )
@@ -184,11 +185,15 @@ pub async fn list_of_user(
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn decide(conn: &mut PgConnection, id: ApplicationId, status: &str) -> Result<bool, sqlx::Error> {
+pub async fn decide(
+    conn: &mut PgConnection,
+    id: ApplicationId,
+    status: ApplicationStatus,
+) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = $2, decided_at = clock_timestamp() WHERE application_id = $1 AND status = 'submitted'",
         id as ApplicationId,
-        status
+        status.as_str()
     )
     .execute(conn)
     .await?;
@@ -203,13 +208,13 @@ pub async fn end_open(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
-    status: &str,
+    status: ApplicationStatus,
 ) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = $3, decided_at = clock_timestamp() WHERE game_id = $1 AND user_id = $2 AND status = 'submitted'",
         game_id as GameId,
         user_id as UserId,
-        status
+        status.as_str()
     )
     .execute(conn)
     .await?;

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::below;
+use crate::domain::plan::Plan;
 use crate::ids::{EntitlementId, UserId};
 
 /// A granted plan, with its place in the history.
@@ -13,8 +14,8 @@ use crate::ids::{EntitlementId, UserId};
 pub struct Grant {
     /// Its id.
     pub entitlement_id: EntitlementId,
-    /// `free`, `monthly`, `yearly`, `permanent`.
-    pub plan: String,
+    /// Which.
+    pub plan: Plan,
     /// Who or what granted it.
     pub source: String,
     /// Why.
@@ -45,8 +46,8 @@ pub struct NewGrant<'a> {
     pub entitlement_id: EntitlementId,
     /// To whom.
     pub user_id: UserId,
-    /// A plan: the constraint `entitlements_plan_check` otherwise.
-    pub plan: &'a str,
+    /// Which.
+    pub plan: Plan,
     /// Who or what grants it.
     pub source: &'a str,
     /// Why.
@@ -77,7 +78,7 @@ pub async fn grant(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT entitlements_idempotency_key DO NOTHING",
         new.entitlement_id as EntitlementId,
         new.user_id as UserId,
-        new.plan,
+        new.plan.as_str(),
         new.source,
         new.reason,
         new.ends_at,

@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::account::IdentityKind;
 use crate::domain::notification::Kind;
 use crate::ids::UserId;
 
@@ -48,7 +49,7 @@ async fn free_identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec
         sqlx::query!("DELETE FROM identities WHERE user_id = $1 RETURNING kind, external_id", user_id as UserId)
             .fetch_all(conn)
             .await?;
-    Ok(freed.into_iter().filter(|i| i.kind == "email").map(|i| i.external_id).collect())
+    Ok(freed.into_iter().filter(|i| i.kind == IdentityKind::Email).map(|i| i.external_id).collect())
 }
 
 /// Codes that were asked for before open nothing afterwards. One that is being confirmed at this moment is its own

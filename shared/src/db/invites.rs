@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::below;
+use crate::domain::lobby::InviteStatus;
 use crate::ids::{GameId, InviteId, UserId};
 
 /// An invite.
@@ -30,8 +31,8 @@ pub struct Invite {
     pub max_uses: Option<i32>,
     /// How often it was used.
     pub uses: i32,
-    /// `open`, `redeemed`, `declined`, `revoked`, `expired` or `closed`. An open one past its time reads as `expired`.
-    pub status: String,
+    /// What became of it. An open one past its time reads as `expired`.
+    pub status: InviteStatus,
     /// Until when it may be redeemed.
     pub expires_at: DateTime<Utc>,
 }
@@ -45,7 +46,8 @@ macro_rules! invites {
                       invited_user_id AS "invited_user_id: UserId",
                       (SELECT a.display_name FROM accounts a WHERE a.user_id = invites.invited_user_id) AS invited_display_name,
                       code, max_uses, uses, expires_at,
-                      CASE WHEN status = 'open' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status END AS "status!"
+                      CASE WHEN status = 'open' AND expires_at <= clock_timestamp() THEN 'expired' ELSE status
+                      END AS "status!: InviteStatus"
                  FROM invites "# + $tail
             $(, $argument)*
         )
@@ -252,11 +254,11 @@ pub async fn redeem(conn: &mut PgConnection, id: InviteId) -> Result<bool, sqlx:
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn end(conn: &mut PgConnection, id: InviteId, status: &str) -> Result<bool, sqlx::Error> {
+pub async fn end(conn: &mut PgConnection, id: InviteId, status: InviteStatus) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE invites SET status = $2 WHERE invite_id = $1 AND status = 'open' AND expires_at > clock_timestamp()",
         id as InviteId,
-        status
+        status.as_str()
     )
     .execute(conn)
     .await?;

@@ -3,14 +3,14 @@
 
 use sqlx::PgConnection;
 
-use crate::domain::plan::{self, Limits, Overrides};
+use crate::domain::plan::{self, Limits, Overrides, Plan};
 use crate::ids::UserId;
 
 /// What an account may have at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowance {
     /// The plan in force.
-    pub plan: String,
+    pub plan: Plan,
     /// Its limits, or those that were set for this account alone.
     pub limits: Limits,
 }
@@ -33,10 +33,10 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<All
     // By a statement of its own, after the lock: a plan that was granted while this one waited counts, and one that ended
     // meanwhile counts no more.
     let plan = plan(conn, user_id).await?;
-    Ok(Some(Allowance { limits: plan::limits(&plan).overridden(&overrides), plan }))
+    Ok(Some(Allowance { limits: plan::limits(plan).overridden(&overrides), plan }))
 }
 
-async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<String, sqlx::Error> {
+async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<Plan, sqlx::Error> {
     let plan = sqlx::query_scalar!(
         "SELECT plan FROM entitlements
           WHERE user_id = $1 AND superseded_at IS NULL AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())",
@@ -44,7 +44,7 @@ async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<String, sqlx::
     )
     .fetch_optional(conn)
     .await?;
-    Ok(plan.unwrap_or_else(|| "free".to_owned()))
+    Ok(plan.unwrap_or(Plan::Free))
 }
 
 /// What was set for an account alone; `None` where there never was such an account.

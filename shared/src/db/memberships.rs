@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::InTransaction;
 use super::lists::{below, walk_in_order};
 use crate::domain::game::GameStatus;
+use crate::domain::lobby::MembershipStatus;
 use crate::domain::race_name::RaceName;
+use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, InviteId, MembershipId, UserId};
 
 /// A membership.
@@ -23,8 +25,8 @@ pub struct Membership {
     pub display_name: Option<String>,
     /// As what, as shown.
     pub race_name: String,
-    /// `active`, `left`, `removed` or `blocked`.
-    pub status: String,
+    /// What became of it.
+    pub status: MembershipStatus,
     /// Since when.
     pub joined_at: DateTime<Utc>,
 }
@@ -98,7 +100,7 @@ pub async fn list(
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     game_id: GameId,
-    status: &str,
+    status: MembershipStatus,
     before: Option<MembershipId>,
     limit: i64,
 ) -> Result<Vec<Membership>, sqlx::Error> {
@@ -106,7 +108,7 @@ pub async fn list_by_status(
     memberships!(
         "WHERE game_id = $1 AND (status, membership_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, membership_id DESC LIMIT $4",
         game_id as GameId,
-        status,
+        status.as_str(),
         below(before),
         limit
     )
@@ -122,7 +124,7 @@ pub async fn standing(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
-) -> Result<Option<String>, sqlx::Error> {
+) -> Result<Option<MembershipStatus>, sqlx::Error> {
     sqlx::query_scalar!(
         "SELECT status FROM memberships WHERE game_id = $1 AND user_id = $2 AND status IN ('active', 'blocked')",
         game_id as GameId,
@@ -195,12 +197,16 @@ pub async fn given_by(
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn end(conn: &mut PgConnection, ids: &[MembershipId], status: &str) -> Result<Vec<Membership>, sqlx::Error> {
+pub async fn end(
+    conn: &mut PgConnection,
+    ids: &[MembershipId],
+    status: MembershipStatus,
+) -> Result<Vec<Membership>, sqlx::Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let knowing: Vec<String> = GameStatus::ALL
         .iter()
         .filter(|status| status.may_have_races())
-        .map(|status| status.word().to_owned())
+        .map(|status| status.as_str().to_owned())
         .collect();
     sqlx::query_as!(
         Membership,
@@ -223,7 +229,7 @@ pub async fn end(conn: &mut PgConnection, ids: &[MembershipId], status: &str) ->
                   status, joined_at
              FROM ended ORDER BY game_id, membership_id"#,
         &ids,
-        status,
+        status.as_str(),
         &knowing
     )
     .fetch_all(conn)
@@ -262,14 +268,14 @@ pub async fn count_active(conn: &mut PgConnection, user_id: UserId) -> Result<i6
 /// What a member's call to the engine depends on.
 #[derive(Debug, Clone)]
 pub struct Seat {
-    /// A word of [`crate::domain::game::GameStatus`].
-    pub status: String,
+    /// Where the game stands.
+    pub status: GameStatus,
     /// The open turn.
     pub current_turn: i32,
     /// The caller's race; `None` where they are no active member.
     pub race_name: Option<String>,
-    /// A word of [`crate::domain::runtime::RuntimeStatus`]; `None` before the first start.
-    pub runtime_status: Option<String>,
+    /// State of its runtime; `None` before the first start.
+    pub runtime_status: Option<RuntimeStatus>,
 }
 
 /// The seat of a user in a game, in one index-backed statement; `None` where there is no such game.

@@ -28,5 +28,6 @@ pub mod race_names;
 pub mod runtime;
 pub mod sanctions;
 pub mod sessions;
+mod words;
 
 pub use crate::postgres::{Conn, Db, InTransaction, Tx};

@@ -3,7 +3,9 @@
 
 use sqlx::PgConnection;
 
-use crate::domain::notification::BROADCAST_PRIORITY;
+use crate::domain::delivery::DeliveryStatus;
+use crate::domain::notification::{BROADCAST_PRIORITY, NotificationStatus, RouteStatus};
+use crate::domain::runtime::{JobStatus, TurnStatus};
 use crate::mail::Priority;
 use crate::queue::{QueueSpec, Topic};
 
@@ -12,8 +14,8 @@ pub static MAIL: QueueSpec = QueueSpec {
     name: "mail",
     table: "mail_deliveries",
     key: "delivery_id",
-    active: "sending",
-    dead: "dead_lettered",
+    active: DeliveryStatus::Sending.as_str(),
+    dead: DeliveryStatus::DeadLettered.as_str(),
     priorities: Priority::COUNT,
     filter: "",
     removable: "",
@@ -28,8 +30,8 @@ pub static NOTIFICATIONS: QueueSpec = QueueSpec {
     name: "notifications",
     table: "notifications",
     key: "notification_id",
-    active: "expanding",
-    dead: "dead_lettered",
+    active: NotificationStatus::Expanding.as_str(),
+    dead: NotificationStatus::DeadLettered.as_str(),
     priorities: BROADCAST_PRIORITY + 1,
     // Not NOT EXISTS: the planner makes an anti-join of that, which reads the whole backlog. In a CASE, since it takes that
     // for likely to be true and so goes on reading the due rows in their order until it has enough.
@@ -48,8 +50,8 @@ pub static ROUTES: QueueSpec = QueueSpec {
     name: "notification_routes",
     table: "notification_routes",
     key: "route_id",
-    active: "dispatching",
-    dead: "dead_lettered",
+    active: RouteStatus::Dispatching.as_str(),
+    dead: RouteStatus::DeadLettered.as_str(),
     priorities: BROADCAST_PRIORITY + 1,
     // A CASE for the reasons given at the filter of `notifications`.
     filter: "CASE WHEN q.channel <> 'push' THEN true WHEN {arg} = 'away' THEN false WHEN q.game_seq IS NULL THEN true ELSE q.game_seq = (
@@ -64,8 +66,8 @@ pub static RUNTIME_JOBS: QueueSpec = QueueSpec {
     name: "runtime_jobs",
     table: "runtime_jobs",
     key: "job_id",
-    active: "running",
-    dead: "failed",
+    active: JobStatus::Running.as_str(),
+    dead: JobStatus::Failed.as_str(),
     priorities: 1,
     filter: "(q.daemon_id IS NULL OR q.daemon_id = {arg})",
     removable: "",
@@ -77,8 +79,8 @@ pub static RUNTIME_TURNS: QueueSpec = QueueSpec {
     name: "runtime_turns",
     table: "runtime_turns",
     key: "game_id",
-    active: "generating",
-    dead: "failed",
+    active: TurnStatus::Generating.as_str(),
+    dead: TurnStatus::Failed.as_str(),
     priorities: 1,
     filter: "q.daemon_id = {arg}",
     removable: "",

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::lists::below;
+use crate::domain::lobby::RaceNameStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
 
@@ -16,8 +17,8 @@ pub struct Entry {
     pub race_name: String,
     /// What is unique.
     pub canonical_key: String,
-    /// `reserved`, `pending_registration`, `registered` or `released`.
-    pub status: String,
+    /// What it is to its holder.
+    pub status: RaceNameStatus,
     /// The game it is for, or comes from.
     pub game_id: Option<GameId>,
     /// When a pending one lapses.

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use super::InTransaction;
 use super::idempotency::{Idempotency, Replayed};
 use super::lists::{below, walk_in_order};
+use crate::domain::account::SanctionKind;
 use crate::ids::{SanctionId, UserId};
 
 /// A sanction.
@@ -13,8 +14,8 @@ use crate::ids::{SanctionId, UserId};
 pub struct Sanction {
     /// Its id.
     pub sanction_id: SanctionId,
-    /// One of the six kinds.
-    pub kind: String,
+    /// What it forbids.
+    pub kind: SanctionKind,
     /// Why.
     pub reason: String,
     /// Who set it.
@@ -44,8 +45,8 @@ pub struct NewSanction<'a> {
     pub sanction_id: SanctionId,
     /// On whom.
     pub user_id: UserId,
-    /// One of the six kinds: the constraint `sanctions_kind_check` otherwise.
-    pub kind: &'a str,
+    /// What it forbids.
+    pub kind: SanctionKind,
     /// Why.
     pub reason: &'a str,
     /// Who sets it.
@@ -69,7 +70,7 @@ pub async fn insert(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT sanctions_idempotency_key DO NOTHING",
         new.sanction_id as SanctionId,
         new.user_id as UserId,
-        new.kind,
+        new.kind.as_str(),
         new.reason,
         new.actor,
         new.ends_at,

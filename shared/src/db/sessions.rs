@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::InTransaction;
 use super::lists::{below, walk_in_order};
+use crate::domain::account::SessionStatus;
 use crate::ids::{DeviceSessionId, UserId};
 
 /// A device session.
@@ -16,8 +17,8 @@ pub struct Session {
     pub user_id: UserId,
     /// Ed25519 public key, 32 bytes.
     pub client_public_key: Option<Vec<u8>>,
-    /// `active` or `revoked`.
-    pub status: String,
+    /// Where it stands.
+    pub status: SessionStatus,
     /// When it was opened.
     pub created_at: DateTime<Utc>,
     /// When it was revoked.
@@ -103,7 +104,7 @@ pub async fn list(
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     user_id: UserId,
-    status: &str,
+    status: SessionStatus,
     before: Option<DeviceSessionId>,
     limit: i64,
 ) -> Result<Vec<Session>, sqlx::Error> {
@@ -111,7 +112,7 @@ pub async fn list_by_status(
     sessions!(
         "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,
-        status,
+        status.as_str(),
         below(before),
         limit
     )

@@ -4,7 +4,42 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::fault::Fault;
+use super::word::words;
 use super::{race_name, text};
+
+words! {
+    /// Where an identity is from.
+    IdentityKind, "kind of identity" {
+        /// A Telegram account.
+        Telegram = "telegram",
+        /// An e-mail address.
+        Email = "email",
+    }
+
+    /// Where a device session stands.
+    SessionStatus, "status of a session" {
+        /// Its token is good.
+        Active = "active",
+        /// Ended, for good.
+        Revoked = "revoked",
+    }
+
+    /// What a sanction forbids.
+    SanctionKind, "kind of sanction" {
+        /// Opening sessions.
+        LoginBlock = "login_block",
+        /// Making private games.
+        PrivateGameCreateBlock = "private_game_create_block",
+        /// Managing own private games.
+        PrivateGameManageBlock = "private_game_manage_block",
+        /// Joining games.
+        GameJoinBlock = "game_join_block",
+        /// Changing profile and settings.
+        ProfileUpdateBlock = "profile_update_block",
+        /// Everything; it also ends whatever the account takes part in.
+        PermanentBlock = "permanent_block",
+    }
+}
 
 /// Shortest and longest user name, in characters.
 pub const USER_NAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=32;

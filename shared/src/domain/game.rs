@@ -1,45 +1,10 @@
 //! The lobby's state machine as one table (SPEC §7): pure, so that it is tested exhaustively.
 
-use std::fmt;
-use std::str::FromStr;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),* }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word in table, path and JSON.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-            fn from_str(word: &str) -> Result<Self, Self::Err> {
-                match word {
-                    $($word => Ok(Self::$variant),)*
-                    other => Err(format!("unknown {}: {other}", stringify!($name))),
-                }
-            }
-        }
-    };
-}
+use super::word::words;
 
 words! {
     /// Where a game stands.
-    GameStatus {
+    GameStatus, "game status" {
         /// Being described; nobody but who runs it sees a private one.
         Draft = "draft",
         /// Takes applications or invites.
@@ -63,7 +28,7 @@ words! {
 
 words! {
     /// What can be asked of a game, or told of it by its runtime.
-    GameAction {
+    GameAction, "action on a game" {
         /// Let players in.
         OpenEnrollment = "open-enrollment",
         /// End enrolment.
@@ -95,7 +60,7 @@ words! {
 
 words! {
     /// What can be done to a membership.
-    MemberAction {
+    MemberAction, "action on a member" {
         /// The member goes by himself.
         Leave = "leave",
         /// He is sent away, and may come back.
@@ -109,7 +74,7 @@ words! {
 
 words! {
     /// A part of a game's description that is settled at some point.
-    GamePart {
+    GamePart, "part of a game" {
         /// Name and description.
         Texts = "name and description",
         /// When turns are due.
@@ -125,20 +90,6 @@ words! {
     }
 }
 
-words! {
-    /// What the runtime tells the lobby.
-    RuntimeEvent {
-        /// The start job is done.
-        Started = "started",
-        /// The start job failed for good.
-        StartFailed = "start_failed",
-        /// Engine unreachable, generation failed, or container gone.
-        Failed = "failed",
-        /// The engine reports the end.
-        Finished = "finished",
-    }
-}
-
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
@@ -150,13 +101,36 @@ pub enum Actor {
     Other,
 }
 
-/// Whether a game is made by administrators for everybody, or by a user for guests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visibility {
-    /// Anybody may see it and apply.
-    Public,
-    /// Only who owns it, who is invited and who is a member sees it.
-    Private,
+words! {
+    /// Whether a game is made by administrators for everybody, or by a user for guests.
+    Visibility, "visibility" {
+        /// Anybody may see it and apply.
+        Public = "public",
+        /// Only who owns it, who is invited and who is a member sees it.
+        Private = "private",
+    }
+
+    /// Why a game is paused.
+    PauseReason, "reason of a pause" {
+        /// The engine did not answer within the budget.
+        EngineUnreachable = "engine_unreachable",
+        /// The engine answered, but without the next turn.
+        GenerationFailed = "generation_failed",
+        /// By its owner or an administrator.
+        Manual = "manual",
+        /// Its schedule names no further turn.
+        ScheduleEnded = "schedule_ended",
+        /// Its state is far over its limit.
+        StateLimit = "state_limit",
+        /// Its container was stopped by hand: then an administrator may choose another engine.
+        Stopped = "stopped",
+    }
+}
+
+impl PauseReason {
+    /// Those of games that can be resumed. Where the container was stopped only a start helps.
+    pub const RESUMABLE: &'static [Self] =
+        &[Self::EngineUnreachable, Self::GenerationFailed, Self::Manual, Self::ScheduleEnded, Self::StateLimit];
 }
 
 /// Why an action is not done.
@@ -275,18 +249,6 @@ impl GameStatus {
     #[must_use]
     pub const fn may_have_races(self) -> bool {
         matches!(self, Self::Starting | Self::StartFailed | Self::Running | Self::Paused)
-    }
-}
-
-/// The state after what the runtime tells; `None` when it comes too late to matter (a start that ended after a cancel).
-pub fn told(status: GameStatus, event: RuntimeEvent) -> Option<GameStatus> {
-    use GameStatus as S;
-    match (status, event) {
-        (S::Starting, RuntimeEvent::Started) => Some(S::Running),
-        (S::Starting, RuntimeEvent::StartFailed) => Some(S::StartFailed),
-        (S::Running, RuntimeEvent::Failed) => Some(S::Paused),
-        (S::Running | S::Paused, RuntimeEvent::Finished) => Some(S::Finished),
-        _ => None,
     }
 }
 
@@ -433,29 +395,5 @@ mod tests {
     fn races_are_known_from_the_first_start_to_the_end() {
         let knowing: Vec<S> = S::ALL.iter().copied().filter(|status| status.may_have_races()).collect();
         assert_eq!(knowing, [S::Starting, S::StartFailed, S::Running, S::Paused]);
-    }
-
-    #[test]
-    fn what_the_runtime_tells_late_changes_nothing() {
-        for &status in S::ALL {
-            for &event in RuntimeEvent::ALL {
-                let expected = match (status, event) {
-                    (S::Starting, RuntimeEvent::Started) => Some(S::Running),
-                    (S::Starting, RuntimeEvent::StartFailed) => Some(S::StartFailed),
-                    (S::Running, RuntimeEvent::Failed) => Some(S::Paused),
-                    (S::Running | S::Paused, RuntimeEvent::Finished) => Some(S::Finished),
-                    _ => None,
-                };
-                assert_eq!(told(status, event), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn words_read_back() {
-        for &status in S::ALL {
-            assert_eq!(status.word().parse(), Ok(status));
-        }
-        assert!("open".parse::<S>().is_err());
     }
 }

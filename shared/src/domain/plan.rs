@@ -1,5 +1,29 @@
 //! What a plan allows (SPEC §6): one table.
 
+use super::word::words;
+
+words! {
+    /// What an account has paid for, or was given.
+    Plan, "plan" {
+        /// What everybody has.
+        Free = "free",
+        /// Paid by the month.
+        Monthly = "monthly",
+        /// Paid by the year.
+        Yearly = "yearly",
+        /// For good.
+        Permanent = "permanent",
+    }
+}
+
+impl Plan {
+    /// Whether somebody pays for it, or did.
+    #[must_use]
+    pub const fn is_paid(self) -> bool {
+        !matches!(self, Self::Free)
+    }
+}
+
 /// How much of each an account may have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -11,14 +35,14 @@ pub struct Limits {
     pub race_names: i64,
 }
 
-/// The limits of a plan. A word that this build does not know reads as `free`: the least that anybody has.
+/// The limits of a plan.
 #[must_use]
-pub fn limits(plan: &str) -> Limits {
+pub const fn limits(plan: Plan) -> Limits {
     match plan {
-        "monthly" => Limits { private_games: 10, memberships: 30, race_names: 6 },
-        "yearly" => Limits { private_games: 20, memberships: 50, race_names: 12 },
-        "permanent" => Limits { private_games: 50, memberships: 100, race_names: 24 },
-        _ => Limits { private_games: 3, memberships: 10, race_names: 1 },
+        Plan::Free => Limits { private_games: 3, memberships: 10, race_names: 1 },
+        Plan::Monthly => Limits { private_games: 10, memberships: 30, race_names: 6 },
+        Plan::Yearly => Limits { private_games: 20, memberships: 50, race_names: 12 },
+        Plan::Permanent => Limits { private_games: 50, memberships: 100, race_names: 24 },
     }
 }
 
@@ -52,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_better_plan_never_allows_less() {
-        let plans = ["free", "monthly", "yearly", "permanent"].map(limits);
+        let plans: Vec<Limits> = Plan::ALL.iter().copied().map(limits).collect();
         for pair in plans.windows(2) {
             assert!(
                 pair[0].private_games < pair[1].private_games
@@ -60,13 +84,12 @@ mod tests {
                     && pair[0].race_names < pair[1].race_names
             );
         }
-        assert_eq!(limits("unheard of"), limits("free"));
     }
 
     #[test]
     fn an_override_counts_whether_it_is_more_or_less() {
         let by = Overrides { private_games: Some(0), memberships: Some(500), race_names: None };
-        let limits = limits("monthly").overridden(&by);
+        let limits = limits(Plan::Monthly).overridden(&by);
         assert_eq!(limits, Limits { private_games: 0, memberships: 500, race_names: 6 });
     }
 }

@@ -1,57 +1,10 @@
 //! The runtime's words (SPEC §8): states of a game's container, kinds and steps of the jobs on it, and which state may
 //! follow which. Pure; `db::runtime` stores them as text.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::excerpt::{LONG, SHORT, excerpt};
-
-/// A word that the database holds and this build does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{word}` is no {what}")]
-pub struct UnknownWord {
-    /// What it was read as.
-    pub what: &'static str,
-    /// What stood there.
-    pub word: String,
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// Every value, in the order of the declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The word that the database and the API use.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                match word {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err(UnknownWord { what: $what, word: word.to_owned() }),
-                }
-            }
-        }
-    };
-}
+use super::word::words;
 
 words! {
     /// State of a game's runtime record.
@@ -136,6 +89,52 @@ words! {
         Reconcile = "reconcile",
         /// The last lines that a game's engine printed.
         Log = "log",
+    }
+}
+
+words! {
+    /// What was last seen of an engine.
+    Health, "health" {
+        /// Not asked yet, or there is no container.
+        Unknown = "unknown",
+        /// It answers.
+        Healthy = "healthy",
+        /// It missed as many probes in a row as are let pass.
+        Unhealthy = "unhealthy",
+        /// No live controller serves, or may turn out to serve, the daemon that has, or is to have, its container. Shown, never stored.
+        Unserved = "unserved",
+    }
+
+    /// Where a runtime job stands.
+    JobStatus, "status of a job" {
+        /// Waits for its first attempt.
+        Pending = "pending",
+        /// A controller has it.
+        Running = "running",
+        /// Waits for another attempt.
+        Retrying = "retrying",
+        /// Done.
+        Succeeded = "succeeded",
+        /// Given up.
+        Failed = "failed",
+        /// Its controllers died of it.
+        Quarantined = "quarantined",
+    }
+
+    /// Where a turn timer stands.
+    TurnStatus, "status of a turn timer" {
+        /// Waits until its turn is due.
+        Pending = "pending",
+        /// A controller has it.
+        Generating = "generating",
+        /// Waits for another attempt.
+        Retrying = "retrying",
+        /// At rest: the game does not run.
+        Idle = "idle",
+        /// Given up.
+        Failed = "failed",
+        /// Its controllers died of it.
+        Quarantined = "quarantined",
     }
 }
 
@@ -271,20 +270,6 @@ impl TickPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_round_trip() {
-        for status in RuntimeStatus::ALL {
-            assert_eq!(status.as_str().parse(), Ok(*status));
-        }
-        for kind in JobKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
-        }
-        for kind in QuestionKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
-        }
-        assert!("paused".parse::<RuntimeStatus>().is_err());
-    }
 
     #[test]
     fn every_state_may_stay_and_only_a_generation_finishes_a_game() {

@@ -6,6 +6,8 @@ use shared::db::lists::Span;
 use shared::db::mail::DeliveryFilter;
 use shared::db::notifications::{DeadLetterFilter, NotificationFilter};
 use shared::db::{admin_accounts, audit_log, mail, notifications, queues};
+use shared::domain::delivery::DeliveryStatus;
+use shared::domain::notification::{Channel, NotificationStatus};
 use shared::ids::UserId;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use testkit::TestDb;
@@ -83,9 +85,9 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
     };
     let mails = [
         ("all", deliveries(|_| {})),
-        ("sent", deliveries(|f| f.statuses = Some(vec!["sent".to_owned()]))),
-        ("retrying", deliveries(|f| f.statuses = Some(vec!["retrying".to_owned()]))),
-        ("dead", deliveries(|f| f.statuses = Some(vec!["dead_lettered".to_owned(), "quarantined".to_owned()]))),
+        ("sent", deliveries(|f| f.statuses = Some(vec![DeliveryStatus::Sent]))),
+        ("retrying", deliveries(|f| f.statuses = Some(vec![DeliveryStatus::Retrying]))),
+        ("dead", deliveries(|f| f.statuses = Some(DeliveryStatus::DEAD.to_vec()))),
         ("common template", deliveries(|f| f.template_id = text("auth.login_code"))),
         ("rare template", deliveries(|f| f.template_id = text("game.finished"))),
         ("recipient", deliveries(|f| f.recipient = text("U7@example.org"))),
@@ -112,8 +114,14 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
         ("all", NotificationFilter::default()),
         ("rare kind", NotificationFilter { kind: text("game.finished"), ..NotificationFilter::default() }),
         ("common kind", NotificationFilter { kind: text("game.turn.ready"), ..NotificationFilter::default() }),
-        ("retrying", NotificationFilter { status: text("retrying"), ..NotificationFilter::default() }),
-        ("dead", NotificationFilter { status: text("dead_lettered"), ..NotificationFilter::default() }),
+        (
+            "retrying",
+            NotificationFilter { status: Some(NotificationStatus::Retrying), ..NotificationFilter::default() },
+        ),
+        (
+            "dead",
+            NotificationFilter { status: Some(NotificationStatus::DeadLettered), ..NotificationFilter::default() },
+        ),
     ];
     for (what, filter) in &kinds {
         let before = touched(&mut conn).await;
@@ -125,7 +133,7 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
     }
     for (what, filter) in [
         ("all", DeadLetterFilter::default()),
-        ("channel", DeadLetterFilter { channel: text("push"), ..DeadLetterFilter::default() }),
+        ("channel", DeadLetterFilter { channel: Some(Channel::Push), ..DeadLetterFilter::default() }),
         ("rare kind", DeadLetterFilter { kind: text("game.turn.ready"), ..DeadLetterFilter::default() }),
     ] {
         let before = touched(&mut conn).await;

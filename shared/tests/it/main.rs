@@ -9,3 +9,4 @@ mod push_log;
 mod queue;
 mod service;
 mod turn_protocol;
+mod words;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{each_operation, insert_component};
+use super::{each_operation, insert_component, words};
 use crate::http::request::page::{DEFAULT_LIMIT, MAX_LIMIT};
 
 /// The table.
@@ -22,28 +22,31 @@ pub(super) struct Examples {
     parameters: BTreeMap<String, String>,
     /// The kind of text that a field or parameter takes, for those who generate or check requests.
     formats: BTreeMap<String, String>,
-    /// Sets of words, and which fields and parameters have one of them.
-    words: Vec<Words>,
+    /// Which fields and parameters have a word of which set ([`super::words`]): `Object.field` or `operation.parameter`, by the set's name.
+    words: BTreeMap<String, Vec<String>>,
     /// Answers in the engine's own JSON, by operation.
     answers: BTreeMap<String, Value>,
-}
-
-/// A set of words that a text is one of.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    are: Vec<String>,
-    /// `Object.field` or `operation.parameter`.
-    of: Vec<String>,
+    #[serde(skip)]
+    sets: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
 impl Examples {
     /// Reads the table.
     ///
     /// # Errors
-    /// When it is no JSON of this shape: a bug.
+    /// When it is no JSON of this shape, or names a set of words that there is not: a bug.
     pub(super) fn read() -> anyhow::Result<Self> {
-        serde_json::from_str(include_str!("examples.json")).context("examples.json")
+        let mut table: Self = serde_json::from_str(include_str!("examples.json")).context("examples.json")?;
+        table.sets = words::sets();
+        let unknown = table.words.keys().find(|set| !table.sets.contains_key(set.as_str())).cloned();
+        anyhow::ensure!(unknown.is_none(), "examples.json: there is no set of words {unknown:?}");
+        Ok(table)
+    }
+
+    /// The words that a text at this place is one of.
+    fn words(&self, place: &str) -> Option<&[&'static str]> {
+        let (set, _) = self.words.iter().find(|(_, places)| places.iter().any(|other| other == place))?;
+        self.sets.get(set.as_str()).map(Vec::as_slice)
     }
 
     /// The example of a field.
@@ -210,10 +213,9 @@ fn annotate(examples: &Examples, object: &str, field: &str, schema: &mut Value) 
         schema.entry("format").or_insert_with(|| format.clone().into());
     }
     let place = format!("{object}.{field}");
-    if let (Some(words), Some(schema)) = (examples.words.iter().find(|w| w.of.contains(&place)), schema.as_object_mut())
-    {
+    if let (Some(words), Some(schema)) = (examples.words(&place), schema.as_object_mut()) {
         let null = schema.get("nullable").is_some_and(|nullable| *nullable == Value::Bool(true)).then_some(Value::Null);
-        let words: Vec<Value> = words.are.iter().map(|word| word.clone().into()).chain(null).collect();
+        let words: Vec<Value> = words.iter().map(|word| Value::from(*word)).chain(null).collect();
         schema.entry("enum").or_insert(words.into());
     }
 }

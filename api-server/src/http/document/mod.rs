@@ -6,6 +6,7 @@ mod errors;
 mod examples;
 mod links;
 pub mod tags;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use shared::db;
+use shared::domain::plan::Plan;
 use uuid::Uuid;
 
 use super::sanctions::Sanction;
@@ -56,15 +57,15 @@ impl From<db::accounts::Account> for Account {
     fn from(row: db::accounts::Account) -> Self {
         let entitlement = match row.entitlement {
             Some(e) => Entitlement {
-                is_paid: e.plan != "free",
-                plan: e.plan,
+                is_paid: e.plan.is_paid(),
+                plan: e.plan.to_string(),
                 source: e.source,
                 starts_at: e.starts_at,
                 ends_at: e.ends_at,
             },
             None => Entitlement {
-                plan: "free".into(),
-                is_paid: false,
+                plan: Plan::Free.to_string(),
+                is_paid: Plan::Free.is_paid(),
                 source: "default".into(),
                 starts_at: row.created_at,
                 ends_at: None,

@@ -9,9 +9,6 @@ use crate::page_of;
 
 page_of!(ApplicationPage, Application);
 
-/// The states of an application.
-pub const APPLICATION_STATES: &[&str] = &["submitted", "approved", "rejected", "withdrawn", "closed"];
-
 /// Somebody's wish to join a public game.
 #[derive(Debug, Object)]
 pub struct Application {
@@ -45,7 +42,7 @@ impl From<db::applications::Application> for Application {
             display_name: row.display_name,
             race_name: row.race_name,
             race_name_available: row.race_name_available,
-            status: row.status,
+            status: row.status.to_string(),
             created_at: row.created_at,
             decided_at: row.decided_at,
         }

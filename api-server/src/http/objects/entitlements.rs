@@ -1,46 +1,22 @@
 //! Plans that accounts were granted (SPEC §5 objects).
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use shared::db;
+use shared::domain::plan::Plan;
 use uuid::Uuid;
 
+use super::words::Closed;
 use crate::page_of;
 
 page_of!(GrantPage, Grant);
-
-/// What an account has paid for, or was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum Plan {
-    /// What everybody has.
-    Free,
-    /// Paid by the month.
-    Monthly,
-    /// Paid by the year.
-    Yearly,
-    /// For good.
-    Permanent,
-}
-
-impl Plan {
-    /// The word in the database.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Monthly => "monthly",
-            Self::Yearly => "yearly",
-            Self::Permanent => "permanent",
-        }
-    }
-}
 
 /// A plan to be granted, in force from now on in place of the one before.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct NewGrant {
     /// The plan.
-    pub plan: Plan,
+    pub plan: Closed<Plan>,
     /// Until when, in the future; the account is `free` from that moment. Null: until the next grant.
     pub ends_at: Option<DateTime<Utc>>,
     /// Who or what grants it: a word such as `admin`, `purchase`, `promotion`, of 1 to 64 characters.
@@ -76,8 +52,8 @@ impl From<db::entitlements::Grant> for Grant {
     fn from(row: db::entitlements::Grant) -> Self {
         Self {
             entitlement_id: row.entitlement_id.uuid(),
-            is_paid: row.plan != "free",
-            plan: row.plan,
+            is_paid: row.plan.is_paid(),
+            plan: row.plan.to_string(),
             source: row.source,
             reason: row.reason,
             starts_at: row.starts_at,

@@ -13,9 +13,6 @@ use crate::use_cases::games::{Edit, Wanted};
 
 page_of!(GamePage, Game);
 
-/// Who a game is for.
-pub const VISIBILITIES: &[&str] = &["public", "private"];
-
 /// A game.
 #[derive(Debug, Object)]
 pub struct Game {
@@ -76,8 +73,8 @@ impl From<db::games::Game> for Game {
             game_id: row.game_id.uuid(),
             name: row.name,
             description: row.description,
-            visibility: row.visibility,
-            status: row.status,
+            visibility: row.visibility.to_string(),
+            status: row.status.to_string(),
             owner_user_id: row.owner_user_id.map(Into::into),
             owner_display_name: row.owner_display_name,
             min_players: row.min_players,
@@ -93,10 +90,10 @@ impl From<db::games::Game> for Game {
                 _ => BTreeMap::new(),
             },
             current_turn: row.current_turn,
-            pause_reason: row.pause_reason,
+            pause_reason: row.pause_reason.map(|reason| reason.to_string()),
             winners: row.winners,
             end_reason: row.end_reason,
-            runtime_status: row.runtime_status,
+            runtime_status: row.runtime_status.map(|status| status.to_string()),
             next_turn_at: row.next_turn_at,
             created_at: row.created_at,
             started_at: row.started_at,

@@ -49,7 +49,7 @@ impl From<db::invites::Invite> for Invite {
             code: row.code,
             max_uses: row.max_uses,
             uses: row.uses,
-            status: row.status,
+            status: row.status.to_string(),
             expires_at: row.expires_at,
         }
     }

@@ -5,19 +5,16 @@ use poem_openapi::Object;
 use poem_openapi::types::ToJSON as _;
 use shared::db;
 use shared::db::mail::DeliveryFilter;
+use shared::domain::delivery::DeliveryStatus;
 use uuid::Uuid;
 
-use crate::http::request::filters::{span, word};
+use crate::http::request::filters::{among, span};
 use crate::page_of;
 use crate::refusal::Problem;
-use crate::use_cases::mail::{Act, Choice, DEAD, RESENDABLE};
+use crate::use_cases::mail::{Act, Choice};
 
 page_of!(DeliveryPage, Delivery);
 page_of!(AttemptPage, Attempt);
-
-/// The states of a delivery.
-pub const STATES: &[&str] =
-    &["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired", "dismissed"];
 
 /// A mail.
 #[derive(Debug, Object)]
@@ -78,7 +75,7 @@ impl From<db::mail::Delivery> for Delivery {
     fn from(row: db::mail::Delivery) -> Self {
         let recipients = row.recipients.into_iter().map(|r| DeliveryRecipient {
             address: r.address,
-            status: r.status,
+            status: r.status.to_string(),
             smtp_code: r.smtp_code,
             detail: r.detail,
         });
@@ -87,7 +84,7 @@ impl From<db::mail::Delivery> for Delivery {
             template_id: row.template_id,
             idempotency_key: row.idempotency_key,
             recipients: recipients.collect(),
-            status: row.status,
+            status: row.status.to_string(),
             attempts: row.attempts,
             failures: row.failures,
             next_attempt_at: row.next_attempt_at,
@@ -125,7 +122,7 @@ impl From<db::mail::PastAttempt> for Attempt {
             attempt_no: row.attempt_no,
             started_at: row.started_at,
             finished_at: row.finished_at,
-            outcome: row.outcome,
+            outcome: row.outcome.to_string(),
             smtp_code: row.smtp_code,
             detail: row.detail,
         }
@@ -166,7 +163,7 @@ impl DeliveryChoice {
 
     /// As the database takes it.
     fn filter(&self) -> Result<DeliveryFilter, Problem> {
-        let status = word("/filter/status", self.status.as_deref(), RESENDABLE)?;
+        let status = among("/filter/status", self.status.as_deref(), DeliveryStatus::RESENDABLE)?;
         Ok(DeliveryFilter {
             statuses: Some(dead_or(status)),
             template_id: self.template_id.clone(),
@@ -207,7 +204,7 @@ impl DeadMailChoice {
 
     /// As the database takes it.
     fn filter(&self) -> Result<DeliveryFilter, Problem> {
-        let status = word("/filter/status", self.status.as_deref(), DEAD)?;
+        let status = among("/filter/status", self.status.as_deref(), DeliveryStatus::DEAD)?;
         Ok(DeliveryFilter {
             statuses: Some(dead_or(status)),
             template_id: self.template_id.clone(),
@@ -219,6 +216,6 @@ impl DeadMailChoice {
 }
 
 /// The status that was asked for, else those of dead letters.
-fn dead_or(status: Option<String>) -> Vec<String> {
-    status.map_or_else(|| DEAD.iter().map(|s| (*s).to_owned()).collect(), |status| vec![status])
+fn dead_or(status: Option<DeliveryStatus>) -> Vec<DeliveryStatus> {
+    status.map_or_else(|| DeliveryStatus::DEAD.to_vec(), |status| vec![status])
 }

@@ -9,9 +9,6 @@ use crate::page_of;
 
 page_of!(MembershipPage, Membership);
 
-/// The states of a membership.
-pub const MEMBERSHIP_STATES: &[&str] = &["active", "left", "removed", "blocked"];
-
 /// Somebody's place in a game.
 #[derive(Debug, Object)]
 pub struct Membership {
@@ -39,7 +36,7 @@ impl From<db::memberships::Membership> for Membership {
             user_id: row.user_id.uuid(),
             display_name: row.display_name,
             race_name: row.race_name,
-            status: row.status,
+            status: row.status.to_string(),
             joined_at: row.joined_at,
         }
     }

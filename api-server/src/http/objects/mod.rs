@@ -19,6 +19,7 @@ pub mod reconciliation;
 pub mod runtimes;
 pub mod sanctions;
 pub mod sessions;
+pub mod words;
 
 /// Defines a page of items: `{items, next_cursor}`.
 #[macro_export]

@@ -6,23 +6,21 @@ use poem_openapi::types::ToJSON as _;
 use serde_json::Value;
 use shared::db;
 use shared::db::notifications::DeadLetterFilter;
+use shared::domain::notification::{Channel, RouteStatus};
 use uuid::Uuid;
 
-use crate::http::request::filters::{span, word};
+use crate::http::request::filters::{among, span, word};
 use crate::page_of;
 use crate::refusal::Problem;
-use crate::use_cases::notifications::{Choice, DEAD};
+use crate::use_cases::notifications::Choice;
 
 page_of!(NotificationPage, Notification);
 page_of!(NotificationDeadLetterPage, NotificationDeadLetter);
 
-/// The states of a notification's expansion.
-pub const STATES: &[&str] =
-    &["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined", "dismissed"];
 /// The queues that notifications die in.
-pub const QUEUES: &[&str] = &["notifications", "notification_routes"];
-/// The channels.
-pub const CHANNELS: &[&str] = &["push", "email", "admin_email"];
+pub fn queues() -> [&'static str; 2] {
+    [db::queues::NOTIFICATIONS.name, db::queues::ROUTES.name]
+}
 
 /// Something that happened and is told to its audience.
 #[derive(Debug, Object)]
@@ -94,7 +92,7 @@ impl Notification {
             audience: row.audience,
             game_id: row.game_id.map(Into::into),
             payload: row.payload,
-            status: row.status,
+            status: row.status.to_string(),
             attempts: row.attempts,
             last_error: row.last_error,
             request_id: row.request_id,
@@ -199,11 +197,11 @@ impl DeadLetterChoice {
     pub fn filter(&self, at: &str) -> Result<DeadLetterFilter, Problem> {
         let field = |name: &str| format!("{at}/{name}");
         Ok(DeadLetterFilter {
-            queue: word(&field("queue"), self.queue.as_deref(), QUEUES)?,
-            status: word(&field("status"), self.status.as_deref(), DEAD)?,
+            queue: word(&field("queue"), self.queue.as_deref(), &queues())?,
+            status: among(&field("status"), self.status.as_deref(), RouteStatus::DEAD)?,
             kind: self.kind.clone(),
             notification_id: self.notification_id.map(Into::into),
-            channel: word(&field("channel"), self.channel.as_deref(), CHANNELS)?,
+            channel: among(&field("channel"), self.channel.as_deref(), Channel::ALL)?,
             user_id: self.user_id.map(Into::into),
             game_id: self.game_id.map(Into::into),
             failed: span(&field("failed"), self.failed_after, self.failed_before)?,

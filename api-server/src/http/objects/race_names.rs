@@ -37,7 +37,7 @@ impl From<db::race_names::Entry> for RaceName {
         Self {
             race_name: row.race_name,
             canonical_key: row.canonical_key,
-            status: row.status,
+            status: row.status.to_string(),
             game_id: row.game_id.map(Into::into),
             expires_at: row.expires_at,
         }

@@ -120,7 +120,7 @@ impl From<Shown> for Runtime {
         let Shown { record, operations, job } = shown;
         Self {
             game_id: record.game_id.uuid(),
-            status: record.status,
+            status: record.status.to_string(),
             engine_version: record.engine_version,
             image: record.image,
             image_digest: record.image_digest,
@@ -128,7 +128,7 @@ impl From<Shown> for Runtime {
             endpoint: record.endpoint,
             current_turn: record.current_turn,
             next_turn_at: record.next_turn_at,
-            health: record.health,
+            health: record.health.to_string(),
             operations: operations.into_iter().map(Into::into).collect(),
             job: job.map(Into::into),
             created_at: record.created_at,

@@ -1,10 +1,12 @@
 //! Sanctions: set, lifted, and seen (SPEC §5 objects).
 
 use chrono::{DateTime, Utc};
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use shared::db;
+use shared::domain::account::SanctionKind;
 use uuid::Uuid;
 
+use super::words::Closed;
 use crate::page_of;
 
 page_of!(SanctionPage, Sanction);
@@ -32,7 +34,7 @@ impl From<db::sanctions::Sanction> for Sanction {
     fn from(row: db::sanctions::Sanction) -> Self {
         Self {
             sanction_id: row.sanction_id.uuid(),
-            kind: row.kind,
+            kind: row.kind.to_string(),
             reason: row.reason,
             actor: row.actor,
             starts_at: row.starts_at,
@@ -42,44 +44,12 @@ impl From<db::sanctions::Sanction> for Sanction {
     }
 }
 
-/// What a sanction forbids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum SanctionKind {
-    /// Opening sessions.
-    LoginBlock,
-    /// Making private games.
-    PrivateGameCreateBlock,
-    /// Managing own private games.
-    PrivateGameManageBlock,
-    /// Joining games.
-    GameJoinBlock,
-    /// Changing profile and settings.
-    ProfileUpdateBlock,
-    /// Everything; it also ends whatever the account takes part in.
-    PermanentBlock,
-}
-
-impl SanctionKind {
-    /// The word in the database.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::LoginBlock => "login_block",
-            Self::PrivateGameCreateBlock => "private_game_create_block",
-            Self::PrivateGameManageBlock => "private_game_manage_block",
-            Self::GameJoinBlock => "game_join_block",
-            Self::ProfileUpdateBlock => "profile_update_block",
-            Self::PermanentBlock => "permanent_block",
-        }
-    }
-}
-
 /// A sanction to be set, in force from now on.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct NewSanction {
     /// What it forbids.
-    pub kind: SanctionKind,
+    pub kind: Closed<SanctionKind>,
     /// Why, in one line of 1 to 500 characters. The account's owner reads it.
     #[oai(validator(min_length = 1, max_length = 500))]
     pub reason: String,

@@ -7,9 +7,6 @@ use poem_openapi::Object;
 use shared::db;
 use uuid::Uuid;
 
-/// The states of a session.
-pub const SESSION_STATES: &[&str] = &["active", "revoked"];
-
 /// A device session.
 #[derive(Debug, Object)]
 pub struct Session {
@@ -34,7 +31,7 @@ impl From<db::sessions::Session> for Session {
         Self {
             device_session_id: row.device_session_id.uuid(),
             user_id: row.user_id.uuid(),
-            status: row.status,
+            status: row.status.to_string(),
             client_public_key: row.client_public_key.map(|key| STANDARD.encode(key)),
             created_at: row.created_at,
             revoked_at: row.revoked_at,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike as _, Utc};
 use shared::db::lists::Span;
-use shared::domain::game::GameStatus;
+use shared::domain::word::Word;
 
 use crate::refusal::Problem;
 
@@ -24,17 +24,17 @@ pub fn span(at: &str, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>
     Ok(Span { after, before })
 }
 
-/// A game's status, from the parameter `status`.
+/// A word that must be one of these, of a closed set.
 ///
 /// # Errors
 /// `invalid_request` naming the parameter.
-pub fn game_status(given: Option<&str>) -> Result<Option<GameStatus>, Problem> {
-    let words = GameStatus::ALL.iter().map(|status| status.word()).collect::<Vec<_>>().join(", ");
-    let status = given.map(str::parse::<GameStatus>).transpose();
-    status.map_err(|_| Problem::field("/query/status", "value", format!("must be one of {words}")))
+pub fn among<W: Word>(pointer: &str, given: Option<&str>, known: &[W]) -> Result<Option<W>, Problem> {
+    let texts: Vec<&str> = known.iter().map(|word| (*word).into()).collect();
+    let given = word(pointer, given, &texts)?;
+    Ok(known.iter().copied().zip(texts).find(|(_, text)| given.as_deref() == Some(*text)).map(|(word, _)| word))
 }
 
-/// A word that must be one of these.
+/// A text that must be one of these.
 ///
 /// # Errors
 /// `invalid_request` naming the parameter.

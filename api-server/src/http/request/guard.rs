@@ -9,6 +9,7 @@ use poem::http::{HeaderMap, Method, header};
 use poem::{FromRequest, Request, RequestBody};
 use shared::db;
 use shared::db::accounts::Account;
+use shared::domain::account::SanctionKind;
 use shared::domain::administrator;
 use shared::domain::network::Network;
 use shared::ids::UserId;
@@ -113,7 +114,7 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
             let user = match *request.method() == Method::GET && request.uri().path() == OWN_ACCOUNT {
                 true => {
                     let account = own_account(app, request.headers()).await?;
-                    let sanctions = account.sanctions.iter().map(|sanction| sanction.kind.clone()).collect();
+                    let sanctions = account.sanctions.iter().map(|sanction| sanction.kind).collect();
                     let user = User { id: account.user_id, sanctions };
                     request.extensions_mut().insert(OwnAccount(account));
                     user
@@ -176,7 +177,7 @@ async fn user(app: &App, headers: &HeaderMap) -> Result<User, Problem> {
     let id = user_id(headers)?;
     let mut conn = app.db.acquire().await?;
     let sanctions = db::accounts::standing(&mut conn, id).await?.ok_or_else(user_unknown)?;
-    if sanctions.iter().any(|kind| kind == "permanent_block") {
+    if sanctions.contains(&SanctionKind::PermanentBlock) {
         return Err(user_unknown());
     }
     Ok(User { id, sanctions })
@@ -187,7 +188,9 @@ async fn own_account(app: &App, headers: &HeaderMap) -> Result<Account, Problem>
     let id = user_id(headers)?;
     let mut conn = app.db.acquire().await?;
     let account = db::accounts::get(&mut conn, id).await?.ok_or_else(user_unknown)?;
-    if account.deleted_at.is_some() || account.sanctions.iter().any(|sanction| sanction.kind == "permanent_block") {
+    if account.deleted_at.is_some()
+        || account.sanctions.iter().any(|sanction| sanction.kind == SanctionKind::PermanentBlock)
+    {
         return Err(user_unknown());
     }
     Ok(account)

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::Game;
 use crate::db::InTransaction;
 use crate::db::lists::{below, walk_in_order};
-use crate::domain::game::GameStatus;
+use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::ids::{GameId, UserId};
 
 /// The games that `user` may see, newest first, from below `before`. Each way to see a game has an index in the list's order:
@@ -73,7 +73,7 @@ pub async fn list_visible_by_status(
             ) visible ORDER BY game_id DESC LIMIT $4))
           ORDER BY g.game_id DESC",
         user_id as UserId,
-        status.word(),
+        status.as_str(),
         below(before),
         limit
     )
@@ -109,11 +109,11 @@ pub async fn list_own(
 
 /// Which games; what is absent leaves the choice open.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct GameFilter<'a> {
+pub struct GameFilter {
     /// In this status.
     pub status: Option<GameStatus>,
-    /// `public` or `private`.
-    pub visibility: Option<&'a str>,
+    /// For everybody, or for guests.
+    pub visibility: Option<Visibility>,
     /// Run by this user.
     pub owner_user_id: Option<UserId>,
     /// With this user among the active members.
@@ -127,7 +127,7 @@ pub struct GameFilter<'a> {
 /// What Postgres answers.
 pub async fn list(
     tx: &mut impl InTransaction,
-    filter: &GameFilter<'_>,
+    filter: &GameFilter,
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<Game>, sqlx::Error> {
@@ -143,8 +143,8 @@ pub async fn list(
                 " LIMIT $2)) ORDER BY g.game_id DESC",
                 below(before),
                 limit,
-                filter.status.map(GameStatus::word),
-                filter.visibility,
+                filter.status.map(GameStatus::as_str),
+                filter.visibility.map(Visibility::as_str),
                 filter.owner_user_id.map(UserId::uuid)
                 $(, $argument)*
             )
@@ -189,9 +189,9 @@ pub const MATCHED_LIMIT: i64 = 10_000;
 #[derive(Debug, Clone, Default)]
 pub struct PausedFilter<'a> {
     /// Paused for this reason; absent: for any but by hand.
-    pub pause_reason: Option<&'a str>,
-    /// `public` or `private`.
-    pub visibility: Option<&'a str>,
+    pub pause_reason: Option<PauseReason>,
+    /// For everybody, or for guests.
+    pub visibility: Option<Visibility>,
     /// Run by this user.
     pub owner_user_id: Option<UserId>,
     /// On this engine version.
@@ -218,8 +218,8 @@ pub async fn resumable(
                 ORDER BY g.game_id LIMIT $5)
            SELECT (SELECT count(*) FROM matching) AS "matched!",
                   ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $6) AS "ids!: Vec<GameId>""#,
-        filter.pause_reason,
-        filter.visibility,
+        filter.pause_reason.map(PauseReason::as_str),
+        filter.visibility.map(Visibility::as_str),
         filter.owner_user_id.map(UserId::uuid),
         filter.engine_version,
         MATCHED_LIMIT,

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
+use crate::domain::game::{GameStatus, PauseReason, Visibility};
+use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, UserId};
 
 /// A game with what every reader wants beside it.
@@ -15,10 +17,10 @@ pub struct Game {
     pub name: String,
     /// As shown.
     pub description: String,
-    /// `public` or `private`.
-    pub visibility: String,
-    /// A word of [`crate::domain::game::GameStatus`].
-    pub status: String,
+    /// Whether it is for everybody or for guests.
+    pub visibility: Visibility,
+    /// Where it stands.
+    pub status: GameStatus,
     /// Who runs it, where that is a user.
     pub owner_user_id: Option<UserId>,
     /// The owner's display name; `None` where there is no owner, or they have none, or are deleted.
@@ -42,13 +44,13 @@ pub struct Game {
     /// The open turn.
     pub current_turn: i32,
     /// Why it is paused.
-    pub pause_reason: Option<String>,
+    pub pause_reason: Option<PauseReason>,
     /// Race names of the winners, once it is finished.
     pub winners: Vec<String>,
     /// Why it was ended before its time.
     pub end_reason: Option<String>,
     /// State of its runtime, if it has one.
-    pub runtime_status: Option<String>,
+    pub runtime_status: Option<RuntimeStatus>,
     /// When the next turn is due; `None` while the timer rests.
     pub next_turn_at: Option<DateTime<Utc>>,
     /// Creation.
@@ -122,10 +124,10 @@ pub async fn get_visible(
 pub struct LockedGame {
     /// Its id.
     pub game_id: GameId,
-    /// `public` or `private`.
-    pub visibility: String,
-    /// A word of [`crate::domain::game::GameStatus`].
-    pub status: String,
+    /// Whether it is for everybody or for guests.
+    pub visibility: Visibility,
+    /// Where it stands.
+    pub status: GameStatus,
     /// Who runs it, where that is a user.
     pub owner_user_id: Option<UserId>,
     /// Fewest members to start with.
@@ -145,7 +147,7 @@ pub struct LockedGame {
     /// The open turn.
     pub current_turn: i32,
     /// Why it is paused.
-    pub pause_reason: Option<String>,
+    pub pause_reason: Option<PauseReason>,
     /// Pauses of this turn so far.
     pub pauses: i32,
     /// Whether it ever ran.
@@ -192,8 +194,8 @@ pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result
 pub struct NewGame<'a> {
     /// Its id.
     pub game_id: GameId,
-    /// `public` or `private`.
-    pub visibility: &'static str,
+    /// Whether it is for everybody or for guests.
+    pub visibility: Visibility,
     /// Who runs it; private games have one.
     pub owner_user_id: Option<UserId>,
     /// As shown.
@@ -232,7 +234,7 @@ pub async fn insert(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13, $14, $15)
          ON CONFLICT ON CONSTRAINT games_idempotency_key DO NOTHING",
         new.game_id as GameId,
-        new.visibility,
+        new.visibility.as_str(),
         new.owner_user_id as Option<UserId>,
         new.name,
         new.description,
@@ -326,12 +328,17 @@ pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChang
 ///
 /// # Errors
 /// What Postgres answers; also when the game is not in `from`, which the lock makes impossible.
-pub async fn set_status(conn: &mut PgConnection, game_id: GameId, from: &str, to: &str) -> Result<(), sqlx::Error> {
+pub async fn set_status(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    from: GameStatus,
+    to: GameStatus,
+) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = $3, pause_reason = NULL, updated_at = clock_timestamp() WHERE game_id = $1 AND status = $2",
         game_id as GameId,
-        from,
-        to
+        from.as_str(),
+        to.as_str()
     )
     .execute(conn)
     .await?;

@@ -4,13 +4,14 @@
 
 use sqlx::PgConnection;
 
+use crate::domain::game::{GameStatus, PauseReason};
 use crate::ids::{GameId, UserId};
 
 /// What a start needs to know.
 #[derive(Debug, Clone)]
 pub struct StartFacts {
-    /// A word of `games.status`.
-    pub status: String,
+    /// Where the game stands.
+    pub status: GameStatus,
     /// The wanted version.
     pub engine_version: String,
     /// Its image.
@@ -72,11 +73,11 @@ pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Us
     Ok(owner.fetch_optional(conn).await?.flatten())
 }
 
-/// A word of `games.status`, without a lock.
+/// Where a game stands, without a lock.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<String>, sqlx::Error> {
+pub async fn status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<GameStatus>, sqlx::Error> {
     sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await
 }
 
@@ -130,12 +131,12 @@ pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32)
 ///
 /// # Errors
 /// Those of the database.
-pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<Option<i32>, sqlx::Error> {
+pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<Option<i32>, sqlx::Error> {
     sqlx::query_scalar!(
         "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'running' RETURNING pauses",
         game_id.uuid(),
-        reason
+        reason.as_str()
     )
     .fetch_optional(conn)
     .await
@@ -183,11 +184,15 @@ pub async fn patched(conn: &mut PgConnection, game_id: GameId, version: &str) ->
 ///
 /// # Errors
 /// Those of the database.
-pub async fn set_pause_reason(conn: &mut PgConnection, game_id: GameId, reason: &str) -> Result<(), sqlx::Error> {
+pub async fn set_pause_reason(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    reason: PauseReason,
+) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
         "UPDATE games SET pause_reason = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'paused'",
         game_id.uuid(),
-        reason
+        reason.as_str()
     )
     .execute(conn)
     .await?;

@@ -7,6 +7,7 @@ use sqlx::types::Json;
 
 use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
+use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
 use crate::ids::DeliveryId;
 
 /// A delivery with whom it goes to.
@@ -18,8 +19,8 @@ pub struct Delivery {
     pub template_id: String,
     /// The producer's key.
     pub idempotency_key: String,
-    /// `pending`, `sending`, `retrying`, `sent`, `dead_lettered`, `quarantined` or `expired`.
-    pub status: String,
+    /// Where it stands.
+    pub status: DeliveryStatus,
     /// Attempts so far.
     pub attempts: i32,
     /// Those of them that count against the budget, since it was last set going by hand.
@@ -60,8 +61,8 @@ impl std::fmt::Debug for Delivery {
 pub struct DeliveryRecipient {
     /// The address.
     pub address: String,
-    /// `undecided`, `accepted` or `refused`.
-    pub status: String,
+    /// What is known of it.
+    pub status: RecipientStatus,
     /// The relay's code.
     pub smtp_code: Option<i16>,
     /// Its words.
@@ -79,7 +80,7 @@ impl std::fmt::Debug for DeliveryRecipient {
 #[derive(Clone, Default)]
 pub struct DeliveryFilter {
     /// In one of these states.
-    pub statuses: Option<Vec<String>>,
+    pub statuses: Option<Vec<DeliveryStatus>>,
     /// Written by this template.
     pub template_id: Option<String>,
     /// To this address, in whatever case.
@@ -105,7 +106,7 @@ macro_rules! chosen {
             $filter.created.lowest_id(),
             $filter.created.after,
             $filter.created.before,
-            $filter.statuses.as_deref() as Option<&[String]>,
+            $filter.statuses.as_deref() as Option<&[DeliveryStatus]>,
             $filter.template_id,
             $filter.failed.after,
             $filter.failed.before,
@@ -182,20 +183,20 @@ pub async fn deliveries(
             chosen!(deliveries, $walk, filter, before, limit).fetch_all(conn).await
         };
     }
-    let statuses: Vec<&str> = filter.statuses.iter().flatten().map(String::as_str).collect();
-    match (statuses.as_slice(), &filter.recipient, &filter.template_id) {
+    let statuses = filter.statuses.as_deref().unwrap_or_default();
+    match (statuses, &filter.recipient, &filter.template_id) {
         (_, Some(_), _) => walk!(
             " AND d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f
                                               WHERE lower(f.address) = lower($9) AND f.delivery_id < $1 AND f.delivery_id >= $2))
               ORDER BY d.delivery_id DESC LIMIT $10"
         ),
         // Both at once are the dead letters, which have an index of their own.
-        (["dead_lettered", "quarantined"], ..) => walk!(
+        ([DeliveryStatus::DeadLettered, DeliveryStatus::Quarantined], ..) => walk!(
             " AND d.status IN ('dead_lettered', 'quarantined') AND d.delivery_id < $1 AND d.delivery_id >= $2
               ORDER BY d.delivery_id DESC LIMIT $10"
         ),
         // Nearly all are sent, and stand in no index by status.
-        ([status], ..) if *status != "sent" => walk!(
+        ([status], ..) if *status != DeliveryStatus::Sent => walk!(
             " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1) AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
               ORDER BY d.status DESC, d.delivery_id DESC LIMIT $10"
         ),
@@ -216,8 +217,8 @@ pub struct PastAttempt {
     pub started_at: DateTime<Utc>,
     /// When it ended; `None` where nobody lived to see it.
     pub finished_at: Option<DateTime<Utc>>,
-    /// `sent`, `retry`, `permanent` or `unknown`.
-    pub outcome: String,
+    /// How.
+    pub outcome: AttemptOutcome,
     /// The relay's last code.
     pub smtp_code: Option<i16>,
     /// What happened, in words without addresses.

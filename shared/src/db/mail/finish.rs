@@ -5,35 +5,9 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::RecipientStatus;
 use super::alarm::{self, Death};
+use crate::domain::delivery::{AttemptOutcome, RecipientStatus};
 use crate::ids::DeliveryId;
-
-/// How a try ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    /// Everybody is decided, somebody accepted.
-    Sent,
-    /// Somebody is still undecided.
-    Retry,
-    /// Everybody who was asked refused.
-    Permanent,
-    /// Lost after `DATA` had begun: the relay may have taken it.
-    Unknown,
-}
-
-impl AttemptOutcome {
-    /// As the column and the metric's label hold it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Retry => "retry",
-            Self::Permanent => "permanent",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// A try that spoke, or tried to speak, to the relay.
 #[derive(Clone, Debug)]

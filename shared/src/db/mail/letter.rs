@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::delivery::RecipientStatus;
+use crate::domain::word::UnknownWord;
 use crate::ids::DeliveryId;
 
 /// A mail that is to be sent now.
@@ -50,34 +52,6 @@ pub struct Recipient {
     pub status: RecipientStatus,
 }
 
-/// What became of a mail at one recipient.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum RecipientStatus {
-    /// Not accepted, not refused: the next attempt asks again.
-    Undecided,
-    /// The relay took it.
-    Accepted,
-    /// The relay refused it for good.
-    Refused,
-}
-
-impl RecipientStatus {
-    /// As the column holds it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Undecided => "undecided",
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-        }
-    }
-
-    fn of(text: &str) -> Option<Self> {
-        [Self::Undecided, Self::Accepted, Self::Refused].into_iter().find(|status| status.as_str() == text)
-    }
-}
-
 /// The letters of these deliveries, in their order. `Err`: what is there cannot be sent, with the reason.
 ///
 /// # Errors
@@ -104,8 +78,7 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result
         .into_iter()
         .map(|row| {
             let recipients = row.addresses.into_iter().zip(row.statuses).map(|(address, status)| {
-                let status =
-                    RecipientStatus::of(&status).ok_or_else(|| format!("unknown recipient status {status}"))?;
+                let status = status.parse().map_err(|e: UnknownWord| e.to_string())?;
                 Ok(Recipient { address, status })
             });
             let letter = recipients.collect::<Result<Vec<_>, String>>().and_then(|recipients| {

@@ -7,6 +7,7 @@ use super::browse::{DeliveryFilter, chosen};
 use crate::db::InTransaction;
 use crate::db::lists::plan_for_values;
 use crate::db::queues;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::notification::Kind;
 use crate::ids::DeliveryId;
 use crate::queue::{dismiss as dismiss_rows, redrive};
@@ -18,7 +19,7 @@ pub const MATCHED_LIMIT: i64 = 10_000;
 #[derive(Debug, Clone)]
 pub struct HeldDelivery {
     /// Its state, which stays as it is.
-    pub status: String,
+    pub status: DeliveryStatus,
     /// Its contents are gone.
     pub wiped: bool,
 }

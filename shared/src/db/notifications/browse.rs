@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
+use crate::domain::notification::{Channel, NotificationStatus, RouteStatus};
 use crate::ids::{GameId, NotificationId, RouteId, UserId};
 
 /// A notification with the first of its routes.
@@ -26,8 +27,8 @@ pub struct Notification {
     pub game_id: Option<GameId>,
     /// What it says.
     pub payload: Value,
-    /// Of its expansion: `pending`, `expanding`, `retrying`, `expanded`, `dead_lettered` or `quarantined`.
-    pub status: String,
+    /// Where its expansion stands.
+    pub status: NotificationStatus,
     /// Attempts to expand it, each chunk of a broadcast among them.
     pub attempts: i32,
     /// What went wrong last.
@@ -63,7 +64,7 @@ pub struct NotificationFilter {
     /// Of this kind.
     pub kind: Option<String>,
     /// Whose expansion is in this state.
-    pub status: Option<String>,
+    pub status: Option<NotificationStatus>,
     /// About this game.
     pub game_id: Option<GameId>,
     /// Produced in this span.
@@ -142,7 +143,7 @@ pub async fn notifications(
                 filter.created.after,
                 filter.created.before,
                 filter.kind,
-                filter.status,
+                filter.status.map(NotificationStatus::as_str),
                 filter.game_id.map(GameId::uuid),
                 limit,
                 routes
@@ -157,7 +158,7 @@ pub async fn notifications(
              ORDER BY n.game_id DESC, n.notification_id DESC LIMIT $8"
         ),
         // Nearly all are expanded, and stand in no index by status.
-        NotificationFilter { status: Some(status), .. } if status != "expanded" => walk!(
+        NotificationFilter { status: Some(status), .. } if *status != NotificationStatus::Expanded => walk!(
             "n.status <> 'expanded' AND (n.status, n.notification_id) < ($6, $1) AND (n.status, n.notification_id) >= ($6, $2)
              ORDER BY n.status DESC, n.notification_id DESC LIMIT $8"
         ),
@@ -203,14 +204,14 @@ pub struct DeadLetter {
 pub struct DeadLetterFilter {
     /// Dead in this queue.
     pub queue: Option<String>,
-    /// `dead_lettered` or `quarantined`.
-    pub status: Option<String>,
+    /// Of [`RouteStatus::DEAD`].
+    pub status: Option<RouteStatus>,
     /// Of a notification of this kind.
     pub kind: Option<String>,
     /// Of this notification.
     pub notification_id: Option<NotificationId>,
     /// Over this channel; leaves no notifications.
-    pub channel: Option<String>,
+    pub channel: Option<Channel>,
     /// To this user; leaves no notifications.
     pub user_id: Option<UserId>,
     /// About this game.
@@ -237,10 +238,10 @@ macro_rules! chosen_dead {
              AND ($7::uuid IS NULL OR d.game_id = $7)
              AND ($8::timestamptz IS NULL OR d.finished_at >= $8) AND ($9::timestamptz IS NULL OR d.finished_at < $9)",
             $filter.queue,
-            $filter.status,
+            $filter.status.map(RouteStatus::as_str),
             $filter.kind,
             $filter.notification_id.map(NotificationId::uuid),
-            $filter.channel,
+            $filter.channel.map(Channel::as_str),
             $filter.user_id.map(UserId::uuid),
             $filter.game_id.map(GameId::uuid),
             $filter.failed.after,

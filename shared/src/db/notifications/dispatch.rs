@@ -77,7 +77,7 @@ pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Re
     Ok(rows
         .into_iter()
         .map(|row| {
-            let channel = row.channel.parse().map_err(|e: crate::domain::notification::Unknown| e.to_string())?;
+            let channel = row.channel.parse().map_err(|e: crate::domain::word::UnknownWord| e.to_string())?;
             let notice = notices.get(&row.notification_id).ok_or("its notification is gone")?;
             Ok(Dispatch {
                 route_id: row.route_id,

@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::domain::notification::{BROADCAST_PRIORITY, Channel, Kind, Payload};
+use crate::domain::notification::{AudienceKind, BROADCAST_PRIORITY, Channel, Kind, Payload};
+use crate::domain::word::UnknownWord;
 use crate::ids::RouteId;
 
 /// A notification on its way to become routes.
@@ -19,7 +20,7 @@ pub struct Expansion {
     pub channels: Vec<Channel>,
     /// Whether its pushes are numbered within its game.
     pub ordered: bool,
-    audience: String,
+    audience: AudienceKind,
     named_users: bool,
     begun: bool,
     game_id: Option<Uuid>,
@@ -68,11 +69,12 @@ pub async fn load_expansions(
         .map(|row| {
             let payload = Payload::from_json(&row.kind, row.payload.0).map_err(|e| e.to_string())?;
             let kind = payload.kind();
-            let channels = kind.channels_to(&row.audience);
+            let audience: AudienceKind = row.audience.parse().map_err(|e: UnknownWord| e.to_string())?;
+            let channels = kind.channels_to(audience);
             if channels.is_empty() {
-                return Err(format!("{kind} has no channel to {}", row.audience));
+                return Err(format!("{kind} has no channel to {audience}"));
             }
-            if row.audience == "game_members" && row.game_id.is_none() {
+            if audience == AudienceKind::GameMembers && row.game_id.is_none() {
                 return Err("it is for the members of a game and names no game".to_owned());
             }
             Ok(Expansion {
@@ -80,7 +82,7 @@ pub async fn load_expansions(
                 kind,
                 channels,
                 ordered: row.game_seq.is_some(),
-                audience: row.audience,
+                audience,
                 named_users: row.named_users,
                 begun: row.begun,
                 game_id: row.game_id,
@@ -132,7 +134,7 @@ pub async fn expand_chunk(
         chunks.push(Chunk {
             notification_id: id,
             routes: Vec::new(),
-            no_admin_email: expansion.audience == "administrators" && !admin_email,
+            no_admin_email: expansion.audience == AudienceKind::Administrators && !admin_email,
             more: full.then_some(now),
         });
     }
@@ -205,10 +207,10 @@ async fn recipients(
 impl Expansion {
     /// The routes of these recipients.
     fn plan(&self, recipients: &[&Recipient], admin_email: bool, routes: &mut NewRoutes) {
-        if self.audience == "administrators" {
+        if self.audience == AudienceKind::Administrators {
             let skip = (!admin_email).then_some("no address of the administrators is configured");
             routes.push(self, Channel::AdminEmail, None, skip);
-        } else if self.audience == "users" && !self.named_users && !self.begun {
+        } else if self.audience == AudienceKind::Users && !self.named_users && !self.begun {
             for channel in &self.channels {
                 routes.push(self, *channel, None, Some("there is no recipient"));
             }

@@ -84,7 +84,7 @@ async fn write(
         NotificationId::new().uuid(),
         kind.as_str(),
         new.idempotency_key,
-        audience.as_str(),
+        audience.kind().as_str(),
         &user_ids,
         new.game_id.map(GameId::uuid),
         numbered,

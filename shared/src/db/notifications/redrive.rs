@@ -7,6 +7,7 @@ use super::browse::{DeadLetterFilter, chosen_dead};
 use crate::db::InTransaction;
 use crate::db::lists::plan_for_values;
 use crate::db::queues;
+use crate::domain::notification::{Channel, RouteStatus};
 use crate::ids::{GameId, NotificationId, UserId};
 use crate::queue::{dismiss as dismiss_rows, redrive as redrive_rows};
 
@@ -32,14 +33,14 @@ pub struct Picked {
 pub async fn pick_one(
     conn: &mut PgConnection,
     id: Uuid,
-    from: &[&str],
-) -> Result<Option<Result<Picked, String>>, sqlx::Error> {
+    from: &[RouteStatus],
+) -> Result<Option<Result<Picked, &'static str>>, sqlx::Error> {
     let route = sqlx::query_scalar!("SELECT status FROM notification_routes WHERE route_id = $1 FOR NO KEY UPDATE", id)
         .fetch_optional(&mut *conn)
         .await?;
     if let Some(status) = route {
         let picked = Picked { matched: 1, routes: vec![id], ..Picked::default() };
-        return Ok(Some(if from.contains(&status.as_str()) { Ok(picked) } else { Err(status) }));
+        return Ok(Some(if from.contains(&status) { Ok(picked) } else { Err(status.as_str()) }));
     }
     let notification =
         sqlx::query_scalar!("SELECT status FROM notifications WHERE notification_id = $1 FOR NO KEY UPDATE", id)
@@ -47,7 +48,9 @@ pub async fn pick_one(
             .await?;
     Ok(notification.map(|status| {
         let picked = Picked { matched: 1, notifications: vec![id], ..Picked::default() };
-        if from.contains(&status.as_str()) { Ok(picked) } else { Err(status) }
+        // The states of both that matter here have the same names.
+        let status = status.as_str();
+        if from.iter().any(|state| state.as_str() == status) { Ok(picked) } else { Err(status) }
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 
+use crate::domain::game::GameStatus;
 use crate::ids::GameId;
 
 /// The image that a game began with: its containers are made from it until a patch, whatever its tag has become since.
@@ -44,8 +45,8 @@ pub async fn set_record_image(
 pub struct GameOnDisk {
     /// The game.
     pub game_id: GameId,
-    /// A word of `games.status`.
-    pub status: String,
+    /// Where the game stands.
+    pub status: GameStatus,
     /// The daemon's id of its container; null while there is none.
     pub container_id: Option<String>,
 }

@@ -5,7 +5,8 @@ use sqlx::PgConnection;
 
 use super::images::PinnedImage;
 use crate::db::lists::below;
-use crate::domain::runtime::RuntimeStatus;
+use crate::domain::game::{GameStatus, PauseReason};
+use crate::domain::runtime::{Health, RuntimeStatus};
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;
 use crate::secret::Secret;
@@ -15,8 +16,8 @@ use crate::secret::Secret;
 pub struct RuntimeRecord {
     /// The game.
     pub game_id: GameId,
-    /// A word of [`RuntimeStatus`].
-    pub status: String,
+    /// Where it stands.
+    pub status: RuntimeStatus,
     /// `docker` or `process`.
     pub driver: String,
     /// Whose container it is; see the column's comment.
@@ -33,9 +34,9 @@ pub struct RuntimeRecord {
     pub endpoint: Option<String>,
     /// Turn now open.
     pub current_turn: i32,
-    /// `unknown`, `healthy` or `unhealthy`, as last seen; `unserved` while no live controller serves, or may turn out to serve, the daemon
-    /// that has, or is to have, its container.
-    pub health: String,
+    /// As last seen; `unserved` while no live controller serves, or may turn out to serve, the daemon that has, or is to have, its
+    /// container.
+    pub health: Health,
     /// A forced turn was run or asked for: the next scheduled one is skipped.
     pub skip_next_tick: bool,
     /// When the next turn is due; null while the timer rests.
@@ -56,7 +57,7 @@ macro_rules! runtimes {
                       CASE WHEN r.daemon_id <> '' AND (r.container_id IS NOT NULL OR r.status IN ('starting', 'running', 'generation_in_progress'))
                             AND NOT EXISTS (SELECT FROM workers w WHERE w.expires_at > clock_timestamp()
                                              AND (w.daemon_id = r.daemon_id OR w.daemon_id IS NULL AND w.process = 'runtime-controller'))
-                           THEN 'unserved' ELSE r.health END AS "health!",
+                           THEN 'unserved' ELSE r.health END AS "health!: Health",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at
                  FROM runtime_records r LEFT JOIN runtime_turns t USING (game_id) "# + $tail
             $(, $argument)*
@@ -78,7 +79,7 @@ pub async fn record(conn: &mut PgConnection, game_id: GameId) -> Result<Option<R
 /// Those of the database.
 pub async fn records(
     conn: &mut PgConnection,
-    status: Option<&str>,
+    status: Option<RuntimeStatus>,
     before: Option<GameId>,
     limit: i64,
 ) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
@@ -100,7 +101,7 @@ pub async fn records(
                 "WHERE r.game_id = ANY (ARRAY(SELECT game_id FROM runtime_records WHERE status = $1 AND game_id < $2
                                                ORDER BY game_id DESC LIMIT $3))
                   ORDER BY r.game_id DESC",
-                status,
+                status.as_str(),
                 below(before),
                 limit
             )
@@ -114,7 +115,10 @@ pub async fn records(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn records_by_status(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<(String, i64)>, sqlx::Error> {
+pub async fn records_by_status(
+    conn: &mut PgConnection,
+    daemon_id: &str,
+) -> Result<Vec<(RuntimeStatus, i64)>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT status, count(*) AS "n!" FROM runtime_records WHERE daemon_id = $1 AND status NOT IN ('finished', 'removed') GROUP BY status"#,
         daemon_id
@@ -243,15 +247,15 @@ pub async fn record_endpoint(
     Ok(())
 }
 
-/// Notes what the last probe saw: `healthy` or `unhealthy`.
+/// Notes what the last probe saw.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: &str) -> Result<(), sqlx::Error> {
+pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: Health) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records SET health = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND health <> $2",
         game_id.uuid(),
-        health
+        health.as_str()
     )
     .execute(conn)
     .await?;
@@ -349,10 +353,10 @@ pub async fn set_extinct_races(
 /// What is needed to bring a game's engine back, or to replace it.
 #[derive(Debug, Clone)]
 pub struct EngineFacts {
-    /// A word of `games.status`.
-    pub game_status: String,
-    /// A word of [`RuntimeStatus`].
-    pub status: String,
+    /// Where the game stands.
+    pub game_status: GameStatus,
+    /// Where it stands.
+    pub status: RuntimeStatus,
     /// Version label that was started.
     pub engine_version: String,
     /// Image that was started.
@@ -368,7 +372,7 @@ pub struct EngineFacts {
     /// Where it was reached last.
     pub endpoint: Option<String>,
     /// Why the game is paused.
-    pub pause_reason: Option<String>,
+    pub pause_reason: Option<PauseReason>,
 }
 
 /// What is needed to bring a game's engine back; `None` where it was never started on this daemon.

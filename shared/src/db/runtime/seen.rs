@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::runtime::Health;
 use crate::ids::GameId;
 
 /// A game's recorded side.
@@ -13,21 +14,22 @@ use crate::ids::GameId;
 pub struct RecordedSide {
     /// The game.
     pub game_id: GameId,
-    /// A word of `games.status`.
+    /// Where the game stands: the text of a [`GameStatus`](crate::domain::game::GameStatus). Text here, so that one row with a word of
+    /// a later build does not hide the others.
     pub game_status: String,
-    /// Why it is paused.
+    /// Why it is paused: the text of a [`PauseReason`](crate::domain::game::PauseReason).
     pub pause_reason: Option<String>,
     /// The game's last change: when it was paused, most of all.
     pub game_updated_at: DateTime<Utc>,
     /// Whose record it is; null where there is none.
     pub daemon_id: Option<String>,
-    /// A word of [`RuntimeStatus`](crate::domain::runtime::RuntimeStatus); null where there is no record.
+    /// Where its record stands: the text of a [`RuntimeStatus`](crate::domain::runtime::RuntimeStatus); null where there is none.
     pub status: Option<String>,
     /// The recorded container.
     pub container_id: Option<String>,
     /// The recorded address.
     pub endpoint: Option<String>,
-    /// What was last seen.
+    /// What was last seen: the text of a [`Health`].
     pub health: Option<String>,
     /// How often it was brought back since it was well.
     pub revivals: Option<i32>,
@@ -67,8 +69,10 @@ pub async fn recorded_side(
                                           OR status IN ('running', 'generation_in_progress', 'engine_unreachable'))
                UNION SELECT r.game_id FROM games g JOIN runtime_records r USING (game_id) WHERE r.daemon_id = $1 AND g.status = 'running'
                UNION SELECT unnest($2::uuid[]))
-           SELECT g.game_id AS "game_id: GameId", g.status AS game_status, g.pause_reason, g.updated_at AS game_updated_at,
-                  r.daemon_id AS "daemon_id?", r.status AS "status?", r.container_id, r.endpoint, r.health AS "health?", r.revivals AS "revivals?",
+           SELECT g.game_id AS "game_id: GameId", g.status AS "game_status: String", g.pause_reason AS "pause_reason: String",
+                  g.updated_at AS game_updated_at,
+                  r.daemon_id AS "daemon_id?", r.status AS "status?: String", r.container_id, r.endpoint, r.health AS "health?: String",
+                  r.revivals AS "revivals?",
                   r.revive_at, r.probed_at, r.ill_since,
                   EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
              FROM wanted JOIN games g USING (game_id) LEFT JOIN runtime_records r USING (game_id)
@@ -249,9 +253,9 @@ pub async fn clean_slate(conn: &mut PgConnection, game_id: GameId) -> Result<(),
 #[derive(Debug, Clone)]
 pub struct Probed {
     /// What was seen before.
-    pub before: String,
+    pub before: Health,
     /// What is shown now.
-    pub health: String,
+    pub health: Health,
     /// Misses in a row.
     pub misses: i32,
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::domain::game::GameStatus;
 use crate::domain::runtime::RuntimeStatus;
 use crate::domain::schedule::{Rested, Schedule, ScheduleError, Timer};
 use crate::ids::GameId;
@@ -211,8 +212,8 @@ pub async fn generation_broken_off(conn: &mut PgConnection, game_id: GameId) -> 
 pub struct TurnWork {
     /// The game.
     pub game_id: GameId,
-    /// A word of `games.status`.
-    pub game_status: String,
+    /// Where the game stands.
+    pub game_status: GameStatus,
     /// Its schedule.
     pub turn_schedule: String,
     /// The zone of its schedule.
@@ -254,7 +255,7 @@ pub enum Begun {
     /// The game does not run any more.
     Resting,
     /// The game runs, but its runtime is in this status, from which no turn is generated.
-    Held(String),
+    Held(RuntimeStatus),
 }
 
 /// Begins a generation: writes the turn being closed (the first attempt's value stays) and shows the runtime as
@@ -271,7 +272,7 @@ pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Resul
     )
     .fetch_optional(&mut *conn)
     .await?;
-    let Some(found) = found.filter(|found| found.game == "running") else { return Ok(Begun::Resting) };
+    let Some(found) = found.filter(|found| found.game == GameStatus::Running) else { return Ok(Begun::Resting) };
     if !found.may {
         return Ok(Begun::Held(found.runtime));
     }

@@ -21,38 +21,9 @@ mod field;
 pub use catalogue::{Kind, Payload};
 pub use field::{Field, Form};
 
-/// A way to a recipient. The text forms stand in `notification_routes.channel` and on metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Channel {
-    /// A client event through the push hub.
-    Push,
-    /// A mail to the recipient's e-mail identity.
-    Email,
-    /// A mail to `BACKEND_NOTIFICATION_ADMIN_EMAIL`.
-    AdminEmail,
-}
+mod words;
 
-impl Channel {
-    /// Every channel.
-    pub const ALL: [Self; 3] = [Self::Push, Self::Email, Self::AdminEmail];
-
-    /// The form in the database and on metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Push => "push",
-            Self::Email => "email",
-            Self::AdminEmail => "admin_email",
-        }
-    }
-}
-
-impl FromStr for Channel {
-    type Err = Unknown;
-    fn from_str(s: &str) -> Result<Self, Unknown> {
-        Self::ALL.into_iter().find(|c| c.as_str() == s).ok_or_else(|| Unknown { what: "channel", value: s.to_owned() })
-    }
-}
+pub use words::{AudienceKind, Channel, NotificationStatus, RouteStatus};
 
 /// Whom the catalogue addresses a kind to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,12 +52,12 @@ pub enum Audience {
 impl Audience {
     /// The form in `notifications.audience`.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub const fn kind(&self) -> AudienceKind {
         match self {
-            Self::Users(_) => "users",
-            Self::GameMembers => "game_members",
-            Self::Everyone => "everyone",
-            Self::Administrators => "administrators",
+            Self::Users(_) => AudienceKind::Users,
+            Self::GameMembers => AudienceKind::GameMembers,
+            Self::Everyone => AudienceKind::Everyone,
+            Self::Administrators => AudienceKind::Administrators,
         }
     }
 
@@ -138,10 +109,10 @@ impl Kind {
         self.addressee() == Addressee::Administrators
     }
 
-    /// The channels over which it reaches `audience` (`users`, `game_members`, `everyone`, `administrators`).
+    /// The channels over which it reaches an audience.
     #[must_use]
-    pub fn channels_to(self, audience: &str) -> Vec<Channel> {
-        let administrators = audience == Audience::Administrators.as_str();
+    pub fn channels_to(self, audience: AudienceKind) -> Vec<Channel> {
+        let administrators = audience == AudienceKind::Administrators;
         self.channels().iter().copied().filter(|c| (*c == Channel::AdminEmail) == administrators).collect()
     }
 }

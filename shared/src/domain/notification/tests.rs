@@ -17,8 +17,8 @@ fn names_are_read_back_and_unique() {
 fn the_administrators_are_reached_by_their_address_alone() {
     for kind in Kind::ALL {
         assert_eq!(kind.for_administrators(), kind.channels() == [Channel::AdminEmail], "{kind}");
-        assert_eq!(kind.channels_to("administrators").is_empty(), !kind.for_administrators(), "{kind}");
-        assert_eq!(kind.channels_to("users").is_empty(), kind.for_administrators(), "{kind}");
+        assert_eq!(kind.channels_to(AudienceKind::Administrators).is_empty(), !kind.for_administrators(), "{kind}");
+        assert_eq!(kind.channels_to(AudienceKind::Users).is_empty(), kind.for_administrators(), "{kind}");
     }
 }
 

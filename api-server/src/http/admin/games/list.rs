@@ -6,14 +6,15 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::games::GameFilter;
+use shared::domain::game::{GameStatus, Visibility};
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::games::{GamePage, VISIBILITIES};
-use crate::http::request::filters::{game_status, word};
+use crate::http::objects::games::GamePage;
+use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 
 codes!(AdminListGamesCodes: AdminCredentialsRequired);
@@ -45,10 +46,10 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<GamePage>, Fail<AdminListGamesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let visibility = word("/query/visibility", visibility.0.as_deref(), VISIBILITIES)?;
+        let visibility = among("/query/visibility", visibility.0.as_deref(), Visibility::ALL)?;
         let filter = GameFilter {
-            status: game_status(status.0.as_deref())?,
-            visibility: visibility.as_deref(),
+            status: among("/query/status", status.0.as_deref(), GameStatus::ALL)?,
+            visibility,
             owner_user_id: owner_user_id.0.map(Into::into),
             member_user_id: member_user_id.0.map(Into::into),
         };

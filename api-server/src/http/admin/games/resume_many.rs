@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{Object, OpenApi, payload::Json};
 use shared::db::games::PausedFilter;
+use shared::domain::game::{PauseReason, Visibility};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -13,15 +14,11 @@ use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::bulk::BulkResult;
-use crate::http::objects::games::VISIBILITIES;
 use crate::http::request::body::Body;
-use crate::http::request::filters::{BULK_DEFAULT, word};
+use crate::http::request::filters::{BULK_DEFAULT, among};
 use crate::refusal::Problem;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions;
-
-/// Why a game is paused that can be resumed.
-const PAUSE_REASONS: &[&str] = &["engine_unreachable", "generation_failed", "manual", "schedule_ended", "state_limit"];
 
 /// Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
 #[derive(Debug, Object)]
@@ -47,11 +44,9 @@ impl PausedGameChoice {
     /// # Errors
     /// `invalid_request` naming the field.
     pub fn filter(&self) -> Result<PausedFilter<'_>, Problem> {
-        word("/filter/pause_reason", self.pause_reason.as_deref(), PAUSE_REASONS)?;
-        word("/filter/visibility", self.visibility.as_deref(), VISIBILITIES)?;
         Ok(PausedFilter {
-            pause_reason: self.pause_reason.as_deref(),
-            visibility: self.visibility.as_deref(),
+            pause_reason: among("/filter/pause_reason", self.pause_reason.as_deref(), PauseReason::RESUMABLE)?,
+            visibility: among("/filter/visibility", self.visibility.as_deref(), Visibility::ALL)?,
             owner_user_id: self.owner_user_id.map(Into::into),
             engine_version: self.engine_version.as_deref(),
         })

@@ -7,14 +7,15 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::notifications::NotificationFilter;
+use shared::domain::notification::NotificationStatus;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::notifications::{Notification, NotificationPage, STATES};
-use crate::http::request::filters::{span, word};
+use crate::http::objects::notifications::{Notification, NotificationPage};
+use crate::http::request::filters::{among, span};
 use crate::http::request::page::Page;
 
 /// Routes that are shown of each notification.
@@ -53,7 +54,7 @@ impl Operation {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let filter = NotificationFilter {
             kind: kind.0,
-            status: word("/query/status", status.0.as_deref(), STATES)?,
+            status: among("/query/status", status.0.as_deref(), NotificationStatus::ALL)?,
             game_id: game_id.0.map(Into::into),
             created: span("/query/created", created_after.0, created_before.0)?,
         };

@@ -41,11 +41,9 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<RuntimePage>, Fail<AdminListRuntimesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let known: Vec<&str> = RuntimeStatus::ALL.iter().map(|status| status.as_str()).collect();
-        let status = filters::word("/query/status", status.0.as_deref(), &known)?;
+        let status = filters::among("/query/status", status.0.as_deref(), RuntimeStatus::ALL)?;
         let mut conn = app.db.acquire().await?;
-        let rows =
-            db::runtime::records(&mut conn, status.as_deref(), page.before.map(Into::into), page.fetch()).await?;
+        let rows = db::runtime::records(&mut conn, status, page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |r| r.game_id.uuid());
         let items = runtimes::shown(&mut conn, rows, OPERATIONS).await?;
         Ok(Json(RuntimePage { items: items.into_iter().map(Into::into).collect(), next_cursor }))

@@ -6,8 +6,9 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::accounts::Search;
-use shared::domain::account::DISPLAY_NAME_MAX;
+use shared::domain::account::{DISPLAY_NAME_MAX, SanctionKind};
 use shared::domain::email::Address;
+use shared::domain::plan::Plan;
 use shared::domain::text;
 
 use crate::app::App;
@@ -15,8 +16,7 @@ use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::accounts::AccountPage;
-use crate::http::objects::entitlements::Plan;
-use crate::http::objects::sanctions::SanctionKind;
+use crate::http::objects::words::Closed;
 use crate::http::request::page::Page;
 use crate::refusal::Problem;
 
@@ -47,9 +47,9 @@ impl Operation {
         /// two characters or more, begins with them.
         name: Query<Option<String>>,
         /// Only accounts under such a sanction now.
-        sanction: Query<Option<SanctionKind>>,
+        sanction: Query<Option<Closed<SanctionKind>>>,
         /// Only accounts that have this plan now.
-        plan: Query<Option<Plan>>,
+        plan: Query<Option<Closed<Plan>>>,
         /// Items a page holds at most, 1 to 200; 50 if absent.
         limit: Query<Option<u16>>,
         /// `next_cursor` of the page before.
@@ -62,8 +62,8 @@ impl Operation {
         let search = Search {
             email: email.as_ref().map(Address::as_str),
             name: name.as_ref().map(|(from, to)| (from.as_str(), to.as_str())),
-            sanction: sanction.0.map(SanctionKind::word),
-            plan: plan.0.map(Plan::word),
+            sanction: sanction.0.map(|kind| kind.0),
+            plan: plan.0.map(|plan| plan.0),
         };
         let mut conn = app.db.acquire().await?;
         let rows = db::accounts::list(&mut conn, &search, page.before.map(Into::into), page.fetch()).await?;

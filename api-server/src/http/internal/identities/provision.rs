@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use poem::web::Data;
-use poem_openapi::{Enum, Object, OpenApi, payload::Json};
-use shared::domain::account;
+use poem_openapi::{Object, OpenApi, payload::Json};
+use shared::domain::account::{self, IdentityKind};
 use shared::domain::email::Address;
 use uuid::Uuid;
 
@@ -12,26 +12,17 @@ use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
+use crate::http::objects::words::Closed;
 use crate::http::request::body::Body;
 use crate::refusal::Problem;
 use crate::use_cases::identities;
-
-/// Where an identity is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum IdentityKind {
-    /// A Telegram account.
-    Telegram,
-    /// An e-mail address.
-    Email,
-}
 
 /// An identity whose owner the gateway has checked.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct ProvisionIdentity {
     /// Where it is from.
-    pub kind: IdentityKind,
+    pub kind: Closed<IdentityKind>,
     /// The address, in any spelling; or the id of the Telegram account, 1 to 128 visible ASCII characters.
     #[oai(validator(min_length = 1, max_length = 320))]
     pub external_id: String,
@@ -67,11 +58,10 @@ impl Operation {
         app: Data<&Arc<App>>,
         body: Body<ProvisionIdentity>,
     ) -> Result<Json<Provisioned>, Fail<ProvisionIdentityCodes>> {
-        let (kind, external_id) = match body.kind {
-            IdentityKind::Telegram => ("telegram", account::external_id(&body.external_id)),
-            IdentityKind::Email => {
-                ("email", Address::parse(&body.external_id).map(Address::into_string).map_err(String::from))
-            }
+        let kind = body.kind.0;
+        let external_id = match kind {
+            IdentityKind::Telegram => account::external_id(&body.external_id),
+            IdentityKind::Email => Address::parse(&body.external_id).map(Address::into_string).map_err(String::from),
         };
         let external_id = external_id.map_err(|why| Problem::field("/external_id", "format", why))?;
         let name = body.display_name.as_deref().and_then(account::display_name_hint);

@@ -54,7 +54,7 @@ impl Operation {
         user: User,
         body: Body<PatchAccount>,
     ) -> Result<Json<Account>, Fail<PatchAccountCodes>> {
-        if user.sanctions.iter().any(|kind| kind == "profile_update_block") {
+        if user.sanctions.contains(&account::SanctionKind::ProfileUpdateBlock) {
             return Err(Problem::new(ErrorCode::Sanctioned, "This account may not change its profile.").into());
         }
         let mut faults = Vec::new();

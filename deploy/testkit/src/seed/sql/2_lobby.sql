@@ -43,7 +43,7 @@ SELECT game_id, 'Galaxy ' || g, CASE WHEN g % 2 = 0 THEN 'Made by the seed.' ELS
        CASE WHEN heavy THEN 1000 ELSE greatest(2, coalesce(m.active, 0)) + g % 8 END, coalesce(m.active, 0),
        CASE WHEN s.status IN ('draft', 'enrollment_open') THEN pg_temp.today() + interval '3 days' + interval '1 day' * (g % 30) ELSE at + interval '1 day' END,
        (ARRAY['@every 24h', '0 18 * * *', '@every 6h'])[1 + g % 3], 'UTC', '0.1.' || 9 + g % 3, CASE WHEN started THEN g % 60 ELSE 0 END,
-       CASE WHEN s.status = 'paused' THEN 'paused' END, CASE WHEN s.status = 'finished' THEN ARRAY[m.first] ELSE '{}' END, at, at,
+       CASE WHEN s.status = 'paused' THEN 'manual' END, CASE WHEN s.status = 'finished' THEN ARRAY[m.first] ELSE '{}' END, at, at,
        CASE WHEN started THEN at + interval '1 day' END, CASE WHEN s.status = 'finished' THEN at + interval '2 days' END
   FROM (SELECT *, status IN ('running', 'paused', 'finished') AS started FROM seed_game) s
   LEFT JOIN (SELECT g, count(*) AS active, min(race_name) AS first FROM seed_member WHERE status = 'active' GROUP BY g) m USING (g)

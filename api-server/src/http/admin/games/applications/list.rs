@@ -5,14 +5,15 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, param::Query, payload::Json};
 use shared::db;
+use shared::domain::lobby::ApplicationStatus;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::applications::{APPLICATION_STATES, ApplicationPage};
-use crate::http::request::filters::word;
+use crate::http::objects::applications::ApplicationPage;
+use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 use crate::use_cases::games;
 
@@ -39,11 +40,11 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<ApplicationPage>, Fail<AdminListApplicationsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let status = word("/query/status", status.0.as_deref(), APPLICATION_STATES)?;
+        let status = among("/query/status", status.0.as_deref(), ApplicationStatus::ALL)?;
         let mut tx = app.db.begin().await?;
         let game = db::games::get(&mut tx, game_id.0.into()).await?.ok_or_else(games::game_not_found)?;
         let before = page.before.map(Into::into);
-        let rows = match status.as_deref() {
+        let rows = match status {
             None => db::applications::list(&mut tx, game.game_id, before, page.fetch()).await?,
             Some(status) => {
                 db::applications::list_by_status(&mut tx, game.game_id, status, before, page.fetch()).await?

@@ -7,15 +7,15 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::mail::DeliveryFilter;
+use shared::domain::delivery::DeliveryStatus;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::mail::DeliveryPage;
-use crate::http::request::filters::{span, word};
+use crate::http::request::filters::{among, span};
 use crate::http::request::page::Page;
-use crate::use_cases::mail::DEAD;
 
 codes!(AdminListMailDeadLettersCodes: AdminCredentialsRequired);
 
@@ -48,9 +48,9 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeadLettersCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let status = word("/query/status", status.0.as_deref(), DEAD)?;
+        let status = among("/query/status", status.0.as_deref(), DeliveryStatus::DEAD)?;
         let filter = DeliveryFilter {
-            statuses: Some(status.map_or_else(|| DEAD.iter().map(|s| (*s).to_owned()).collect(), |s| vec![s])),
+            statuses: Some(status.map_or_else(|| DeliveryStatus::DEAD.to_vec(), |status| vec![status])),
             template_id: template_id.0,
             recipient: recipient.0,
             failed: span("/query/failed", failed_after.0, failed_before.0)?,

@@ -7,13 +7,14 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::mail::DeliveryFilter;
+use shared::domain::delivery::DeliveryStatus;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::mail::{DeliveryPage, STATES};
-use crate::http::request::filters::{span, word};
+use crate::http::objects::mail::DeliveryPage;
+use crate::http::request::filters::{among, span};
 use crate::http::request::page::Page;
 
 codes!(AdminListMailDeliveriesCodes: AdminCredentialsRequired);
@@ -48,7 +49,7 @@ impl Operation {
     ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeliveriesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let filter = DeliveryFilter {
-            statuses: word("/query/status", status.0.as_deref(), STATES)?.map(|status| vec![status]),
+            statuses: among("/query/status", status.0.as_deref(), DeliveryStatus::ALL)?.map(|status| vec![status]),
             template_id: template_id.0,
             recipient: recipient.0,
             created: span("/query/created", created_after.0, created_before.0)?,

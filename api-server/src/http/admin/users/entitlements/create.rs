@@ -46,7 +46,7 @@ impl Operation {
         let key = idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), &operation, &body.0)?;
         let source = remark("source", "a source", &body.source, 64)?;
         let reason = remark("reason", "a reason", &body.reason, 500)?;
-        let wanted = WantedPlan { plan: body.plan.word(), source: &source, reason: &reason, ends_at: body.ends_at };
+        let wanted = WantedPlan { plan: body.plan.0, source: &source, reason: &reason, ends_at: body.ends_at };
         let made: Grant = accounts::grant(&app, &caller, user_id.0.into(), &wanted, key.as_ref()).await?.into();
         Ok(Created::at(&format!("/admin/users/{}/entitlements/{}", user_id.0, made.entitlement_id), made))
     }

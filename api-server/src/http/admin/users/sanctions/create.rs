@@ -46,7 +46,7 @@ impl Operation {
         let operation = format!("admin_create_sanction:{}", user_id.0);
         let key = idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), &operation, &body.0)?;
         let reason = remark("reason", "a reason", &body.reason, 500)?;
-        let wanted = Wanted { kind: body.kind.word(), reason: &reason, ends_at: body.ends_at };
+        let wanted = Wanted { kind: body.kind.0, reason: &reason, ends_at: body.ends_at };
         let made: Sanction = accounts::sanction(&app, &caller, user_id.0.into(), &wanted, key.as_ref()).await?.into();
         Ok(Created::at(&format!("/admin/users/{}/sanctions/{}", user_id.0, made.sanction_id), made))
     }

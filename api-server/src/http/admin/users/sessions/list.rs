@@ -5,14 +5,14 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, param::Query, payload::Json};
 use shared::db;
+use shared::domain::account::SessionStatus;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::sessions::SESSION_STATES;
-use crate::http::request::filters::word;
+use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 use crate::http::user::sessions::list::SessionPage;
 use crate::use_cases::accounts;
@@ -40,10 +40,10 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<SessionPage>, Fail<AdminListSessionsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let status = word("/query/status", status.0.as_deref(), SESSION_STATES)?;
+        let status = among("/query/status", status.0.as_deref(), SessionStatus::ALL)?;
         let (user_id, before) = (user_id.0.into(), page.before.map(Into::into));
         let mut tx = app.db.begin().await?;
-        let rows = match status.as_deref() {
+        let rows = match status {
             None => db::sessions::list(&mut tx, user_id, before, page.fetch()).await?,
             Some(status) => db::sessions::list_by_status(&mut tx, user_id, status, before, page.fetch()).await?,
         };

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::domain::game::GameStatus;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::games::GamePage;
-use crate::http::request::filters::game_status;
+use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
@@ -39,7 +40,7 @@ impl Operation {
     ) -> Result<Json<GamePage>, Fail<ListLobbyGamesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let before = page.before.map(Into::into);
-        let rows = match game_status(status.0.as_deref())? {
+        let rows = match among("/query/status", status.0.as_deref(), GameStatus::ALL)? {
             None => {
                 let mut conn = app.db.acquire().await?;
                 db::games::list_visible(&mut conn, user.id, before, page.fetch()).await?

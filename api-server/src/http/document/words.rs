@@ -1,0 +1,56 @@
+//! The sets of words that fields and parameters of the document have one of. `examples.json` says which has which, by these names.
+
+use std::collections::BTreeMap;
+
+use shared::db::queues;
+use shared::domain::account::{SanctionKind, SessionStatus};
+use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
+use shared::domain::game::{GameStatus, PauseReason, Visibility};
+use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, RaceNameStatus};
+use shared::domain::notification::{AudienceKind, Channel, NotificationStatus, RouteStatus};
+use shared::domain::plan::Plan;
+use shared::domain::runtime::{Health, JobStatus, RuntimeStatus};
+use shared::domain::word::Word;
+
+fn all<W: Word>() -> (&'static str, Vec<&'static str>) {
+    (W::NAME, W::texts())
+}
+
+fn some<W: Word>(name: &'static str, words: &[W]) -> (&'static str, Vec<&'static str>) {
+    (name, words.iter().map(|word| (*word).into()).collect())
+}
+
+/// By name: a closed set of the domain, or a part of one.
+pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let notifications = [&queues::NOTIFICATIONS, &queues::ROUTES].map(|queue| queue.name);
+    let every_queue =
+        [&queues::MAIL, &queues::NOTIFICATIONS, &queues::ROUTES, &queues::RUNTIME_JOBS, &queues::RUNTIME_TURNS];
+    // The two that came later are taken as well, and not listed yet: a client that knows the list must be told first.
+    let reasons = [PauseReason::EngineUnreachable, PauseReason::GenerationFailed, PauseReason::Manual];
+    BTreeMap::from([
+        all::<ApplicationStatus>(),
+        all::<AttemptOutcome>(),
+        all::<AudienceKind>(),
+        all::<Channel>(),
+        all::<DeliveryStatus>(),
+        all::<GameStatus>(),
+        all::<Health>(),
+        all::<InviteStatus>(),
+        all::<JobStatus>(),
+        all::<MembershipStatus>(),
+        all::<NotificationStatus>(),
+        all::<Plan>(),
+        all::<RaceNameStatus>(),
+        all::<RecipientStatus>(),
+        all::<RouteStatus>(),
+        all::<RuntimeStatus>(),
+        all::<SanctionKind>(),
+        all::<SessionStatus>(),
+        all::<Visibility>(),
+        some("DeliveryStatus::RESENDABLE", DeliveryStatus::RESENDABLE),
+        some("RouteStatus::DEAD", RouteStatus::DEAD),
+        some("PauseReason", &reasons),
+        ("queues of notifications", notifications.to_vec()),
+        ("queues", every_queue.map(|queue| queue.name).to_vec()),
+    ])
+}
