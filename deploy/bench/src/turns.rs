@@ -13,7 +13,7 @@ use clap::Args as ClapArgs;
 use runtime_controller::config::Config;
 use runtime_controller::driver::process::ProcessDriver;
 use shared::db::Db;
-use shared::engine_client::{EngineClient, Timeouts};
+use shared::engine_client::EngineClient;
 use shared::queue::wake::{self, WakeTiming};
 use shared::queue::{Worker, WorkerDeps};
 use shared::random::Random;
@@ -127,7 +127,7 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
     let mut config = Config::read(&mut Reader::describe("runtime-controller"));
     config.state_root = std::env::temp_dir().join("galaxy-bench-turns");
     let driver = Arc::new(ProcessDriver::new(&config, deps.random.clone()));
-    let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?;
+    let client = EngineClient::limited(&config.engine)?;
     runtime_controller::work(&config, &deps, client, driver, DAEMON.to_owned());
 
     let honest = engines.hangs.iter().filter(|hangs| !hangs.load(Ordering::Relaxed)).count();
