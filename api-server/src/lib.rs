@@ -58,7 +58,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         None => (None, None),
     };
     let places = listeners::fit(&config, base.postgres.max_conns);
-    let engines = EngineClient::new(config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?;
+    let engines = EngineClient::limited(&config.engine).map_err(|e| anyhow::anyhow!("engine client: {e:?}"))?;
     let (waker, listener) = wake::start(&base.postgres, &lifecycle, &random);
     let config = Arc::new(config);
 
@@ -80,7 +80,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         brakes: brakes::Brakes::new(config.http.public_rate, config.auth.email_rate, config.auth.wrong_code_rate),
         admins: admins::Admins::new(random.bytes()),
         codes: code_metrics::CodeMetrics::new(),
-        engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)).with_report_limit(config.report_limit),
+        engines: engines.with_room(Budget::new(ENGINE_BYTES, ENGINE_BYTES / 2)),
         engine_places: EnginePlaces::new(config.http.max_in_flight),
         config,
         db,

@@ -26,7 +26,7 @@ pub struct Both {
 pub fn load(config: Option<&TlsConfig>) -> anyhow::Result<Option<Both>> {
     let Some(files) = config else { return Ok(None) };
     let read = |path: &std::path::Path| std::fs::read(path).with_context(|| path.display().to_string());
-    let (cert, key) = (read(&files.cert)?, read(&files.key)?);
+    let (cert, key) = (read(&files.own.cert)?, read(&files.own.key)?);
     let client_ca = files.client_ca.as_deref().map(read).transpose()?;
     let chain = CertificateDer::pem_slice_iter(&cert).collect::<Result<Vec<_>, _>>().context("BACKEND_TLS_CERT")?;
     let shown = chain.first().cloned().context("BACKEND_TLS_CERT holds no certificate")?;

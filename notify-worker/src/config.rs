@@ -1,12 +1,14 @@
 //! What notify-worker is told (SPEC §16, reference/001 §4).
 
+use std::path::Path;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use shared::config::{Group, Reader, parse};
+use shared::config::credentials::{WORKER_TOKEN, token, trust_network};
+use shared::config::{Certificate, Group, Reader, parse};
 use shared::mail::Style;
-use shared::secret::{MIN_BYTES, Secret};
+use shared::secret::Secret;
 
 /// The settings of notify-worker that no other process shares.
 #[derive(Clone, Debug)]
@@ -102,14 +104,8 @@ impl Group for HubConfig {
             "The api-server's gRPC listener, or a balancer in front of several.",
             parse::http_url,
         );
-        let token = r.secret("BACKEND_WORKER_TOKEN", "The credential of our workers at the push hub.");
-        let trusted = r.optional(
-            "BACKEND_TRUST_NETWORK",
-            "false",
-            "Lets the process start without credentials, where the network alone keeps strangers out.",
-            parse::bool,
-        );
-        let token = token.filter(|t| !t.expose().is_empty());
+        r.section("Credentials");
+        let (token, trusted) = (token(r, WORKER_TOKEN), trust_network(r));
         match (&token, trusted) {
             (None, false) => {
                 r.fault("BACKEND_WORKER_TOKEN", "required (or BACKEND_WORKER_TOKEN_FILE) unless BACKEND_TRUST_NETWORK")
@@ -117,12 +113,7 @@ impl Group for HubConfig {
             (None, true) => r.warn("BACKEND_TRUST_NETWORK: we present no credential to the push hub"),
             (Some(_), _) => {}
         }
-        if token.as_ref().is_some_and(|t| t.expose().len() < MIN_BYTES) {
-            r.fault("BACKEND_WORKER_TOKEN", format!("must have at least {MIN_BYTES} bytes, as the hub demands"));
-        }
-        if token.as_ref().is_some_and(|t| !t.expose().bytes().all(|b| b.is_ascii_graphic())) {
-            r.fault("BACKEND_WORKER_TOKEN", "must be visible ASCII: it travels in a header");
-        }
+        r.section("Push hub");
         let tls = tls(r, &url);
         Self { url, token, tls }
     }
@@ -134,38 +125,38 @@ fn tls(r: &mut Reader, url: &str) -> HubTls {
         "PEM file with the roots that the push hub's certificate is checked against, instead of the system's: for a \
          private authority. With an `https` URL.",
         "/etc/galaxy/ca.pem",
-        certificates,
+        roots,
     );
-    let cert = r.maybe(
-        "BACKEND_TLS_CERT",
-        "PEM certificate chain that is shown to a push hub which wants one (mutual TLS). With an `https` URL.",
-        "/etc/galaxy/tls.crt",
-        certificates,
-    );
-    let key = r.maybe("BACKEND_TLS_KEY", "PEM private key of the certificate.", "/etc/galaxy/tls.key", private_key);
-    match (&cert, &key) {
-        (Some(_), None) => r.fault("BACKEND_TLS_KEY", "is required with BACKEND_TLS_CERT"),
-        (None, Some(_)) => r.fault("BACKEND_TLS_CERT", "is required with BACKEND_TLS_KEY"),
-        _ => {}
-    }
+    let own: Option<Certificate> = r.group();
+    let cert = own.as_ref().and_then(|own| read(r, "BACKEND_TLS_CERT", &own.cert, certificates));
+    let key = own.as_ref().and_then(|own| read(r, "BACKEND_TLS_KEY", &own.key, private_key));
     if roots.is_some() && !url.starts_with("https:") {
         r.warn("BACKEND_PUSH_HUB_TLS_CA_FILE has no effect: BACKEND_PUSH_HUB_URL is not https");
     }
     HubTls { roots, cert, key: key.map(Secret::new) }
 }
 
-fn certificates(value: &str) -> Result<Pem, String> {
-    let pem = std::fs::read(value).map_err(|e| format!("{value:?} cannot be read: {e}"))?;
+/// What a file holds, which is looked at now: a worker that cannot show its certificate says so when it starts.
+fn read(r: &mut Reader, name: &str, path: &Path, parse: fn(&Path) -> Result<Pem, String>) -> Option<Pem> {
+    parse(path).map_err(|message| r.fault(name, message)).ok()
+}
+
+fn roots(value: &str) -> Result<Pem, String> {
+    certificates(Path::new(value))
+}
+
+fn certificates(path: &Path) -> Result<Pem, String> {
+    let pem = std::fs::read(path).map_err(|e| format!("{path:?} cannot be read: {e}"))?;
     let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    match found.map_err(|e| format!("{value:?} is not a PEM file: {e}"))?.is_empty() {
-        true => Err(format!("{value:?} holds no certificate")),
+    match found.map_err(|e| format!("{path:?} is not a PEM file: {e}"))?.is_empty() {
+        true => Err(format!("{path:?} holds no certificate")),
         false => Ok(pem),
     }
 }
 
-fn private_key(value: &str) -> Result<Pem, String> {
-    let pem = std::fs::read(value).map_err(|e| format!("{value:?} cannot be read: {e}"))?;
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|e| format!("{value:?} holds no private key: {e}"))?;
+fn private_key(path: &Path) -> Result<Pem, String> {
+    let pem = std::fs::read(path).map_err(|e| format!("{path:?} cannot be read: {e}"))?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|e| format!("{path:?} holds no private key: {e}"))?;
     Ok(pem)
 }
 
@@ -221,7 +212,9 @@ mod tests {
             ("BACKEND_PUSH_HUB_URL", "hub:8081"),
             ("BACKEND_PUSH_HUB_TLS_CA_FILE", "/nowhere/ca.pem"),
             ("BACKEND_TLS_CERT", "/nowhere/tls.crt"),
+            ("BACKEND_TLS_KEY", "/nowhere/tls.key"),
         ]);
-        assert_eq!(faults.unwrap_err().len(), 6);
+        // And the token, which is missing.
+        assert_eq!(faults.unwrap_err().len(), 7);
     }
 }

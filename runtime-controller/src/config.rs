@@ -3,19 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use shared::config::{Group, Reader, parse};
+use shared::config::{DriverKind, EngineLimits, EngineSource, GameRules, Group, Reader, parse};
 use shared::db::runtime::seen::RevivalBudget;
 use shared::domain::image_reference::AllowedRegistries;
-use shared::engine_client::parse_report_limit;
-
-/// Which driver runs engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DriverKind {
-    /// Containers of a Docker daemon.
-    Docker,
-    /// Child processes on loopback, for a machine without Docker. No isolation.
-    Process,
-}
 
 /// How the platform's processes reach an engine's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,22 +77,14 @@ pub struct Config {
     pub reconcile_interval: Duration,
     /// `BACKEND_RUNTIME_ORPHAN_GRACE`.
     pub orphan_grace: Duration,
-    /// `BACKEND_ENGINE_CALL_TIMEOUT`.
-    pub call_timeout: Duration,
-    /// `BACKEND_ENGINE_PROBE_TIMEOUT`.
-    pub probe_timeout: Duration,
-    /// `BACKEND_RUNTIME_REPORT_LIMIT`, in bytes.
-    pub report_limit: u64,
+    /// Limits of calls to engines.
+    pub engine: EngineLimits,
     /// `BACKEND_LOBBY_SWEEPER_INTERVAL`.
     pub sweeper_interval: Duration,
-    /// `BACKEND_LOBBY_PENDING_REGISTRATION_TTL`.
-    pub pending_registration_ttl: Duration,
     /// `BACKEND_LOBBY_ABANDONED_TTL`.
     pub abandoned_ttl: Duration,
-    /// `BACKEND_RUNTIME_MIN_TURN_INTERVAL`.
-    pub min_turn_interval: Duration,
-    /// `BACKEND_RUNTIME_TURN_SPREAD`.
-    pub turn_spread: Duration,
+    /// When turns are due, and what follows on a game's end.
+    pub rules: GameRules,
     /// `BACKEND_RETENTION_OPERATIONS`.
     pub retention: Duration,
     /// What has no variable: see [`Tuning`].
@@ -210,12 +192,7 @@ impl Tuning {
 impl Group for Config {
     fn read(r: &mut Reader) -> Self {
         r.section("Engine runtime");
-        let driver = r.optional(
-            "BACKEND_RUNTIME_DRIVER",
-            "docker",
-            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an engine's image is a reference, with `process` the path of a binary.",
-            parse_driver,
-        );
+        let EngineSource { driver, registries } = r.group();
         let instance_id = r.optional("BACKEND_INSTANCE_ID", "galaxy", "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker daemon need different ones.", parse_label);
         let state_root = r.required(
             "BACKEND_GAME_STATE_ROOT",
@@ -237,8 +214,7 @@ impl Group for Config {
             memory: r.optional("BACKEND_RUNTIME_CONTAINER_MEMORY", "512m", "Memory that an engine may use.", parse::size),
             pids: r.optional("BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT", "256", "Processes and threads that an engine may have.", parse::positive),
             state_mount: r.optional("BACKEND_RUNTIME_CONTAINER_STATE_MOUNT", "/var/lib/galaxy-game", "Where the state directory is mounted in an engine's container.", parse::absolute_path),
-            // Read by the api-server too: the texts are the same.
-            registries: r.optional("BACKEND_RUNTIME_ALLOWED_REGISTRIES", "", "Registries that engines' images may come from, comma-separated hosts with a port where they have one (`docker.io` for names without a registry); empty: any.", AllowedRegistries::parse),
+            registries,
             registry_auth: r.maybe("BACKEND_RUNTIME_REGISTRY_AUTH_FILE", "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read anew at every pull.", "/run/secrets/registries.json", parse::absolute_path),
         };
         let state_limit = r.optional(
@@ -272,54 +248,19 @@ impl Group for Config {
             "A container of ours whose game is not starting, running or paused is removed when it was seen for so long.",
             parse::duration,
         );
-        let min_turn_interval = r.optional(
-            "BACKEND_RUNTIME_MIN_TURN_INTERVAL",
-            "60s",
-            "Shortest distance between two turns of a game that is accepted.",
-            parse::duration,
-        );
-        let turn_spread = r.optional(
-            "BACKEND_RUNTIME_TURN_SPREAD",
-            "0s",
-            "Games of the same schedule are spread over this time, each with a stable offset.",
-            parse::duration,
-        );
         let retention = r.optional(
             "BACKEND_RETENTION_OPERATIONS",
             "90d",
             "Age at which finished jobs and entries of the operations log are removed; 0 keeps them.",
             parse::duration,
         );
-        r.section("Engine calls");
-        let call_timeout = r.optional(
-            "BACKEND_ENGINE_CALL_TIMEOUT",
-            "60s",
-            "Limit of one write to an engine: init, turn, banish, command, order.",
-            parse::positive_duration,
-        );
-        let probe_timeout = r.optional(
-            "BACKEND_ENGINE_PROBE_TIMEOUT",
-            "5s",
-            "Limit of one read from an engine: status, report, healthz.",
-            parse::positive_duration,
-        );
-        let report_limit = r.optional(
-            "BACKEND_RUNTIME_REPORT_LIMIT",
-            "1MiB",
-            "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
-            parse_report_limit,
-        );
+        let engine = r.group();
+        let rules = r.group();
         r.section("Lobby");
         let sweeper_interval = r.optional(
             "BACKEND_LOBBY_SWEEPER_INTERVAL",
             "60s",
             "How often enrolments that ended are closed and lapsed race names released.",
-            parse::positive_duration,
-        );
-        let pending_registration_ttl = r.optional(
-            "BACKEND_LOBBY_PENDING_REGISTRATION_TTL",
-            "720h",
-            "How long a finished game's race names may be registered.",
             parse::positive_duration,
         );
         let abandoned_ttl = r.optional(
@@ -338,14 +279,10 @@ impl Group for Config {
             slots,
             reconcile_interval,
             orphan_grace,
-            call_timeout,
-            probe_timeout,
-            report_limit,
+            engine,
             sweeper_interval,
-            pending_registration_ttl,
             abandoned_ttl,
-            min_turn_interval,
-            turn_spread,
+            rules,
             retention,
             tuning: Tuning::of_this_build(),
         }
@@ -356,10 +293,6 @@ impl Group for Config {
 fn state_limit(value: &str) -> Result<u64, String> {
     parse::size(value)
         .and_then(|bytes| if bytes >= 1 << 20 { Ok(bytes) } else { Err(format!("{value:?} is less than 1MiB")) })
-}
-
-fn parse_driver(value: &str) -> Result<DriverKind, String> {
-    parse::one_of(value, &[("docker", DriverKind::Docker), ("process", DriverKind::Process)])
 }
 
 fn parse_addressing(value: &str) -> Result<Addressing, String> {
@@ -399,7 +332,7 @@ mod tests {
         let config = Config::read(&mut Reader::describe("runtime-controller"));
         assert_eq!(config.driver, DriverKind::Docker);
         assert_eq!(config.docker.memory, 512 * 1024 * 1024);
-        assert_eq!(config.pending_registration_ttl, Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(config.rules.pending_registration_ttl, Duration::from_secs(30 * 24 * 3600));
         assert!(config.docker.log_opts.is_empty());
     }
 

@@ -19,13 +19,14 @@ pub mod sweep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::engine_client::{EngineClient, Timeouts};
+use shared::config::DriverKind;
+use shared::engine_client::EngineClient;
 use shared::queue::{self, Settings, Worker, WorkerDeps};
 use shared::service::health::{Health, PartHandle, PartKind};
 use shared::service::run::Service;
 use tokio::time::sleep;
 
-use self::config::{Config, DriverKind};
+use self::config::Config;
 use self::driver::docker::DockerDriver;
 use self::driver::process::ProcessDriver;
 use self::driver::{Driver, DriverError};
@@ -61,8 +62,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             Arc::new(ProcessDriver::new(config, deps.random.clone()))
         }
     };
-    let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?
-        .with_report_limit(config.report_limit);
+    let client = EngineClient::limited(&config.engine)?;
     let (config, lifecycle) = (config.clone(), deps.lifecycle.clone());
     // Enrolments end and old entries go whether or not a daemon answers.
     let sweeper = sweep::Sweeper {
@@ -73,7 +73,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         interval: config.sweeper_interval,
         retention: config.retention,
         abandoned_ttl: config.abandoned_ttl,
-        pending_registration_ttl: config.pending_registration_ttl,
+        pending_registration_ttl: config.rules.pending_registration_ttl,
     };
     lifecycle.spawn("lobby sweeper", sweeper.run(lifecycle.soft()));
     lifecycle.clone().spawn("runtime", async move {
@@ -94,7 +94,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         lifecycle.spawn("state directories", states.run(lifecycle.soft()));
         let mender = schedule::Mender {
             engines: Arc::clone(&engines),
-            turn_spread: config.turn_spread,
+            turn_spread: config.rules.turn_spread,
             waker: deps.waker.clone(),
             gate: deps.gate.clone(),
         };
@@ -129,8 +129,8 @@ pub fn work(
     });
     let outcomes = Outcomes {
         daemon_id,
-        pending_registration_ttl: config.pending_registration_ttl,
-        turn_spread: config.turn_spread,
+        pending_registration_ttl: config.rules.pending_registration_ttl,
+        turn_spread: config.rules.turn_spread,
     };
     start_queues(config, deps, &engines, outcomes.clone());
     (engines, outcomes)
@@ -141,7 +141,7 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
     let settings = Settings {
         slots: config.slots,
         batch: 1,
-        attempt_limit: JOB_LIMIT + config.call_timeout * 2,
+        attempt_limit: JOB_LIMIT + config.engine.call * 2,
         max_attempts: tuning.job_attempts,
         backoff_base: tuning.backoff_base,
         backoff_cap: tuning.backoff_cap,
@@ -173,7 +173,7 @@ fn turn_settings(config: &Config, jobs: &Settings) -> Settings {
     let tuning = &config.tuning;
     Settings {
         slots: tuning.turn_slots,
-        attempt_limit: TURN_LIMIT + config.call_timeout * 2,
+        attempt_limit: TURN_LIMIT + config.engine.call * 2,
         max_attempts: tuning.turn_attempts,
         backoff_base: tuning.turn_backoff_base,
         backoff_growth: tuning.turn_backoff_growth,

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use shared::config::credentials::{long_enough, token};
 use shared::config::{Group, Reader, parse};
-use shared::secret::{MIN_BYTES, Secret, Tokens};
+use shared::secret::{Secret, Tokens};
 
 use super::rate;
 
@@ -45,13 +46,6 @@ fn guard_mails(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| "expected a whole number from 1 to 1000".into())
 }
 
-/// Refuses a secret that can be guessed: the shorter one is, the likelier it is a word.
-fn long_enough(r: &mut Reader, name: &str, secret: &Secret) {
-    if secret.expose().len() < MIN_BYTES {
-        r.fault(name, format!("must have at least {MIN_BYTES} bytes; `openssl rand -hex 32` makes one"));
-    }
-}
-
 fn pepper(r: &mut Reader) -> Secret {
     let name = "BACKEND_AUTH_CODE_PEPPER";
     let doc = "Keys the hash under which codes are stored, 32 bytes or more; the same on every replica. Another one makes \
@@ -67,14 +61,7 @@ pub(super) fn tokens(
     (name, doc): (&'static str, &'static str),
     (previous_name, previous_doc): (&'static str, &'static str),
 ) -> Option<Tokens> {
-    let (current, previous) = (r.secret(name, doc), r.secret(previous_name, previous_doc));
-    for (name, token) in [(name, &current), (previous_name, &previous)] {
-        let Some(token) = token else { continue };
-        long_enough(r, name, token);
-        if !token.expose().bytes().all(|b| b.is_ascii_graphic()) {
-            r.fault(name, "must be visible ASCII: it travels in a header");
-        }
-    }
+    let (current, previous) = (token(r, (name, doc)), token(r, (previous_name, previous_doc)));
     if current.is_none() && previous.is_some() {
         r.fault(previous_name, format!("needs {name}"));
     }

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use shared::config::{Group, ListenAddr, Reader, parse};
+use shared::config::credentials::{WORKER_TOKEN, trust_network};
+use shared::config::{
+    Certificate, DriverKind, EngineLimits, EngineSource, GameRules, Group, ListenAddr, Reader, parse,
+};
 use shared::db::push_log::MAX_WINDOW;
 use shared::domain::administrator;
 use shared::domain::engine_version::Images;
-use shared::domain::image_reference::AllowedRegistries;
-use shared::engine_client::{Timeouts, parse_report_limit};
 use shared::mail::Style;
 use shared::secret::{Secret, Tokens};
 
@@ -42,10 +43,10 @@ pub struct Config {
     pub lobby: LobbyConfig,
     /// How mails look.
     pub mail_style: Style,
+    /// When turns are due, and what follows on a game's end.
+    pub rules: GameRules,
     /// Limits of calls to engines.
-    pub engine: Timeouts,
-    /// The longest report of an engine, in bytes.
-    pub report_limit: u64,
+    pub engine: EngineLimits,
     /// What may be registered as an engine's image.
     pub images: Images,
     /// Countries of addresses; `None`: off.
@@ -93,10 +94,8 @@ pub struct PushSettings {
 /// Certificate files.
 #[derive(Debug, Clone)]
 pub struct TlsConfig {
-    /// PEM chain.
-    pub cert: PathBuf,
-    /// PEM key.
-    pub key: PathBuf,
+    /// What the listeners show.
+    pub own: Certificate,
     /// PEM roots for client certificates; given, a client must show one.
     pub client_ca: Option<PathBuf>,
 }
@@ -117,10 +116,6 @@ pub struct LobbyConfig {
     pub invite_ttl: Duration,
     /// Shortest time between two turns.
     pub min_turn_interval: Duration,
-    /// Each game keeps a stable offset within it.
-    pub turn_spread: Duration,
-    /// How long the race names of a game that is ended may be registered.
-    pub pending_registration_ttl: Duration,
 }
 
 /// Countries of addresses.
@@ -220,37 +215,17 @@ impl Group for LobbyConfig {
                 "Shortest distance between two turns of a game that is accepted.",
                 parse::positive_duration,
             ),
-            turn_spread: r.optional(
-                "BACKEND_RUNTIME_TURN_SPREAD",
-                "0s",
-                "Games of the same schedule are spread over this time, each with a stable offset.",
-                parse::duration,
-            ),
-            pending_registration_ttl: r.optional(
-                "BACKEND_LOBBY_PENDING_REGISTRATION_TTL",
-                "720h",
-                "How long a finished game's race names may be registered.",
-                parse::positive_duration,
-            ),
         }
     }
 }
 
-/// Read by the runtime-controller too, which holds to it when it pulls: the texts are the same.
+/// What may be registered.
 fn images(r: &mut Reader) -> Images {
-    let paths = r.optional(
-        "BACKEND_RUNTIME_DRIVER",
-        "docker",
-        "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an engine's image is a reference, with `process` the path of a binary.",
-        |value| parse::one_of(value, &[("docker", false), ("process", true)]),
-    );
-    let allowed = r.optional(
-        "BACKEND_RUNTIME_ALLOWED_REGISTRIES",
-        "",
-        "Registries that engines' images may come from, comma-separated hosts with a port where they have one (`docker.io` for names without a registry); empty: any.",
-        AllowedRegistries::parse,
-    );
-    if paths { Images::Paths } else { Images::References(allowed) }
+    let EngineSource { driver, registries } = r.group();
+    match driver {
+        DriverKind::Docker => Images::References(registries),
+        DriverKind::Process => Images::Paths,
+    }
 }
 
 fn geo(r: &mut Reader) -> Option<GeoConfig> {
@@ -282,7 +257,7 @@ impl Group for Config {
         let http = r.group();
         let push = r.group();
         r.section("Credentials");
-        let trust = r.optional("BACKEND_TRUST_NETWORK", "false", "Run without the gateway's and the workers' tokens. Anybody who reaches the listeners may then do anything: engines share a network with them.", parse::bool);
+        let trust = trust_network(r);
         let gateway_token = tokens(
             r,
             ("BACKEND_GATEWAY_TOKEN", "Bearer token of the gateway, 32 bytes or more."),
@@ -293,7 +268,7 @@ impl Group for Config {
         );
         let worker_token = tokens(
             r,
-            ("BACKEND_WORKER_TOKEN", "Bearer token with which our workers publish events, 32 bytes or more."),
+            WORKER_TOKEN,
             (
                 "BACKEND_WORKER_TOKEN_PREVIOUS",
                 "The workers' token before, taken too while it is being rotated: set both, give the workers the new one, unset this.",
@@ -317,36 +292,17 @@ impl Group for Config {
             }
         }
         r.section("TLS");
-        let cert = r.maybe(
-            "BACKEND_TLS_CERT",
-            "PEM certificate chain of both listeners; without it they speak plain text.",
-            "/etc/galaxy/tls.crt",
-            parse::path,
-        );
-        let key = r.maybe("BACKEND_TLS_KEY", "PEM private key of the certificate.", "/etc/galaxy/tls.key", parse::path);
+        let own: Option<Certificate> = r.group();
         let client_ca = r.maybe(
             "BACKEND_TLS_CLIENT_CA",
             "PEM roots of client certificates; given, a peer without one is not let in. Only the token gives its role.",
             "/etc/galaxy/clients.pem",
             parse::path,
         );
-        let tls = match (cert, key) {
-            (Some(cert), Some(key)) => Some(TlsConfig { cert, key, client_ca }),
-            (None, None) => {
-                if client_ca.is_some() {
-                    r.fault("BACKEND_TLS_CLIENT_CA", "needs BACKEND_TLS_CERT and BACKEND_TLS_KEY");
-                }
-                None
-            }
-            (Some(_), None) => {
-                r.fault("BACKEND_TLS_KEY", "is required with BACKEND_TLS_CERT");
-                None
-            }
-            (None, Some(_)) => {
-                r.fault("BACKEND_TLS_CERT", "is required with BACKEND_TLS_KEY");
-                None
-            }
-        };
+        if own.is_none() && client_ca.is_some() {
+            r.fault("BACKEND_TLS_CLIENT_CA", "needs BACKEND_TLS_CERT and BACKEND_TLS_KEY");
+        }
+        let tls = own.map(|own| TlsConfig { own, client_ca });
         let auth = r.group();
         r.section("Administration");
         let user = r.maybe(
@@ -380,28 +336,9 @@ impl Group for Config {
             (None, None) => None,
         };
         let lobby = r.group();
+        let rules = r.group();
         let mail_style = r.group();
-        r.section("Engines");
-        let engine = Timeouts {
-            call: r.optional(
-                "BACKEND_ENGINE_CALL_TIMEOUT",
-                "60s",
-                "Limit of an engine write: init, turn, banish, command, order.",
-                parse::positive_duration,
-            ),
-            probe: r.optional(
-                "BACKEND_ENGINE_PROBE_TIMEOUT",
-                "5s",
-                "Limit of an engine read: status, report, healthz.",
-                parse::positive_duration,
-            ),
-        };
-        let report_limit = r.optional(
-            "BACKEND_RUNTIME_REPORT_LIMIT",
-            "1MiB",
-            "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
-            parse_report_limit,
-        );
+        let engine = r.group();
         let images = images(r);
         let geo = geo(r);
         r.section("Process");
@@ -421,8 +358,8 @@ impl Group for Config {
             bootstrap,
             lobby,
             mail_style,
+            rules,
             engine,
-            report_limit,
             images,
             geo,
             migrate_on_start,

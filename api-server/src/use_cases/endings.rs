@@ -41,7 +41,7 @@ pub async fn end(app: &App, caller: &Caller<'_>, game_id: GameId, reason: &str) 
         game_id,
         turn: game.current_turn.unsigned_abs(),
         reason: &reason,
-        pending_registration_ttl: app.config.lobby.pending_registration_ttl,
+        pending_registration_ttl: app.config.rules.pending_registration_ttl,
         request_id: Some(&caller.context.request_id),
         traceparent: caller.context.traceparent.as_deref(),
     };

@@ -202,7 +202,7 @@ async fn resume(
 
 /// Sets the timer; answers whether it was at rest. The minimum interval was checked when the schedule was set.
 async fn set_timer(conn: &mut PgConnection, app: &App, game: &LockedGame, daemon_id: &str) -> Result<bool, Problem> {
-    let offset = schedule::offset(game.game_id, app.config.lobby.turn_spread);
+    let offset = schedule::offset(game.game_id, app.config.rules.turn_spread);
     let set = match Schedule::stored(&game.turn_schedule, &game.time_zone) {
         Ok(turns) => db::runtime::resume_turns(conn, game.game_id, daemon_id, &turns, offset, game.now).await?,
         Err(error) => Err(error),

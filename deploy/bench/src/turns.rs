@@ -13,7 +13,7 @@ use clap::Args as ClapArgs;
 use runtime_controller::config::Config;
 use shared::config::{Group as _, Reader};
 use shared::db::Db;
-use shared::engine_client::{EngineClient, Timeouts};
+use shared::engine_client::EngineClient;
 use shared::ids::GameId;
 use shared::queue::wake::{self, WakeTiming};
 use shared::queue::{Worker, WorkerDeps};
@@ -133,7 +133,7 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
         Ok((format!("01900000-0000-7000-8000-{at:012x}").parse().context("a game's id")?, endpoint))
     };
     let driver = Arc::new(Standing { daemon_id: DAEMON, engines: (0..games).map(engine).collect::<Result<_>>()? });
-    let client = EngineClient::new(Timeouts { call: config.call_timeout, probe: config.probe_timeout })?;
+    let client = EngineClient::limited(&config.engine)?;
     runtime_controller::work(&config, &deps, client, driver, DAEMON.to_owned());
 
     let honest = engines.hangs.iter().filter(|hangs| !hangs.load(Ordering::Relaxed)).count();

@@ -8,7 +8,7 @@ mod events;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use shared::config::{PostgresConfig, Process, reference};
+use shared::config::{PostgresConfig, Process, contradictions, reference};
 use shared::service::run::settings;
 
 fn main() -> anyhow::Result<()> {
@@ -18,6 +18,8 @@ fn main() -> anyhow::Result<()> {
     let author = root.join("docs/engine-contract.md");
     let text = std::fs::read_to_string(&author).with_context(|| author.display().to_string())?;
     write(&author, &galaxy_engine_check::document::with_table(&text)?)?;
+    let contradictions = contradictions(PROCESSES);
+    anyhow::ensure!(contradictions.is_empty(), "one setting has two meanings:\n{}", contradictions.join("\n"));
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
     let document = api_server::http::openapi()?;
     write(&root.join("docs/events.md"), &events::page(&document)?)?;
@@ -39,4 +41,28 @@ const PROCESSES: &[Process] = &[
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shared::config::{Reader, Setting};
+
+    use super::*;
+
+    #[test]
+    fn a_setting_has_one_text_one_default_and_one_parser_whichever_process_reads_it() {
+        let mut known: BTreeMap<&str, (&str, Setting)> = BTreeMap::new();
+        for (process, read) in PROCESSES {
+            let mut reader = Reader::describe(process);
+            read(&mut reader);
+            for setting in reader.settings() {
+                let (first, same) = known.entry(setting.name).or_insert_with(|| (*process, setting.clone()));
+                assert_eq!(same, setting, "{} of {first} and of {process}", setting.name);
+            }
+        }
+        assert!(known.len() > 90, "only {} settings", known.len());
+        assert_eq!(contradictions(PROCESSES), Vec::<String>::new());
+    }
 }

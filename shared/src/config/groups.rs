@@ -1,8 +1,9 @@
-//! The settings that every process has, but for Postgres.
+//! The settings that every process has, but for Postgres and credentials, and those of api-server and runtime-controller both.
 
 use std::time::Duration;
 
 use super::{Group, ListenAddr, Reader, parse};
+use crate::domain::image_reference::AllowedRegistries;
 
 /// Budget of the whole shutdown.
 #[derive(Clone, Debug)]
@@ -158,6 +159,123 @@ impl Group for TelemetryConfig {
     }
 }
 
+/// Limits of calls to engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// From the first byte of a write to the last of its answer: init, turn, banish, command, order.
+    pub call: Duration,
+    /// From the first byte of a read to the last of its answer: healthz, status, report.
+    pub probe: Duration,
+    /// The longest report, in bytes.
+    pub report: u64,
+}
+
+impl Group for EngineLimits {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Engines");
+        Self {
+            call: r.optional(
+                "BACKEND_ENGINE_CALL_TIMEOUT",
+                "60s",
+                "Limit of one write to an engine: init, turn, banish, command, order.",
+                parse::positive_duration,
+            ),
+            probe: r.optional(
+                "BACKEND_ENGINE_PROBE_TIMEOUT",
+                "5s",
+                "Limit of one read from an engine: status, report, healthz.",
+                parse::positive_duration,
+            ),
+            report: r.optional(
+                "BACKEND_RUNTIME_REPORT_LIMIT",
+                "1MiB",
+                "The longest report that is taken from an engine, 1KiB to 16MiB. A finished game ends without longer ones.",
+                report_limit,
+            ),
+        }
+    }
+}
+
+/// A size that a report may sensibly have, and that fits beside others into a process.
+fn report_limit(value: &str) -> Result<u64, String> {
+    let bytes = parse::size(value)?;
+    let sensible = (1 << 10)..=(16 << 20);
+    if sensible.contains(&bytes) { Ok(bytes) } else { Err(format!("{value:?} is not between 1KiB and 16MiB")) }
+}
+
+/// Which driver runs engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverKind {
+    /// Containers of a Docker daemon.
+    Docker,
+    /// Child processes on loopback, for a machine without Docker. No isolation.
+    Process,
+}
+
+/// What an engine may be made from: api-server asks when a version is registered, runtime-controller when it is fetched.
+#[derive(Clone, Debug)]
+pub struct EngineSource {
+    /// What runs engines, and so what an image is: a reference, or the path of a binary.
+    pub driver: DriverKind,
+    /// Where references may point to.
+    pub registries: AllowedRegistries,
+}
+
+impl Group for EngineSource {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Engines");
+        Self {
+            driver: r.optional(
+                "BACKEND_RUNTIME_DRIVER",
+                "docker",
+                "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an \
+                 engine's image is a reference, with `process` the path of a binary.",
+                driver,
+            ),
+            registries: r.optional(
+                "BACKEND_RUNTIME_ALLOWED_REGISTRIES",
+                "",
+                "Registries that engines' images may come from, comma-separated hosts with a port where they have one \
+                 (`docker.io` for names without a registry); empty: any.",
+                AllowedRegistries::parse,
+            ),
+        }
+    }
+}
+
+fn driver(value: &str) -> Result<DriverKind, String> {
+    parse::one_of(value, &[("docker", DriverKind::Docker), ("process", DriverKind::Process)])
+}
+
+/// When turns are due, and what follows on a game's end: api-server and runtime-controller both set timers and end games.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GameRules {
+    /// Each game keeps a stable offset within it.
+    pub turn_spread: Duration,
+    /// How long the race names of a game that is ended may be registered.
+    pub pending_registration_ttl: Duration,
+}
+
+impl Group for GameRules {
+    fn read(r: &mut Reader) -> Self {
+        r.section("Lobby");
+        Self {
+            turn_spread: r.optional(
+                "BACKEND_RUNTIME_TURN_SPREAD",
+                "0s",
+                "Games of the same schedule are spread over this time, each with a stable offset.",
+                parse::duration,
+            ),
+            pending_registration_ttl: r.optional(
+                "BACKEND_LOBBY_PENDING_REGISTRATION_TTL",
+                "720h",
+                "How long a finished game's race names may be registered.",
+                parse::positive_duration,
+            ),
+        }
+    }
+}
+
 /// A filter that tracing-subscriber understands; zap's and syslog's words for the levels are taken too.
 fn level(value: &str) -> Result<String, String> {
     let lower = value.to_ascii_lowercase();
@@ -187,6 +305,13 @@ mod tests {
         assert_eq!(level("info,shared::queue=debug").as_deref(), Ok("info,shared::queue=debug"));
         assert!(level("loud").is_err());
         assert!(level("info,x=loud").is_err());
+    }
+
+    #[test]
+    fn a_report_may_be_as_long_as_is_sensible() {
+        assert_eq!(report_limit("1KiB"), Ok(1 << 10));
+        assert_eq!(report_limit("16MiB"), Ok(16 << 20));
+        assert!(report_limit("1023").is_err() && report_limit("17MiB").is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! default. An empty value counts as absent. All faults are gathered and reported at once.
 
 mod cli;
+pub mod credentials;
 mod groups;
 mod listen;
 mod load;
@@ -22,12 +23,16 @@ mod source;
 pub use self::cli::flags;
 pub use self::{
     cli::command,
-    groups::{LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol, TelemetryConfig, TracesExporter},
+    credentials::Certificate,
+    groups::{
+        DriverKind, EngineLimits, EngineSource, GameRules, LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol,
+        TelemetryConfig, TracesExporter,
+    },
     listen::ListenAddr,
     load::{Loaded, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
-    reference::{Process, reference},
+    reference::{Process, contradictions, reference},
     source::Source,
 };
 

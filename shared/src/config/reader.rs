@@ -20,6 +20,8 @@ pub struct Setting {
     pub secret: bool,
     /// One or two sentences on what it does, in Markdown.
     pub doc: &'static str,
+    /// The path of the function that reads its text, as the compiler names it; empty where no function does.
+    pub parser: &'static str,
 }
 
 /// What happens when a setting is absent.
@@ -130,7 +132,7 @@ impl Reader {
         doc: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        self.note(name, Kind::Default(default), false, doc);
+        self.note(name, Kind::Default(default), false, doc, path_of(&parse));
         match self.value(name) {
             Some(value) => self.parsed(name, &value, &parse).unwrap_or_else(|| placeholder(name, default, &parse)),
             None => placeholder(name, default, &parse),
@@ -146,7 +148,7 @@ impl Reader {
         doc: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> T {
-        self.note(name, Kind::Required(example), false, doc);
+        self.note(name, Kind::Required(example), false, doc, path_of(&parse));
         match self.value(name) {
             Some(value) => self.parsed(name, &value, &parse).unwrap_or_else(|| placeholder(name, example, &parse)),
             None => {
@@ -164,7 +166,7 @@ impl Reader {
         example: &'static str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
-        self.note(name, Kind::Maybe(example), false, doc);
+        self.note(name, Kind::Maybe(example), false, doc, path_of(&parse));
         let value = self.value(name)?;
         self.parsed(name, &value, &parse)
     }
@@ -172,13 +174,13 @@ impl Reader {
     /// A secret that may be absent. `NAME_FILE` may name a file that holds it instead; its trailing newline is dropped.
     /// Giving both is a fault.
     pub fn secret(&mut self, name: &'static str, doc: &'static str) -> Option<Secret<String>> {
-        self.note(name, Kind::Maybe(""), true, doc);
+        self.note(name, Kind::Maybe(""), true, doc, "");
         self.secret_value(name)
     }
 
     /// A secret without which the process does not start. While it is missing, the empty text stands in.
     pub fn required_secret(&mut self, name: &'static str, doc: &'static str) -> Secret<String> {
-        self.note(name, Kind::Required(""), true, doc);
+        self.note(name, Kind::Required(""), true, doc, "");
         match self.secret_value(name) {
             Some(secret) => secret,
             None => {
@@ -197,7 +199,7 @@ impl Reader {
 
     /// A setting that is accepted so that old environments keep working, and is not used: giving it is a warning.
     pub fn unused(&mut self, name: &'static str, doc: &'static str) {
-        self.note(name, Kind::Unused, false, doc);
+        self.note(name, Kind::Unused, false, doc, "");
         if self.value(name).is_some() {
             self.warn(format!("{name} is accepted for compatibility and not used: {doc}"));
         }
@@ -218,13 +220,13 @@ impl Reader {
         }
     }
 
-    fn note(&mut self, name: &'static str, kind: Kind, secret: bool, doc: &'static str) {
+    fn note(&mut self, name: &'static str, kind: Kind, secret: bool, doc: &'static str, parser: &'static str) {
         debug_assert!(name.starts_with(PREFIX), "{name}");
         if self.settings.iter().any(|known| known.name == name) {
             return;
         }
         let aliases = self.aliases.iter().filter(|(of, _)| *of == name).map(|(_, old)| *old).collect();
-        self.settings.push(Setting { name, aliases, section: self.section, kind, secret, doc });
+        self.settings.push(Setting { name, aliases, section: self.section, kind, secret, doc, parser });
     }
 
     fn missing(&mut self, name: &str) {
@@ -264,6 +266,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// By what name the compiler knows a function: two settings with one path are read alike.
+fn path_of<F>(_: &F) -> &'static str {
+    std::any::type_name::<F>()
 }
 
 /// The value of a default or an example, which the program itself wrote.

@@ -60,6 +60,27 @@ Durations are Go's, plus days: `250ms`, `30s`, `1h30m`, `30d`. Sizes take Docker
 listen on without a host (`:8080`) means all interfaces.
 ";
 
+/// What processes say differently of a setting that several of them read: its text, its default, its kind, its parser, its
+/// heading. An operator sets a name once, and must not have to compare.
+#[must_use]
+pub fn contradictions(processes: &[Process]) -> Vec<String> {
+    let rows = rows(processes);
+    let mut found = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        for other in rows.iter().skip(at + 1).filter(|other| other.setting.name == row.setting.name) {
+            found.push(format!(
+                "{} is one setting for {} and another for {}:\n  {:?}\n  {:?}",
+                row.setting.name,
+                row.used_by.join(", "),
+                other.used_by.join(", "),
+                row.setting,
+                other.setting
+            ));
+        }
+    }
+    found
+}
+
 fn rows(processes: &[Process]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for (process, read) in processes {
@@ -133,5 +154,40 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }
         assert_eq!(text.matches("## Shared").count(), 1);
+    }
+
+    #[test]
+    fn a_name_with_two_meanings_is_a_contradiction() {
+        fn of(process: Process) -> Vec<String> {
+            contradictions(&[("one", one), process])
+        }
+        assert!(of(("two", two)).is_empty());
+        let others: [fn(&mut Reader); 5] = [
+            |r| {
+                r.section("Shared");
+                r.optional("BACKEND_T", "6s", "How long.", parse::duration);
+            },
+            |r| {
+                r.section("Shared");
+                r.optional("BACKEND_T", "5s", "How long it takes.", parse::duration);
+            },
+            |r| {
+                r.section("Shared");
+                r.optional("BACKEND_T", "5s", "How long.", parse::positive_duration);
+            },
+            |r| {
+                r.section("Shared");
+                r.maybe("BACKEND_T", "How long.", "5s", parse::duration);
+            },
+            |r| {
+                r.section("Shared");
+                r.secret("BACKEND_T", "How long.");
+            },
+        ];
+        for (at, other) in others.into_iter().enumerate() {
+            let found = of(("two", other));
+            let said = "BACKEND_T is one setting for one and another for two";
+            assert!(matches!(&found[..], [it] if it.starts_with(said)), "{at}: {found:?}");
+        }
     }
 }

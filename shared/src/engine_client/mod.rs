@@ -18,6 +18,7 @@ pub use self::door::{EngineFault, NO_CODE};
 pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
+use crate::config::EngineLimits;
 use crate::config::parse;
 use crate::ids::GameId;
 use crate::service::listen::Budget;
@@ -45,16 +46,6 @@ const SMALL: usize = 1 << 20;
 /// The longest report where nothing else is set: the default of `BACKEND_RUNTIME_REPORT_LIMIT`.
 pub const REPORT_LIMIT: usize = 1 << 20;
 
-/// Reads `BACKEND_RUNTIME_REPORT_LIMIT`: a size that a report may sensibly have, and that fits beside others into a process.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_report_limit(value: &str) -> Result<u64, String> {
-    let bytes = parse::size(value)?;
-    let sensible = (1 << 10)..=(16 << 20);
-    if sensible.contains(&bytes) { Ok(bytes) } else { Err(format!("{value:?} is not between 1KiB and 16MiB")) }
-}
-
 impl EngineClient {
     /// A client with these time limits. It uses no proxy and follows no redirect: an engine is its endpoint.
     ///
@@ -73,6 +64,15 @@ impl EngineClient {
             .build()
             .map_err(|error| EngineError::BadAnswer(format!("no HTTP client: {error}")))?;
         Ok(Self { http, timeouts, room: None, report: REPORT_LIMIT })
+    }
+
+    /// A client with the limits that the installation sets.
+    ///
+    /// # Errors
+    /// As [`EngineClient::new`].
+    pub fn limited(limits: &EngineLimits) -> Result<Self, EngineError> {
+        let timeouts = Timeouts { call: limits.call, probe: limits.probe };
+        Ok(Self::new(timeouts)?.with_report_limit(limits.report))
     }
 
     /// The same, whose answers have so many bytes of memory in all and each engine, by its endpoint, while they are read.

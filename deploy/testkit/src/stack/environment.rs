@@ -72,7 +72,6 @@ impl Environment {
                 set("BACKEND_INSTANCE_ID", &config.instance);
                 set("BACKEND_GAME_STATE_ROOT", &config.dir.join("games").display().to_string());
                 set("BACKEND_ENGINE_ADDRESSING", "ip");
-                set("BACKEND_RUNTIME_MIN_TURN_INTERVAL", "1s");
                 match &config.driver {
                     Driver::Docker(docker) => {
                         set("BACKEND_RUNTIME_DRIVER", "docker");
