@@ -23,6 +23,8 @@ rules() {
   "$1" filter DOCKER-USER -s "$pods" -d "$engines" -o "$bridge" -p tcp --dport 8080 -j ACCEPT
   # Answers, and nothing that an engine begins.
   "$1" filter DOCKER-USER -i "$bridge" -d "$pods" -m conntrack --ctstate ESTABLISHED -j ACCEPT
+  # Docker leaves the node itself open to them: its kubelet, and whatever else listens on all of its addresses.
+  "$1" filter INPUT -i "$bridge" -m conntrack --ctstate NEW -j DROP
   # An internal network has no way out of itself: to the engine it is the node that asks.
   "$1" nat POSTROUTING -s "$pods" -d "$engines" -o "$bridge" -j MASQUERADE
 }

@@ -19,9 +19,6 @@ struct Args {
     /// How often the games make a turn
     #[arg(long, default_value = "@every 1s")]
     schedule: String,
-    /// Processes are ended meanwhile: calls and mails may be repeated
-    #[arg(long)]
-    disturbed: bool,
 }
 
 #[tokio::main]
@@ -40,6 +37,6 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<Report> {
     let summary = Summary::read(&args.stack)?;
-    let options = Options { schedule: args.schedule, disturbed: args.disturbed, ..Options::default() };
+    let options = Options { schedule: args.schedule, ..Options::default() };
     demo::play(&summary, &options, Story::new(|line| println!("{line}"))).await
 }

@@ -54,6 +54,15 @@ struct Generator {
     envs: Vec<PathBuf>,
     #[serde(default)]
     literals: Vec<String>,
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    #[serde(default)]
+    labels: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -189,12 +198,13 @@ fn generate(dir: &Path, generator: &Generator, own: Option<&str>, documents: &mu
             let old = document.get_mut("data").and_then(Value::as_object_mut).context("a ConfigMap without data")?;
             old.extend(data);
         }
-        (None, None) => documents.push(json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": { "name": generator.name, "namespace": namespace },
-            "data": data,
-        })),
+        (None, None) => {
+            let mut metadata = json!({ "name": generator.name, "namespace": namespace });
+            if !generator.options.labels.is_empty() {
+                metadata["labels"] = generator.options.labels.clone().into();
+            }
+            documents.push(json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data }));
+        }
         (Some(Behavior::Merge), None) => bail!("{wanted} is nowhere, and is to be merged with"),
         (None, Some(_)) => bail!("{wanted} is there twice"),
     }

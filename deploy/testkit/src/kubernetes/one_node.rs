@@ -6,7 +6,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::{render, text};
+use super::render;
+
+/// The label that says of which process a document is.
+const NAME: &str = "/metadata/labels/app.kubernetes.io~1name";
 
 /// What a one-node installation needs to be told.
 #[derive(Debug, Clone)]
@@ -58,7 +61,7 @@ impl OneNode {
             pod["containers"][0]["imagePullPolicy"] = "Never".into();
         }
         let (migration, rest) =
-            documents.into_iter().partition(|document| text(document, "/metadata/name") == "migrate");
+            documents.into_iter().partition(|document| document.pointer(NAME).is_some_and(|name| name == "migrate"));
         Ok(Manifests { migration, rest })
     }
 

@@ -128,3 +128,15 @@ fn every_autoscaler_finds_its_deployment() {
     let scaled = std::fs::read_to_string(dir().join("components/autoscaling-keda/scaled-objects.yaml")).unwrap();
     assert!(scaled.contains("queue_depth{") && metrics.contains("| `queue_depth` | gauge | `queue`, `state` |"));
 }
+
+#[test]
+fn the_migration_is_applied_first_with_all_that_it_needs() {
+    for overlay in OVERLAYS {
+        let all = rendered(overlay);
+        let label = "/metadata/labels/app.kubernetes.io~1name";
+        let first = all.iter().filter(|document| document.pointer(label).is_some_and(|name| name == "migrate"));
+        let mut kinds: Vec<&str> = first.map(|document| text(document, "/kind")).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["ConfigMap", "Job"], "{overlay}");
+    }
+}
