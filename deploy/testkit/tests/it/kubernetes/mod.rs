@@ -74,7 +74,8 @@ fn what_the_reader_of_kustomizations_does_not_know_is_an_error() {
     write(head);
     assert_eq!(render(dir.path()).unwrap(), Vec::<Value>::new());
     write(&format!("{head}configMapGenerator: [{{ name: one, literals: [A=b=c] }}]\nnamespace: here\n"));
-    let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "one", "namespace": "here" }, "data": { "A": "b=c" } });
+    let metadata = json!({ "name": "one", "namespace": "here" });
+    let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": { "A": "b=c" } });
     assert_eq!(render(dir.path()).unwrap(), [map]);
     for more in [
         "namePrefix: x-\n",
@@ -120,10 +121,11 @@ fn every_file_is_part_of_something() {
         all.extend(rendered("engines-docker"));
         let before = all.clone();
         // Alone, on what they are for.
-        let stage = tempfile::tempdir_in(dir()).unwrap();
+        let stage = tempfile::tempdir().unwrap();
+        let at = dir().display().to_string();
         let text = format!(
             "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
-             resources: [../base, ../engines-docker]\ncomponents: [../components/{name}]\n"
+             resources: [{at}/base, {at}/engines-docker]\ncomponents: [{at}/components/{name}]\n"
         );
         std::fs::write(stage.path().join("kustomization.yaml"), text).unwrap();
         assert_ne!(render(stage.path()).unwrap(), before, "{name} changes nothing");

@@ -1,5 +1,7 @@
 //! Services, policies, budgets and autoscalers find what they are for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use testkit::kubernetes::{documents, label, text};
 
@@ -65,9 +67,9 @@ fn every_deployment_has_one_budget_and_a_policy_of_its_own() {
 fn nothing_is_let_through_but_by_name() {
     for overlay in OVERLAYS {
         let all = rendered(overlay);
-        let spaces: std::collections::BTreeSet<&str> = workloads(&all).into_iter().map(namespace).collect();
+        let spaces: BTreeSet<&str> = workloads(&all).into_iter().map(namespace).collect();
         let made = documents(&dir().join("namespaces/namespaces.yaml")).unwrap();
-        let made = made.iter().map(|space| text(space, "/metadata/name")).collect();
+        let made: BTreeSet<&str> = made.iter().map(|space| text(space, "/metadata/name")).collect();
         assert_eq!(spaces, made, "{overlay}");
         for space in spaces {
             let deny = json!({ "podSelector": {}, "policyTypes": ["Ingress", "Egress"] });
