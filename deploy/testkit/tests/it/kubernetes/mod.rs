@@ -117,9 +117,8 @@ fn every_file_is_part_of_something() {
     }
     let components = std::fs::read_dir(dir().join("components")).unwrap().map(|entry| entry.unwrap().path());
     for component in components {
-        let (mut all, name) = (rendered("base"), component.file_name().unwrap().to_str().unwrap().to_owned());
-        all.extend(rendered("engines-docker"));
-        let before = all.clone();
+        let name = component.file_name().unwrap().to_str().unwrap().to_owned();
+        let before = [rendered("base"), rendered("engines-docker")].concat();
         // Alone, on what they are for.
         let stage = tempfile::tempdir().unwrap();
         let at = dir().display().to_string();
