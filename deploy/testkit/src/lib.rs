@@ -33,6 +33,7 @@
 
 pub mod db;
 pub mod hostile;
+pub mod kubernetes;
 pub mod mail;
 pub mod mmdb;
 pub mod openapi;

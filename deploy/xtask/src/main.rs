@@ -11,6 +11,7 @@ mod build;
 mod circles;
 mod down;
 mod r#gen;
+mod kubernetes;
 mod layers;
 mod measure;
 mod prerequisites;
@@ -76,6 +77,12 @@ enum Command {
         /// Unit and contract tests only, without Docker
         #[arg(long)]
         fast: bool,
+        /// Only the manifests of deploy/kubernetes, on the one-node cluster in this directory (docs/kubernetes.md)
+        #[arg(long, conflicts_with = "fast", value_name = "DIR")]
+        kubernetes: Option<PathBuf>,
+        /// The tag of the images that are installed there
+        #[arg(long, default_value = "latest", requires = "kubernetes")]
+        tag: String,
     },
     /// Write every generated file anew
     Gen {
@@ -132,7 +139,8 @@ fn main() -> ExitCode {
         Command::Down => down::down(),
         Command::Seed { accounts, games, memberships } => seed::seed(Sizes { accounts, games, memberships }),
         Command::Measure { calls } => measure::measure(calls.into()),
-        Command::Test { fast } => test::test(fast),
+        Command::Test { kubernetes: Some(dir), tag, .. } => kubernetes::test(&dir, &tag),
+        Command::Test { fast, .. } => test::test(fast),
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
         Command::Bench { arguments } => {
             build::benches().and_then(|bench| run::step("bench", run::program(bench).args(arguments)))

@@ -88,7 +88,10 @@ impl Summary {
     }
 
     /// Writes `stack.json`, and beside it `stack.env`: the first replica's addresses and the credentials for a shell to source.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
         private(path, &serde_json::to_string_pretty(self)?)?;
         let first = |urls: &[String]| urls.first().cloned().unwrap_or_default();
         let variables = [

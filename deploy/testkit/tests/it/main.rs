@@ -3,6 +3,7 @@
 
 mod contract;
 mod docs;
+mod kubernetes;
 mod mail;
 mod openapi;
 mod postgres;

@@ -20,6 +20,7 @@ const GENERATED: &[&str] = &[
     "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
     "deploy/typescript/src/catalogue.ts",
+    "deploy/kubernetes/components/monitoring/rules.yaml",
     "deploy/typescript/src/contract.ts",
     "deploy/typescript/test/events.json",
     "docs/configuration.md",
@@ -38,6 +39,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     println!("\n── Protobuf, FlatBuffers");
     proto::generate(&root)?;
     flatbuffers::generate(&root)?;
+    std::fs::write(root.join(testkit::kubernetes::RULES), testkit::kubernetes::prometheus_rule(&root)?)?;
     sql()?;
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
