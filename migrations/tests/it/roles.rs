@@ -74,7 +74,7 @@ async fn differences(conn: &mut PgConnection) -> Vec<String> {
                     "TRUNCATE" => grant.truncate,
                     _ => false,
                 });
-                let may: bool = sqlx::query_scalar("SELECT has_table_privilege($1, 'backend.' || $2, $3)")
+                let may: bool = sqlx::query_scalar("SELECT has_table_privilege($1::name, 'backend.' || $2, $3)")
                     .bind(&name)
                     .bind(table)
                     .bind(verb)
@@ -87,9 +87,9 @@ async fn differences(conn: &mut PgConnection) -> Vec<String> {
             }
         }
         let seen = sqlx::query(
-            "SELECT t, c, has_column_privilege($1, 'backend.' || t, c, 'SELECT') AS reads,
-                    has_column_privilege($1, 'backend.' || t, c, 'INSERT') AS adds,
-                    has_column_privilege($1, 'backend.' || t, c, 'UPDATE') AS changes
+            "SELECT t, c, has_column_privilege($1::name, 'backend.' || t, c, 'SELECT') AS reads,
+                    has_column_privilege($1::name, 'backend.' || t, c, 'INSERT') AS adds,
+                    has_column_privilege($1::name, 'backend.' || t, c, 'UPDATE') AS changes
                FROM unnest($2::text[], $3::text[]) AS n (t, c)",
         )
         .bind(&name)
@@ -116,8 +116,8 @@ async fn differences(conn: &mut PgConnection) -> Vec<String> {
             "SELECT relname::text FROM pg_class WHERE relnamespace = 'backend'::regnamespace AND relkind = 'S'",
         );
         for sequence in sequences.await {
-            let asked = "SELECT has_sequence_privilege($1, 'backend.' || $2, 'USAGE'),
-                                has_sequence_privilege($1, 'backend.' || $2, 'SELECT, UPDATE')";
+            let asked = "SELECT has_sequence_privilege($1::name, 'backend.' || $2, 'USAGE'),
+                                has_sequence_privilege($1::name, 'backend.' || $2, 'SELECT, UPDATE')";
             let may: (bool, bool) =
                 sqlx::query_as(asked).bind(&name).bind(&sequence).fetch_one(&mut *conn).await.unwrap();
             let expected = (role.sequences.contains(&sequence.as_str()), false);
@@ -132,7 +132,7 @@ async fn differences(conn: &mut PgConnection) -> Vec<String> {
               WHERE pronamespace = 'backend'::regnamespace AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')",
         );
         for function in functions.await {
-            let asked = "SELECT has_function_privilege($1, 'backend.' || $2, 'EXECUTE')";
+            let asked = "SELECT has_function_privilege($1::name, 'backend.' || $2, 'EXECUTE')";
             let may: bool = sqlx::query_scalar(asked).bind(&name).bind(&function).fetch_one(&mut *conn).await.unwrap();
             let expected = role.functions.contains(&function.as_str());
             if may != expected {
@@ -140,7 +140,7 @@ async fn differences(conn: &mut PgConnection) -> Vec<String> {
             }
         }
         let (creates, logs_in): (bool, bool) = sqlx::query_as(
-            "SELECT has_schema_privilege($1, 'backend', 'CREATE'), rolcanlogin FROM pg_roles WHERE rolname = $1",
+            "SELECT has_schema_privilege($1::name, 'backend', 'CREATE'), rolcanlogin FROM pg_roles WHERE rolname = $1::name",
         )
         .bind(&name)
         .fetch_one(&mut *conn)
