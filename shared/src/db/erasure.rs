@@ -204,6 +204,6 @@ async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), 
 /// What administrators did to the account stays in the trail; free words about the person do not.
 async fn scrub_trail(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
     // As the function's owner: whoever runs this may append to the trail and not change it.
-    sqlx::query!("SELECT scrub_trail($1)", user_id as UserId).execute(conn).await?;
+    sqlx::query!("SELECT scrub_trail($1)", user_id as UserId).fetch_one(conn).await?;
     Ok(())
 }
