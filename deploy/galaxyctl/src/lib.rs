@@ -27,7 +27,7 @@ impl Fault {
         match self {
             Self::Usage(_) => 2,
             Self::Unreached(_) => 3,
-            Self::Refused(401 | 403, _) => 4,
+            Self::Refused(401, _) => 4,
             Self::Refused(404, _) => 5,
             Self::Refused(500.., _) => 7,
             Self::Refused(..) => 6,
