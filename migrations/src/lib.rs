@@ -3,6 +3,8 @@
 //! Every migration inserts its own row into `schema_versions`, with the `compatible_from` that it leaves behind; a process
 //! compares that with [`SCHEMA_VERSION`], the newest migration it was built with, and stays unready while they do not fit.
 
+pub mod roles;
+
 use sqlx::PgConnection;
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 

@@ -1,13 +1,15 @@
 //! `migrate`: the one explicit step that changes the schema (SPEC §16).
 //!
 //! `migrate` or `migrate up` applies what is pending, `migrate down --to N` undoes what is newer than N, `migrate status`
-//! lists both. Of several at once one works, the others wait and find nothing to do.
+//! lists both. Of several at once one works, the others wait and find nothing to do. `migrate roles` makes the processes'
+//! roles and fits what each may do to this build.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Arg, Command, value_parser};
+use clap::{Arg, ArgAction, Command, value_parser};
+use galaxy_migrations::roles::{self, Prefix};
 use shared::config::{self, PostgresConfig, Reader, Source};
 use sqlx::{Connection as _, PgConnection};
 
@@ -33,11 +35,22 @@ fn run() -> anyhow::Result<ExitCode> {
         .mut_subcommand("healthcheck", |c| c.hide(true))
         .subcommand(Command::new("up").about("Apply what is pending (the default)"))
         .subcommand(Command::new("down").about("Undo migrations, newest first").arg(to))
+        .subcommand(roles_command())
         .subcommand(Command::new("status").about("List what is applied and what is pending"));
     let matches = match command.try_get_matches() {
         Ok(matches) => matches,
         Err(error) => error.exit(),
     };
+    let prefix = |given: &clap::ArgMatches| given.get_one::<Prefix>("prefix").cloned().context("no prefix");
+    if let Some(("roles", given)) = matches.subcommand()
+        && given.get_flag("print")
+    {
+        let mut out = std::io::stdout();
+        for statement in roles::statements(&prefix(given)?, given.get_flag("keep")) {
+            writeln!(out, "{statement};")?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let loaded = match config::load::<PostgresConfig>("migrate", Source::from_env(config::flags(&matches))) {
         Ok(loaded) => loaded,
         Err(faults) => {
@@ -57,6 +70,15 @@ fn run() -> anyhow::Result<ExitCode> {
                 galaxy_migrations::undo(&mut conn, target).await?;
                 writeln!(out, "at version {target}")?;
             }
+            Some(("roles", given)) => {
+                let missing = galaxy_migrations::pending(&mut conn).await?.len();
+                anyhow::ensure!(missing == 0, "{missing} migrations are pending: run `migrate` first");
+                let prefix = prefix(given)?;
+                roles::grant(&mut conn, &prefix, given.get_flag("keep")).await?;
+                for role in &roles::ROLES {
+                    writeln!(out, "granted  {}  for {}", role.name(&prefix), role.process)?;
+                }
+            }
             Some(("status", _)) => {
                 for (version, description) in galaxy_migrations::pending(&mut conn).await? {
                     writeln!(out, "pending  {version:04}  {description}")?;
@@ -73,4 +95,28 @@ fn run() -> anyhow::Result<ExitCode> {
         conn.close().await?;
         anyhow::Ok(ExitCode::SUCCESS)
     })
+}
+
+fn roles_command() -> Command {
+    Command::new("roles")
+        .about("Make the group roles of the processes, and give each exactly what its process needs")
+        .arg(
+            Arg::new("prefix")
+                .long("prefix")
+                .default_value("galaxy")
+                .value_parser(value_parser!(Prefix))
+                .help("What the roles' names begin with; another one for a second platform in the same cluster"),
+        )
+        .arg(
+            Arg::new("keep")
+                .long("keep")
+                .action(ArgAction::SetTrue)
+                .help("Revoke nothing: while processes of the former release run"),
+        )
+        .arg(
+            Arg::new("print")
+                .long("print")
+                .action(ArgAction::SetTrue)
+                .help("Write the statements instead of running them, for whoever may create roles"),
+        )
 }

@@ -31,6 +31,7 @@ pub fn down() -> Result<()> {
             instance: instance_of(&local),
             usual_ports: false,
             durable: true,
+            own_roles: false,
             settings: Vec::new(),
         });
     }

@@ -58,6 +58,7 @@ async fn stay_up(options: &Options, local: &Path, driver: Driver) -> Result<()> 
         instance: instance_of(local),
         usual_ports: true,
         durable: true,
+        own_roles: false,
         settings: Vec::new(),
     };
     testkit::stack::clean_engines(&config);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod naming;
+mod roles;
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -28,6 +29,9 @@ async fn describe(conn: &mut PgConnection) -> Vec<String> {
          UNION ALL
          SELECT format('constraint %s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
           WHERE connamespace = 'backend'::regnamespace AND conrelid <> 'backend._sqlx_migrations'::regclass
+         UNION ALL
+         SELECT format('function %s %s %s', pg_get_functiondef(oid), proacl, obj_description(oid, 'pg_proc')) FROM pg_proc
+          WHERE pronamespace = 'backend'::regnamespace AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
          UNION ALL
          SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname = 'backend' AND tablename <> '_sqlx_migrations'",
     )

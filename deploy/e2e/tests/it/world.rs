@@ -16,16 +16,26 @@ pub async fn stack(name: &str, replicas: usize) -> Stack {
 
 /// Starts one on this driver, with further settings for every process.
 pub async fn stack_on(name: &str, replicas: usize, driver: Driver, settings: Vec<(String, String)>) -> Stack {
-    let dir = testkit::target_dir().join("e2e").join(name);
-    let config = StackConfig {
-        dir: dir.clone(),
+    start(StackConfig { settings, ..config(name, replicas, driver) }).await
+}
+
+/// How a stack is set up here.
+pub fn config(name: &str, replicas: usize, driver: Driver) -> StackConfig {
+    StackConfig {
+        dir: testkit::target_dir().join("e2e").join(name),
         replicas,
         driver,
         instance: format!("e2e-{name}"),
         usual_ports: false,
         durable: false,
-        settings,
-    };
+        own_roles: false,
+        settings: Vec::new(),
+    }
+}
+
+/// Starts it in an empty directory.
+pub async fn start(config: StackConfig) -> Stack {
+    let dir = config.dir.clone();
     // What a killed run of this test left behind.
     clean_engines(&config);
     if dir.exists() {

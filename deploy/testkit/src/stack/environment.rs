@@ -1,12 +1,16 @@
 //! What each process is told.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::{Driver, StackConfig};
 
 /// The settings that members share, with fresh credentials.
 pub(crate) struct Environment {
+    /// The superuser's.
     pub(crate) dsn: String,
+    /// Those of processes that have a role of their own.
+    pub(crate) dsns: HashMap<&'static str, String>,
     pub(crate) gateway_token: String,
     pub(crate) worker_token: String,
     pub(crate) pepper: String,
@@ -23,6 +27,7 @@ impl Environment {
         let secret = |name: &str| kept_secret(&config.dir.join(format!("{name}.secret")));
         Environment {
             dsn: format!("{dsn}?search_path=backend&sslmode=disable"),
+            dsns: HashMap::new(),
             gateway_token: secret("gateway-token"),
             worker_token: secret("worker-token"),
             pepper: secret("code-pepper"),
@@ -34,13 +39,13 @@ impl Environment {
         }
     }
 
-    pub(crate) fn postgres(&self) -> Vec<(String, String)> {
-        vec![("BACKEND_POSTGRES_DSN".into(), self.dsn.clone())]
+    pub(crate) fn postgres(&self, process: &str) -> Vec<(String, String)> {
+        vec![("BACKEND_POSTGRES_DSN".into(), self.dsns.get(process).unwrap_or(&self.dsn).clone())]
     }
 
     /// The environment of one process. `push_hub` is the gRPC URL that a worker publishes to.
     pub(crate) fn of(&self, config: &StackConfig, process: &str, push_hub: &str) -> Vec<(String, String)> {
-        let mut env = self.postgres();
+        let mut env = self.postgres(process);
         let mut set = |name: &str, value: &str| env.push((name.to_owned(), value.to_owned()));
         set("BACKEND_OTEL_TRACES_EXPORTER", "none");
         set("BACKEND_OTEL_METRICS_EXPORTER", "prometheus");
@@ -89,6 +94,14 @@ impl Environment {
     }
 }
 
+/// 24 random bytes in hexadecimal.
+pub(super) fn fresh_secret() -> String {
+    let mut bytes = [0u8; 24];
+    let mut random = std::fs::File::open("/dev/urandom").expect("/dev/urandom");
+    std::io::Read::read_exact(&mut random, &mut bytes).expect("random bytes");
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// The secret in a file that only we may read, made at the first time.
 pub(super) fn kept_secret(path: &Path) -> String {
     use std::io::Write as _;
@@ -98,10 +111,7 @@ pub(super) fn kept_secret(path: &Path) -> String {
     {
         return text;
     }
-    let mut bytes = [0u8; 24];
-    let mut random = std::fs::File::open("/dev/urandom").expect("/dev/urandom");
-    std::io::Read::read_exact(&mut random, &mut bytes).expect("random bytes");
-    let secret: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let secret = fresh_secret();
     let mut file = std::fs::File::options()
         .create(true)
         .truncate(true)

@@ -5,6 +5,7 @@ mod docker;
 mod environment;
 mod member;
 mod ports;
+mod roles;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +52,8 @@ pub struct StackConfig {
     pub usual_ports: bool,
     /// Keep the database over restarts of the stack, with commits flushed; else it is a temporary one, without flushing.
     pub durable: bool,
+    /// Each process has a login role of its own, in its group of `migrate roles`; else all are the superuser.
+    pub own_roles: bool,
     /// Further settings for every process.
     pub settings: Vec<(String, String)>,
 }
@@ -131,11 +134,16 @@ impl Stack {
                 engine_binary()?.display().to_string()
             }
         };
-        let environment = Environment::new(&config, &postgres.dsn("galaxy"), smtp, &ca_file);
+        let mut environment = Environment::new(&config, &postgres.dsn("galaxy"), smtp, &ca_file);
         let mut summary = Summary::new(&config, &environment, image, mail_page, smtp);
 
         progress("Migrations");
-        migrate(&config, &environment).await?;
+        migrate(&config, &environment, &[]).await?;
+        if config.own_roles {
+            progress("Roles: a login for each process");
+            migrate(&config, &environment, &["roles"]).await?;
+            environment.dsns = roles::make(&environment.dsn).await?;
+        }
 
         let mut members = Vec::new();
         for name in PROCESSES {
@@ -278,9 +286,10 @@ async fn create_database(postgres: &PostgresServer) -> Result<()> {
     Ok(())
 }
 
-async fn migrate(config: &StackConfig, environment: &Environment) -> Result<()> {
-    let mut migrate =
-        Proc::start(ProcConfig::bin("migrate").envs(environment.postgres()).log(config.dir.join("logs/migrate.log")))?;
+async fn migrate(config: &StackConfig, environment: &Environment, arguments: &[&str]) -> Result<()> {
+    let program = ProcConfig::bin("migrate").envs(environment.postgres("migrate"));
+    let program = arguments.iter().fold(program, |program, argument| program.arg(argument));
+    let mut migrate = Proc::start(program.log(config.dir.join("logs/migrate.log")))?;
     let status = migrate.wait_exit(Duration::from_secs(60)).await?;
     if !status.success() {
         bail!("migrate failed ({status}):\n{}", migrate.tail(40));

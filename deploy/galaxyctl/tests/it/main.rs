@@ -1,0 +1,5 @@
+//! The program against a live api-server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod document;
+mod live;
