@@ -28,7 +28,9 @@ impl Metrics {
         let meter = global::meter("galaxy");
         let lost = meter
             .u64_counter("runtime_engines_lost_total")
-            .with_description("Engines whose games were paused: given_up after the last try to bring them back, or silent")
+            .with_description(
+                "Engines whose games were paused: given_up after the last try to bring them back, or silent",
+            )
             .build();
         // From the start, at nought: an alarm looks for growth, and a series that begins with the first loss shows none.
         for cause in [GIVEN_UP, SILENT] {

@@ -190,7 +190,10 @@ async fn postgres_is_away(prometheus: &Prometheus, api: &Api, stack: &mut Stack)
 /// A connection that holds a snapshot, as a forgotten terminal does.
 async fn snapshot_held(summary: &Summary) -> PgConnection {
     let mut conn = PgConnection::connect(summary.postgres_dsn.split('?').next().unwrap()).await.unwrap();
-    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM backend.games").execute(&mut conn).await.unwrap();
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM backend.games")
+        .execute(&mut conn)
+        .await
+        .unwrap();
     conn
 }
 

@@ -136,7 +136,8 @@ fn every_series_of_a_rule_or_dashboard_is_a_metric_on_its_page_or_recorded() {
             let known = BUILT_IN.contains(&name.as_str())
                 || recorded(&name)
                 || metric(&name)
-                || whole.is_some_and(|whole| rows.iter().any(|row| row.starts_with(&format!("| `{whole}` | histogram "))));
+                || whole
+                    .is_some_and(|whole| rows.iter().any(|row| row.starts_with(&format!("| `{whole}` | histogram "))));
             assert!(known, "{place} asks for {name}, which is on no row of docs/metrics.md and recorded by no rule");
             seen.insert(whole.unwrap_or(&name).to_owned());
         }
@@ -182,13 +183,15 @@ fn every_call_that_a_page_shows_is_an_operation_of_the_contract() {
     for page in CALLS {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         for line in text.lines().filter(|line| line.starts_with("api ")) {
-            let method = line.split_once("-X ").map_or("get", |(_, rest)| rest.split(' ').next().unwrap()).to_lowercase();
+            let method =
+                line.split_once("-X ").map_or("get", |(_, rest)| rest.split(' ').next().unwrap()).to_lowercase();
             let path = line.split_once("$admin/").unwrap().1.split([' ', '"', '?']).next().unwrap();
             let wanted = shape(path);
             // A name in place of a parameter, as in `queues/mail/pause`, fits one part of any name.
             let fits = |known: &str| {
                 let (known, wanted): (Vec<_>, Vec<_>) = (known.split('/').collect(), wanted.split('/').collect());
-                known.len() == wanted.len() && known.iter().zip(&wanted).all(|(known, said)| known == said || *known == "{}")
+                known.len() == wanted.len()
+                    && known.iter().zip(&wanted).all(|(known, said)| known == said || *known == "{}")
             };
             let known = paths.iter().filter_map(|(path, operations)| {
                 Some((shape(path.strip_prefix("/api/v1/admin/")?), operations.get(method.as_str())?))
