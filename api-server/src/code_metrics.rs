@@ -1,5 +1,6 @@
 //! What is counted of codes that are mailed for a sign-in.
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use shared::service::telemetry;
 
@@ -15,7 +16,7 @@ impl CodeMetrics {
     /// The counters.
     pub fn new() -> Self {
         let meter = telemetry::meter();
-        Self {
+        let metrics = Self {
             wrong: meter
                 .u64_counter("auth_wrong_codes_total")
                 .with_description("Codes refused: incorrect, expired (no such challenge, or it is over), slowed")
@@ -24,7 +25,15 @@ impl CodeMetrics {
                 .u64_counter("auth_addresses_guarded_total")
                 .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
                 .build(),
+        };
+        // From the start, at nought: an alarm looks for growth, and a series that begins with the first refusal shows none.
+        for outcome in ["incorrect", "expired", "slowed"] {
+            metrics.wrong.add(0, &[KeyValue::new("outcome", outcome)]);
         }
+        for cause in ["wrong_tries", "mails"] {
+            metrics.guarded.add(0, &[KeyValue::new("cause", cause)]);
+        }
+        metrics
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::global;
+use opentelemetry::metrics::Gauge;
 use parking_lot::Mutex;
 use shared::random::Random;
 use shared::service::health::PartHandle;
@@ -25,6 +27,7 @@ pub struct Circuit {
     state: Mutex<State>,
     random: Random,
     health: PartHandle,
+    up: Gauge<u64>,
 }
 
 #[derive(Default)]
@@ -37,10 +40,15 @@ struct State {
 }
 
 impl Circuit {
-    /// A closed circuit: until proven otherwise the relay is there.
+    /// A closed circuit: until proven otherwise the relay is there. To be made after telemetry.
     pub fn new(random: Random, health: PartHandle) -> Arc<Self> {
         health.set_ok();
-        Arc::new(Self { closed: watch::Sender::new(true), state: Mutex::default(), random, health })
+        let up = global::meter("galaxy.mail")
+            .u64_gauge("mail_relay_up")
+            .with_description("Whether the relay can be used, as this worker found it last: 1, else 0")
+            .build();
+        up.record(1, &[]);
+        Arc::new(Self { closed: watch::Sender::new(true), state: Mutex::default(), random, health, up })
     }
 
     /// Whether mails may flow.
@@ -81,6 +89,7 @@ impl Circuit {
             tracing::warn!(reason = %reply, "the relay is down: mails wait until it is back");
         }
         self.health.set_failed(format!("relay: {reply}"));
+        self.up.record(0, &[]);
     }
 
     /// Probes the relay while the circuit is open, and closes it when the relay answers.
@@ -104,6 +113,7 @@ impl Circuit {
                         tracing::info!("the relay answers: mails flow again");
                     }
                     self.health.set_ok();
+                    self.up.record(1, &[]);
                     self.closed.send_replace(true);
                 }
                 Err(failure) => self.still_down(&failure),

@@ -6,6 +6,11 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
 use shared::service::telemetry;
 
+/// An engine that could not be brought back as often as is tried.
+pub(crate) const GIVEN_UP: &str = "given_up";
+/// An engine that runs and has not answered for minutes.
+pub(crate) const SILENT: &str = "silent";
+
 /// The runtime's instruments.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -14,6 +19,7 @@ pub struct Metrics {
     turns: Counter<u64>,
     lateness: Histogram<f64>,
     unserved: Gauge<u64>,
+    lost: Counter<u64>,
 }
 
 impl Metrics {
@@ -21,7 +27,18 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let meter = telemetry::meter();
+        let lost = meter
+            .u64_counter("runtime_engines_lost_total")
+            .with_description(
+                "Engines whose games were paused: given_up after the last try to bring them back, or silent",
+            )
+            .build();
+        // From the start, at nought: an alarm looks for growth, and a series that begins with the first loss shows none.
+        for cause in [GIVEN_UP, SILENT] {
+            lost.add(0, &[KeyValue::new("cause", cause)]);
+        }
         Self {
+            lost,
             container_ops: meter
                 .u64_counter("runtime_container_ops_total")
                 .with_description("Calls to the container driver")
@@ -61,6 +78,11 @@ impl Metrics {
 
     pub(crate) fn unserved(&self, games: u64) {
         self.unserved.record(games, &[]);
+    }
+
+    /// A game was paused, since its engine is lost: [`GIVEN_UP`] or [`SILENT`].
+    pub(crate) fn lost(&self, cause: &'static str) {
+        self.lost.add(1, &[KeyValue::new("cause", cause)]);
     }
 
     pub(crate) fn late(&self, by: Duration) {

@@ -1,8 +1,10 @@
 //! The hub's metrics (SPEC §16).
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+use opentelemetry::metrics::{Counter, Histogram, ObservableGauge, UpDownCounter};
 use shared::service::telemetry;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(super) struct Metrics {
     subscribers: UpDownCounter<i64>,
@@ -10,6 +12,8 @@ pub(super) struct Metrics {
     dropped: Counter<u64>,
     lag: Histogram<f64>,
     news: Counter<u64>,
+    /// Asked when metrics are read.
+    _looked: ObservableGauge<f64>,
 }
 
 /// What made a replica look at the log.
@@ -22,9 +26,20 @@ pub(super) enum Path {
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
+    /// `looks` tells when the last look at the log began that went well.
+    pub(super) fn new(looks: watch::Receiver<Option<Instant>>) -> Self {
         let meter = telemetry::meter();
+        let made = Instant::now();
         Self {
+            _looked: meter
+                .f64_observable_gauge("grpc_push_log_age_seconds")
+                .with_description("Since this replica's last look at the log that went well began, or since it started")
+                .with_unit("s")
+                .with_callback(move |gauge| {
+                    let since = looks.borrow().unwrap_or(made);
+                    gauge.observe(since.elapsed().as_secs_f64(), &[]);
+                })
+                .build(),
             subscribers: meter
                 .i64_up_down_counter("grpc_push_subscribers")
                 .with_description("Push streams open on this replica")

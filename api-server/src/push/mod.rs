@@ -127,12 +127,13 @@ impl PushHub {
         gate: SchemaGate,
         config: PushConfig,
     ) -> Self {
+        let log = Log::new(config.ring_bytes);
         let hub = Arc::new(Hub {
             part: health.part("push", PartKind::Required),
             access: Access::new(config.gateway_token.clone(), config.worker_token.clone()),
-            log: Log::new(config.ring_bytes),
+            metrics: Metrics::new(log.looks()),
+            log,
             streams: Streams::default(),
-            metrics: Metrics::new(),
             table_reads: Semaphore::new(4),
             served: CancellationToken::new(),
             config,

@@ -10,6 +10,7 @@
 //! | a network that fails | [`proxy::TcpProxy`] |
 //! | a game engine that misbehaves as told | [`scripted`], the binary `scripted-engine` |
 //! | a registry of images, with a login | [`registry::Registry`] |
+//! | a Prometheus over it, and what the dashboards ask | [`prometheus::Prometheus::start`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
@@ -40,6 +41,7 @@ pub mod openapi;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 pub mod registry;
 mod schema;

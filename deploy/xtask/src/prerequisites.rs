@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::run;
 
@@ -99,15 +99,7 @@ fn ensure(needs: &[Need]) -> Result<()> {
         bail!("missing: {what}. Install it with: sudo sh -c '{by_hand}'");
     }
     println!("Missing: {what}");
-    let apt = |args: &[&str]| {
-        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
-        if !root {
-            command.args(["--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
-        }
-        // Nobody is there to answer its questions.
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
-        command
-    };
+    let apt = |args: &[&str]| apt(root, args);
     run::step("apt-get update", &mut apt(&["update", "-qq"]))?;
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
     install.extend(&packages);
@@ -116,6 +108,56 @@ fn ensure(needs: &[Need]) -> Result<()> {
         bail!("{} was installed and is still not found; install {} by hand", still.package, still.what);
     }
     Ok(())
+}
+
+/// apt-get with root's rights, by sudo where we do not have them.
+fn apt(root: bool, args: &[&str]) -> Command {
+    let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
+    if !root {
+        command.args(["--non-interactive", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    }
+    // Nobody is there to answer its questions.
+    command.env("DEBIAN_FRONTEND", "noninteractive").args(args);
+    command
+}
+
+/// Brings the files of a package below `dir` without installing it: its service would be enabled and started, and what it needs
+/// beside the C library is for that alone.
+///
+/// # Errors
+/// When this is neither Debian nor Ubuntu, or the package cannot be had.
+pub fn unpack(package: &str, dir: &Path) -> Result<()> {
+    if !has_program("apt-get") || !has_program("dpkg") {
+        bail!("missing: {package}. This is neither Debian nor Ubuntu; install what they call {package}");
+    }
+    println!("Missing: {package}, which is unpacked into {}", dir.display());
+    let root = nix::unistd::Uid::effective().is_root();
+    let (download, half) = (dir.with_extension("download"), dir.with_extension("half"));
+    for stale in [&download, &half] {
+        if stale.exists() {
+            std::fs::remove_dir_all(stale).with_context(|| format!("remove {}", stale.display()))?;
+        }
+    }
+    std::fs::create_dir_all(&download).with_context(|| download.display().to_string())?;
+    let fetch = || {
+        let mut fetch = Command::new("apt-get");
+        // Its own user may not write here, nor need it.
+        fetch.args(["-qq", "-o", "APT::Sandbox::User=root", "download", package]).current_dir(&download);
+        fetch
+    };
+    let title = format!("apt-get download {package}");
+    if run::step(&title, &mut fetch()).is_err() {
+        // Of a fresh machine, whose lists are empty or old.
+        run::step("apt-get update", &mut apt(root, &["update", "-qq"]))?;
+        run::step(&title, &mut fetch())?;
+    }
+    let files = std::fs::read_dir(&download)?.flatten().map(|entry| entry.path());
+    let archive = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "deb"));
+    let archive = archive.with_context(|| format!("{title} brought nothing"))?;
+    run::step(&format!("Unpack {package}"), Command::new("dpkg").arg("-x").arg(archive).arg(&half))?;
+    // Last, so that half of it is none.
+    std::fs::rename(&half, dir).with_context(|| dir.display().to_string())?;
+    std::fs::remove_dir_all(&download).with_context(|| download.display().to_string())
 }
 
 fn has_program(name: &str) -> bool {

@@ -17,7 +17,16 @@ pub fn tools() -> Result<()> {
     virtual_environment(&root, "Schemathesis", "schemathesis", "api-server/tests/schemathesis/requirements.txt")?;
     virtual_environment(&root, "openapi-python-client", "contract", "deploy/contract/requirements.txt")?;
     packages(&root.join("deploy/contract"), "linters of the contract")?;
-    packages(&root.join("deploy/typescript"), "TypeScript packages")
+    packages(&root.join("deploy/typescript"), "TypeScript packages")?;
+    prometheus()
+}
+
+/// The machine's Prometheus, or Debian's unpacked where tests look for it.
+fn prometheus() -> Result<()> {
+    if ["prometheus", "promtool"].iter().all(|name| testkit::prometheus::program(name).is_ok()) {
+        return Ok(());
+    }
+    prerequisites::unpack("prometheus", &testkit::prometheus::unpacked())
 }
 
 /// A cargo subcommand of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.

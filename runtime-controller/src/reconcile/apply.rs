@@ -12,6 +12,7 @@ use shared::queue::Topic;
 use super::plan::{Action, Deed};
 use super::{Done, PassError, Reconciler};
 use crate::engines::{ReviveError, probe_outcome};
+use crate::metrics;
 
 impl Reconciler {
     /// Does it, and logs what could not be done.
@@ -73,6 +74,7 @@ impl Reconciler {
         tx.commit().await?;
         if given_up {
             tracing::error!(%game_id, why, "an engine is given up: its game is paused");
+            self.engines.metrics.lost(metrics::GIVEN_UP);
             self.waker.wake(Topic::Notifications);
             self.engines.op("remove", self.engines.driver.remove(game_id)).await?;
         }
@@ -89,6 +91,7 @@ impl Reconciler {
         tx.commit().await?;
         if paused {
             tracing::error!(%game_id, why, "a game is paused: its engine does not answer");
+            self.engines.metrics.lost(metrics::SILENT);
             self.waker.wake(Topic::Notifications);
         }
         Ok(paused)

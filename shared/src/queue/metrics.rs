@@ -66,10 +66,17 @@ pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<
     Ok(Snapshot { depth, oldest_due_seconds: seconds.filter(|s| *s > 0.0), paused: paused.unwrap_or(false) })
 }
 
+/// How many transactions ago the oldest snapshot was taken that keeps vacuum from the queues' dead rows.
+pub(super) async fn held(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    super::sql::held().query().fetch_one(conn).await?.try_get("transactions")
+}
+
 /// The instruments, made at first use, which must be after telemetry is set up.
 pub(super) struct Engine {
     depth: Gauge<i64>,
     oldest: Gauge<f64>,
+    paused: Gauge<i64>,
+    held: Gauge<i64>,
     pickup: Histogram<f64>,
     claim_to_finish: Histogram<f64>,
     finished: Counter<u64>,
@@ -96,6 +103,14 @@ pub(super) fn engine() -> &'static Engine {
                 .with_unit("s")
                 .with_description("How long the row has been due that has been due longest")
                 .build(),
+            paused: meter
+                .i64_gauge("queue_paused")
+                .with_description("Whether an administrator paused the queue: 1, else 0")
+                .build(),
+            held: meter
+                .i64_gauge("db_oldest_snapshot_transactions")
+                .with_description("Transactions that were begun since the oldest snapshot that somebody still holds")
+                .build(),
             pickup: histogram_seconds("queue_pickup_seconds", "From due to claimed"),
             claim_to_finish: histogram_seconds("queue_claim_to_finish_seconds", "From claimed to the finish committed"),
             finished: count("queue_finished_total", "Finishes written, by outcome"),
@@ -120,13 +135,23 @@ fn queue(name: &'static str) -> KeyValue {
 }
 
 impl Engine {
-    pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
+    /// Counts a queue's deaths from here on, at nought: an alarm looks for growth, and a series that begins with the first death
+    /// shows none.
+    pub(super) fn opened(&self, spec: &QueueSpec) {
+        for state in [spec.dead, "quarantined"] {
+            self.dead.add(0, &[queue(spec.name), KeyValue::new("state", state)]);
+        }
+    }
+
+    pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot, held: i64) {
         // States that emptied must fall back to zero, so each known one is recorded.
         for state in ["pending", "retrying", spec.active] {
             let rows = snapshot.depth.get(state).copied().unwrap_or(0);
             self.depth.record(rows, &[queue(spec.name), KeyValue::new("state", state)]);
         }
         self.oldest.record(snapshot.oldest_due_seconds.unwrap_or(0.0), &[queue(spec.name)]);
+        self.paused.record(i64::from(snapshot.paused), &[queue(spec.name)]);
+        self.held.record(held, &[]);
     }
 
     pub(super) fn picked_up(&self, name: &'static str, lag: Duration) {

@@ -145,9 +145,13 @@ impl<Q: Queue> Engine<Q> {
 
     async fn sample(&self) -> Result<(), sqlx::Error> {
         let mut conn = self.deps.db.acquire().await?;
-        let sampled = timeout(self.statement_limit(), metrics::sample(&mut conn, &self.sql)).await;
-        let snapshot = bounded(sampled, conn)?;
-        metrics::engine().sampled(self.spec(), &snapshot);
+        let sampling = async {
+            let snapshot = metrics::sample(&mut conn, &self.sql).await?;
+            Ok((snapshot, metrics::held(&mut conn).await?))
+        };
+        let sampled = timeout(self.statement_limit(), sampling).await;
+        let (snapshot, held) = bounded(sampled, conn)?;
+        metrics::engine().sampled(self.spec(), &snapshot, held);
         self.queue.sampled(&snapshot);
         Ok(())
     }

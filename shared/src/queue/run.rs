@@ -66,6 +66,7 @@ pub struct WorkerDeps {
 /// At the soft stop nothing more is claimed and what is under way goes on; at the hard stop it is dropped, and its rows
 /// are handed back if the database answers within a second.
 pub fn run<Q: Queue>(queue: Arc<Q>, settings: Settings, deps: &WorkerDeps) {
+    metrics::engine().opened(queue.spec());
     let asked = Arc::clone(&queue);
     let sql = Arc::new(Statements::new(queue.spec(), Box::new(move || asked.filter_arg())));
     let engine = Arc::new(Engine { queue, sql, settings, deps: deps.clone(), flags: Flags::default() });

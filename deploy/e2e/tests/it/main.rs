@@ -14,6 +14,7 @@ mod crash;
 mod demo;
 mod logs;
 mod metrics;
+mod observe;
 mod roles;
 mod schema;
 mod shutdown;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 //! The test kit, tested: every tool against the real thing it stands before.
 
+mod alerts;
 mod contract;
 mod docs;
 mod kubernetes;

@@ -19,7 +19,7 @@ pub(super) struct Metrics {
 impl Metrics {
     pub(super) fn new(listener: &'static str) -> Self {
         let meter = opentelemetry::global::meter("galaxy");
-        Self {
+        let metrics = Self {
             listener,
             connections: meter
                 .i64_up_down_counter("listener_connections")
@@ -45,7 +45,14 @@ impl Metrics {
                 .u64_counter("listener_streams_refused_total")
                 .with_description("Streams of HTTP/2 refused: the peer network has its `share`, or the `total` is out")
                 .build(),
+        };
+        // From the start, at nought: an alarm looks for growth, and a series that begins with the first refusal shows none.
+        for why in [Short::Share, Short::Total] {
+            let labels = [KeyValue::new("listener", listener), KeyValue::new("reason", why.word())];
+            metrics.refused.add(0, &labels);
+            metrics.streams.add(0, &labels);
         }
+        metrics
     }
 
     pub(super) fn opened(&self) -> Open {
