@@ -1,6 +1,8 @@
-//! Writes what is generated from the processes' own code: the OpenAPI documents and the configuration reference.
+//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference and the example of Compose's settings.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
+
+mod compose;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,9 @@ fn main() -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&author).with_context(|| author.display().to_string())?;
     write(&author, &galaxy_engine_check::document::with_table(&text)?)?;
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
+    let compose = root.join("deploy/compose");
+    let text = std::fs::read_to_string(compose.join("compose.yaml")).context("compose.yaml")?;
+    write(&compose.join(".env.example"), &compose::example(PROCESSES, &text))?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ const GENERATED: &[&str] = &[
     "deploy/engine/openapi.json",
     "deploy/typescript/src/contract.ts",
     "docs/configuration.md",
+    "deploy/compose/.env.example",
     "docs/engine-contract.md",
 ];
 
@@ -39,7 +40,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
     run::step(
-        "OpenAPI documents, configuration reference",
+        "OpenAPI documents, configuration reference, example of Compose's settings",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
     typescript::generate(&root)?;

@@ -27,7 +27,7 @@ pub use self::{
     load::{Loaded, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
-    reference::{Process, reference},
+    reference::{Process, Row, reference, rows},
     source::Source,
 };
 
