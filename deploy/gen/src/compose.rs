@@ -56,7 +56,8 @@ pub fn example(processes: &[Process], compose: &str) -> String {
     }
     let mut named = BTreeSet::new();
     for section in sections {
-        let of_section: Vec<&Row> = rows.iter().filter(|row| row.setting.section == section && offered(row, &fixed)).collect();
+        let of_section: Vec<&Row> =
+            rows.iter().filter(|row| row.setting.section == section && offered(row, &fixed)).collect();
         // Two processes may read one variable with texts of their own: it is one line all the same.
         let fresh: Vec<&Row> = of_section.into_iter().filter(|row| named.insert(row.setting.name)).collect();
         if !fresh.is_empty() {
@@ -202,8 +203,10 @@ mod tests {
     #[test]
     fn everything_that_is_taken_from_the_settings_stands_in_their_example() {
         let example = example(PROCESSES, COMPOSE);
-        let offered: BTreeSet<&str> =
-            example.lines().filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name)).collect();
+        let offered: BTreeSet<&str> = example
+            .lines()
+            .filter_map(|line| line.trim_start_matches('#').split_once('=').map(|(name, _)| name))
+            .collect();
         for name in asked(COMPOSE) {
             assert!(offered.contains(name), "{name} stands in no line of .env.example");
         }

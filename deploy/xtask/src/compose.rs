@@ -34,25 +34,28 @@ pub fn up(options: &Options) -> Result<()> {
     let docker = Docker::answering().context(
         "no Docker daemon answers here: start the system's (`systemctl start docker`), or name one in DOCKER_HOST",
     )?;
+    let socket = socket(&docker)?;
     let tag = images(&docker, options.dev, options.packaged)?;
     let here = directory();
     run::step("Settings and secrets", run::program(here.join("prepare.sh")).arg(&here))?;
-    let project = Project {
-        files: files(options.packaged),
-        host: docker.host().to_owned(),
-        settings: here.join(".env"),
-        name: "galaxy".into(),
-        // The demo game makes a turn a second.
-        environment: vec![("GALAXY_TAG".into(), tag), ("BACKEND_RUNTIME_MIN_TURN_INTERVAL".into(), "1s".into())],
-    };
+    let mut environment = vec![("GALAXY_TAG".into(), tag), ("DOCKER_SOCKET".into(), socket)];
+    if options.demo {
+        // It makes a turn a second.
+        environment.push(("BACKEND_RUNTIME_MIN_TURN_INTERVAL".into(), "1s".into()));
+    }
+    let project = Project { environment, ..Project::of_checkout(&docker, options.packaged) };
     run::step("Start the platform", &mut project.command(&["up", "--detach"]))?;
     project.healthy()?;
     if options.demo {
         run::step("A game, played through the public API", &mut project.demo())?;
     }
     println!("\n── The platform is up; `cargo xtask compose --down` ends it\n");
-    println!("   REST  http://127.0.0.1:8080/docs    Mails  http://127.0.0.1:8025    Prometheus  http://127.0.0.1:9090");
-    println!("   Credentials: {}", here.join("secrets").display());
+    println!("   REST         http://{}/docs", project.published("api-server", 8080)?);
+    println!("   Push hub     http://{}", project.published("api-server", 8081)?);
+    println!("   Mails        http://{}", project.published("mail-catcher", 8025)?);
+    println!("   Prometheus   http://{}", project.published("prometheus", 9090)?);
+    println!("   Settings     {}", project.settings.display());
+    println!("   Credentials  {}", here.join("secrets").display());
     Ok(())
 }
 
@@ -62,15 +65,9 @@ pub fn up(options: &Options) -> Result<()> {
 /// What Compose says.
 pub fn down() -> Result<()> {
     let docker = Docker::answering().context("no Docker daemon answers here")?;
-    let project = Project {
-        files: files(false),
-        host: docker.host().to_owned(),
-        settings: directory().join(".env"),
-        name: "galaxy".into(),
-        environment: Vec::new(),
-    };
-    docker.clean("galaxy");
-    run::step("Stop the platform", &mut project.command(&["--profile", "grafana", "down"]))
+    let project = Project::of_checkout(&docker, false);
+    let instance = project.setting("BACKEND_INSTANCE_ID", "galaxy");
+    project.end(&docker, &instance, &["--profile", "grafana", "down"])
 }
 
 /// Tries it as a whole, in a project of its own, with nothing but what this machine has: idle memory, who reaches what, and a game to its end.
@@ -82,6 +79,7 @@ pub fn test() -> Result<()> {
     prerequisites::compose()?;
     let dir = testkit::target_dir().join("compose");
     let docker = up::docker(&testkit::target_dir().join("docker"))?;
+    let socket = socket(&docker)?;
     let tag = images(&docker, true, true)?;
     let _ = testkit::remove_dir(&dir);
     std::fs::create_dir_all(&dir)?;
@@ -91,7 +89,7 @@ pub fn test() -> Result<()> {
         ("GALAXY_TAG".into(), tag),
         ("GALAXY_ENV_FILE".into(), text(dir.join(".env"))),
         ("GALAXY_SECRETS".into(), text(dir.join("secrets"))),
-        ("DOCKER_SOCKET".into(), docker.host().trim_start_matches("unix://").to_owned()),
+        ("DOCKER_SOCKET".into(), socket),
         ("BACKEND_GAME_STATE_ROOT".into(), text(dir.join("games"))),
         ("BACKEND_DOCKER_NETWORK".into(), format!("{NAME}-engines")),
         ("BACKEND_INSTANCE_ID".into(), NAME.into()),
@@ -112,14 +110,21 @@ pub fn test() -> Result<()> {
     if outcome.is_err() {
         let _ = run::step("The end of the logs", &mut project.command(&["logs", "--tail=40"]));
     }
-    docker.clean(NAME);
-    let ended = run::step("Down", &mut project.command(&["down", "--volumes"]));
+    let ended = project.end(&docker, NAME, &["down", "--volumes"]);
     let _ = testkit::remove_dir(&dir);
     outcome.and(ended)
 }
 
 fn images(docker: &Docker, dev: bool, packaged: bool) -> Result<String> {
     images::images(&images::Options { dev, test: packaged, docker_host: Some(docker.host().to_owned()) })
+}
+
+/// What the controller is given of the daemon.
+fn socket(docker: &Docker) -> Result<String> {
+    let path = docker.host().strip_prefix("unix://");
+    let path =
+        path.with_context(|| format!("the daemon at {} is on another machine, or has no socket", docker.host()))?;
+    Ok(path.to_owned())
 }
 
 fn directory() -> PathBuf {
@@ -141,6 +146,32 @@ struct Project {
 }
 
 impl Project {
+    /// The one whose settings and secrets are beside the Compose file.
+    fn of_checkout(docker: &Docker, packaged: bool) -> Project {
+        let settings = directory().join(".env");
+        let mut project = Project {
+            files: files(packaged),
+            host: docker.host().to_owned(),
+            settings,
+            name: String::new(),
+            environment: Vec::new(),
+        };
+        project.name = project.setting("COMPOSE_PROJECT_NAME", "galaxy");
+        project
+    }
+
+    /// A setting of `.env`, or what holds without it.
+    fn setting(&self, name: &str, default: &str) -> String {
+        let text = std::fs::read_to_string(&self.settings).unwrap_or_default();
+        let value = text.lines().filter_map(|line| line.split_once('=')).rfind(|(of, _)| *of == name);
+        value.map(|(_, value)| value.trim()).filter(|value| !value.is_empty()).unwrap_or(default).to_owned()
+    }
+
+    /// Where a service's port is published.
+    fn published(&self, service: &str, port: u16) -> Result<String> {
+        Ok(run::output(&mut self.command(&["port", service, &port.to_string()]))?.trim().to_owned())
+    }
+
     /// Compose, with these arguments.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = if prerequisites::has_compose_plugin() {
@@ -163,6 +194,13 @@ impl Project {
         self.command(&["run", "--rm", "-T", "galaxy-demo"])
     }
 
+    /// Ends it. Engines outlive their controller on purpose, and would keep their network: they go after it, and before the rest.
+    fn end(&self, docker: &Docker, instance: &str, down: &[&str]) -> Result<()> {
+        run::step("Stop the controller", &mut self.command(&["stop", "runtime-controller"]))?;
+        docker.clean(instance);
+        run::step("Stop the platform", &mut self.command(down))
+    }
+
     fn docker(&self, arguments: &[&str]) -> Command {
         images::docker(Some(&self.host), arguments)
     }
@@ -173,7 +211,13 @@ impl Project {
         let end = Instant::now() + HEALTHY_WITHIN;
         let started = Instant::now();
         loop {
-            let listed = run::output(&mut self.docker(&["ps", "--all", "--filter", &filter, "--format={{.Names}}\t{{.Status}}"]))?;
+            let listed = run::output(&mut self.docker(&[
+                "ps",
+                "--all",
+                "--filter",
+                &filter,
+                "--format={{.Names}}\t{{.Status}}",
+            ]))?;
             let waiting: Vec<&str> = listed.lines().filter(|line| !is_well(line)).collect();
             if waiting.is_empty() && !listed.is_empty() {
                 println!("   everything is healthy after {:.1} s", started.elapsed().as_secs_f64());
@@ -219,8 +263,8 @@ impl Project {
         let platform = format!("{}_platform", self.name);
         let inspect = "--format={{(index .IPAM.Config 0).Gateway}}";
         let host = run::output(&mut self.docker(&["network", "inspect", inspect, &engines]))?.trim().to_owned();
-        let published = run::output(&mut self.command(&["port", "api-server", "8080"]))?;
-        let published = published.trim().rsplit(':').next().unwrap_or_default().to_owned();
+        let published = self.published("api-server", 8080)?;
+        let published = published.rsplit(':').next().unwrap_or_default();
         self.answers(&platform, "api-server:8080").context("the platform's network reaches REST")?;
         self.answers(&platform, "runtime-controller:9100").context("the platform's network reaches the probes")?;
         let addresses = [
@@ -286,7 +330,11 @@ mod tests {
     fn a_container_is_well_when_it_is_healthy_or_has_done_its_work() {
         assert!(is_well("x_api-server_1\tUp 3 seconds (healthy)") && is_well("x_prometheus_1\tUp 3 seconds"));
         assert!(is_well("x_migrate_1\tExited (0) 2 seconds ago"));
-        for bad in ["x_api-server_1\tUp 3 seconds (health: starting)", "x_api-server_1\tRestarting (2) 1 second ago", "x_migrate_1\tUp 1 second"] {
+        for bad in [
+            "x_api-server_1\tUp 3 seconds (health: starting)",
+            "x_api-server_1\tRestarting (2) 1 second ago",
+            "x_migrate_1\tUp 1 second",
+        ] {
             assert!(!is_well(bad), "{bad}");
         }
     }

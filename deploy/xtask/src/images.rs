@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::build::{self, Profile};
-use crate::{packaged, run, sbom};
+use crate::{packaged, prerequisites, run, sbom};
 
 /// The largest image that is let through, in bytes.
 const LIMIT: u64 = 40 << 20;
@@ -119,6 +119,7 @@ pub struct Options {
 /// # Errors
 /// When something does not build, what docker says, or when an image is too large.
 pub fn images(options: &Options) -> Result<String> {
+    prerequisites::images()?;
     let profile = if options.dev { Profile::Dev } else { Profile::Release };
     build::static_binaries(profile)?;
     let dir = testkit::target_dir().join("images");
@@ -258,7 +259,6 @@ fn size(docker: &dyn Fn(&[&str]) -> Command, image: &str) -> Result<u64> {
     text.trim().parse().with_context(|| format!("the size of {image}: {text}"))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

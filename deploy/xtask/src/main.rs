@@ -164,9 +164,7 @@ fn main() -> ExitCode {
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
-        Command::Images { dev, test } => {
-            prerequisites::images().and_then(|()| images::images(&images::Options { dev, test, docker_host: None })).map(|_| ())
-        }
+        Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),
         Command::Compose { dev, packaged, no_demo, .. } => {
             compose::up(&compose::Options { dev, packaged, demo: !no_demo })

@@ -13,7 +13,9 @@ use crate::{images, prerequisites, run};
 /// When a package is missing, or what docker says.
 pub fn images(dir: &Path, docker_host: Option<&str>) -> Result<()> {
     prerequisites::packaged()?;
-    for (name, context) in [("postgres", postgres(&dir.join("postgres"))?), ("prometheus", prometheus(&dir.join("prometheus"))?)] {
+    for (name, context) in
+        [("postgres", postgres(&dir.join("postgres"))?), ("prometheus", prometheus(&dir.join("prometheus"))?)]
+    {
         let tag = format!("galaxy-test/{name}:latest");
         println!("\n── Image {tag}, from this machine's packages");
         run::output(images::docker(docker_host, &["build", "--quiet", "--tag", &tag]).arg(context))?;
@@ -26,7 +28,9 @@ fn postgres(context: &Path) -> Result<PathBuf> {
     let root = fresh(context)?;
     let mut files: Vec<PathBuf> =
         ["postgres", "initdb", "pg_ctl", "psql", "pg_isready"].iter().map(|name| programs.join(name)).collect();
-    files.extend(["sh", "id", "mkdir", "chown", "chmod", "cat", "setpriv"].iter().map(|name| Path::new("/usr/bin").join(name)));
+    files.extend(
+        ["sh", "id", "mkdir", "chown", "chmod", "cat", "setpriv"].iter().map(|name| Path::new("/usr/bin").join(name)),
+    );
     for entry in std::fs::read_dir(programs.with_file_name("lib")).context("Postgres' own libraries")? {
         let path = entry?.path();
         // The just-in-time compiler brings all of LLVM, and a query plan of ours has no use for it.
