@@ -1,6 +1,6 @@
 //! `deploy/compose/.env.example`: every setting that the Compose file leaves open, from the processes' own definitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use shared::service::config::{Kind, Process, Row, rows};
@@ -45,7 +45,7 @@ COMPOSE_PROJECT_NAME=galaxy
 
 /// The whole file. `compose` is the text of the Compose file.
 pub fn example(processes: &[Process], compose: &str) -> String {
-    let fixed = fixed(compose);
+    let (fixed, defaults) = (fixed(compose), defaults(compose));
     let rows = rows(processes);
     let mut out = String::from(HEAD);
     let mut sections: Vec<&str> = Vec::new();
@@ -64,7 +64,7 @@ pub fn example(processes: &[Process], compose: &str) -> String {
             let _ = write!(out, "\n# ── {section} ──\n");
         }
         for row in fresh {
-            let _ = write!(out, "\n{}{}\n", comment(row), line(row));
+            let _ = write!(out, "\n{}{}\n", comment(row), line(row, &defaults));
         }
     }
     out
@@ -95,8 +95,11 @@ fn comment(row: &Row) -> String {
     out
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &Row, defaults: &BTreeMap<&str, &str>) -> String {
     let setting = &row.setting;
+    if let Some(value) = defaults.get(setting.name) {
+        return format!("#{}={value}", setting.name);
+    }
     if setting.secret {
         return format!("#{}_FILE=/run/secrets/{}", setting.name, setting.flag());
     }
@@ -140,6 +143,18 @@ fn fixed(compose: &str) -> BTreeSet<String> {
     given(compose).into_iter().filter(|given| !given.value.contains("${")).map(|given| given.name.to_owned()).collect()
 }
 
+/// What holds for a variable that `.env` leaves out, where the Compose file has a default of its own.
+fn defaults(compose: &str) -> BTreeMap<&str, &str> {
+    let mut found = BTreeMap::new();
+    for Given { name, value, .. } in given(compose) {
+        let inner = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        if let Some((_, default)) = inner.and_then(|inner| inner.split_once('-')).filter(|(_, text)| !text.is_empty()) {
+            found.insert(name, default);
+        }
+    }
+    found
+}
+
 /// The variables that the Compose file takes from `.env` or the shell: `NAME` of `${NAME}`, `${NAME:-…}` and `${NAME-…}`.
 #[cfg(test)]
 fn asked(compose: &str) -> BTreeSet<&str> {
@@ -171,7 +186,7 @@ mod tests {
     #[test]
     fn every_variable_is_one_that_its_process_reads() {
         let all = given(COMPOSE);
-        assert!(all.len() > 30, "only {} variables were found: are they still written so?", all.len());
+        assert!(all.len() > 25, "only {} variables were found: are they still written so?", all.len());
         for Given { service, name, .. } in all {
             match service {
                 Some(service) => assert!(read(service).contains(name), "{service} does not read {name}"),
@@ -219,7 +234,9 @@ mod tests {
     #[test]
     fn a_secret_is_offered_as_a_file_and_what_the_compose_file_fixes_is_not_offered() {
         let example = example(PROCESSES, COMPOSE);
-        assert!(example.contains("\n#BACKEND_SMTP_PASSWORD_FILE=/run/secrets/smtp-password\n"));
+        for line in ["BACKEND_SMTP_PASSWORD_FILE=/run/secrets/smtp-password", "BACKEND_SMTP_HOST=mail-catcher"] {
+            assert!(example.contains(&format!("\n#{line}\n")), "{line}");
+        }
         for absent in ["BACKEND_HTTP_LISTEN_ADDR", "BACKEND_POSTGRES_DSN=", "BACKEND_WORKER_TOKEN="] {
             assert!(!example.contains(absent), "{absent}");
         }

@@ -1,5 +1,7 @@
 //! The Compose file (`deploy/compose/compose.yaml`): brought up for a newcomer, and tried as a whole (`docs/compose.md`).
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -233,6 +235,7 @@ impl Project {
         self.healthy()?;
         self.idle_memory()?;
         self.engines_reach_no_listener()?;
+        self.scraped()?;
         run::step("A game, played through the public API", &mut self.demo())?;
         self.healthy()
     }
@@ -278,11 +281,29 @@ impl Project {
         ];
         for address in addresses {
             match self.answers(&engines, &address) {
-                Err(error) => println!("   {address}: {}", error.to_string().lines().last().unwrap_or_default()),
+                // The command is of no interest; what the asker says is.
+                Err(error) => println!("   {}", error.to_string().rsplit("mail-worker: ").next().unwrap_or_default()),
                 Ok(()) => bail!("an engine reaches {address}"),
             }
         }
         Ok(())
+    }
+
+    /// Prometheus reads all four processes.
+    fn scraped(&self) -> Result<()> {
+        println!("\n── What Prometheus reads");
+        let address = self.published("prometheus", 9090)?;
+        let end = Instant::now() + HEALTHY_WITHIN;
+        loop {
+            // `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1764604800.1,"4"]}]}}`
+            let answer = get(&address, "/api/v1/query?query=sum(up)").unwrap_or_else(|error| error.to_string());
+            if answer.contains(",\"4\"]") {
+                println!("   all four processes");
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "not all four processes after {HEALTHY_WITHIN:?}: {answer}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// Asks `/readyz` at an address, from a container of its own in a network.
@@ -290,6 +311,16 @@ impl Project {
         let mut ask = self.docker(&["run", "--rm", "--network", network, "galaxy/mail-worker:latest"]);
         run::output(ask.arg(format!("--ops-listen-addr={address}")).arg("healthcheck")).map(|_| ())
     }
+}
+
+/// What is answered to a request, head and all.
+fn get(address: &str, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// A line of `docker ps`: its name, and what it says of itself.
