@@ -297,10 +297,11 @@ async fn its_certificate_is_for_the_names_that_were_asked_for() {
     let connects = async |name: &str| {
         let ca = Certificate::from_pem(catcher.ca_pem().as_bytes()).unwrap();
         let parameters = TlsParameters::builder(name.to_owned()).add_root_certificate(ca).build().unwrap();
-        let relay = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
-            .port(catcher.smtp_addr().port())
-            .tls(Tls::Required(parameters))
-            .build();
+        let relay: AsyncSmtpTransport<Tokio1Executor> =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+                .port(catcher.smtp_addr().port())
+                .tls(Tls::Required(parameters))
+                .build();
         relay.test_connection().await.is_ok()
     };
     assert!(connects("localhost").await && connects("mail-catcher").await);
