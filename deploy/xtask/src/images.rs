@@ -135,13 +135,18 @@ pub fn images(options: &Options) -> Result<String> {
         if size > LIMIT && !options.dev {
             bail!("{name} has {} MiB; {} are the limit", size >> 20, LIMIT >> 20);
         }
-        let _ = writeln!(weights, "   {name}:{:<20} {:6.1} MiB", stamp.tag, mebibytes(size));
+        let _ = writeln!(weights, "   {:<48} {:6.1} MiB", format!("{name}:{}", stamp.tag), mebibytes(size));
     }
     let engine = engine_context(&dir, profile)?;
     let tags = ["galaxy-engine:1.0.0".to_owned(), format!("galaxy-engine:{}", stamp.tag)];
     let recipe = crate::root().join("deploy/engine/Dockerfile");
     build_image(&docker, &stamp, &tags, &engine, Some(&recipe))?;
-    let _ = writeln!(weights, "   {:<27} {:6.1} MiB", tags[0], mebibytes(size(&docker, "galaxy-engine:1.0.0")?));
+    let _ = writeln!(
+        weights,
+        "   {:<48} {:6.1} MiB",
+        "galaxy-engine:1.0.0",
+        mebibytes(size(&docker, "galaxy-engine:1.0.0")?)
+    );
     if options.test {
         packaged::images(&dir, options.docker_host.as_deref())?;
     }
