@@ -1,4 +1,5 @@
-//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference and the example of Compose's settings.
+//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference and the
+//! example of Compose's settings.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
 

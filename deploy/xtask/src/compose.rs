@@ -72,7 +72,8 @@ pub fn down() -> Result<()> {
     project.end(&docker, &instance, &["--profile", "grafana", "down"])
 }
 
-/// Tries it as a whole, in a project of its own, with nothing but what this machine has: idle memory, who reaches what, and a game to its end.
+/// Tries it as a whole, in a project of its own, with nothing but what this machine has: idle memory, who reaches what, and a game
+/// to its end.
 ///
 /// # Errors
 /// The first thing that is not as it must be, with the end of the logs.
@@ -259,7 +260,8 @@ impl Project {
         Ok(())
     }
 
-    /// A container in the engines' network finds nobody who listens, by whichever address; one in the platform's does, by the same question.
+    /// A container in the engines' network finds nobody who listens, by whichever address; one in the platform's does, by the same
+    /// question.
     fn engines_reach_no_listener(&self) -> Result<()> {
         println!("\n── What an engine reaches");
         let engines = format!("{}-engines", self.name);

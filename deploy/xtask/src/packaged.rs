@@ -1,5 +1,5 @@
-//! Images that stand in for public ones where no registry can be reached: this machine's own Postgres and Prometheus, with the libraries that they
-//! are linked with. For tests of `deploy/compose/compose.yaml` alone.
+//! Images that stand in for public ones where no registry can be reached: this machine's own Postgres and Prometheus, with the
+//! libraries that they are linked with. For tests of `deploy/compose/compose.yaml` alone.
 
 use std::path::{Path, PathBuf};
 

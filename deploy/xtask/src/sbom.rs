@@ -10,8 +10,8 @@ use crate::{images, run, tools};
 /// What cargo-cyclonedx calls the files, for a moment, beside every manifest.
 const PASSING: &str = "sbom-of-package";
 
-/// Writes `<image>.cdx.json` for each image into `dir`: what the package and its dependencies are on this target, without what only builds or
-/// tests them.
+/// Writes `<image>.cdx.json` for each image into `dir`: what the package and its dependencies are on this target, without
+/// what only builds or tests them.
 ///
 /// # Errors
 /// When cargo-cyclonedx cannot be installed, or what it says.

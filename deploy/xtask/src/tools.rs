@@ -24,7 +24,8 @@ pub fn tools() -> Result<()> {
 struct Subcommand {
     name: &'static str,
     version: &'static str,
-    /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be swapped. None: there is none.
+    /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be
+    /// swapped. None: there is none.
     wheel: Option<&'static str>,
 }
 
