@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
-use opentelemetry::{KeyValue, global};
 use sha2::{Digest as _, Sha256};
 use shared::db::admin_accounts::Credentials;
 use shared::domain::network::Network;
+use shared::service::telemetry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::brakes::Budget;
@@ -90,7 +91,7 @@ impl Admins {
     /// `salt` is random per process: cache keys are worthless elsewhere.
     pub fn new(salt: [u8; 32]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let failures = global::meter("galaxy")
+        let failures = telemetry::meter()
             .u64_counter("admin_sign_in_failures_total")
             .with_description("Administrators refused: wrong, slowed, busy, broken, malformed")
             .build();

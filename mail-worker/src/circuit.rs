@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::global;
 use opentelemetry::metrics::Gauge;
 use parking_lot::Mutex;
 use shared::random::Random;
 use shared::service::health::PartHandle;
+use shared::service::telemetry;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -43,7 +43,7 @@ impl Circuit {
     /// A closed circuit: until proven otherwise the relay is there. To be made after telemetry.
     pub fn new(random: Random, health: PartHandle) -> Arc<Self> {
         health.set_ok();
-        let up = global::meter("galaxy.mail")
+        let up = telemetry::meter()
             .u64_gauge("mail_relay_up")
             .with_description("Whether the relay can be used, as this worker found it last: 1, else 0")
             .build();

@@ -1,8 +1,9 @@
-//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference, and the catalogue
-//! of events.
+//! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference, the example of
+//! Compose's settings, and the catalogue of events.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
 
+mod compose;
 mod events;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ fn main() -> anyhow::Result<()> {
     write(&root.join("docs/events.md"), &events::page(&document)?)?;
     write(&root.join("deploy/typescript/src/catalogue.ts"), &events::typescript(&document)?)?;
     write(&root.join("deploy/typescript/test/events.json"), &events::examples()?)?;
+    let compose = root.join("deploy/compose");
+    let text = std::fs::read_to_string(compose.join("compose.yaml")).context("compose.yaml")?;
+    write(&compose.join(".env.example"), &compose::example(PROCESSES, &text))?;
     Ok(())
 }
 

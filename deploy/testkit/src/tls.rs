@@ -46,8 +46,17 @@ impl Authority {
     /// # Errors
     /// When no key can be made.
     pub fn server(&self) -> Result<Certified> {
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        self.certify(names.to_vec(), "localhost", ExtendedKeyUsagePurpose::ServerAuth)
+        self.server_named(&[])
+    }
+
+    /// The same, for these names as well.
+    ///
+    /// # Errors
+    /// When no key can be made, or something is no name.
+    pub fn server_named(&self, names: &[String]) -> Result<Certified> {
+        let mut all = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+        all.extend_from_slice(names);
+        self.certify(all, "localhost", ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     /// A client's certificate.

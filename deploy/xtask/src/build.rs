@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use testkit::stack;
 
-use crate::run;
+use crate::{images, run};
 
 /// Every binary of the workspace, in the dev profile.
 ///
@@ -25,16 +25,26 @@ pub fn benches() -> Result<PathBuf> {
     Ok(testkit::target_dir().join("release").join("galaxy-bench"))
 }
 
-/// What is linked without any shared library: package and binary.
-const STATIC: [(&str, &str); 3] =
+/// A build's profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Built quickly.
+    Dev,
+    /// What is delivered.
+    Release,
+}
+
+/// What runs in an image `FROM scratch` and is part of tests: package and binary.
+const ENGINES: [(&str, &str); 3] =
     [("galaxy-engine", "galaxy-engine"), ("galaxy-hostile", "galaxy-hostile"), ("galaxy-engine-check", "engine-check")];
 
-/// The reference engine, linked as [`static_binary`] says.
+/// The reference engine, linked as [`static_link`] says, in the dev profile.
 ///
 /// # Errors
 /// When it does not build.
 pub fn static_engine() -> Result<PathBuf> {
-    static_binary("galaxy-engine")
+    static_link(Profile::Dev, &ENGINES)?;
+    static_path(Profile::Dev, "galaxy-engine")
 }
 
 /// The conformance test: authors run it on machines of their own, and as an image (`deploy/engine-check/Dockerfile`).
@@ -42,22 +52,48 @@ pub fn static_engine() -> Result<PathBuf> {
 /// # Errors
 /// When it does not build.
 pub fn static_engine_check() -> Result<PathBuf> {
-    static_binary("engine-check")
+    static_link(Profile::Dev, &ENGINES)?;
+    static_path(Profile::Dev, "engine-check")
 }
 
-/// Builds every program that runs in an image `FROM scratch`, the hostile engine of the tests among them, and answers where this one is.
-fn static_binary(binary: &str) -> Result<PathBuf> {
-    let wanted = STATIC.iter().flat_map(|(package, binary)| ["--package", package, "--bin", binary]);
-    run::step(
-        "Build the static binaries",
-        run::cargo()
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
-            .args(["build", "--locked", "--target", &stack::static_target()])
-            .args(wanted)
-            .arg("--target-dir")
-            .arg(stack::static_dir()),
-    )?;
-    stack::static_binary(binary)
+/// Every binary that has an image: those of [`IMAGES`](crate::images::IMAGES), and the reference engine.
+///
+/// # Errors
+/// When one does not build.
+pub fn static_binaries(profile: Profile) -> Result<()> {
+    let mut wanted = vec![("galaxy-engine", "galaxy-engine")];
+    wanted.extend(images::IMAGES.iter().map(|image| (image.package, image.name)));
+    static_link(profile, &wanted)
+}
+
+/// Builds binaries that are linked without any shared library: an empty root holds all that they need.
+fn static_link(profile: Profile, wanted: &[(&str, &str)]) -> Result<()> {
+    let mut cargo = run::cargo();
+    cargo
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .args(["build", "--locked", "--target", &stack::static_target()])
+        .args(wanted.iter().flat_map(|(package, binary)| ["--package", package, "--bin", binary]))
+        .arg("--target-dir")
+        .arg(stack::static_dir());
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    run::step("Build the static binaries", &mut cargo)
+}
+
+/// Where a binary of [`static_link`] is.
+///
+/// # Errors
+/// When it is not built.
+pub fn static_path(profile: Profile, binary: &str) -> Result<PathBuf> {
+    match profile {
+        Profile::Dev => stack::static_binary(binary),
+        Profile::Release => {
+            let path = stack::static_dir().join(stack::static_target()).join("release").join(binary);
+            ensure!(path.is_file(), "{} is not built: `cargo xtask images`", path.display());
+            Ok(path)
+        }
+    }
 }
 
 /// Makes the conformance test's image with the docker command, and answers its name.

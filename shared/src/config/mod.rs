@@ -32,7 +32,7 @@ pub use self::{
     load::{Loaded, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
-    reference::{Process, contradictions, reference},
+    reference::{Process, Row, contradictions, reference, rows},
     source::Source,
 };
 

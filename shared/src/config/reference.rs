@@ -8,9 +8,12 @@ use super::{Kind, Reader, Setting};
 pub type Process = (&'static str, fn(&mut Reader));
 
 /// One row: a setting, and the processes that read it with the same meaning.
-struct Row {
-    setting: Setting,
-    used_by: Vec<&'static str>,
+#[derive(Debug)]
+pub struct Row {
+    /// What is read.
+    pub setting: Setting,
+    /// The names of the processes.
+    pub used_by: Vec<&'static str>,
 }
 
 /// The configuration reference in Markdown. Each process is its name and the function that asks for its settings
@@ -81,7 +84,9 @@ pub fn contradictions(processes: &[Process]) -> Vec<String> {
     found
 }
 
-fn rows(processes: &[Process]) -> Vec<Row> {
+/// Every setting that these processes read, in the order in which they ask for it.
+#[must_use]
+pub fn rows(processes: &[Process]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for (process, read) in processes {
         let mut reader = Reader::describe(process);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use testkit::mail::{MailCatcher, MailCatcherConfig, TlsMode};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Parser)]
 #[command(name = "mail-catcher", version)]
 struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
     /// Where SMTP listens
     #[arg(long, default_value = "127.0.0.1:1025")]
     smtp: SocketAddr,
@@ -22,9 +24,15 @@ struct Args {
     /// How SMTP connections are encrypted
     #[arg(long, value_enum, default_value = "none")]
     tls_mode: Mode,
-    /// Write the certificate that clients must trust to this file, as PEM (it is new at every start)
+    /// Write the certificate that clients must trust to this file, as PEM (it is new at every start, unless --identity keeps it)
     #[arg(long)]
     ca_out: Option<PathBuf>,
+    /// Keep the certificate and its key in this file over restarts
+    #[arg(long)]
+    identity: Option<PathBuf>,
+    /// A name of the server's certificate beside localhost; may be given several times
+    #[arg(long = "name")]
+    names: Vec<String>,
     /// How many mails to keep
     #[arg(long, default_value_t = 10_000)]
     max_messages: usize,
@@ -39,6 +47,12 @@ struct Args {
     password: Option<String>,
 }
 
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Task {
+    /// Ask the catcher that runs on this machine, at the port of --http, whether it serves; exit with 0 if it does, else 1
+    Healthcheck,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Mode {
     None,
@@ -49,6 +63,9 @@ enum Mode {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let args = Args::parse();
+    if matches!(args.task, Some(Task::Healthcheck)) {
+        return healthcheck(args.http).await;
+    }
     // Before anything is announced: a signal that comes early must not find us deaf.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -63,6 +80,8 @@ async fn main() -> Result<()> {
         credentials: args.user.zip(args.password),
         max_messages: args.max_messages,
         store: args.store,
+        names: args.names,
+        identity: args.identity,
         ..MailCatcherConfig::default()
     })
     .await?;
@@ -77,5 +96,15 @@ async fn main() -> Result<()> {
         _ = interrupt.recv() => {}
     }
     catcher.stop().await;
+    Ok(())
+}
+
+/// For an image without a shell. All interfaces are asked by way of loopback.
+async fn healthcheck(page: SocketAddr) -> Result<()> {
+    let limit = std::time::Duration::from_secs(2);
+    let client = reqwest::Client::builder().no_proxy().timeout(limit).build()?;
+    // No mail has this number: the answer is short, however many there are.
+    let url = format!("http://127.0.0.1:{}/api/messages?since={}", page.port(), u64::MAX);
+    client.get(url).send().await?.error_for_status()?;
     Ok(())
 }

@@ -46,6 +46,10 @@ pub struct MailCatcherConfig {
     pub max_size: usize,
     /// A file that keeps the mails over restarts. `None`: in memory alone.
     pub store: Option<PathBuf>,
+    /// Names of the server's certificate beside `localhost` and the loopback addresses.
+    pub names: Vec<String>,
+    /// A file that keeps the certificate over restarts. `None`: a new one at every start.
+    pub identity: Option<PathBuf>,
 }
 
 impl Default for MailCatcherConfig {
@@ -58,6 +62,8 @@ impl Default for MailCatcherConfig {
             max_messages: 10_000,
             max_size: 10 << 20,
             store: None,
+            names: Vec::new(),
+            identity: None,
         }
     }
 }
@@ -78,12 +84,12 @@ struct Running {
 }
 
 impl MailCatcher {
-    /// Listens, with a new certificate.
+    /// Listens, with a new certificate or the one that is kept.
     ///
     /// # Errors
     /// When the address is taken, or the store's file cannot be read.
     pub async fn start(config: MailCatcherConfig) -> Result<MailCatcher> {
-        let identity = Identity::generate()?;
+        let identity = Identity::new(&config.names, config.identity.as_deref())?;
         let shared = Arc::new(Shared {
             mode: config.tls,
             acceptor: identity.acceptor,
@@ -114,7 +120,7 @@ impl MailCatcher {
     }
 
     /// The certificate of the authority that signed the server's own, as PEM: what a client must trust. The server's
-    /// names are `localhost`, `127.0.0.1` and `::1`.
+    /// names are `localhost`, `127.0.0.1`, `::1`, and those of its configuration.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }

@@ -11,5 +11,13 @@ pub mod shared;
 pub(crate) use os_user::OsUser;
 pub use server::{PostgresConfig, PostgresServer, StopMode};
 
+/// The newest Postgres of this machine: its major version, and the directory of its programs.
+///
+/// # Errors
+/// When none that is new enough is installed; the message holds the command that installs it.
+pub fn programs() -> anyhow::Result<(u32, std::path::PathBuf)> {
+    program::bin_dir()
+}
+
 /// The superuser of every server made here.
 pub const SUPERUSER: &str = "postgres";

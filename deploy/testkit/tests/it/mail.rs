@@ -288,3 +288,34 @@ async fn runs_as_a_process() {
     let status = tokio::time::timeout(LIMIT, child.wait()).await.unwrap().unwrap();
     assert!(status.success(), "{status}");
 }
+
+#[tokio::test]
+async fn its_certificate_is_for_the_names_that_were_asked_for() {
+    let names = vec!["mail-catcher".to_owned()];
+    let config = MailCatcherConfig { tls: TlsMode::StartTls, names, ..Default::default() };
+    let catcher = MailCatcher::start(config).await.unwrap();
+    let connects = async |name: &str| {
+        let ca = Certificate::from_pem(catcher.ca_pem().as_bytes()).unwrap();
+        let parameters = TlsParameters::builder(name.to_owned()).add_root_certificate(ca).build().unwrap();
+        let relay: AsyncSmtpTransport<Tokio1Executor> =
+            AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+                .port(catcher.smtp_addr().port())
+                .tls(Tls::Required(parameters))
+                .build();
+        relay.test_connection().await.is_ok()
+    };
+    assert!(connects("localhost").await && connects("mail-catcher").await);
+    assert!(!connects("another").await);
+}
+
+#[tokio::test]
+async fn its_healthcheck_says_whether_the_page_is_served() {
+    let catcher = catcher(TlsMode::None).await;
+    let page = catcher.serve_page(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ask = async |page: SocketAddr| {
+        let mut ask = tokio::process::Command::new(env!("CARGO_BIN_EXE_mail-catcher"));
+        ask.args(["--http", &page.to_string(), "healthcheck"]).status().await.unwrap().success()
+    };
+    assert!(ask(page).await && !ask(nobody).await);
+}

@@ -24,6 +24,7 @@ const GENERATED: &[&str] = &[
     "deploy/typescript/src/contract.ts",
     "deploy/typescript/test/events.json",
     "docs/configuration.md",
+    "deploy/compose/.env.example",
     "docs/engine-contract.md",
     "docs/events.md",
 ];
@@ -44,7 +45,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
     run::step(
-        "OpenAPI documents, configuration reference, catalogue of events",
+        "OpenAPI documents, configuration reference, Compose's example, catalogue of events",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
     typescript::generate(&root)?;
