@@ -207,7 +207,7 @@ impl Planner<'_> {
             GameStatus::Starting => {}
             GameStatus::Running => self.running(recorded, record, listed),
             GameStatus::Paused => self.paused(recorded, record, listed),
-            other => self.unwanted(recorded, record, listed, &format!("its game is {}", other.word())),
+            other => self.unwanted(recorded, record, listed, &format!("its game is {}", other.as_str())),
         }
     }
 

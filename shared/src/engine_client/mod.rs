@@ -19,7 +19,6 @@ pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
 use crate::config::EngineLimits;
-use crate::config::parse;
 use crate::ids::GameId;
 use crate::service::listen::Budget;
 
