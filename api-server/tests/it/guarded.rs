@@ -307,7 +307,7 @@ async fn wrong_codes_over_all_addresses_have_a_limit_per_network() {
 }
 
 #[tokio::test]
-async fn who_asks_for_anothers_codes_uses_up_his_own_requests() {
+async fn who_asks_for_codes_of_another_uses_up_their_own_requests() {
     let api = Api::start_with(&[("BACKEND_AUTH_EMAIL_RATE", "5")]).await;
     let (attacker, owner) = (from(&api, ATTACKER), from(&api, OWNER));
     let mut refused = 0;

@@ -15,6 +15,7 @@ mod measure;
 mod prerequisites;
 mod run;
 mod seed;
+mod sizes;
 mod test;
 mod tools;
 mod up;

