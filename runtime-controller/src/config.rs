@@ -213,10 +213,17 @@ impl Group for Config {
         let driver = r.optional(
             "BACKEND_RUNTIME_DRIVER",
             "docker",
-            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an engine's image is a reference, with `process` the path of a binary.",
+            "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With \
+             `docker` an engine's image is a reference, with `process` the path of a binary.",
             parse_driver,
         );
-        let instance_id = r.optional("BACKEND_INSTANCE_ID", "galaxy", "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker daemon need different ones.", parse_label);
+        let instance_id = r.optional(
+            "BACKEND_INSTANCE_ID",
+            "galaxy",
+            "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker \
+             daemon need different ones.",
+            parse_label,
+        );
         let state_root = r.required(
             "BACKEND_GAME_STATE_ROOT",
             "/var/lib/galaxy/games",
@@ -224,27 +231,101 @@ impl Group for Config {
             parse::absolute_path,
         );
         let docker = DockerConfig {
-            host: r.optional("BACKEND_DOCKER_HOST", "unix:///var/run/docker.sock", "Docker daemon: `unix://…` or `tcp://…`.", parse_docker_host),
+            host: r.optional(
+                "BACKEND_DOCKER_HOST",
+                "unix:///var/run/docker.sock",
+                "Docker daemon: `unix://…` or `tcp://…`.",
+                parse_docker_host,
+            ),
             network: match driver {
-                DriverKind::Docker => r.required("BACKEND_DOCKER_NETWORK", "galaxy-engines", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", parse_label),
-                DriverKind::Process => r.maybe("BACKEND_DOCKER_NETWORK", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", "galaxy-engines", parse_label).unwrap_or_default(),
+                DriverKind::Docker => r.required(
+                    "BACKEND_DOCKER_NETWORK",
+                    "galaxy-engines",
+                    "User-defined Docker network for engines; make it internal. Needed with the docker driver.",
+                    parse_label,
+                ),
+                DriverKind::Process => r
+                    .maybe(
+                        "BACKEND_DOCKER_NETWORK",
+                        "User-defined Docker network for engines; make it internal. Needed with the docker driver.",
+                        "galaxy-engines",
+                        parse_label,
+                    )
+                    .unwrap_or_default(),
             },
-            addressing: r.optional("BACKEND_ENGINE_ADDRESSING", "dns", "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' network.", parse_addressing),
-            pull_policy: r.optional("BACKEND_RUNTIME_IMAGE_PULL_POLICY", "if_missing", "When engine images are pulled: `if_missing`, `always`, `never`.", parse_pull_policy),
-            log_driver: r.optional("BACKEND_RUNTIME_CONTAINER_LOG_DRIVER", "json-file", "Docker log driver of engine containers.", parse::text),
-            log_opts: r.maybe("BACKEND_RUNTIME_CONTAINER_LOG_OPTS", "Comma-separated `key=value` pairs for the log driver, beside max-size=10m and max-file=3 of `json-file` and `local`, which they may replace.", "max-size=10m,max-file=3", parse::pairs).unwrap_or_default(),
-            cpus: r.optional("BACKEND_RUNTIME_CONTAINER_CPU_QUOTA", "2.0", "Processors that an engine may use.", parse::positive_float),
-            memory: r.optional("BACKEND_RUNTIME_CONTAINER_MEMORY", "512m", "Memory that an engine may use.", parse::size),
-            pids: r.optional("BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT", "256", "Processes and threads that an engine may have.", parse::positive),
-            state_mount: r.optional("BACKEND_RUNTIME_CONTAINER_STATE_MOUNT", "/var/lib/galaxy-game", "Where the state directory is mounted in an engine's container.", parse::absolute_path),
+            addressing: r.optional(
+                "BACKEND_ENGINE_ADDRESSING",
+                "dns",
+                "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' \
+                 network.",
+                parse_addressing,
+            ),
+            pull_policy: r.optional(
+                "BACKEND_RUNTIME_IMAGE_PULL_POLICY",
+                "if_missing",
+                "When engine images are pulled: `if_missing`, `always`, `never`.",
+                parse_pull_policy,
+            ),
+            log_driver: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_LOG_DRIVER",
+                "json-file",
+                "Docker log driver of engine containers.",
+                parse::text,
+            ),
+            log_opts: r
+                .maybe(
+                    "BACKEND_RUNTIME_CONTAINER_LOG_OPTS",
+                    "Comma-separated `key=value` pairs for the log driver, beside max-size=10m and max-file=3 of \
+                     `json-file` and `local`, which they may replace.",
+                    "max-size=10m,max-file=3",
+                    parse::pairs,
+                )
+                .unwrap_or_default(),
+            cpus: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_CPU_QUOTA",
+                "2.0",
+                "Processors that an engine may use.",
+                parse::positive_float,
+            ),
+            memory: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_MEMORY",
+                "512m",
+                "Memory that an engine may use.",
+                parse::size,
+            ),
+            pids: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT",
+                "256",
+                "Processes and threads that an engine may have.",
+                parse::positive,
+            ),
+            state_mount: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_STATE_MOUNT",
+                "/var/lib/galaxy-game",
+                "Where the state directory is mounted in an engine's container.",
+                parse::absolute_path,
+            ),
             // Read by the api-server too: the texts are the same.
-            registries: r.optional("BACKEND_RUNTIME_ALLOWED_REGISTRIES", "", "Registries that engines' images may come from, comma-separated hosts with a port where they have one (`docker.io` for names without a registry); empty: any.", AllowedRegistries::parse),
-            registry_auth: r.maybe("BACKEND_RUNTIME_REGISTRY_AUTH_FILE", "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read anew at every pull.", "/run/secrets/registries.json", parse::absolute_path),
+            registries: r.optional(
+                "BACKEND_RUNTIME_ALLOWED_REGISTRIES",
+                "",
+                "Registries that engines' images may come from, comma-separated hosts with a port where they \
+                 have one (`docker.io` for names without a registry); empty: any.",
+                AllowedRegistries::parse,
+            ),
+            registry_auth: r.maybe(
+                "BACKEND_RUNTIME_REGISTRY_AUTH_FILE",
+                "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read \
+                 anew at every pull.",
+                "/run/secrets/registries.json",
+                parse::absolute_path,
+            ),
         };
         let state_limit = r.optional(
             "BACKEND_RUNTIME_STATE_LIMIT",
             "1GiB",
-            "How much a game's state directory may hold: over it the game is paused and the administrators are told; at twice as much its engine is stopped.",
+            "How much a game's state directory may hold: over it the game is paused and the administrators \
+             are told; at twice as much its engine is stopped.",
             state_limit,
         );
         let stop_grace = r.optional(
@@ -256,7 +337,8 @@ impl Group for Config {
         let slots = r.optional(
             "BACKEND_RUNTIME_WORKER_POOL_SIZE",
             "4",
-            "Runtime jobs worked at once by this process; one that lasts longer than two seconds gives its place to another.",
+            "Runtime jobs worked at once by this process; one that lasts longer than two seconds gives its \
+             place to another.",
             parse::positive,
         );
         r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
@@ -269,7 +351,8 @@ impl Group for Config {
         let orphan_grace = r.optional(
             "BACKEND_RUNTIME_ORPHAN_GRACE",
             "5m",
-            "A container of ours whose game is not starting, running or paused is removed when it was seen for so long.",
+            "A container of ours whose game is not starting, running or paused is removed when it was seen \
+             for so long.",
             parse::duration,
         );
         let min_turn_interval = r.optional(

@@ -29,8 +29,8 @@ pub struct SignedIn {
 /// Counts the try, compares, and in one transaction uses the challenge up, finds or makes the account and opens the session.
 ///
 /// # Errors
-/// `challenge_expired`, `code_incorrect`, `rate_limited`, `account_blocked` (after a right code alone: who cannot read the mailbox learns of no
-/// sanction), or what the database answers.
+/// `challenge_expired`, `code_incorrect`, `rate_limited`, `account_blocked` (after a right code alone: who cannot read
+/// the mailbox learns of no sanction), or what the database answers.
 pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<SignedIn, Problem> {
     let challenge = challenges::compare(app, confirmation).await?;
     let mut tx = app.db.begin().await?;

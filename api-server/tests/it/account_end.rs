@@ -63,16 +63,19 @@ async fn traces(api: &Api, needle: &str) -> Vec<String> {
 /// What a departed user must not have anywhere, and that the seats of all games are counted right.
 async fn assert_departed(api: &Api, user: &str) {
     for what in [
-        "memberships m JOIN games g USING (game_id) WHERE m.user_id = '{}' AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')",
+        "memberships m JOIN games g USING (game_id) WHERE m.user_id = '{}' AND m.status = 'active'
+         AND g.status NOT IN ('finished', 'cancelled')",
         "applications WHERE user_id = '{}' AND status = 'submitted'",
         "invites WHERE (invited_user_id = '{}' OR inviter_user_id = '{}') AND status = 'open'",
         "race_names WHERE user_id = '{}' AND status <> 'released'",
         "device_sessions WHERE user_id = '{}' AND status = 'active'",
-        "games WHERE owner_user_id = '{}' AND visibility = 'private' AND status IN ('draft', 'enrollment_open', 'ready_to_start', 'starting', 'start_failed')",
+        "games WHERE owner_user_id = '{}' AND visibility = 'private'
+         AND status IN ('draft', 'enrollment_open', 'ready_to_start', 'starting', 'start_failed')",
     ] {
         assert_eq!(api.count(&what.replace("{}", user)).await, 0, "{what}");
     }
-    let miscounted = "games g WHERE approved_count <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active')";
+    let miscounted = "games g WHERE approved_count <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id
+            AND m.status = 'active')";
     assert_eq!(api.count(miscounted).await, 0);
 }
 
@@ -174,15 +177,22 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
                     SELECT gen_random_uuid(), notification_id, 'email', user_ids[1], 'delivered' FROM notifications
                      WHERE kind = 'lobby.invite.received' AND payload ->> 'inviter_user_id' = $1 RETURNING route_id),
               d AS (INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
-                    SELECT route_id, 'lobby.invite.received', route_id::text, CASE row_number() OVER () WHEN 1 THEN 'pending' ELSE 'sent' END
+                    SELECT route_id, 'lobby.invite.received', route_id::text, CASE row_number() OVER () WHEN 1
+                        THEN 'pending' ELSE 'sent' END
                       FROM r RETURNING delivery_id)
-         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html) SELECT delivery_id, 'Ada Lovelace invites you', '', '' FROM d",
+         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html)
+             SELECT delivery_id, 'Ada Lovelace invites you', '', '' FROM d",
         &ada,
     )
     .await;
     // What other processes write of him: a second identity, a mail that waits, one that was sent, words in a notification,
     // a code that is still out, wrong tries.
-    api.sql("INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')", &ada).await;
+    api.sql(
+        "INSERT INTO identities (identity_id, user_id, kind, external_id)
+        VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')",
+        &ada,
+    )
+    .await;
     sqlx::raw_sql(
         "INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
          VALUES ('00000000-0000-7000-8000-00000000000a', 'game.started', 'a', 'pending'),

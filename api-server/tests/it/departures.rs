@@ -21,7 +21,8 @@ async fn goes(pool: PgPool, user: &str, why: Departure) {
     let statement = match why {
         Departure::Deleted => "UPDATE accounts SET deleted_at = now() WHERE user_id = $1",
         Departure::Blocked => {
-            "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor) VALUES (gen_random_uuid(), $1, 'permanent_block', 'test', 'test')"
+            "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor)
+             VALUES (gen_random_uuid(), $1, 'permanent_block', 'test', 'test')"
         }
     };
     sqlx::query(statement).bind(id.uuid()).execute(&mut *tx).await.unwrap();
@@ -53,7 +54,8 @@ async fn everything_of_a_user_ends_at_once() {
     let code = ada.post(invites(&hers)).json(&json!({ "max_uses": 3 })).send().await.expect(201).json();
     bob.post(invites(&his)).json(&json!({ "invited_user_id": ada_id })).send().await.expect(201);
     api.sql(
-        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status) VALUES (gen_random_uuid(), 'old', 'Old', $1::uuid, 'registered')",
+        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status)
+         VALUES (gen_random_uuid(), 'old', 'Old', $1::uuid, 'registered')",
         &ada_id,
     )
     .await;

@@ -109,7 +109,8 @@ async fn ten_mails_within_the_hour_guard_an_address_for_a_day() {
     let owner = from(&api, OWNER);
     let later = |minutes: i32| {
         let back = format!(
-            "UPDATE auth_challenges SET created_at = created_at - interval '{minutes} minutes', expires_at = expires_at - interval '{minutes} minutes'
+            "UPDATE auth_challenges SET created_at = created_at - interval '{minutes} minutes',
+             expires_at = expires_at - interval '{minutes} minutes'
               WHERE $1 <> ''"
         );
         let api = &api;

@@ -240,13 +240,16 @@ async fn no_more_names_are_registered_than_the_plan_allows() {
     let id = arena.api.account("ada").await;
     arena.api.plan(&id, "monthly").await;
     for n in 0..CALLERS {
-        sqlx::query("INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at) VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + interval '1 day')")
-            .bind(shared::domain::race_name::parse(&race(n)).unwrap().canonical_key)
-            .bind(race(n))
-            .bind(&id)
-            .execute(&arena.api.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at)
+            VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + interval '1 day')",
+        )
+        .bind(shared::domain::race_name::parse(&race(n)).unwrap().canonical_key)
+        .bind(race(n))
+        .bind(&id)
+        .execute(&arena.api.pool())
+        .await
+        .unwrap();
     }
     // Each twice: the second time of a registered one is answered as the first.
     let answers = join_all((0..2 * CALLERS).map(|n| {

@@ -199,7 +199,12 @@ async fn who_leaves_a_started_game_is_banished_as_soon_as_the_runtime_is_free() 
     assert_eq!(api.count("memberships WHERE banish_due_at <= now()").await, 2);
     // Without a container nobody can be told either.
     api.sql("UPDATE runtime_jobs SET status = 'succeeded' WHERE game_id = $1::uuid", &game).await;
-    api.sql("UPDATE memberships SET banish_due_at = NULL, banished_at = now() WHERE game_id = $1::uuid AND status <> 'active'", &game).await;
+    api.sql(
+        "UPDATE memberships SET banish_due_at = NULL, banished_at = now() WHERE game_id = $1::uuid
+        AND status <> 'active'",
+        &game,
+    )
+    .await;
     api.sql("UPDATE games SET status = 'paused' WHERE game_id = $1::uuid", &game).await;
     api.sql("UPDATE runtime_records SET status = 'stopped', endpoint = NULL WHERE game_id = $1::uuid", &game).await;
     let of_cid = membership(&api, &game, &players[2].0).await;

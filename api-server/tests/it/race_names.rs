@@ -9,14 +9,17 @@ use crate::harness::Api;
 /// A name that its holder may register, as the end of a game leaves it.
 async fn pending(api: &Api, user: &str, name: &str, expires: &str) {
     let parsed = race_name::parse(name).unwrap();
-    sqlx::query("INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at) VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + $4::text::interval)")
-        .bind(parsed.canonical_key)
-        .bind(parsed.name)
-        .bind(user)
-        .bind(expires)
-        .execute(&api.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at)
+        VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + $4::text::interval)",
+    )
+    .bind(parsed.canonical_key)
+    .bind(parsed.name)
+    .bind(user)
+    .bind(expires)
+    .execute(&api.pool())
+    .await
+    .unwrap();
 }
 
 async fn register(player: &ContractClient, name: &str) -> ContractResponse {

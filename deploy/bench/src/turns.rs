@@ -178,8 +178,10 @@ async fn seed(db: &TestDb, games: u32, port: u16, begins: f64, spread: f64) -> R
     .execute(&pool)
     .await?;
     sqlx::query(
-        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version, started_at)
-         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench', 'public', 'running', 1, 10, 0, now(), '@every 1m', '1.0.' || n % 10, now()
+        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
+             enrollment_ends_at, turn_schedule, target_engine_version, started_at)
+         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench', 'public', 'running', 1, 10,
+             0, now(), '@every 1m', '1.0.' || n % 10, now()
            FROM generate_series(0, $1 - 1) AS n",
     )
     .bind(i32::try_from(games)?)
@@ -187,7 +189,8 @@ async fn seed(db: &TestDb, games: u32, port: u16, begins: f64, spread: f64) -> R
     .await?;
     sqlx::query(
         "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, container_id, endpoint, engine_token)
-         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'running', 'process', $2, '1.0.' || n % 10, 'bench', 'bench',
+         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'running', 'process', $2,
+             '1.0.' || n % 10, 'bench', 'bench',
                 'http://127.1.' || n / 250 || '.' || n % 250 + 1 || ':' || $3::int, 'token'
            FROM generate_series(0, $1 - 1) AS n",
     )

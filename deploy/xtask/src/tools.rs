@@ -109,7 +109,9 @@ fn installed(wanted: &Program) -> Result<PathBuf> {
     } else {
         run::step(
             &format!("Install {name} (once; it takes some minutes)"),
-            run::cargo().args(["install", "--locked", "--version", &format!("={version}"), krate, "--root"]).arg(&tools),
+            run::cargo()
+                .args(["install", "--locked", "--version", &format!("={version}"), krate, "--root"])
+                .arg(&tools),
         )?;
     }
     Ok(own)

@@ -32,7 +32,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT ON CONSTRAINT admin_accounts_idempotency_key DO NOTHING",
         user_name,
         password_hash,

@@ -55,7 +55,8 @@ pub struct NewEntry<'a> {
 /// What Postgres answers.
 pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         AuditId::new() as AuditId,
         entry.actor,
         entry.action,

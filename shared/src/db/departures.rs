@@ -138,7 +138,8 @@ pub async fn revoke_invites(conn: &mut PgConnection, user_id: UserId) -> Result<
 /// Those of the database.
 pub async fn release_race_names(conn: &mut PgConnection, user_id: UserId) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp() WHERE user_id = $1 AND status <> 'released'",
+        "UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
+         WHERE user_id = $1 AND status <> 'released'",
         user_id as UserId
     )
     .execute(conn)

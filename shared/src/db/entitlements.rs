@@ -73,7 +73,8 @@ pub async fn grant(
     .execute(&mut *conn)
     .await?;
     let done = sqlx::query!(
-        "INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, ends_at, idempotency_owner, idempotency_key, idempotency_hash)
+        "INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, ends_at, idempotency_owner,
+             idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT entitlements_idempotency_key DO NOTHING",
         new.entitlement_id as EntitlementId,
         new.user_id as UserId,

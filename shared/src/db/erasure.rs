@@ -78,7 +78,8 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
         Kind::ALL.iter().filter(|kind| kind.for_administrators()).map(|kind| kind.as_str().to_owned()).collect();
     let ids = sqlx::query_scalar!(
         "SELECT delivery_id FROM mail_deliveries
-          WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM mail_recipients WHERE lower(address) = ANY (ARRAY(SELECT lower(a) FROM unnest($1::text[]) a))))
+          WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM mail_recipients
+              WHERE lower(address) = ANY (ARRAY(SELECT lower(a) FROM unnest($1::text[]) a))))
             AND NOT template_id = ANY ($2)
           ORDER BY delivery_id FOR UPDATE",
         addresses,

@@ -87,8 +87,10 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at, idempotency_owner, idempotency_key, idempotency_hash, mailed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11, CASE WHEN $12 THEN clock_timestamp() END)
+        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at,
+             idempotency_owner, idempotency_key, idempotency_hash, mailed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11,
+             CASE WHEN $12 THEN clock_timestamp() END)
          ON CONFLICT ON CONSTRAINT invites_idempotency_key DO NOTHING",
         new.invite_id as InviteId,
         new.game_id as GameId,
@@ -118,7 +120,8 @@ pub async fn replayed(
 ) -> Result<Option<Replayed<InviteId>>, sqlx::Error> {
     sqlx::query_as!(
         Replayed,
-        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1
+           AND idempotency_key = $2"#,
         idempotency.owner,
         idempotency.key
     )

@@ -109,7 +109,8 @@ pub async fn list_by_status(
 ) -> Result<Vec<Session>, sqlx::Error> {
     let conn = walk_in_order(tx).await?;
     sessions!(
-        "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, device_session_id DESC LIMIT $4",
+        "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2
+         ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,
         status,
         below(before),

@@ -14,7 +14,8 @@ page_of!(SanctionPage, Sanction);
 pub struct Sanction {
     /// Its id.
     pub sanction_id: Uuid,
-    /// What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
+    /// What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`,
+    /// `profile_update_block`, `permanent_block`.
     pub kind: String,
     /// Why.
     pub reason: String,

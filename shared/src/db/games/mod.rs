@@ -66,8 +66,10 @@ macro_rules! games {
             Game,
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
                       g.owner_user_id AS "owner_user_id: UserId",
-                      (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name, g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
-                      g.turn_schedule, g.time_zone, g.target_engine_version, g.settings, g.current_turn, g.pause_reason, g.winners, g.end_reason,
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name,
+                          g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
+                      g.turn_schedule, g.time_zone, g.target_engine_version, g.settings, g.current_turn,
+                          g.pause_reason, g.winners, g.end_reason,
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
                       g.created_at, g.started_at, g.finished_at
@@ -164,7 +166,8 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         LockedGame,
         r#"SELECT game_id AS "game_id: GameId", visibility, status, owner_user_id AS "owner_user_id: UserId", min_players, max_players,
                   approved_count, enrollment_ends_at > clock_timestamp() AS "before_enrollment_end!", turn_schedule, time_zone,
-                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
+                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!",
+                      clock_timestamp() AS "now!"
              FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
         game_id as GameId
     )
@@ -227,7 +230,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players, enrollment_ends_at, turn_schedule,
+        "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players,
+             enrollment_ends_at, turn_schedule,
                             time_zone, target_engine_version, settings, idempotency_owner, idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13, $14, $15)
          ON CONFLICT ON CONSTRAINT games_idempotency_key DO NOTHING",

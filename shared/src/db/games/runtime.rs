@@ -34,7 +34,8 @@ pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
     sqlx::query_as!(
         StartFacts,
         r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn, g.started_at IS NOT NULL AS "started!", g.settings,
-                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
+                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id
+                      AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
                          ORDER BY m.membership_id) AS "races!"
              FROM games g JOIN engine_versions v ON v.version = g.target_engine_version
             WHERE g.game_id = $1"#,
@@ -200,7 +201,8 @@ pub async fn set_pause_reason(conn: &mut PgConnection, game_id: GameId, reason: 
 /// Those of the database.
 pub async fn finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
+        "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(),
+         updated_at = clock_timestamp()
           WHERE game_id = $1 AND status IN ('running', 'paused')",
         game_id.uuid(),
         winners

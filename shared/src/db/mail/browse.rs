@@ -98,7 +98,8 @@ macro_rules! chosen {
             "($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
              AND ($5::text[] IS NULL OR d.status = ANY ($5)) AND ($6::text IS NULL OR d.template_id IS NOT DISTINCT FROM $6)
              AND ($7::timestamptz IS NULL OR d.finished_at >= $7) AND ($8::timestamptz IS NULL OR d.finished_at < $8)
-             AND ($9::text IS NULL OR d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f WHERE lower(f.address) = lower($9))))",
+             AND ($9::text IS NULL
+                 OR d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f WHERE lower(f.address) = lower($9))))",
             $walk,
             // Nothing dies before it is made.
             $filter.created.below($before).min($filter.failed.below(None::<uuid::Uuid>)),
@@ -131,7 +132,8 @@ macro_rules! deliveries {
                  FROM (SELECT d.* FROM mail_deliveries d WHERE "# + $chosen + $page + r#") d
                  LEFT JOIN mail_payloads p ON p.delivery_id = d.delivery_id
                  CROSS JOIN LATERAL (
-                   SELECT coalesce(jsonb_agg(jsonb_build_object('address', address, 'status', status, 'smtp_code', smtp_code, 'detail', detail)
+                   SELECT coalesce(jsonb_agg(jsonb_build_object('address', address, 'status', status, 'smtp_code',
+                       smtp_code, 'detail', detail)
                                              ORDER BY address), '[]') AS recipients
                      FROM mail_recipients WHERE delivery_id = d.delivery_id) r
                 ORDER BY d.delivery_id DESC"#
@@ -196,7 +198,8 @@ pub async fn deliveries(
         ),
         // Nearly all are sent, and stand in no index by status.
         ([status], ..) if *status != "sent" => walk!(
-            " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1) AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
+            " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1)
+             AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
               ORDER BY d.status DESC, d.delivery_id DESC LIMIT $10"
         ),
         (.., Some(_)) => walk!(

@@ -210,7 +210,9 @@ macro_rules! has_game {
 macro_rules! catalogue {
     ($(
         $(#[$doc:meta])*
-        $name:literal $variant:ident by [$($channel:ident),+] to $addressee:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)? }
+        $name:literal $variant:ident by [$($channel:ident),+] to $addressee:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty),+ $(,)?
+        }
     )+) => {
         /// A kind of notification: the closed catalogue of SPEC §13.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

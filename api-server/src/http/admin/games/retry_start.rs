@@ -15,7 +15,10 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminRetryStartGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy);
+codes!(AdminRetryStartGameCodes:
+    AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled,
+    RuntimeBusy
+);
 
 /// The operation.
 pub struct Operation;

@@ -23,10 +23,11 @@ pub struct Operation;
 impl Operation {
     /// Release a runtime to another daemon
     ///
-    /// The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its state directory must be
-    /// brought there before**: an engine without it is refused, never begun anew. The runtime must be stopped, or its daemon be served by
-    /// no live controller (`health` is `unserved`); a game that still runs there is paused, and its members are told. See to it that the
-    /// former daemon does not go on with the same directory.
+    /// The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its
+    /// state directory must be brought there before**: an engine without it is refused, never begun anew. The runtime
+    /// must be stopped, or its daemon be served by no live controller (`health` is `unserved`); a game that still runs
+    /// there is paused, and its members are told. See to it that the former daemon does not go on with the same
+    /// directory.
     #[oai(path = "/admin/runtimes/:game_id/release", method = "post", operation_id = "admin_release_runtime")]
     async fn call(
         &self,

@@ -31,7 +31,10 @@ struct Sent<'a> {
     commands: RawArray<'a>,
 }
 
-codes!(SendCommandsCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(SendCommandsCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
+    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+);
 
 /// The operation.
 pub struct Operation;

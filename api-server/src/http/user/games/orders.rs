@@ -36,7 +36,10 @@ struct Sent<'a> {
     orders: RawArray<'a>,
 }
 
-codes!(SendOrdersCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(SendOrdersCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
+    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+);
 
 /// The operation.
 pub struct Operation;

@@ -14,7 +14,10 @@ use crate::http::document::tags::Tags;
 use crate::use_cases::caller::User;
 use crate::use_cases::play;
 
-codes!(GetReportCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(GetReportCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected,
+    EngineFailed, EngineUnreachable, RateLimited
+);
 
 /// The operation.
 pub struct Operation;

@@ -14,7 +14,9 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::memberships;
 
-codes!(AdminBlockMembershipCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
+codes!(AdminBlockMembershipCodes:
+    AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict
+);
 
 /// The operation.
 pub struct Operation;

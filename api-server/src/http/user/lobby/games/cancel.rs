@@ -24,7 +24,8 @@ pub struct Operation;
 impl Operation {
     /// Call a game off
     ///
-    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start under way is stopped.
+    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start
+    /// under way is stopped.
     #[oai(path = "/user/lobby/games/:game_id/cancel", method = "post", operation_id = "cancel_lobby_game")]
     async fn call(
         &self,

@@ -15,7 +15,9 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(ReadyToStartLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers);
+codes!(ReadyToStartLobbyGameCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers
+);
 
 /// The operation.
 pub struct Operation;

@@ -15,7 +15,10 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(StartLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy);
+codes!(StartLobbyGameCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers,
+    EngineVersionDisabled, RuntimeBusy
+);
 
 /// The operation.
 pub struct Operation;

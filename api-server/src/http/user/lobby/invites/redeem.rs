@@ -25,7 +25,10 @@ pub struct RedeemCode {
     pub race_name: String,
 }
 
-codes!(RedeemInviteCodeCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(RedeemInviteCodeCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed,
+    LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
 /// The operation.
 pub struct Operation;

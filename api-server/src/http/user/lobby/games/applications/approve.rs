@@ -14,7 +14,10 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(ApproveApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(ApproveApplicationCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned,
+    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
 /// The operation.
 pub struct Operation;

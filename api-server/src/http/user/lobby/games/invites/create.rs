@@ -35,7 +35,10 @@ pub struct NewInvite {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-codes!(CreateInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed, RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused);
+codes!(CreateInviteCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed,
+    RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused
+);
 
 /// The operation.
 pub struct Operation;

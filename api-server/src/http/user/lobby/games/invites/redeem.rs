@@ -16,7 +16,10 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
-codes!(RedeemInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(RedeemInviteCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed,
+    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
 /// The operation.
 pub struct Operation;

@@ -14,7 +14,10 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::memberships;
 
-codes!(BlockMembershipCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
+codes!(BlockMembershipCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded,
+    GameStateConflict
+);
 
 /// The operation.
 pub struct Operation;
