@@ -31,8 +31,8 @@ pub async fn present(conn: &mut PgConnection, user_id: UserId) -> Result<Account
     db::accounts::get(conn, user_id).await?.ok_or_else(not_found)
 }
 
-/// Deletes an account softly: everything that the person takes part in ends, and what tells who he was is erased, in one
-/// transaction. One that is deleted already stays as it is.
+/// Deletes an account softly: everything that the person takes part in ends, and what tells who they were is erased, in
+/// one transaction. One that is deleted already stays as it is.
 ///
 /// # Errors
 /// `account_not_found` where there never was one; those of [`departures::depart`].

@@ -62,7 +62,7 @@ pub(super) fn bars_sign_in(sanctions: &[String]) -> bool {
     sanctions.iter().any(|kind| kind == "login_block" || kind == "permanent_block")
 }
 
-/// Said only to who has proven that the account is his, or to the gateway.
+/// Said only to whoever has proven that the account is theirs, or to the gateway.
 pub(super) fn account_blocked() -> Problem {
     Problem::new(ErrorCode::AccountBlocked, "This account may not sign in.")
 }

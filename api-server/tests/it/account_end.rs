@@ -79,7 +79,7 @@ async fn assert_departed(api: &Api, user: &str) {
     assert_eq!(api.count(miscounted).await, 0);
 }
 
-/// A user who takes part in everything: a member, an applicant, invited, an owner, a holder of names. Answers his id.
+/// A user who takes part in everything: a member, an applicant, invited, an owner, a holder of names. Answers their id.
 async fn busy(api: &Api, email: &str) -> String {
     let ada = sign_up(api, email).await;
     let client = api.user(&ada);
@@ -133,18 +133,18 @@ async fn a_permanent_block_ends_everything_at_once_and_for_good() {
     ] {
         assert_eq!(api.count(what).await, n, "{what}");
     }
-    // What identifies him is still there: he is blocked, not deleted. His names are others' now.
+    // What identifies the user is still there: they are blocked, not deleted. Their names are others' now.
     let account = api.admin().get(format!("{USERS}/{ada}")).send().await.expect(200).json();
     assert_eq!((&account["email"], &account["deleted_at"]), (&json!("ada@example.org"), &Value::Null));
     let game = api.open_public_game(json!({})).await;
     let (_, eve) = api.player("eva").await;
     api.join(&game, &eve, "Terran").await;
-    // Lifted, he may act again; what ended stays ended.
+    // Lifted, the user may act again; what ended stays ended.
     let lift = format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"));
     api.admin().post(lift).send().await.expect(200);
     client.get(ACCOUNT).send().await.expect(200);
     assert_departed(&api, &ada).await;
-    assert_eq!(sign_up(&api, "ada@example.org").await, ada, "the address is still his");
+    assert_eq!(sign_up(&api, "ada@example.org").await, ada, "the address is still theirs");
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
-    // Invites that name him to others, one mail not sent yet, one sent.
+    // Invites that name the user to others, one mail not sent yet, one sent.
     let own = api.open_private_game(&client, json!({})).await;
     for name in ["grace", "heidi"] {
         let body = json!({ "invited_user_id": api.account(name).await });
@@ -185,7 +185,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
         &ada,
     )
     .await;
-    // What other processes write of him: a second identity, a mail that waits, one that was sent, words in a notification,
+    // What other processes write of the user: a second identity, a mail that waits, one that was sent, words in a notification,
     // a code that is still out, wrong tries.
     api.sql(
         "INSERT INTO identities (identity_id, user_id, kind, external_id)
@@ -239,7 +239,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
         |status: &str| format!("mail_deliveries WHERE template_id = 'lobby.invite.received' AND status = '{status}'");
     assert_eq!(api.count(&invites("pending")).await, 0);
     assert_ne!(api.count(&invites("sent")).await, 0, "what was sent is on record, without its words");
-    assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is his");
+    assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is theirs");
     assert_eq!(api.count("notifications WHERE payload ->> 'reason' = '' AND user_ids = '{}'").await, 1);
     // A code that was out opens nothing any more.
     sign_in::confirm(&api, &out, &code, json!({})).await.expect_problem(410, "challenge_expired");

@@ -50,7 +50,7 @@ async fn a_pending_name_is_registered_for_good_within_the_plan() {
         (&entry["race_name"], &entry["status"], &entry["expires_at"]),
         (&json!("Star Fish"), &json!("registered"), &Value::Null)
     );
-    // The free plan has one; what is his already is answered again, and its twin from another game is gone.
+    // The free plan has one; what is theirs already is answered again, and its twin from another game is gone.
     register(&ada, "Zerg").await.expect_problem(409, "limit_reached");
     assert_eq!(register(&ada, "starfish").await.expect(200).json(), entry);
     assert_eq!(names(&ada).await.iter().filter(|name| name["race_name"] == "Star Fish").count(), 1);

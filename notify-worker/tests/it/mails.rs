@@ -168,7 +168,7 @@ async fn an_inviter_who_is_deleted_meanwhile_is_not_named() {
     let (_hub, address) = world.hub().await;
     let users = world.accounts(2, true).await;
     let game_id = world.game(&users).await;
-    // His deletion holds his account and is not committed: the worker still reads his name, and then waits here.
+    // The deletion holds the account and is not committed: the worker still reads the name, and then waits here.
     let mut other = world.db.connect().await;
     let mut deletion = other.begin().await.unwrap();
     sqlx::query("UPDATE accounts SET deleted_at = now(), display_name = NULL WHERE user_id = $1")

@@ -103,7 +103,7 @@ pub async fn list(
 }
 
 /// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
-/// else disables one of them. Who waited sees what the one before him left.
+/// else disables one of them. Whoever waited sees what the one before them left.
 ///
 /// # Errors
 /// What Postgres answers.

@@ -18,7 +18,7 @@ pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameI
                UNION SELECT game_id FROM games WHERE owner_user_id = $1 AND status NOT IN ('finished', 'cancelled')
                UNION SELECT game_id FROM applications WHERE user_id = $1 AND status = 'submitted'
                UNION SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open'
-               UNION SELECT game_id FROM invites WHERE inviter_user_id = $1 AND status = 'open') his
+               UNION SELECT game_id FROM invites WHERE inviter_user_id = $1 AND status = 'open') theirs
             ORDER BY 1"#,
         user_id as UserId
     )

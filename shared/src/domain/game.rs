@@ -96,11 +96,11 @@ words! {
 words! {
     /// What can be done to a membership.
     MemberAction {
-        /// The member goes by himself.
+        /// The member goes of their own accord.
         Leave = "leave",
-        /// He is sent away, and may come back.
+        /// The member is sent away, and may come back.
         Remove = "remove",
-        /// He is sent away, and may not come back.
+        /// The member is sent away, and may not come back.
         Block = "block",
         /// Administrators: the same, in any game.
         Ban = "ban",

@@ -31,7 +31,7 @@ async fn a_small_seed_is_consistent_and_made_once() {
                <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active'))",
         ),
         (
-            "every active member of a game that goes on has his name reserved",
+            "every active member of a game that goes on has their name reserved",
             "SELECT EXISTS (SELECT FROM memberships m JOIN games g USING (game_id)
                WHERE m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')
                  AND NOT EXISTS (SELECT FROM race_names n WHERE n.game_id = m.game_id AND n.user_id = m.user_id

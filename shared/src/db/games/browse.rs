@@ -41,7 +41,7 @@ pub async fn list_visible(
 }
 
 /// Those of the games that `user` may see that are in one status, newest first, from below `before`. Public games and the
-/// user's own have an index with the status; those that he plays in or is invited to are asked for theirs one by one, past
+/// user's own have an index with the status; those that they play in or are invited to are asked for theirs one by one, past
 /// those in another, as the status stands with the game alone.
 ///
 /// # Errors

@@ -2,7 +2,7 @@ use sqlx::PgConnection;
 
 use super::Cursor;
 
-/// Opens a new epoch where [`super::tick`] said that the newest is not sound, and answers the newest epoch's head. Safe
+/// Opens a new epoch where [`super::tick()`] said that the newest is not sound, and answers the newest epoch's head. Safe
 /// to call from many replicas: a lock lets one open it, the others find it sound.
 ///
 /// The new number is above the stored ones, above what this process remembers, and, so that even a database restored to

@@ -46,7 +46,7 @@ SELECT pg_temp.v7('entitlement', n * 1000 + k, begins), user_id, plan, 'purchase
           FROM (SELECT *, CASE WHEN n = 1 THEN 250 ELSE 1 + n / 10 % 2 END AS last FROM seed_account) a, generate_series(1, last) k
          WHERE NOT gone AND (n = 1 OR n % 10 = 2)) e;
 
--- The heavy user's are lifted but one that does not keep him from reading.
+-- The heavy user's are lifted but one that does not keep them from reading.
 INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor, starts_at, ends_at, lifted_at)
 SELECT pg_temp.v7('sanction', n * 1000 + k, begins), user_id,
        CASE WHEN gone THEN 'permanent_block'

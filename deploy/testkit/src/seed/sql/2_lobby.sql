@@ -59,7 +59,7 @@ SELECT pg_temp.v7('membership', i, at), game_id, user_id, race_name, lower(race_
        CASE WHEN status <> 'active' THEN at + interval '12 hours' END
   FROM seed_member ORDER BY i;
 
--- Of a finished game's names one in ten is worth something to their holders; the heavy user registered all of his.
+-- Of a finished game's names one in ten is worth something to their holders; the heavy user registered all of theirs.
 INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, game_id, expires_at, created_at, updated_at)
 SELECT pg_temp.v7('race_name', i, at), lower(race_name), race_name, user_id, name_status, game_id,
        CASE WHEN name_status = 'pending_registration' THEN pg_temp.today() + interval '5 days' + interval '1 day' * (i % 25) END, at, at
