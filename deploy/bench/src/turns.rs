@@ -73,12 +73,6 @@ struct Measured {
 
 impl Measured {
     fn quantile(&self, of: f64) -> f64 {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index"
-        )]
         let at = ((self.late_ms.len().saturating_sub(1)) as f64 * of) as usize;
         self.late_ms.get(at).copied().unwrap_or(f64::NAN)
     }
@@ -155,7 +149,6 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
     Ok(Measured { late_ms, took })
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
 fn due(begins: f64, spread: f64, at: u32, games: u32) -> u64 {
     (begins + spread * 1000.0 * f64::from(at) / f64::from(games)) as u64
 }
@@ -257,7 +250,6 @@ async fn converse(peer: TcpStream, engines: Arc<Engines>) -> Result<()> {
             if hangs.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            #[allow(clippy::cast_precision_loss, reason = "a time")]
             let late = now_ms() - due.fetch_add(engines.round_ms, Ordering::Relaxed) as f64;
             engines.late_ms.lock().push(late.max(0.0));
             turn.fetch_add(1, Ordering::Relaxed);

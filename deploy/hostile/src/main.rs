@@ -2,7 +2,7 @@
 //! container must not let it. Static and alone in its image, as the reference engine is.
 //!
 //! What it finds out it writes into its state directory (`probe.json`, a new one at each boot), and nowhere else.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,

@@ -1,6 +1,6 @@
 //! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, `engine-check`, and
 //! what they share: the static builds and the tools that tests run.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,

@@ -23,6 +23,13 @@ pub fn test(fast: bool) -> Result<()> {
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     )?;
+    run::step(
+        "Documentation: every link of a comment leads somewhere",
+        run::cargo()
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"])
+            // Private items are documented too, so links to them are good ones.
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
+    )?;
     dependencies()?;
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;

@@ -152,7 +152,6 @@ pub async fn goes_on(
     game_id: GameId,
     within: chrono::TimeDelta,
 ) -> Result<Option<i32>, sqlx::Error> {
-    #[allow(clippy::cast_precision_loss, reason = "seconds")]
     let seconds = within.num_seconds() as f64;
     sqlx::query_scalar!(
         "UPDATE games SET status = 'running', pause_reason = NULL, updated_at = clock_timestamp()

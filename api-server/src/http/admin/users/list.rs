@@ -37,7 +37,7 @@ impl Operation {
     ///
     /// Deleted ones included, newest first. Conditions that are given hold all at once.
     #[oai(path = "/admin/users", method = "get", operation_id = "admin_list_users")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -28,7 +28,7 @@ impl Operation {
     ///
     /// Those that were given up, and those in quarantine: newest first by when they were enqueued.
     #[oai(path = "/admin/mail/dead-letters", method = "get", operation_id = "admin_list_mail_dead_letters")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

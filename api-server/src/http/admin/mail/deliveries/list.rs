@@ -27,7 +27,7 @@ impl Operation {
     ///
     /// Newest first.
     #[oai(path = "/admin/mail/deliveries", method = "get", operation_id = "admin_list_mail_deliveries")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

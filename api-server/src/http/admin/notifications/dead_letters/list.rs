@@ -30,7 +30,7 @@ impl Operation {
         method = "get",
         operation_id = "admin_list_notification_dead_letters"
     )]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,
