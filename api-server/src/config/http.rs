@@ -11,7 +11,7 @@ use super::rate;
 /// REST listener and limits.
 #[derive(Debug)]
 pub struct HttpConfig {
-    /// Where.
+    /// The address that is listened on.
     pub listen_addr: ListenAddr,
     /// For the head of a request, and for its body.
     pub read_timeout: Duration,

@@ -58,7 +58,7 @@ pub struct Config {
 /// Push hub listener.
 #[derive(Debug)]
 pub struct PushSettings {
-    /// Where.
+    /// The address that is listened on.
     pub listen_addr: ListenAddr,
     /// Closing streams at shutdown.
     pub shutdown_timeout: Duration,

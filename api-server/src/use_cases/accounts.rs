@@ -57,9 +57,9 @@ pub async fn delete(app: &App, caller: &Caller<'_>, user_id: UserId) -> Result<(
 pub struct Wanted<'a> {
     /// One of the six kinds.
     pub kind: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -158,9 +158,9 @@ pub struct WantedPlan<'a> {
     pub plan: &'a str,
     /// Who or what grants it.
     pub source: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 

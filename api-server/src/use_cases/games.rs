@@ -131,9 +131,9 @@ pub(super) async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<
 /// A game as it is asked for.
 #[derive(Debug)]
 pub struct Wanted {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<String>,
     /// Fewest members to start with.
     pub min_players: i32,
@@ -156,9 +156,9 @@ pub struct Wanted {
 /// What is to be changed of a game; `None` leaves a field as it is.
 #[derive(Debug)]
 pub struct Edit {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: Option<String>,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<String>,
     /// Fewest members to start with.
     pub min_players: Option<i32>,

@@ -17,7 +17,7 @@ pub const DEAD: &[&str] = &["dead_lettered", "quarantined"];
 
 /// Which dead letters are meant, and how the choice is shown.
 pub struct Choice {
-    /// Which.
+    /// The dead letters that are meant.
     pub filter: DeadLetterFilter,
     /// As the caller described them.
     pub shown: Value,

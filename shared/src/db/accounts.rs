@@ -12,7 +12,7 @@ use crate::ids::{IdentityId, UserId};
 /// An account with what every reader wants beside it, read in one statement.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Who.
+    /// The account's id.
     pub user_id: UserId,
     /// Unique handle.
     pub user_name: String,
@@ -43,7 +43,7 @@ pub struct Entitlement {
     pub plan: String,
     /// Who or what granted it.
     pub source: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; never, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -270,7 +270,7 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx
 /// An account to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAccount<'a> {
-    /// Its id.
+    /// The account's id.
     pub user_id: UserId,
     /// Unique handle.
     pub user_name: &'a str,

@@ -12,7 +12,7 @@ use crate::ids::{ApplicationId, GameId, UserId};
 /// An application.
 #[derive(Debug, Clone)]
 pub struct Application {
-    /// Its id.
+    /// The application's id.
     pub application_id: ApplicationId,
     /// The game.
     pub game_id: GameId,

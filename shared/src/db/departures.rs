@@ -109,7 +109,7 @@ pub async fn close_invites(conn: &mut PgConnection, user_id: UserId) -> Result<u
 /// An invite that was taken back.
 #[derive(Debug, Clone)]
 pub struct Revoked {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,

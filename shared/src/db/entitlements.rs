@@ -11,15 +11,15 @@ use crate::ids::{EntitlementId, UserId};
 /// A granted plan, with its place in the history.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Its id.
+    /// The grant's id.
     pub entitlement_id: EntitlementId,
     /// `free`, `monthly`, `yearly`, `permanent`.
     pub plan: String,
     /// Who or what granted it.
     pub source: String,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: Option<String>,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; never, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -41,17 +41,17 @@ macro_rules! grants {
 /// A plan to be granted, from now on.
 #[derive(Debug)]
 pub struct NewGrant<'a> {
-    /// Its id.
+    /// The grant's id.
     pub entitlement_id: EntitlementId,
-    /// To whom.
+    /// The account that the plan is given to.
     pub user_id: UserId,
     /// A plan: the constraint `entitlements_plan_check` otherwise.
     pub plan: &'a str,
     /// Who or what grants it.
     pub source: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<DateTime<Utc>>,
 }
 

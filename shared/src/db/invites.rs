@@ -12,7 +12,7 @@ use crate::ids::{GameId, InviteId, UserId};
 /// An invite.
 #[derive(Debug, Clone)]
 pub struct Invite {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,
@@ -55,7 +55,7 @@ macro_rules! invites {
 /// An invite to be made. Either `invited_user_id`, or `code` and `max_uses`.
 #[derive(Debug)]
 pub struct NewInvite<'a> {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,

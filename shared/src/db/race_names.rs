@@ -10,9 +10,9 @@ use crate::ids::{GameId, RaceNameId, UserId};
 /// An entry of the directory.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its id.
+    /// The row's id; one name may have several rows.
     pub race_name_id: RaceNameId,
-    /// As shown.
+    /// The name, as people see it.
     pub race_name: String,
     /// What is unique.
     pub canonical_key: String,
@@ -166,11 +166,11 @@ pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<
 /// A pending name that lapsed.
 #[derive(Debug, Clone)]
 pub struct Lapsed {
-    /// Its id.
+    /// The row's id; one name may have several rows.
     pub race_name_id: RaceNameId,
     /// Whose it was.
     pub user_id: UserId,
-    /// As shown.
+    /// The name, as people see it.
     pub race_name: String,
 }
 

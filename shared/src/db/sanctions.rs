@@ -11,15 +11,15 @@ use crate::ids::{SanctionId, UserId};
 /// A sanction.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct Sanction {
-    /// Its id.
+    /// The sanction's id.
     pub sanction_id: SanctionId,
     /// One of the six kinds.
     pub kind: String,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: String,
     /// Who set it.
     pub actor: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; lifted by hand only, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -40,17 +40,17 @@ macro_rules! sanctions {
 /// A sanction to be set, from now on.
 #[derive(Debug)]
 pub struct NewSanction<'a> {
-    /// Its id.
+    /// The sanction's id.
     pub sanction_id: SanctionId,
     /// On whom.
     pub user_id: UserId,
     /// One of the six kinds: the constraint `sanctions_kind_check` otherwise.
     pub kind: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
     /// Who sets it.
     pub actor: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<DateTime<Utc>>,
 }
 

@@ -10,9 +10,9 @@ use crate::ids::{DeviceSessionId, UserId};
 /// A device session.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Its id.
+    /// The session's id.
     pub device_session_id: DeviceSessionId,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub user_id: UserId,
     /// Ed25519 public key, 32 bytes.
     pub client_public_key: Option<Vec<u8>>,
@@ -22,7 +22,7 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Why.
+    /// Why it was revoked.
     pub revoke_reason: Option<String>,
 }
 

@@ -15,7 +15,7 @@ pub const APPLICATION_STATES: &[&str] = &["submitted", "approved", "rejected", "
 /// Somebody's wish to join a public game.
 #[derive(Debug, Object)]
 pub struct Application {
-    /// Its id.
+    /// The application's id.
     pub application_id: Uuid,
     /// The game.
     pub game_id: Uuid,

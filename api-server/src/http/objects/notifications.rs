@@ -27,7 +27,7 @@ pub const CHANNELS: &[&str] = &["push", "email", "admin_email"];
 /// Something that happened and is told to its audience.
 #[derive(Debug, Object)]
 pub struct Notification {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: Uuid,
     /// What it is about, as in `game.turn.ready`.
     pub kind: String,

@@ -108,7 +108,10 @@ fn every_link_leads_to_a_page_and_to_a_heading_of_it() {
             }
         }
     }
-    assert!(pages > 80 && anchors > 8, "only {pages} links and {anchors} anchors were found: are they still written so?");
+    assert!(
+        pages > 80 && anchors > 8,
+        "only {pages} links and {anchors} anchors were found: are they still written so?"
+    );
 }
 
 /// The targets of a page's links, but for those into the web: a host's address, or a path of one.

@@ -9,11 +9,11 @@ use crate::ids::{GameId, UserId};
 /// A game with what every reader wants beside it.
 #[derive(Debug, Clone)]
 pub struct Game {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: String,
     /// `public` or `private`.
     pub visibility: String,
@@ -122,7 +122,7 @@ pub async fn get_visible(
 /// A game under its row lock.
 #[derive(Debug, Clone)]
 pub struct LockedGame {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
     /// `public` or `private`.
     pub visibility: String,
@@ -193,15 +193,15 @@ pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result
 /// A game to be made, in `draft`. Everything in it has been checked.
 #[derive(Debug)]
 pub struct NewGame<'a> {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
     /// `public` or `private`.
     pub visibility: &'static str,
     /// Who runs it; private games have one.
     pub owner_user_id: Option<UserId>,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: &'a str,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: &'a str,
     /// Fewest members to start with.
     pub min_players: i32,
@@ -277,9 +277,9 @@ pub async fn replayed(
 /// A change of a game: `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct GameChange<'a> {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: Option<&'a str>,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<&'a str>,
     /// Fewest members to start with.
     pub min_players: Option<i32>,

@@ -12,7 +12,7 @@ use crate::ids::DeliveryId;
 /// A delivery with whom it goes to.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Its id.
+    /// The delivery's id.
     pub delivery_id: DeliveryId,
     /// What wrote it.
     pub template_id: String,

@@ -14,7 +14,7 @@ use crate::ids::{GameId, NotificationId, RouteId, UserId};
 /// A notification with the first of its routes.
 #[derive(Debug, Clone)]
 pub struct Notification {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: NotificationId,
     /// What it is about.
     pub kind: String,
@@ -43,7 +43,7 @@ pub struct Notification {
 /// A notification's way to one recipient over one channel.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Route {
-    /// Its id.
+    /// The route's id.
     pub route_id: RouteId,
     /// `push`, `email` or `admin_email`.
     pub channel: String,

@@ -11,7 +11,7 @@ use crate::ids::RouteId;
 /// A notification on its way to become routes.
 #[derive(Debug, Clone)]
 pub struct Expansion {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: Uuid,
     /// What it is about.
     pub kind: Kind,

@@ -36,7 +36,7 @@ pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) ->
 /// The active job of a game, and whose it is.
 #[derive(Debug, Clone)]
 pub struct ActiveJob {
-    /// Its id.
+    /// The job's id.
     pub job_id: JobId,
     /// A word of [`JobKind`](crate::domain::runtime::JobKind).
     pub kind: String,

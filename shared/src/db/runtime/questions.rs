@@ -65,7 +65,7 @@ pub async fn answer(conn: &mut PgConnection, question_id: QuestionId) -> Result<
 /// A question that was taken up.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Its id.
+    /// The question's id.
     pub question_id: QuestionId,
     /// A word of [`QuestionKind`].
     pub kind: String,

@@ -18,8 +18,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListAuditLogCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

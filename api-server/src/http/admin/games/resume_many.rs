@@ -71,8 +71,7 @@ pub struct ResumeGames {
 
 codes!(AdminResumeGamesCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

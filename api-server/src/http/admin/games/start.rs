@@ -20,8 +20,7 @@ codes!(AdminStartGameCodes:
     RuntimeBusy
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -22,8 +22,7 @@ const ROUTES: u16 = 20;
 
 codes!(AdminListNotificationsCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

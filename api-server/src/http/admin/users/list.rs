@@ -28,8 +28,7 @@ const NAME_MAX: usize = DISPLAY_NAME_MAX * text::CODE_POINTS + 1;
 
 codes!(AdminListUsersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -41,8 +41,7 @@ codes!(SendOrdersCodes:
     EngineRejected, EngineFailed, EngineUnreachable, RateLimited
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -19,8 +19,7 @@ codes!(AdminApproveApplicationCodes:
     EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -18,8 +18,7 @@ codes!(AdminBlockMembershipCodes:
     AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ codes!(PatchLobbyGameCodes:
     CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -23,8 +23,7 @@ codes!(CreateApplicationCodes:
     AlreadyMember, ApplicationExists, RaceNameTaken, IdempotencyKeyReused
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -18,8 +18,7 @@ codes!(RejectApplicationCodes:
     CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

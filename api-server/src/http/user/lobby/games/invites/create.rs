@@ -40,8 +40,7 @@ codes!(CreateInviteCodes:
     RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -21,8 +21,7 @@ codes!(RedeemInviteCodes:
     EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -19,8 +19,7 @@ codes!(RemoveMembershipCodes:
     GameStateConflict
 );
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
