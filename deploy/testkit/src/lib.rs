@@ -26,7 +26,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "test tools: a failed expectation must end the test with its message, and the real clock is wanted"
 )]
