@@ -72,7 +72,6 @@ fn sections(page: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_path_that_is_named_exists() {
-    let root = testkit::workspace_root();
     let tracked: BTreeSet<PathBuf> = tracked().into_iter().map(PathBuf::from).collect();
     let mut named = 0;
     for (file, text) in written() {
