@@ -14,7 +14,6 @@ use crate::domain::notification::{Kind, Payload};
     missing_docs,
     warnings,
     clippy::all,
-    clippy::allow_attributes_without_reason,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

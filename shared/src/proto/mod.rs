@@ -4,7 +4,6 @@
 #[allow(
     missing_docs,
     clippy::all,
-    clippy::allow_attributes_without_reason,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     clippy::expect_used,
