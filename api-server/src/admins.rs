@@ -40,7 +40,7 @@ pub struct Attempt<'a> {
     pub name: &'a str,
     /// The password, as given.
     pub password: &'a str,
-    /// From where.
+    /// The network that the request came from.
     pub network: Network,
     /// The account of that name, if there is one.
     pub stored: Option<&'a Credentials>,

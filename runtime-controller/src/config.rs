@@ -201,10 +201,27 @@ impl Group for Config {
             parse::absolute_path,
         );
         let docker = DockerConfig {
-            host: r.optional("BACKEND_DOCKER_HOST", "unix:///var/run/docker.sock", "Docker daemon: `unix://…` or `tcp://…`.", parse_docker_host),
+            host: r.optional(
+                "BACKEND_DOCKER_HOST",
+                "unix:///var/run/docker.sock",
+                "Docker daemon: `unix://…` or `tcp://…`.",
+                parse_docker_host,
+            ),
             network: match driver {
-                DriverKind::Docker => r.required("BACKEND_DOCKER_NETWORK", "galaxy-engines", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", parse_label),
-                DriverKind::Process => r.maybe("BACKEND_DOCKER_NETWORK", "User-defined Docker network for engines; make it internal. Needed with the docker driver.", "galaxy-engines", parse_label).unwrap_or_default(),
+                DriverKind::Docker => r.required(
+                    "BACKEND_DOCKER_NETWORK",
+                    "galaxy-engines",
+                    "User-defined Docker network for engines; make it internal. Needed with the docker driver.",
+                    parse_label,
+                ),
+                DriverKind::Process => r
+                    .maybe(
+                        "BACKEND_DOCKER_NETWORK",
+                        "User-defined Docker network for engines; make it internal. Needed with the docker driver.",
+                        "galaxy-engines",
+                        parse_label,
+                    )
+                    .unwrap_or_default(),
             },
             addressing: r.optional("BACKEND_ENGINE_ADDRESSING", "dns", "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' network.", parse_addressing),
             pull_policy: r.optional("BACKEND_RUNTIME_IMAGE_PULL_POLICY", "if_missing", "When engine images are pulled: `if_missing`, `always`, `never`.", parse_pull_policy),
@@ -220,7 +237,8 @@ impl Group for Config {
         let state_limit = r.optional(
             "BACKEND_RUNTIME_STATE_LIMIT",
             "1GiB",
-            "How much a game's state directory may hold: over it the game is paused and the administrators are told; at twice as much its engine is stopped.",
+            "How much a game's state directory may hold: over it the game is paused and the administrators \
+             are told; at twice as much its engine is stopped.",
             state_limit,
         );
         let stop_grace = r.optional(
@@ -232,7 +250,8 @@ impl Group for Config {
         let slots = r.optional(
             "BACKEND_RUNTIME_WORKER_POOL_SIZE",
             "4",
-            "Runtime jobs worked at once by this process; one that lasts longer than two seconds gives its place to another.",
+            "Runtime jobs worked at once by this process; one that lasts longer than two seconds gives its \
+             place to another.",
             parse::positive,
         );
         r.unused("BACKEND_RUNTIME_JOB_QUEUE_SIZE", "jobs wait in Postgres.");
@@ -245,7 +264,8 @@ impl Group for Config {
         let orphan_grace = r.optional(
             "BACKEND_RUNTIME_ORPHAN_GRACE",
             "5m",
-            "A container of ours whose game is not starting, running or paused is removed when it was seen for so long.",
+            "A container of ours whose game is not starting, running or paused is removed when it was seen \
+             for so long.",
             parse::duration,
         );
         let retention = r.optional(

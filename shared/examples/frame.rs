@@ -1,6 +1,6 @@
 //! The smallest process: the service frame and nothing in it. The frame's own tests run it, and it shows what a `main`
 //! looks like.
-#![allow(clippy::panic, reason = "to panic is one of the behaviours that can be asked for")]
+#![expect(clippy::panic, reason = "to panic is one of the behaviours that can be asked for")]
 
 use std::process::ExitCode;
 

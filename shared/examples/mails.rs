@@ -1,5 +1,5 @@
 //! Writes every mail, both parts, into a directory, to be looked at: `cargo run -p galaxy-shared --example mails -- DIRECTORY`.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for the terminal")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for the terminal")]
 
 use std::path::PathBuf;
 

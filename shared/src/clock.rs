@@ -33,7 +33,7 @@ impl Clock {
 
     /// The present moment, UTC.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
     pub fn now(&self) -> DateTime<Utc> {
         match &self.0 {
             Source::System => Utc::now(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Makes a fresh time-ordered identifier. The one place where ids come from.
-#[allow(clippy::disallowed_methods, reason = "the one place that makes ids; everything else calls X::new()")]
+#[expect(clippy::disallowed_methods, reason = "the one place that makes ids; everything else calls X::new()")]
 fn fresh() -> Uuid {
     Uuid::now_v7()
 }
@@ -41,7 +41,7 @@ macro_rules! ids {
         #[sqlx(transparent)]
         pub struct $name(Uuid);
 
-        #[allow(clippy::new_without_default, reason = "a default id would be a fresh one, which is no default")]
+        #[expect(clippy::new_without_default, reason = "a default id would be a fresh one, which is no default")]
         impl $name {
             /// A fresh, time-ordered id.
             pub fn new() -> Self {

@@ -95,7 +95,7 @@ mod tests {
     fn a_secret_prints_as_redacted_however_deep_it_sits() {
         #[derive(Debug)]
         struct Outer {
-            #[allow(dead_code)]
+            #[expect(dead_code, reason = "Debug reads it")]
             inner: Option<Secret>,
         }
         let printed = format!("{:?}", Outer { inner: Some(Secret::new("hunter2".to_owned())) });

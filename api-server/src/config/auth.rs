@@ -49,7 +49,7 @@ fn guard_mails(text: &str) -> Result<usize, String> {
 fn pepper(r: &mut Reader) -> Secret {
     let name = "BACKEND_AUTH_CODE_PEPPER";
     let doc = "Keys the hash under which codes are stored, 32 bytes or more; the same on every replica. Another one makes \
-               the codes that are out worthless (docs/accounts.md).";
+        the codes that are out worthless (docs/accounts.md).";
     let pepper = r.required_secret(name, doc);
     long_enough(r, name, &pepper);
     pepper
@@ -72,18 +72,66 @@ impl Group for AuthConfig {
     fn read(r: &mut Reader) -> Self {
         r.section("Sign-in");
         Self {
-            challenge_ttl: r.optional("BACKEND_AUTH_CHALLENGE_TTL", "10m", "Life of a mailed code.", parse::positive_duration),
-            max_attempts: r.optional("BACKEND_AUTH_CHALLENGE_MAX_ATTEMPTS", "5", "Tries per code of six digits.", parse::positive),
+            challenge_ttl: r.optional(
+                "BACKEND_AUTH_CHALLENGE_TTL",
+                "10m",
+                "Life of a mailed code.",
+                parse::positive_duration,
+            ),
+            max_attempts: r.optional(
+                "BACKEND_AUTH_CHALLENGE_MAX_ATTEMPTS",
+                "5",
+                "Tries per code of six digits.",
+                parse::positive,
+            ),
             guard: GuardConfig {
-                wrong_tries: r.optional("BACKEND_AUTH_GUARD_WRONG_TRIES", "50", "Wrong tries of an e-mail address in a UTC day that guard it for a day: its codes are then long ones that no number of tries burns, one at a time.", parse::positive),
-                mails: r.optional("BACKEND_AUTH_GUARD_MAILS", "10", "Code mails to an e-mail address within an hour that guard it for a day.", guard_mails),
+                wrong_tries: r.optional(
+                    "BACKEND_AUTH_GUARD_WRONG_TRIES",
+                    "50",
+                    "Wrong tries of an e-mail address in a UTC day that guard it for a day: its codes are then \
+                     long ones that no number of tries burns, one at a time.",
+                    parse::positive,
+                ),
+                mails: r.optional(
+                    "BACKEND_AUTH_GUARD_MAILS",
+                    "10",
+                    "Code mails to an e-mail address within an hour that guard it for a day.",
+                    guard_mails,
+                ),
             },
-            throttle_window: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_WINDOW", "60s", "Window in which live codes of an address are counted.", parse::positive_duration),
-            throttle_max: r.optional("BACKEND_AUTH_CHALLENGE_THROTTLE_MAX", "3", "Live codes of an address in the window, burnt ones too; past that the newest challenge that can be used is answered again and no mail goes out.", parse::positive),
+            throttle_window: r.optional(
+                "BACKEND_AUTH_CHALLENGE_THROTTLE_WINDOW",
+                "60s",
+                "Window in which live codes of an address are counted.",
+                parse::positive_duration,
+            ),
+            throttle_max: r.optional(
+                "BACKEND_AUTH_CHALLENGE_THROTTLE_MAX",
+                "3",
+                "Live codes of an address in the window, burnt ones too; past that the newest challenge that \
+                 can be used is answered again and no mail goes out.",
+                parse::positive,
+            ),
             pepper: pepper(r),
-            user_name_retries: r.optional("BACKEND_AUTH_USERNAME_MAX_RETRIES", "10", "Tries to find a free placeholder user name at registration.", parse::positive),
-            email_rate: r.optional("BACKEND_AUTH_EMAIL_RATE", "30", "Requests for a code a minute, e-mail address and client network, per replica.", rate),
-            wrong_code_rate: r.optional("BACKEND_AUTH_WRONG_CODE_RATE", "100", "Wrong codes an hour and client network, over all e-mail addresses, per replica; long codes are not slowed.", rate),
+            user_name_retries: r.optional(
+                "BACKEND_AUTH_USERNAME_MAX_RETRIES",
+                "10",
+                "Tries to find a free placeholder user name at registration.",
+                parse::positive,
+            ),
+            email_rate: r.optional(
+                "BACKEND_AUTH_EMAIL_RATE",
+                "30",
+                "Requests for a code a minute, e-mail address and client network, per replica.",
+                rate,
+            ),
+            wrong_code_rate: r.optional(
+                "BACKEND_AUTH_WRONG_CODE_RATE",
+                "100",
+                "Wrong codes an hour and client network, over all e-mail addresses, per replica; long codes \
+                 are not slowed.",
+                rate,
+            ),
         }
     }
 }

@@ -33,7 +33,6 @@ impl Access {
         Guard { access: self.clone(), needs }
     }
 
-    #[allow(clippy::result_large_err, reason = "tonic's own error type")]
     fn check(&self, needs: Needs, metadata: &MetadataMap) -> Result<(), Status> {
         // Of two, one reader takes the first and another one the last.
         if metadata.get_all("authorization").iter().nth(1).is_some() {

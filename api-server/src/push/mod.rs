@@ -1,6 +1,6 @@
 //! The push hub (SPEC §12; docs/push.md): follows the log, serves it to gateways, takes events from workers.
 //!
-//! A replica holds nothing that another needs. One [follower](follower) reads the log's tail into a ring in memory; a
+//! A replica holds nothing that another needs. One [`follower`] reads the log's tail into a ring in memory; a
 //! stream holds only its position, and reads the ring, or the table where the ring no longer reaches back.
 
 mod access;

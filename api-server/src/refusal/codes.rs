@@ -46,8 +46,10 @@ error_codes! {
     NotFound "not_found" NOT_FOUND "no such path";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "the path exists, this method does not; `Allow` lists those that do";
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "the body is over the limit";
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json in UTF-8, without a Content-Encoding";
-    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests or wrong codes from this address, requests for this e-mail, or invites by this user; see `Retry-After`";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body must be application/json in UTF-8, \
+        without a Content-Encoding";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "too many requests or wrong codes from this address, requests for \
+        this e-mail, or invites by this user; see `Retry-After`";
     Internal "internal" INTERNAL_SERVER_ERROR "an unexpected condition; the request id leads to the log";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "the service is overloaded or a part it needs is away; see `Retry-After`";
     Timeout "timeout" GATEWAY_TIMEOUT "the request took longer than it may";
@@ -61,7 +63,8 @@ error_codes! {
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";
     EngineVersionExists "engine_version_exists" CONFLICT "this engine version is already registered";
     EngineVersionDisabled "engine_version_disabled" CONFLICT "this engine version may not be used for new starts";
-    EngineVersionIncompatible "engine_version_incompatible" CONFLICT "only a higher patch of the same major.minor may take a running engine's place; anything else needs force-stop and force-start";
+    EngineVersionIncompatible "engine_version_incompatible" CONFLICT "only a higher patch of the same major.minor may \
+        take a running engine's place; anything else needs force-stop and force-start";
     GameNotFound "game_not_found" NOT_FOUND "no such game, or not visible to the caller";
     GameStateConflict "game_state_conflict" CONFLICT "the game's state does not allow this action";
     NotGameOwner "not_game_owner" FORBIDDEN "only who runs the game may do this";
@@ -81,7 +84,8 @@ error_codes! {
     NotAMember "not_a_member" FORBIDDEN "the caller is no active member of this game";
     RaceNameTaken "race_name_taken" CONFLICT "somebody else holds this race name, or one that looks like it";
     RaceNameNotFound "race_name_not_found" NOT_FOUND "the caller has no such race name to register: not pending, or lapsed";
-    RaceNameInvalid "race_name_invalid" UNPROCESSABLE_ENTITY "the race name is empty, too long, mixes scripts, or has characters that cannot be used";
+    RaceNameInvalid "race_name_invalid" UNPROCESSABLE_ENTITY "the race name is empty, too long, mixes scripts, or has \
+        characters that cannot be used";
     RuntimeNotFound "runtime_not_found" NOT_FOUND "the game has no runtime";
     RuntimeBusy "runtime_busy" CONFLICT "another job on this runtime is under way";
     TurnAlreadyClosed "turn_already_closed" CONFLICT "the turn is being generated, or is not the current one";
@@ -89,13 +93,15 @@ error_codes! {
     GameNotRunning "game_not_running" CONFLICT "the game is not running";
     EngineRejected "engine_rejected" UNPROCESSABLE_ENTITY "the engine refused the content; `errors` carries its own words";
     EngineUnreachable "engine_unreachable" SERVICE_UNAVAILABLE "the game's engine does not answer; try again";
-    EngineFailed "engine_failed" BAD_GATEWAY "the game's engine answered, and badly: an error of its own, or something that breaks its contract; the administrators see what";
+    EngineFailed "engine_failed" BAD_GATEWAY "the game's engine answered, and badly: an error of its own, or something \
+        that breaks its contract; the administrators see what";
     AdminAccountNotFound "admin_account_not_found" NOT_FOUND "no administrator has this name";
     AdminAccountExists "admin_account_exists" CONFLICT "an administrator has this name already";
     LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an administrator any more";
     DeliveryNotFound "delivery_not_found" NOT_FOUND "no such mail delivery";
     DeliveryStateConflict "delivery_state_conflict" CONFLICT "a delivery that is sent, being sent or expired is not sent again";
-    DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for";
+    DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is \
+        decided; a new code must be asked for";
     NotificationNotFound "notification_not_found" NOT_FOUND "no such notification";
     DeadLetterNotFound "dead_letter_not_found" NOT_FOUND "no such route or notification";
     NotDeadLettered "not_dead_lettered" CONFLICT "only what is dead-lettered or quarantined is re-driven; this is not, or not any more";

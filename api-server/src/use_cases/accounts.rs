@@ -32,8 +32,8 @@ pub async fn present(conn: &mut PgConnection, user_id: UserId) -> Result<Account
     db::accounts::get(conn, user_id).await?.ok_or_else(not_found)
 }
 
-/// Deletes an account softly: everything that the person takes part in ends, and what tells who he was is erased, in one
-/// transaction. One that is deleted already stays as it is.
+/// Deletes an account softly: everything that the person takes part in ends, and what tells who they were is erased, in
+/// one transaction. One that is deleted already stays as it is.
 ///
 /// # Errors
 /// `account_not_found` where there never was one; those of [`departures::depart`].
@@ -60,7 +60,7 @@ pub struct Wanted<'a> {
     pub kind: SanctionKind,
     /// Why.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 
@@ -159,9 +159,9 @@ pub struct WantedPlan<'a> {
     pub plan: Plan,
     /// Who or what grants it.
     pub source: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<chrono::DateTime<chrono::Utc>>,
 }
 

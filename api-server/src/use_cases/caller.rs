@@ -1,4 +1,5 @@
-//! Who asks: users and administrators do the same things to games through the same use cases.
+//! Who calls, and with which request. Users and administrators do the same things to games through the same use cases, so a
+//! use case takes a [`Caller`] and asks it what differs.
 
 use std::net::IpAddr;
 
@@ -18,7 +19,7 @@ use crate::refusal::{ErrorCode, Problem};
 /// The user on whose behalf the gateway calls, as read from the database for this very request.
 #[derive(Debug, Clone)]
 pub struct User {
-    /// Who.
+    /// The id of their account.
     pub id: UserId,
     /// The kinds of the sanctions in force.
     pub sanctions: Vec<SanctionKind>,
@@ -31,22 +32,22 @@ pub struct Admin {
     pub name: String,
 }
 
-/// A request's identity.
+/// What identifies a request, in answers, logs, traces and the rows that the request writes.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// `X-Request-ID`, as given or made.
     pub request_id: String,
     /// W3C `traceparent` of the request's span; rows that the request causes carry it on.
     pub traceparent: Option<String>,
-    /// The client's address: the last untrusted hop.
+    /// The client's address: the last hop of `X-Forwarded-For` that is no trusted proxy, else the peer of the socket.
     pub ip: IpAddr,
 }
 
-/// Who asks, and the request that they ask with.
+/// Who calls, and the request that they call with.
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
     who: Who<'a>,
-    /// The request.
+    /// The request that they call with.
     pub context: &'a Context,
 }
 
@@ -57,17 +58,17 @@ enum Who<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// A user.
+    /// A user, through the gateway.
     pub fn user(user: &'a User, context: &'a Context) -> Self {
         Self { who: Who::User(user), context }
     }
 
-    /// An administrator.
+    /// An administrator, by name and password.
     pub fn admin(admin: &'a Admin, context: &'a Context) -> Self {
         Self { who: Who::Admin(admin), context }
     }
 
-    /// The user, if it is one.
+    /// The user's id; `None` for an administrator.
     pub fn user_id(&self) -> Option<UserId> {
         match self.who {
             Who::User(user) => Some(user.id),
@@ -75,7 +76,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// As what he is written down: an administrator's name, a user's id.
+    /// The name that records of this request carry: an administrator's name, or a user's id as text.
     pub fn name(&self) -> String {
         match self.who {
             Who::User(user) => user.id.to_string(),
@@ -83,7 +84,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Whose idempotency keys these are.
+    /// The owner under whom this caller's idempotency keys are stored. Two owners may use the same key.
     pub fn idempotency_owner(&self) -> String {
         match self.who {
             Who::User(user) => user.id.to_string(),
@@ -91,7 +92,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// What the caller is to a game.
+    /// The part that the caller has in a game, which decides what they may do to it.
     pub fn actor(&self, game: &LockedGame) -> Actor {
         match self.who {
             Who::Admin(_) => Actor::Administrator,
@@ -100,7 +101,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Refuses a user under this sanction.
+    /// Refuses a user who is under a sanction of this kind. Administrators are never refused.
     ///
     /// # Errors
     /// `sanctioned`.
@@ -113,7 +114,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Writes what an administrator does to the trail, in the transaction of the change. Users leave none.
+    /// Writes an entry of the audit log, in the transaction of the change, if the caller is an administrator. What users do
+    /// is not written there.
     ///
     /// # Errors
     /// What the database answers.
@@ -154,7 +156,8 @@ impl<'a> Caller<'a> {
         Ok(())
     }
 
-    /// As [`Self::notify`], but no mail goes out, for this reason.
+    /// As [`Self::notify`], but no mail goes out. `why` says why not, and is stored with the
+    /// notification.
     ///
     /// # Errors
     /// What the database answers.

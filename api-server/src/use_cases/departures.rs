@@ -1,5 +1,5 @@
-//! A user's departure from the whole lobby (SPEC §6): soft deletion and a permanent block end everything that is his, in the
-//! transaction that deletes or blocks him.
+//! A user's departure from the whole lobby (SPEC §6): soft deletion and a permanent block end everything that is theirs,
+//! in the transaction that deletes or blocks them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::refusal::{ErrorCode, Problem};
 /// Why a user goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
-    /// He is deleted: his memberships end as `left`, and nobody is there to be told.
+    /// The account is deleted: its memberships end as `left`, and nobody is there to be told.
     Deleted,
-    /// He is blocked for good: they end as `removed`, and he is told of each.
+    /// The user is blocked for good: their memberships end as `removed`, and they are told of each.
     Blocked,
 }
 
 /// What a departure ended beside the user's own part in games.
 #[derive(Debug)]
 pub struct Left {
-    /// His private games that are called off.
+    /// The user's private games that are called off.
     pub cancelled: Vec<GameId>,
 }
 
@@ -39,9 +39,9 @@ pub const WAKE: [Topic; 2] = [Topic::Notifications, Topic::RuntimeJobs];
 const TRIES: usize = 5;
 
 /// Ends all memberships of games that go on (with what follows: seat, race name, banishment), withdraws open applications,
-/// closes open invites to the user, takes back those he sent and tells who had them, and releases all his race names,
-/// registered ones too. His own private games that did not start are cancelled; those that did go on without him, and
-/// administrators can pause and stop them. His memberships of games that are over stay as history.
+/// closes open invites to the user, takes back those that they sent and tells who had them, and releases all their race
+/// names, registered ones too. Private games of their own that did not start are cancelled; those that did go on without
+/// them, and administrators can pause and stop them. Memberships of games that are over stay as history.
 ///
 /// Call it **first in the transaction**: it takes the row locks of the games in the order of their ids, then the account's,
 /// and no other lock may be held before them. It leaves the account locked, so that whatever the caller does to it next is
@@ -110,7 +110,7 @@ async fn end_all(
     Ok(left)
 }
 
-/// Cancels what the user could have cancelled himself: his private games that did not start. Answers which.
+/// Cancels what the user could have cancelled: their private games that did not start. Answers which.
 async fn cancel_own(conn: &mut PgConnection, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
     let mut cancelled = Vec::new();
     for game_id in db::departures::own_private_games(&mut *conn, user_id).await? {

@@ -52,8 +52,8 @@ pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Pro
     Ok(())
 }
 
-/// Makes the membership, perhaps by an invite, counts it, and reserves the name; the caller holds the game's lock and commits. Every limit is a
-/// constraint or is counted under a lock, so that no concurrency can pass it.
+/// Makes the membership, perhaps by an invite, counts it, and reserves the name; the caller holds the game's lock and
+/// commits. Every limit is a constraint or is counted under a lock, so that no concurrency can pass it.
 ///
 /// # Errors
 /// `enrollment_closed`, `sanctioned`, `limit_reached`, `game_full`, `already_member`, `race_name_taken`.

@@ -42,7 +42,7 @@ pub async fn visible(conn: &mut PgConnection, game_id: GameId, user_id: UserId) 
 /// The game, if the user runs it.
 ///
 /// # Errors
-/// `game_not_found` where he may not even see it, else `not_game_owner`.
+/// `game_not_found` where the user may not even see it, else `not_game_owner`.
 pub async fn owned(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Game, Problem> {
     let game = visible(conn, game_id, user_id).await?;
     if game.owner_user_id == Some(user_id) { Ok(game) } else { Err(not_owner()) }
@@ -122,9 +122,9 @@ pub(super) async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<
 /// A game as it is asked for.
 #[derive(Debug)]
 pub struct Wanted {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<String>,
     /// Fewest members to start with.
     pub min_players: i32,
@@ -147,9 +147,9 @@ pub struct Wanted {
 /// What is to be changed of a game; `None` leaves a field as it is.
 #[derive(Debug)]
 pub struct Edit {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: Option<String>,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<String>,
     /// Fewest members to start with.
     pub min_players: Option<i32>,
@@ -219,14 +219,14 @@ pub async fn create(
         return present(&mut tx, made).await;
     }
     if let Some(owner) = new.owner_user_id.filter(|_| caller.user_id().is_none()) {
-        // Held: one who is deleted or blocked meanwhile loses it with all that he owns.
+        // Held: an owner who is deleted or blocked meanwhile loses it with all that they own.
         let sanctions = db::accounts::hold(&mut tx, owner).await?;
         if sanctions.is_none_or(|kinds| kinds.contains(&SanctionKind::PermanentBlock)) {
             return Err(Problem::field("/owner_user_id", "value", "is no account that may own a game"));
         }
     }
     if let Some((user_id, allowance)) = allowance {
-        // Blocked for good since the request began: nothing of his may begin any more.
+        // Blocked for good since the request began: nothing of theirs may begin any more.
         let sanctions = db::accounts::standing(&mut tx, user_id).await?.ok_or_else(unknown_user)?;
         if sanctions.contains(&SanctionKind::PermanentBlock) {
             return Err(unknown_user());
@@ -331,7 +331,8 @@ fn check_parts(game: &LockedGame, caller: &Caller<'_>, wanted: &Edit) -> Result<
     Ok(())
 }
 
-/// Whether an administrator changes the engine and nothing else: that is his to do for private games too, once they ran.
+/// Whether an administrator changes the engine and nothing else: that is theirs to do for private games too, once those
+/// ran.
 fn chooses_engine(caller: &Caller<'_>, wanted: &Edit) -> bool {
     let texts = wanted.name.is_some() || wanted.description.is_some();
     let players = wanted.min_players.is_some() || wanted.max_players.is_some() || wanted.enrollment_ends_at.is_some();

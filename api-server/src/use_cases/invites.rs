@@ -166,7 +166,8 @@ pub async fn create(
     Ok(invite)
 }
 
-/// Checks that there is such a user and that he is not in yet, and makes room for a new invite where his last one expired.
+/// Checks that there is such a user and that they are not in yet, and makes room for a new invite where the last one
+/// expired.
 async fn invitee(conn: &mut PgConnection, game: &LockedGame, user_id: Option<UserId>) -> Result<UserId, Problem> {
     let unknown = || Problem::new(ErrorCode::AccountNotFound, "No such account.");
     let user_id = user_id.ok_or_else(unknown)?;

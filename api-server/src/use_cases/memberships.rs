@@ -40,7 +40,7 @@ fn wake(app: &App) {
     app.waker.wake(Topic::RuntimeJobs);
 }
 
-/// A member leaves. Who is none yet but has applied takes his application back.
+/// A member leaves. Somebody who is none yet but has applied takes their application back.
 ///
 /// # Errors
 /// `game_not_found`, `not_a_member`, `game_state_conflict` for a game that is over.
@@ -62,7 +62,7 @@ pub async fn leave(app: &App, caller: &Caller<'_>, user_id: UserId, game_id: Gam
     Ok(game)
 }
 
-/// Sends a member away, who may come back, and tells him.
+/// Sends a member away, who may come back, and tells them.
 ///
 /// # Errors
 /// `game_not_found`, `not_game_owner`, `sanctioned`, `membership_not_found`, `membership_ended`, `game_state_conflict`.
@@ -82,7 +82,7 @@ pub async fn remove(app: &App, caller: &Caller<'_>, game_id: GameId, id: Members
     Ok(membership)
 }
 
-/// Sends a member away for good, and tells him. Who left or was removed before can be blocked too.
+/// Sends a member away for good, and tells them. Who left or was removed before can be blocked too.
 ///
 /// # Errors
 /// As [`remove`].
@@ -102,8 +102,8 @@ pub async fn block(app: &App, caller: &Caller<'_>, game_id: GameId, id: Membersh
 /// Blocks a user who is or was a member, in any game, for a reason that stands in the audit log.
 ///
 /// # Errors
-/// `game_not_found`, `membership_not_found` where he never was a member, `membership_ended` where he is blocked already,
-/// `game_state_conflict`.
+/// `game_not_found`, `membership_not_found` where the user never was a member, `membership_ended` where they are blocked
+/// already, `game_state_conflict`.
 pub async fn ban(
     app: &App,
     caller: &Caller<'_>,

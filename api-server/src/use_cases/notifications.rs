@@ -15,7 +15,7 @@ use crate::refusal::{ErrorCode, Problem};
 
 /// Which dead letters are meant, and how the choice is shown.
 pub struct Choice {
-    /// Which.
+    /// The dead letters that are meant.
     pub filter: DeadLetterFilter,
     /// As the caller described them.
     pub shown: Value,

@@ -62,8 +62,8 @@ fn away() -> Problem {
 /// Sends commands, under the caller's race. `commands` passes unchanged, as does the answer.
 ///
 /// # Errors
-/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`, `engine_failed`, `engine_rejected`,
-/// `rate_limited` where the game or the caller has too many calls under way.
+/// `game_not_found`, `not_a_member`, `game_not_running`, `game_paused`, `turn_already_closed`, `engine_unreachable`,
+/// `engine_failed`, `engine_rejected`, `rate_limited` where the game or the caller has too many calls under way.
 pub async fn commands(
     app: &App,
     game_id: GameId,

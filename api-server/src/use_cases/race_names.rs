@@ -17,7 +17,8 @@ fn not_found() -> Problem {
     Problem::new(ErrorCode::RaceNameNotFound, "The caller has no such race name to register.")
 }
 
-/// Registers a pending name of the caller for good, within what he may have. One that is his already is answered as it is.
+/// Registers a pending name of the caller for good, within their plan's limit. One that is theirs already is answered as
+/// it is.
 ///
 /// # Errors
 /// `race_name_invalid`, `race_name_not_found`, `limit_reached`.

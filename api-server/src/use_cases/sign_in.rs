@@ -30,8 +30,8 @@ pub struct SignedIn {
 /// Counts the try, compares, and in one transaction uses the challenge up, finds or makes the account and opens the session.
 ///
 /// # Errors
-/// `challenge_expired`, `code_incorrect`, `rate_limited`, `account_blocked` (after a right code alone: who cannot read the mailbox learns of no
-/// sanction), or what the database answers.
+/// `challenge_expired`, `code_incorrect`, `rate_limited`, `account_blocked` (after a right code alone: who cannot read
+/// the mailbox learns of no sanction), or what the database answers.
 pub async fn confirm_code(app: &App, confirmation: &Confirmation<'_>) -> Result<SignedIn, Problem> {
     let challenge = challenges::compare(app, confirmation).await?;
     let mut tx = app.db.begin().await?;
@@ -63,7 +63,7 @@ pub(super) fn bars_sign_in(sanctions: &[SanctionKind]) -> bool {
     sanctions.iter().any(|kind| matches!(kind, SanctionKind::LoginBlock | SanctionKind::PermanentBlock))
 }
 
-/// Said only to who has proven that the account is his, or to the gateway.
+/// Said only to whoever has proven that the account is theirs, or to the gateway.
 pub(super) fn account_blocked() -> Problem {
     Problem::new(ErrorCode::AccountBlocked, "This account may not sign in.")
 }

@@ -57,8 +57,8 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
     Ok(changed)
 }
 
-/// Resumes the oldest `limit` of the chosen paused games, which the caller described as `shown`, each in a transaction of its own, as [`transition`] does. One that
-/// somebody else resumed or stopped meanwhile is passed over.
+/// Resumes the oldest `limit` of the chosen paused games, which the caller described as `shown`, each in a transaction
+/// of its own, as [`transition`] does. One that somebody else resumed or stopped meanwhile is passed over.
 ///
 /// # Errors
 /// What the database answers, after which some may have been resumed.

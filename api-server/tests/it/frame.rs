@@ -1,4 +1,5 @@
-//! What the frame answers around any operation: a fault of our own, too long, a peer that says nothing. Too much at once: `every_operation`.
+//! What the frame answers around any operation: a fault of our own, too long, a peer that says nothing. Too much at
+//! once: `every_operation`.
 
 use std::time::Duration;
 

@@ -132,12 +132,15 @@ impl Api {
 
     /// Puts a sanction on an account.
     pub async fn sanction(&self, user: &str, kind: &str) {
-        sqlx::query("INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor) VALUES (gen_random_uuid(), $1::uuid, $2, 'test', 'test')")
-            .bind(user)
-            .bind(kind)
-            .execute(&self.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor)
+            VALUES (gen_random_uuid(), $1::uuid, $2, 'test', 'test')",
+        )
+        .bind(user)
+        .bind(kind)
+        .execute(&self.pool())
+        .await
+        .unwrap();
     }
 
     /// Grants a plan.

@@ -116,7 +116,7 @@ async fn a_seat_that_is_left_goes_to_one_who_waits_for_it() {
             loop {
                 let over = left.load(std::sync::atomic::Ordering::SeqCst);
                 let answer = arena.approve(n, game, application).await;
-                // Full before he left says nothing; full after it means that another was quicker.
+                // Full before they left says nothing; full after it means that another was quicker.
                 if over || answer.status == 200 {
                     return answer;
                 }
@@ -214,7 +214,7 @@ async fn one_person_takes_one_seat_and_one_use() {
 async fn a_name_is_one_persons_in_all_games() {
     let arena = Arena::start().await;
     let players = arena.players(CALLERS).await;
-    // Ten people, each in a game of his own, each with his own spelling of one name; and each as often as he likes.
+    // Ten people, each in a game of their own, each with an own spelling of one name; and each as often as they like.
     let spellings =
         ["Bill 99", "BILL-99", "B1ll99", "BI11 99", "Ｂｉｌｌ 99", "b i l l 9 9", "bIlL_99", "B.I.L.L.99", "𝐁𝐢𝐥𝐥99"];
     let mut wishes = Vec::new();
@@ -240,13 +240,16 @@ async fn no_more_names_are_registered_than_the_plan_allows() {
     let id = arena.api.account("ada").await;
     arena.api.plan(&id, "monthly").await;
     for n in 0..CALLERS {
-        sqlx::query("INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at) VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + interval '1 day')")
-            .bind(shared::domain::race_name::parse(&race(n)).unwrap().canonical_key)
-            .bind(race(n))
-            .bind(&id)
-            .execute(&arena.api.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at)
+            VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + interval '1 day')",
+        )
+        .bind(shared::domain::race_name::parse(&race(n)).unwrap().canonical_key)
+        .bind(race(n))
+        .bind(&id)
+        .execute(&arena.api.pool())
+        .await
+        .unwrap();
     }
     // Each twice: the second time of a registered one is answered as the first.
     let answers = join_all((0..2 * CALLERS).map(|n| {
@@ -296,7 +299,7 @@ async fn a_banned_member_does_not_slip_back_in() {
         arena.redeem(player, &code, &race(n)).await.expect(200);
         player.post(format!("/api/v1/user/lobby/games/{game}/leave")).send().await.expect(200);
     }
-    // Each comes back, through one replica, while he is banned through the other.
+    // Each comes back, through one replica, while they are banned through the other.
     let rounds = players.iter().enumerate().map(|(n, (id, player))| {
         let (arena, game, code) = (&arena, &game, &code);
         async move {
@@ -332,7 +335,7 @@ async fn a_start_and_a_member_who_leaves_are_one_after_the_other() {
         let leave = players[0].1.post(format!("/api/v1/user/lobby/games/{game}/leave")).send();
         let (start, leave) = join(start, leave).await;
         leave.expect(200);
-        // Started with him, he is owed to the engine; started without him, it is not.
+        // Started with them, their banishment is owed to the engine; started without them, it is not.
         let won = winners(&[start], &["not_enough_players"]);
         let owed =
             arena.api.count(&format!("memberships WHERE banish_due_at IS NOT NULL AND game_id = '{game}'")).await;

@@ -240,7 +240,8 @@ async fn an_application_is_refused_for_what_the_applicant_or_the_game_is() {
         let (_, late, own) = newcomer().await;
         let application = scene.apply(&late, own).await;
         let taken = format!(
-            "UPDATE applications SET race_name = '{name}', canonical_key = (SELECT canonical_key FROM race_names WHERE race_name = '{name}') WHERE application_id = $1::uuid"
+            "UPDATE applications SET race_name = '{name}', canonical_key = (SELECT canonical_key FROM race_names
+                 WHERE race_name = '{name}') WHERE application_id = $1::uuid"
         );
         api.sql(&taken, &application).await;
         decide(&application, "approve").await.expect_problem(409, "race_name_taken");

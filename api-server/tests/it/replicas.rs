@@ -62,7 +62,7 @@ async fn an_administrator(here: &Api, there: &Api, n: usize) {
         sqlx::query(statement).bind(&name).bind(value).execute(&here.pool()).await.unwrap();
     };
     set("INSERT INTO admin_accounts (user_name, password_hash) VALUES ($1, $2)", &hash(PASSWORD)).await;
-    // From an address of his own: failures slow an address down.
+    // From an address of its own: failures slow an address down.
     let from = format!("192.0.2.{n}");
     let ask = async |api: &Api, password: &str| {
         api.client.with_basic(&name, password).get(list).header("X-Forwarded-For", &from).send().await

@@ -27,7 +27,10 @@ pub struct Args {
 }
 
 /// A game that can be made.
-const GAME: &str = r#"{"name":"Bench","min_players":1,"max_players":4,"enrollment_ends_at":"2099-01-01T00:00:00Z","turn_schedule":"@every 1h","target_engine_version":"1.0.0"}"#;
+const GAME: &str = concat!(
+    r#"{"name":"Bench","min_players":1,"max_players":4,"enrollment_ends_at":"2099-01-01T00:00:00Z","#,
+    r#""turn_schedule":"@every 1h","target_engine_version":"1.0.0"}"#,
+);
 
 /// What one measurement found.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! `galaxy-bench`: measurements that decisions rest on. Each prints its figures and the ratio that matters; run them built with
 //! `--release`, on a machine that does nothing else.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,

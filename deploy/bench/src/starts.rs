@@ -151,7 +151,8 @@ pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration>
     for _ in 0..games {
         let (game_id, user_id) = (GameId::new(), UserId::new());
         sqlx::query(
-            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version)
+            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
+                 enrollment_ends_at, turn_schedule, target_engine_version)
              VALUES ($1, 'Bench', 'public', 'starting', 1, 10, 1, now(), '@every 24h', $2)",
         )
         .bind(game_id.uuid())
@@ -162,12 +163,15 @@ pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration>
             .bind(user_id.uuid())
             .execute(&mut *tx)
             .await?;
-        sqlx::query("INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key) VALUES ($1, $2, $3, 'Ants', 'ants')")
-            .bind(MembershipId::new().uuid())
-            .bind(game_id.uuid())
-            .bind(user_id.uuid())
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key)
+            VALUES ($1, $2, $3, 'Ants', 'ants')",
+        )
+        .bind(MembershipId::new().uuid())
+        .bind(game_id.uuid())
+        .bind(user_id.uuid())
+        .execute(&mut *tx)
+        .await?;
         let job = NewJob { game_id, kind: JobKind::Start, payload: json!({}), request_id: None, traceparent: None };
         enqueue_job(&mut tx, job).await?;
     }
@@ -179,7 +183,8 @@ pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration>
         .await?;
     loop {
         let (running, failed): (i64, i64) = sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE status = 'running'), count(*) FILTER (WHERE status = 'start_failed') FROM games WHERE target_engine_version = $1",
+            "SELECT count(*) FILTER (WHERE status = 'running'), count(*) FILTER (WHERE status = 'start_failed')
+             FROM games WHERE target_engine_version = $1",
         )
         .bind(&version)
         .fetch_one(&db.pool())

@@ -75,12 +75,6 @@ struct Measured {
 
 impl Measured {
     fn quantile(&self, of: f64) -> f64 {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index"
-        )]
         let at = ((self.late_ms.len().saturating_sub(1)) as f64 * of) as usize;
         self.late_ms.get(at).copied().unwrap_or(f64::NAN)
     }
@@ -161,7 +155,6 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
     Ok(Measured { late_ms, took })
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time")]
 fn due(begins: f64, spread: f64, at: u32, games: u32) -> u64 {
     (begins + spread * 1000.0 * f64::from(at) / f64::from(games)) as u64
 }
@@ -184,8 +177,10 @@ async fn seed(db: &TestDb, games: u32, port: u16, begins: f64, spread: f64) -> R
     .execute(&pool)
     .await?;
     sqlx::query(
-        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version, started_at)
-         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench', 'public', 'running', 1, 10, 0, now(), '@every 1m', '1.0.' || n % 10, now()
+        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
+             enrollment_ends_at, turn_schedule, target_engine_version, started_at)
+         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'Bench', 'public', 'running', 1, 10,
+             0, now(), '@every 1m', '1.0.' || n % 10, now()
            FROM generate_series(0, $1 - 1) AS n",
     )
     .bind(i32::try_from(games)?)
@@ -193,7 +188,8 @@ async fn seed(db: &TestDb, games: u32, port: u16, begins: f64, spread: f64) -> R
     .await?;
     sqlx::query(
         "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, container_id, endpoint, engine_token)
-         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'running', 'process', $2, '1.0.' || n % 10, 'bench', 'bench',
+         SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'running', 'process', $2,
+             '1.0.' || n % 10, 'bench', 'bench',
                 'http://127.1.' || n / 250 || '.' || n % 250 + 1 || ':' || $3::int, 'token'
            FROM generate_series(0, $1 - 1) AS n",
     )
@@ -260,7 +256,6 @@ async fn converse(peer: TcpStream, engines: Arc<Engines>) -> Result<()> {
             if hangs.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            #[allow(clippy::cast_precision_loss, reason = "a time")]
             let late = now_ms() - due.fetch_add(engines.round_ms, Ordering::Relaxed) as f64;
             engines.late_ms.lock().push(late.max(0.0));
             turn.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The platform as the world sees it: a client written as a gateway would be, a mailbox, and the demo game that is played
 //! through nothing else. The end-to-end tests stand on the same.
-#![allow(
+#![expect(
     clippy::disallowed_methods,
     reason = "players live outside the platform: they have the machine's clock and its randomness"
 )]

@@ -1,5 +1,5 @@
 //! `galaxy-demo`: plays the demo game on a running stack and tells the story.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the terminal")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,12 +2,7 @@
 //! container must not let it. Static and alone in its image, as the reference engine is.
 //!
 //! What it finds out it writes into its state directory (`probe.json`, a new one at each boot), and nowhere else.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "it is no part of the product: it floods its log and wants the real clock"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is no part of the product, and it floods its log")]
 
 mod deeds;
 mod probe;

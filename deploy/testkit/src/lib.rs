@@ -21,13 +21,12 @@
 //! Nothing here fakes a part that a real one can play, and nothing is left behind: children are stopped on drop, die
 //! with the process that started them even if that one is killed, and what a killed test could not clean up is
 //! cleaned up by the next.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "test tools: a failed expectation must end the test with its message, and the real clock is wanted"
 )]

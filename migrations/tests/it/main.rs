@@ -1,5 +1,12 @@
 //! The schema's history, forwards and backwards, on a real Postgres.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
+)]
 
 mod naming;
 mod roles;

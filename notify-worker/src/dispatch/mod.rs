@@ -28,8 +28,8 @@ use crate::metrics::Metrics;
 
 pub use shared::db::queues::ROUTES as SPEC;
 
-/// Most routes given to one call of `work`. The hub takes five times as many at once, and then a broadcast is a quarter faster; but whatever else is sent
-/// meanwhile waits twice as long behind each.
+/// Most routes given to one call of `work`. The hub takes five times as many at once, and then a broadcast is a quarter
+/// faster; but whatever else is sent meanwhile waits twice as long behind each.
 pub const BATCH: usize = 200;
 
 /// Dispatch of routes.

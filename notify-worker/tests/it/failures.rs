@@ -81,8 +81,10 @@ async fn a_route_of_a_kind_that_this_build_does_not_know_goes_out_as_json() {
     // As in the middle of a deployment: a newer worker expanded it, an older one dispatches.
     let id = world.produce(Payload::GameTurnReady { game_id, turn: 1 }, Audience::GameMembers, Some(game_id)).await;
     sqlx::query(
-        "WITH n AS (UPDATE notifications SET kind = 'game.of_tomorrow', status = 'expanded', finished_at = now() WHERE notification_id = $1 RETURNING *)
-         INSERT INTO notification_routes (route_id, notification_id, channel, user_id) SELECT gen_random_uuid(), notification_id, 'push', $2 FROM n",
+        "WITH n AS (UPDATE notifications SET kind = 'game.of_tomorrow', status = 'expanded', finished_at = now()
+             WHERE notification_id = $1 RETURNING *)
+         INSERT INTO notification_routes (route_id, notification_id, channel, user_id)
+             SELECT gen_random_uuid(), notification_id, 'push', $2 FROM n",
     )
     .bind(id)
     .bind(user.uuid())

@@ -69,7 +69,8 @@ async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
         assert_eq!(event.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(event.device_session_id.is_empty(), "all of the user's sessions");
         let of_a_route = sqlx::query_scalar::<_, bool>(
-            "SELECT n.kind = $2 AND n.idempotency_key = $3 FROM notification_routes r JOIN notifications n USING (notification_id) WHERE r.route_id = $1::uuid",
+            "SELECT n.kind = $2 AND n.idempotency_key = $3 FROM notification_routes r
+             JOIN notifications n USING (notification_id) WHERE r.route_id = $1::uuid",
         )
         .bind(&event.event_id)
         .bind(&event.kind)
@@ -90,7 +91,8 @@ async fn every_kind_of_the_catalogue_reaches_each_of_its_channels() {
     mailed.sort_unstable();
     templates.sort_unstable();
     assert_eq!(templates, mailed);
-    let keyed = "SELECT count(*) FROM mail_deliveries d JOIN notification_routes r ON r.route_id::text = d.idempotency_key AND d.request_id = 'req-1'";
+    let keyed = "SELECT count(*) FROM mail_deliveries d
+        JOIN notification_routes r ON r.route_id::text = d.idempotency_key AND d.request_id = 'req-1'";
     assert_eq!(world.count(keyed).await, mailed.len() as i64);
 }
 
@@ -166,7 +168,7 @@ async fn an_inviter_who_is_deleted_meanwhile_is_not_named() {
     let (_hub, address) = world.hub().await;
     let users = world.accounts(2, true).await;
     let game_id = world.game(&users).await;
-    // His deletion holds his account and is not committed: the worker still reads his name, and then waits here.
+    // The deletion holds the account and is not committed: the worker still reads the name, and then waits here.
     let mut other = world.db.connect().await;
     let mut deletion = other.begin().await.unwrap();
     sqlx::query("UPDATE accounts SET deleted_at = now(), display_name = NULL WHERE user_id = $1")

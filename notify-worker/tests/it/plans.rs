@@ -14,7 +14,8 @@ async fn claims_read_the_due_index_and_the_order_indexes_and_scan_no_table() {
     let users: Vec<uuid::Uuid> = users.iter().map(|u| u.uuid()).collect();
     sqlx::query(
         "INSERT INTO notifications (notification_id, kind, idempotency_key, audience, game_id, game_seq, payload, status, next_attempt_at)
-         SELECT gen_random_uuid(), 'game.turn.ready', n::text, 'game_members', $1, n, $2, CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'expanded' END,
+         SELECT gen_random_uuid(), 'game.turn.ready', n::text, 'game_members', $1, n, $2, CASE WHEN n % 20 = 0
+             THEN 'pending' ELSE 'expanded' END,
                 now() - n * interval '1 second' FROM generate_series(1, 20000) AS n",
     )
     .bind(game.uuid())
@@ -24,7 +25,8 @@ async fn claims_read_the_due_index_and_the_order_indexes_and_scan_no_table() {
     .unwrap();
     sqlx::query(
         "INSERT INTO notification_routes (route_id, notification_id, channel, user_id, game_id, game_seq, status, next_attempt_at)
-         SELECT gen_random_uuid(), notification_id, 'push', u, game_id, game_seq, CASE WHEN game_seq % 20 = 0 THEN 'pending' ELSE 'delivered' END,
+         SELECT gen_random_uuid(), notification_id, 'push', u, game_id, game_seq, CASE WHEN game_seq % 20 = 0
+             THEN 'pending' ELSE 'delivered' END,
                 next_attempt_at FROM (SELECT * FROM notifications LIMIT 100) AS n, unnest($1::uuid[]) AS u",
     )
     .bind(&users)

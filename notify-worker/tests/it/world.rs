@@ -214,17 +214,23 @@ impl World {
     pub async fn accounts(&self, n: usize, email: bool) -> Vec<UserId> {
         let ids: Vec<UserId> = (0..n).map(|_| UserId::new()).collect();
         let uuids: Vec<Uuid> = ids.iter().map(|i| i.uuid()).collect();
-        sqlx::query("INSERT INTO accounts (user_id, user_name, preferred_language, time_zone) SELECT u, 'u-' || u, 'en', 'UTC' FROM unnest($1::uuid[]) AS u")
+        sqlx::query(
+            "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)
+            SELECT u, 'u-' || u, 'en', 'UTC' FROM unnest($1::uuid[]) AS u",
+        )
+        .bind(&uuids)
+        .execute(&self.pool())
+        .await
+        .expect("accounts");
+        if email {
+            sqlx::query(
+                "INSERT INTO identities (identity_id, user_id, kind, external_id)
+                SELECT gen_random_uuid(), u, 'email', u || '@example.org' FROM unnest($1::uuid[]) AS u",
+            )
             .bind(&uuids)
             .execute(&self.pool())
             .await
-            .expect("accounts");
-        if email {
-            sqlx::query("INSERT INTO identities (identity_id, user_id, kind, external_id) SELECT gen_random_uuid(), u, 'email', u || '@example.org' FROM unnest($1::uuid[]) AS u")
-                .bind(&uuids)
-                .execute(&self.pool())
-                .await
-                .expect("identities");
+            .expect("identities");
         }
         ids
     }
@@ -238,7 +244,8 @@ impl World {
             .await
             .expect("version");
         sqlx::query(
-            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, enrollment_ends_at, turn_schedule, target_engine_version)
+            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, enrollment_ends_at,
+                 turn_schedule, target_engine_version)
              VALUES ($1, 'Rim', 'public', 'running', 1, 1000, now(), '@every 1h', '1.0.0')",
         )
         .bind(game.uuid())

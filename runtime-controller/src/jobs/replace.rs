@@ -156,7 +156,8 @@ impl Jobs {
             return Ok(());
         }
         Err(JobError::Refused(format!(
-            "the engine stands at turn {}, the game at {after}: another would be refused, and this one is left as it is; accept-turn sets the game right",
+            "the engine stands at turn {}, the game at {after}: another would be refused, and this one is left as it \
+             is; accept-turn sets the game right",
             status.turn
         )))
     }
@@ -221,7 +222,9 @@ impl Jobs {
         runtime::job_step(&mut tx, claim.id, JobStep::Back, &self.engines.daemon_id).await?;
         runtime::job_note(&mut tx, claim.id, &json!({ "given_up": failure })).await?;
         tx.commit().await?;
-        tracing::warn!(game_id = %plan.game_id, job_id = %claim.id, reason = failure.reason(), to = plan.former.version, "going back to the former engine");
+        let reason = failure.reason();
+        let to = &plan.former.version;
+        tracing::warn!(game_id = %plan.game_id, job_id = %claim.id, reason, to, "going back to the former engine");
         match self.put_back(cx, claim, work, plan).await {
             Ok(()) => Err(JobError::Replace { failure, left: Box::new(Left::Former(plan.former.clone())) }),
             Err(error) if error.start_failure().is_some() && self.is_last(claim, &error) => {

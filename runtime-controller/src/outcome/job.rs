@@ -49,7 +49,7 @@ pub enum JobResult {
     },
     /// The start is given up.
     StartFailed {
-        /// Why.
+        /// What went wrong.
         failure: StartFailure,
         /// Whether its container is certainly gone.
         cleared: bool,
@@ -58,7 +58,7 @@ pub enum JobResult {
     Replaced(Release),
     /// A restart or a patch is given up.
     ReplaceFailed {
-        /// Why.
+        /// What went wrong.
         failure: StartFailure,
         /// What is left.
         left: Left,

@@ -22,7 +22,10 @@ impl Reconciler {
             Ok(true) => Done::Changed,
             Ok(false) => Done::AsItWas,
             Err(error) => {
-                tracing::warn!(%game_id, deed = action.deed.word(), why = action.why, %error, "the reconciler could not do what is to be done");
+                tracing::warn!(
+                    %game_id, deed = action.deed.word(), why = action.why, %error,
+                    "the reconciler could not do what is to be done"
+                );
                 Done::Failed
             }
         }

@@ -13,7 +13,8 @@ use crate::engines::Engines;
 
 /// Pause before the stream is asked for again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// The daemon tells of a change before its list shows it (Docker 20.10: `pause`, `unpause`): after the last event it is looked at once more.
+/// The daemon tells of a change before its list shows it (Docker 20.10: `pause`, `unpause`): after the last event it is
+/// looked at once more.
 const ECHO: Duration = Duration::from_secs(1);
 
 /// Hears the daemon.

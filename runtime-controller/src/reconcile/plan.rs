@@ -145,7 +145,13 @@ impl Action {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let due_at = if let Deed::Orphan { at } = self.deed { Some(at) } else { None };
-        json!({ "action": self.deed.word(), "game_id": self.game_id, "container_id": self.container_id, "detail": self.why, "due_at": due_at })
+        json!({
+            "action": self.deed.word(),
+            "game_id": self.game_id,
+            "container_id": self.container_id,
+            "detail": self.why,
+            "due_at": due_at,
+        })
     }
 }
 

@@ -21,7 +21,10 @@ pub(super) async fn look(engines: &Engines, outcomes: &Outcomes, waker: &Waker) 
             told = true;
             let detail = format!("no live controller serves {} since {}", daemon.daemon_id, daemon.since);
             runtime::count_operation(&mut tx, daemon.game_id, "unserved", "seen", Some(&detail)).await?;
-            tracing::error!(daemon_id = daemon.daemon_id, games = daemon.games, since = %daemon.since, "no controller serves this daemon: its games have no turns");
+            tracing::error!(
+                daemon_id = daemon.daemon_id, games = daemon.games, since = %daemon.since,
+                "no controller serves this daemon: its games have no turns"
+            );
         }
     }
     tx.commit().await?;

@@ -2,7 +2,8 @@
 //! locked are skipped.
 //!
 //! It closes enrolments that ended with enough players, releases race names that were not registered in time, marks invites
-//! that expired, ends games that nobody is left in, has members banished whom nothing else has banished, and removes old entries of the operations log.
+//! that expired, ends games that nobody is left in, has members banished whom nothing else has banished, and removes
+//! old entries of the operations log.
 
 use std::time::Duration;
 

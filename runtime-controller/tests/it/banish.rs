@@ -48,8 +48,16 @@ async fn extinct(world: &World, game_id: GameId) -> Vec<String> {
 /// These races, and no others, are banished in the engine; nothing is owed; each took one job that ended well.
 async fn banished(world: &World, game_id: GameId, races: &[&str]) {
     eventually(SOON, format!("{races:?} are banished"), || async {
-        let owed = world.number("SELECT count(*) FROM memberships WHERE game_id = $1 AND banish_due_at IS NOT NULL", game_id).await;
-        let job = world.text("SELECT (SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)", game_id).await;
+        let owed = world
+            .number("SELECT count(*) FROM memberships WHERE game_id = $1 AND banish_due_at IS NOT NULL", game_id)
+            .await;
+        let job = world
+            .text(
+                "SELECT (SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs
+                WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)",
+                game_id,
+            )
+            .await;
         if owed == 0 { Ok(()) } else { Err((owed, job)) }
     })
     .await;

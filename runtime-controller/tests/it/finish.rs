@@ -24,11 +24,14 @@ async fn ended_well(world: &World, game_id: shared::ids::GameId) {
         .fetch_one(&world.pool())
         .await
         .unwrap();
-    let told: Vec<String> = sqlx::query_scalar("SELECT jsonb_array_elements_text(payload -> 'winners') FROM notifications WHERE game_id = $1 AND kind = 'game.finished'")
-        .bind(game_id.uuid())
-        .fetch_all(&world.pool())
-        .await
-        .unwrap();
+    let told: Vec<String> = sqlx::query_scalar(
+        "SELECT jsonb_array_elements_text(payload -> 'winners')
+        FROM notifications WHERE game_id = $1 AND kind = 'game.finished'",
+    )
+    .bind(game_id.uuid())
+    .fetch_all(&world.pool())
+    .await
+    .unwrap();
     assert!(!winners.is_empty());
     assert_eq!(winners, told);
 
@@ -38,7 +41,8 @@ async fn ended_well(world: &World, game_id: shared::ids::GameId) {
 
     // Nobody moved, so nobody fell: all names may be registered, and each holder was told.
     let pending: Vec<(String, f64)> = sqlx::query_as(
-        "SELECT race_name, extract(epoch FROM expires_at - now())::float8 FROM race_names WHERE game_id = $1 AND status = 'pending_registration' ORDER BY 1",
+        "SELECT race_name, extract(epoch FROM expires_at - now())::float8 FROM race_names
+         WHERE game_id = $1 AND status = 'pending_registration' ORDER BY 1",
     )
     .bind(game_id.uuid())
     .fetch_all(&world.pool())

@@ -33,7 +33,8 @@ async fn an_image_decides_nothing_about_its_container() {
             "EXPOSE 9",
             "STOPSIGNAL SIGUSR2",
             r#"HEALTHCHECK --interval=1ms CMD ["/galaxy-hostile", "mark"]"#,
-            "ENV GALAXY_ENGINE_TOKEN=mine GALAXY_GAME_ID=other GALAXY_STATE_DIR=/data GALAXY_LISTEN_ADDR=127.0.0.1:9 HTTP_PROXY=http://evil",
+            "ENV GALAXY_ENGINE_TOKEN=mine GALAXY_GAME_ID=other GALAXY_STATE_DIR=/data GALAXY_LISTEN_ADDR=127.0.0.1:9 \
+             HTTP_PROXY=http://evil",
             "LABEL galaxy.backend=0 galaxy.instance=other galaxy.game_id=other galaxy.fingerprint=x traefik.enable=true",
             PROBE,
         ],
@@ -182,7 +183,11 @@ async fn what_one_engine_takes_is_missing_to_no_neighbour() {
         .await;
         assert_eq!(world.told(*game_id, "game.generation.failed").await.len(), 2, "{name}");
         let log = world
-            .text("SELECT string_agg(concat_ws(' ', outcome, detail), '; ' ORDER BY operation_id) FROM runtime_operations WHERE game_id = $1 AND op = 'state'", *game_id)
+            .text(
+                "SELECT string_agg(concat_ws(' ', outcome, detail), '; ' ORDER BY operation_id)
+                FROM runtime_operations WHERE game_id = $1 AND op = 'state'",
+                *game_id,
+            )
             .await;
         assert!(log.contains("over_limit the state directory") && log.contains("its engine is stopped"), "{log}");
     }

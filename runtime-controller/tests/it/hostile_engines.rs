@@ -181,7 +181,13 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
         world.reaches(*game_id, "start_failed").await;
         let error = world.last_error(*game_id).await;
         assert!(error.contains(said), "{kind}: {error}");
-        let notice = world.text("SELECT payload ->> 'reason' FROM notifications WHERE game_id = $1 AND kind = 'game.start_failed' AND cardinality(user_ids) = 1", *game_id).await;
+        let notice = world
+            .text(
+                "SELECT payload ->> 'reason' FROM notifications
+            WHERE game_id = $1 AND kind = 'game.start_failed' AND cardinality(user_ids) = 1",
+                *game_id,
+            )
+            .await;
         assert!(notice.contains(told) && !notice.contains("no licence"), "{kind}: {notice}");
         assert!(world.told(*game_id, "game.started").await.is_empty(), "{kind}");
     }

@@ -84,7 +84,8 @@ async fn the_image_that_a_game_began_with_stays_its_own_until_a_patch() {
     let log = |op: &'static str| {
         let sql = match op {
             "turn" => {
-                "SELECT detail FROM runtime_operations WHERE game_id = $1 AND op = 'turn' AND outcome = 'ok' ORDER BY operation_id DESC LIMIT 1"
+                "SELECT detail FROM runtime_operations WHERE game_id = $1 AND op = 'turn' AND outcome = 'ok'
+                 ORDER BY operation_id DESC LIMIT 1"
             }
             "container" => {
                 "SELECT detail FROM runtime_operations WHERE game_id = $1 AND op = 'container' ORDER BY operation_id DESC LIMIT 1"
@@ -173,7 +174,10 @@ async fn a_registry_that_asks_for_a_login_gets_its_own_and_no_other_gets_it() {
             let length = stream.read(&mut head).await.unwrap_or(0);
             heard.lock().push_str(&String::from_utf8_lossy(&head[..length]));
             let _ = stream
-                .write_all(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"galaxy\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .write_all(
+                    b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"galaxy\"\r\n\
+                      Content-Length: 0\r\nConnection: close\r\n\r\n",
+                )
                 .await;
         }
     });
@@ -241,7 +245,10 @@ async fn a_registry_that_stalls_or_breaks_off_is_given_up_in_time_and_asked_agai
     proxy.stall();
     let heard = Heard(Mutex::default());
     let (one, two) = tokio::join!(hasty.fetch(&reference, None, &heard), hasty.fetch(&reference, None, &Silent));
-    let nothing_new = |done: &Result<_, DriverError>| matches!(done, Err(DriverError::Image { reason, passing: true }) if reason.contains("nothing new for 2s"));
+    let nothing_new = |done: &Result<_, DriverError>| match done {
+        Err(DriverError::Image { reason, passing: true }) => reason.contains("nothing new for 2s"),
+        _ => false,
+    };
     assert!(nothing_new(&one) && nothing_new(&two), "{one:?} {two:?}");
 
     proxy.cut().await;

@@ -90,7 +90,8 @@ async fn suspects_whose_engines_hang_do_not_keep_an_honest_one_from_its_turns() 
     eventually(SOON, "all three hang again, none of them alone any more", || async {
         let mut seen_here = Vec::new();
         for game_id in &hanging {
-            let sql = "SELECT (NOT suspect AND status = 'generating' AND attempt_no > 1)::int::bigint FROM runtime_turns WHERE game_id = $1";
+            let sql = "SELECT (NOT suspect AND status = 'generating' AND attempt_no > 1)::int::bigint
+                FROM runtime_turns WHERE game_id = $1";
             seen_here.push(world.number(sql, *game_id).await);
         }
         if seen_here == [1, 1, 1] { Ok(()) } else { Err(seen_here) }
@@ -120,7 +121,8 @@ async fn an_engine_that_is_busy_for_a_while_keeps_its_game_running_and_its_retry
         world.enqueue(game_id, JobKind::ForceNextTurn, json!({})).await;
     }
     eventually(SOON, "it waits as it was asked to", || async {
-        let sql = "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::bigint FROM runtime_turns WHERE game_id = $1 AND status = 'retrying'";
+        let sql = "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::bigint FROM runtime_turns
+            WHERE game_id = $1 AND status = 'retrying'";
         let left: Option<i64> =
             sqlx::query_scalar(sql).bind(asking.uuid()).fetch_optional(&world.pool()).await.unwrap();
         left.is_some_and(|left| left >= 3)

@@ -1,6 +1,13 @@
 //! The runtime-controller against the real things: Postgres, the reference engine as a process and in Docker, and the
 //! controller's own binary, killed where it hurts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
+)]
 
 mod banish;
 mod barrier;

@@ -34,7 +34,8 @@ async fn done_once(world: &World, game_id: GameId, moment: &str) {
     let sql =
         "SELECT concat_ws(' ', status, failures) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1";
     assert_eq!(world.text(sql, game_id).await, "succeeded 0", "{moment}");
-    let sql = "SELECT count(*) FROM runtime_operations o JOIN runtime_jobs j USING (job_id) WHERE o.game_id = $1 AND o.op = j.kind AND o.outcome = 'ok'
+    let sql = "SELECT count(*) FROM runtime_operations o JOIN runtime_jobs j USING (job_id) WHERE o.game_id = $1
+        AND o.op = j.kind AND o.outcome = 'ok'
                 AND j.job_id = (SELECT job_id FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)";
     assert_eq!(world.number(sql, game_id).await, 1, "{moment}");
     let sql = "SELECT count(*) FROM runtime_jobs WHERE game_id = $1 AND status NOT IN ('succeeded')";

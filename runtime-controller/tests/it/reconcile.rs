@@ -17,13 +17,16 @@ use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
 
 pub async fn operation(world: &World, game_id: GameId, op: &str, outcome: &str) -> Vec<(i32, String)> {
-    sqlx::query_as("SELECT times, coalesce(detail, '') FROM runtime_operations WHERE game_id = $1 AND op = $2 AND outcome = $3 ORDER BY operation_id")
-        .bind(game_id.uuid())
-        .bind(op)
-        .bind(outcome)
-        .fetch_all(&world.pool())
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "SELECT times, coalesce(detail, '') FROM runtime_operations WHERE game_id = $1 AND op = $2
+        AND outcome = $3 ORDER BY operation_id",
+    )
+    .bind(game_id.uuid())
+    .bind(op)
+    .bind(outcome)
+    .fetch_all(&world.pool())
+    .await
+    .unwrap()
 }
 
 pub async fn set(world: &World, game_id: GameId, sql: &'static str) {
@@ -162,10 +165,22 @@ async fn a_game_that_was_paused_for_another_reason_or_long_ago_waits_for_a_perso
     )
     .await;
     set(&world, games[1], unreachable).await;
-    set(&world, games[1], "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable', updated_at = now() - interval '2 hours' WHERE game_id = $1").await;
+    set(
+        &world,
+        games[1],
+        "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable',
+        updated_at = now() - interval '2 hours' WHERE game_id = $1",
+    )
+    .await;
     // The one that may go on shows that the others had their chance.
     set(&world, games[2], unreachable).await;
-    set(&world, games[2], "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable', updated_at = now() WHERE game_id = $1").await;
+    set(
+        &world,
+        games[2],
+        "UPDATE games SET status = 'paused', pause_reason = 'engine_unreachable', updated_at = now()
+        WHERE game_id = $1",
+    )
+    .await;
     world.reaches(games[2], "running").await;
     ask(&world, games[0], false).await;
     assert_eq!((world.status(games[0]).await, world.status(games[1]).await), ("paused".into(), "paused".into()));

@@ -114,7 +114,8 @@ async fn seed(db: &TestDb) -> Vec<GameId> {
     let pool = db.pool();
     sqlx::query("INSERT INTO engine_versions (version, image) VALUES ('1.0.0', 'e')").execute(&pool).await.unwrap();
     sqlx::query(
-        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version)
+        "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
+             enrollment_ends_at, turn_schedule, target_engine_version)
          SELECT g, 'Test', 'public', 'running', 1, 10, 1, now(), '@every 1h', '1.0.0' FROM unnest($1::uuid[]) g",
     )
     .bind(&ids)
@@ -122,8 +123,10 @@ async fn seed(db: &TestDb) -> Vec<GameId> {
     .await
     .unwrap();
     sqlx::query(
-        "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, container_id, endpoint, health, probed_at)
-         SELECT g, 'running', 'docker', $2, '1.0.0', 'e', 't', 'c-' || g, 'http://' || g || '.invalid:8080', 'healthy', now() FROM unnest($1::uuid[]) g",
+        "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token,
+             container_id, endpoint, health, probed_at)
+         SELECT g, 'running', 'docker', $2, '1.0.0', 'e', 't', 'c-' || g, 'http://' || g || '.invalid:8080',
+             'healthy', now() FROM unnest($1::uuid[]) g",
     )
     .bind(&ids)
     .bind(DAEMON)

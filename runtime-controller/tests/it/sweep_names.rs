@@ -78,11 +78,13 @@ async fn what_the_sweeper_looks_for_stands_on_an_index() {
     sqlx::raw_sql("ANALYZE").execute(&mut *conn).await.unwrap();
     for (statement, index) in [
         (
-            "SELECT race_name_id FROM race_names WHERE status = 'pending_registration' AND expires_at <= statement_timestamp() ORDER BY expires_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED",
+            "SELECT race_name_id FROM race_names WHERE status = 'pending_registration'
+             AND expires_at <= statement_timestamp() ORDER BY expires_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED",
             "race_names_expires_at_idx",
         ),
         (
-            "SELECT invite_id FROM invites WHERE status = 'open' AND expires_at <= statement_timestamp() ORDER BY expires_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED",
+            "SELECT invite_id FROM invites WHERE status = 'open' AND expires_at <= statement_timestamp()
+             ORDER BY expires_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED",
             "invites_expires_at_idx",
         ),
         (
@@ -90,7 +92,9 @@ async fn what_the_sweeper_looks_for_stands_on_an_index() {
             "memberships_banish_due_at_idx",
         ),
         (
-            "SELECT game_id FROM games WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players ORDER BY enrollment_ends_at LIMIT 50 FOR NO KEY UPDATE SKIP LOCKED",
+            "SELECT game_id FROM games WHERE status = 'enrollment_open'
+             AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
+             ORDER BY enrollment_ends_at LIMIT 50 FOR NO KEY UPDATE SKIP LOCKED",
             "games_full_enrollment_idx",
         ),
     ] {

@@ -67,11 +67,18 @@ async fn a_due_time_that_a_clock_ahead_has_set_is_computed_anew() {
     let mut controller = world.controller(&[]);
     for game_id in games {
         world.reaches(game_id, "running").await;
-        world.game_sql("UPDATE runtime_turns SET scheduled_at = scheduled_at + interval '1 day', next_attempt_at = next_attempt_at + interval '1 day' WHERE game_id = $1", game_id).await;
+        world
+            .game_sql(
+                "UPDATE runtime_turns SET scheduled_at = scheduled_at + interval '1 day',
+            next_attempt_at = next_attempt_at + interval '1 day' WHERE game_id = $1",
+                game_id,
+            )
+            .await;
     }
     for game_id in games {
         eventually(SOON, "within the hour", || async {
-            let minutes = "SELECT extract(epoch FROM next_attempt_at - now())::bigint / 60 FROM runtime_turns WHERE game_id = $1 AND next_attempt_at = scheduled_at";
+            let minutes = "SELECT extract(epoch FROM next_attempt_at - now())::bigint / 60 FROM runtime_turns
+                WHERE game_id = $1 AND next_attempt_at = scheduled_at";
             let seen = world.number(minutes, game_id).await;
             if (0..=60).contains(&seen) { Ok(()) } else { Err(seen) }
         })
@@ -86,12 +93,19 @@ async fn stopped_and_started_again_a_game_has_the_time_that_was_left() {
     let game_id = world.game("@every 1h", &RACES).await;
     let mut controller = world.controller(&[]);
     world.reaches(game_id, "running").await;
-    let left = "UPDATE runtime_turns SET scheduled_at = now() + interval '5 minutes', next_attempt_at = now() + interval '5 minutes' WHERE game_id = $1";
+    let left = "UPDATE runtime_turns SET scheduled_at = now() + interval '5 minutes',
+        next_attempt_at = now() + interval '5 minutes' WHERE game_id = $1";
     world.game_sql(left, game_id).await;
     world.end_game(game_id, "paused").await;
     eventually(SOON, "stopped", || async { world.runtime(game_id).await.status.as_str() == "stopped" }).await;
     // Stopped for a week.
-    world.game_sql("UPDATE runtime_turns SET scheduled_at = scheduled_at - interval '7 days', rested_at = rested_at - interval '7 days' WHERE game_id = $1", game_id).await;
+    world
+        .game_sql(
+            "UPDATE runtime_turns SET scheduled_at = scheduled_at - interval '7 days',
+        rested_at = rested_at - interval '7 days' WHERE game_id = $1",
+            game_id,
+        )
+        .await;
     world.force_start(game_id).await;
     world.reaches(game_id, "running").await;
     let seconds = "SELECT extract(epoch FROM scheduled_at - now())::bigint FROM runtime_turns WHERE game_id = $1 AND status = 'pending'";

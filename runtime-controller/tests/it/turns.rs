@@ -140,11 +140,14 @@ async fn a_turn_missed_while_down_runs_once() {
     world.reaches(game_id, "running").await;
     first.terminate();
     first.wait_exit(crate::world::SOON).await.unwrap();
-    sqlx::query("UPDATE runtime_turns SET scheduled_at = now() - interval '150 minutes', next_attempt_at = now() - interval '150 minutes' WHERE game_id = $1")
-        .bind(game_id.uuid())
-        .execute(&world.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "UPDATE runtime_turns SET scheduled_at = now() - interval '150 minutes',
+        next_attempt_at = now() - interval '150 minutes' WHERE game_id = $1",
+    )
+    .bind(game_id.uuid())
+    .execute(&world.pool())
+    .await
+    .unwrap();
     let mut second = world.controller(&[]);
     world.reaches_turn(game_id, 1).await;
     let minutes = world

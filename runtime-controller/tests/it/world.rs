@@ -116,7 +116,8 @@ impl World {
             .await
             .unwrap();
         sqlx::query(
-            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count, enrollment_ends_at, turn_schedule, target_engine_version)
+            "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
+                 enrollment_ends_at, turn_schedule, target_engine_version)
              VALUES ($1, 'Test', 'public', 'starting', 1, 10, $2, now(), $3, $4)",
         )
         .bind(game_id.uuid())
@@ -133,22 +134,28 @@ impl World {
                 .execute(&mut *tx)
                 .await
                 .unwrap();
-            sqlx::query("INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key) VALUES ($1, $2, $3, $4, lower($4))")
-                .bind(MembershipId::new().uuid())
-                .bind(game_id.uuid())
-                .bind(user_id.uuid())
-                .bind(race)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
-            sqlx::query("INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, game_id) VALUES ($1, lower($4) || $3, $4, $3, 'reserved', $2)")
-                .bind(RaceNameId::new().uuid())
-                .bind(game_id.uuid())
-                .bind(user_id.uuid())
-                .bind(race)
-                .execute(&mut *tx)
-                .await
-                .unwrap();
+            sqlx::query(
+                "INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key)
+                VALUES ($1, $2, $3, $4, lower($4))",
+            )
+            .bind(MembershipId::new().uuid())
+            .bind(game_id.uuid())
+            .bind(user_id.uuid())
+            .bind(race)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+            sqlx::query(
+                "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, game_id)
+                VALUES ($1, lower($4) || $3, $4, $3, 'reserved', $2)",
+            )
+            .bind(RaceNameId::new().uuid())
+            .bind(game_id.uuid())
+            .bind(user_id.uuid())
+            .bind(race)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
             sqlx::query("UPDATE memberships SET canonical_key = lower(race_name) || user_id WHERE game_id = $1 AND user_id = $2")
                 .bind(game_id.uuid())
                 .bind(user_id.uuid())
@@ -251,7 +258,13 @@ impl World {
             if seen == status {
                 return Ok(());
             }
-            let job = self.text("SELECT (SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)", game_id).await;
+            let job = self
+                .text(
+                    "SELECT (SELECT concat_ws(' ', kind, status, step, last_error) FROM runtime_jobs
+                    WHERE game_id = $1 ORDER BY job_id DESC LIMIT 1)",
+                    game_id,
+                )
+                .await;
             Err(format!("{seen}; job: {job}"))
         })
         .await;

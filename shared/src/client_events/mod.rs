@@ -9,7 +9,17 @@ use flatbuffers::{FlatBufferBuilder, InvalidFlatbuffer, WIPOffset};
 use crate::domain::notification::{Kind, Payload};
 
 /// Code that flatc wrote. `unsafe` is its business alone: the workspace denies it everywhere else.
-#[allow(unsafe_code, missing_docs, warnings, clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#[allow(
+    unsafe_code,
+    missing_docs,
+    warnings,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "generated code: what it breaks depends on flatc"
+)]
 #[rustfmt::skip]
 mod notification_generated;
 

@@ -134,7 +134,6 @@ pub fn size(value: &str) -> Result<u64, String> {
         return whole.checked_mul(scale).ok_or_else(wrong);
     }
     let amount: f64 = amount.parse().map_err(|_| wrong())?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let bytes = (amount * scale as f64) as u64;
     Ok(bytes)
 }

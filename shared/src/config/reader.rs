@@ -277,7 +277,7 @@ fn path_of<F>(_: &F) -> &'static str {
 fn placeholder<T>(name: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
     match parse(text) {
         Ok(value) => value,
-        #[allow(clippy::panic, reason = "a mistake in the program, found by the test that describes every process")]
+        #[expect(clippy::panic, reason = "a mistake in the program, found by the test that describes every process")]
         Err(message) => panic!("the default or example of {name} does not parse: {message}"),
     }
 }

@@ -13,7 +13,7 @@ use crate::ids::{IdentityId, UserId};
 /// An account with what every reader wants beside it, read in one statement.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// Who.
+    /// The account's id.
     pub user_id: UserId,
     /// Unique handle.
     pub user_name: String,
@@ -44,7 +44,7 @@ pub struct Entitlement {
     pub plan: Plan,
     /// Who or what granted it.
     pub source: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; never, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -108,7 +108,8 @@ macro_rules! accounts {
                           AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()))
                       AS "sanctions!: sqlx::types::Json<Vec<Sanction>>"
                  FROM accounts a
-                 LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email' ORDER BY identity_id LIMIT 1) i ON true
+                 LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email'
+                     ORDER BY identity_id LIMIT 1) i ON true
                  LEFT JOIN LATERAL (SELECT plan, source, starts_at, ends_at FROM entitlements
                                      WHERE user_id = a.user_id AND superseded_at IS NULL AND starts_at <= statement_timestamp()
                                        AND (ends_at IS NULL OR ends_at > statement_timestamp())) e ON true
@@ -159,12 +160,15 @@ pub async fn list(
             accounts!(
                 $lead
                 " AND a.user_id < $6
-                  AND ($1::text[] IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id AND i.kind = 'email' AND i.external_id = ANY ($1)))
+                  AND ($1::text[] IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id
+                      AND i.kind = 'email' AND i.external_id = ANY ($1)))
                   AND ($2::text IS NULL OR a.user_name COLLATE \"C\" BETWEEN $2 AND $3
                        OR lower(a.display_name) COLLATE \"C\" BETWEEN lower($2) AND lower($3))
-                  AND ($4::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = a.user_id AND s.kind = $4 AND s.lifted_at IS NULL
+                  AND ($4::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = a.user_id AND s.kind = $4
+                      AND s.lifted_at IS NULL
                        AND s.starts_at <= statement_timestamp() AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())))
-                  AND ($5::text IS NULL OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
+                  AND ($5::text IS NULL
+                      OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
                        AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
                 ORDER BY a.user_id DESC LIMIT $7";
                 email.as_deref(), from, to, search.sanction.map(SanctionKind::as_str), search.plan.map(Plan::as_str), below(before), limit
@@ -267,7 +271,7 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx
 /// An account to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAccount<'a> {
-    /// Its id.
+    /// The account's id.
     pub user_id: UserId,
     /// Unique handle.
     pub user_name: &'a str,

@@ -32,7 +32,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT ON CONSTRAINT admin_accounts_idempotency_key DO NOTHING",
         user_name,
         password_hash,
@@ -102,7 +103,7 @@ pub async fn list(
 }
 
 /// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
-/// else disables one of them. Who waited sees what the one before him left.
+/// else disables one of them. Whoever waited sees what the one before them left.
 ///
 /// # Errors
 /// What Postgres answers.

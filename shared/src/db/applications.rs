@@ -13,7 +13,7 @@ use crate::ids::{ApplicationId, GameId, UserId};
 /// An application.
 #[derive(Debug, Clone)]
 pub struct Application {
-    /// Its id.
+    /// The application's id.
     pub application_id: ApplicationId,
     /// The game.
     pub game_id: GameId,
@@ -69,7 +69,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO applications (application_id, game_id, user_id, race_name, canonical_key, idempotency_owner, idempotency_key, idempotency_hash)
+        "INSERT INTO applications (application_id, game_id, user_id, race_name, canonical_key, idempotency_owner,
+             idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT ON CONSTRAINT applications_idempotency_key DO NOTHING",
         id as ApplicationId,
         game_id as GameId,

@@ -11,9 +11,9 @@ use crate::ids::AuditId;
 /// One line of the trail.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its id.
+    /// The entry's id.
     pub audit_id: AuditId,
-    /// When.
+    /// When it was written.
     pub at: DateTime<Utc>,
     /// The administrator.
     pub actor: String,
@@ -21,13 +21,13 @@ pub struct Entry {
     pub action: String,
     /// The noun it was done to.
     pub target_type: String,
-    /// Which one.
+    /// The id or the name of the target.
     pub target_id: String,
     /// What else matters.
     pub detail: Value,
     /// The request's id.
     pub request_id: String,
-    /// From where.
+    /// The address that the request came from.
     pub ip: String,
 }
 
@@ -39,13 +39,13 @@ pub struct NewEntry<'a> {
     pub action: &'a str,
     /// The noun it was done to.
     pub target_type: &'a str,
-    /// Which one.
+    /// The id or the name of the target.
     pub target_id: &'a str,
     /// What else matters.
     pub detail: Value,
     /// The request's id.
     pub request_id: &'a str,
-    /// From where.
+    /// The address that the request came from.
     pub ip: &'a str,
 }
 
@@ -55,7 +55,8 @@ pub struct NewEntry<'a> {
 /// What Postgres answers.
 pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         AuditId::new() as AuditId,
         entry.actor,
         entry.action,

@@ -127,7 +127,8 @@ pub async fn set_aside(conn: &mut PgConnection, games: &[GameId], seconds: f64) 
     let games: Vec<Uuid> = games.iter().map(|game| game.uuid()).collect();
     sqlx::query!(
         "UPDATE memberships m
-            SET banish_due_at = CASE WHEN g.status IN ('finished', 'cancelled') THEN NULL ELSE clock_timestamp() + make_interval(secs => $2) END
+            SET banish_due_at = CASE WHEN g.status IN ('finished', 'cancelled') THEN NULL
+            ELSE clock_timestamp() + make_interval(secs => $2) END
            FROM games g
           WHERE m.game_id = ANY ($1) AND g.game_id = m.game_id AND m.banish_due_at <= clock_timestamp()",
         &games,

@@ -9,9 +9,9 @@ use crate::ids::UserId;
 /// Requests of a user from a country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Requests {
-    /// Who.
+    /// The account that made the requests.
     pub user_id: UserId,
-    /// From where.
+    /// The country that they came from.
     pub country: CountryCode,
     /// How many.
     pub count: i64,

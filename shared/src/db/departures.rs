@@ -18,7 +18,7 @@ pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameI
                UNION SELECT game_id FROM games WHERE owner_user_id = $1 AND status NOT IN ('finished', 'cancelled')
                UNION SELECT game_id FROM applications WHERE user_id = $1 AND status = 'submitted'
                UNION SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open'
-               UNION SELECT game_id FROM invites WHERE inviter_user_id = $1 AND status = 'open') his
+               UNION SELECT game_id FROM invites WHERE inviter_user_id = $1 AND status = 'open') theirs
             ORDER BY 1"#,
         user_id as UserId
     )
@@ -109,7 +109,7 @@ pub async fn close_invites(conn: &mut PgConnection, user_id: UserId) -> Result<u
 /// An invite that was taken back.
 #[derive(Debug, Clone)]
 pub struct Revoked {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,
@@ -138,7 +138,8 @@ pub async fn revoke_invites(conn: &mut PgConnection, user_id: UserId) -> Result<
 /// Those of the database.
 pub async fn release_race_names(conn: &mut PgConnection, user_id: UserId) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp() WHERE user_id = $1 AND status <> 'released'",
+        "UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
+         WHERE user_id = $1 AND status <> 'released'",
         user_id as UserId
     )
     .execute(conn)

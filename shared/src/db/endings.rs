@@ -49,9 +49,11 @@ pub enum Ended {
 pub async fn end(conn: &mut PgConnection, ending: &Ending<'_>) -> Result<Ended, sqlx::Error> {
     let game_id = ending.game_id;
     let state = sqlx::query!(
-        r#"SELECT g.status IN ('running', 'paused', 'start_failed') AND g.started_at IS NOT NULL AS "may!", r.container_id AS "container_id?",
+        r#"SELECT g.status IN ('running', 'paused', 'start_failed') AND g.started_at IS NOT NULL AS "may!",
+           r.container_id AS "container_id?",
                   coalesce(r.extinct_races, '{}') AS "extinct!",
-                  EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
+                  EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id
+                      AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
              FROM games g LEFT JOIN runtime_records r USING (game_id) WHERE g.game_id = $1"#,
         game_id.uuid()
     )

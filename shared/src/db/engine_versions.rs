@@ -83,7 +83,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO engine_versions (version, image, title, description, min_players, max_players, idempotency_owner, idempotency_key, idempotency_hash)
+        "INSERT INTO engine_versions (version, image, title, description, min_players, max_players, idempotency_owner,
+             idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT engine_versions_idempotency_key DO NOTHING",
         new.version,
         new.image,

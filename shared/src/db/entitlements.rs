@@ -12,15 +12,15 @@ use crate::ids::{EntitlementId, UserId};
 /// A granted plan, with its place in the history.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Its id.
+    /// The grant's id.
     pub entitlement_id: EntitlementId,
     /// Which.
     pub plan: Plan,
     /// Who or what granted it.
     pub source: String,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: Option<String>,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; never, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -42,17 +42,17 @@ macro_rules! grants {
 /// A plan to be granted, from now on.
 #[derive(Debug)]
 pub struct NewGrant<'a> {
-    /// Its id.
+    /// The grant's id.
     pub entitlement_id: EntitlementId,
-    /// To whom.
+    /// The account that the plan is given to.
     pub user_id: UserId,
     /// Which.
     pub plan: Plan,
     /// Who or what grants it.
     pub source: &'a str,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<DateTime<Utc>>,
 }
 
@@ -74,7 +74,8 @@ pub async fn grant(
     .execute(&mut *conn)
     .await?;
     let done = sqlx::query!(
-        "INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, ends_at, idempotency_owner, idempotency_key, idempotency_hash)
+        "INSERT INTO entitlements (entitlement_id, user_id, plan, source, reason, ends_at, idempotency_owner,
+             idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT ON CONSTRAINT entitlements_idempotency_key DO NOTHING",
         new.entitlement_id as EntitlementId,
         new.user_id as UserId,

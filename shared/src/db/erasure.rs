@@ -79,7 +79,8 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
         Kind::ALL.iter().filter(|kind| kind.for_administrators()).map(|kind| kind.as_str().to_owned()).collect();
     let ids = sqlx::query_scalar!(
         "SELECT delivery_id FROM mail_deliveries
-          WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM mail_recipients WHERE lower(address) = ANY (ARRAY(SELECT lower(a) FROM unnest($1::text[]) a))))
+          WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM mail_recipients
+              WHERE lower(address) = ANY (ARRAY(SELECT lower(a) FROM unnest($1::text[]) a))))
             AND NOT template_id = ANY ($2)
           ORDER BY delivery_id FOR UPDATE",
         addresses,
@@ -90,7 +91,7 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
     sqlx::query!("DELETE FROM mail_recipients WHERE delivery_id = ANY ($1) AND address = ANY ($2)", &ids, addresses)
         .execute(&mut *conn)
         .await?;
-    // With payload, attempts and dead letter. A mail that somebody else gets too stays his.
+    // With payload, attempts and dead letter. A mail that somebody else gets too stays theirs.
     sqlx::query!(
         "DELETE FROM mail_deliveries d
           WHERE d.delivery_id = ANY ($1) AND NOT EXISTS (SELECT FROM mail_recipients r WHERE r.delivery_id = d.delivery_id)",
@@ -101,8 +102,8 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
     Ok(())
 }
 
-/// Mails to others that name him are those of his invites, which ended with him: those that are not sent yet go, and of the
-/// others only that there was one stays.
+/// Mails to others that name the user are those of their invites, which ended with them: those that are not sent yet go,
+/// and of the others only that there was one stays.
 async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
     let ids = sqlx::query_scalar!(
         "SELECT d.delivery_id FROM invites i
@@ -131,8 +132,8 @@ async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Res
     Ok(())
 }
 
-/// Takes the person out of the notifications that name him, and the words about him out of those that were his alone. The
-/// rows stay: others may be waiting behind them.
+/// Takes the person out of the notifications that name them, and the words about them out of those that were theirs
+/// alone. The rows stay: others may be waiting behind them.
 async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
     let ids = sqlx::query_scalar!(
         "SELECT notification_id FROM notifications WHERE audience = 'users' AND user_ids @> ARRAY[$1::uuid]
@@ -157,7 +158,7 @@ async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result
     Ok(())
 }
 
-/// Where he called from, keys of his devices, keys of his requests, and what administrators wrote about him.
+/// Where the user called from, keys of their devices, keys of their requests, and what administrators wrote about them.
 async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
     super::countries::erase(&mut *conn, user_id).await?;
     sqlx::query!(

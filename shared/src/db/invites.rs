@@ -13,7 +13,7 @@ use crate::ids::{GameId, InviteId, UserId};
 /// An invite.
 #[derive(Debug, Clone)]
 pub struct Invite {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,
@@ -57,7 +57,7 @@ macro_rules! invites {
 /// An invite to be made. Either `invited_user_id`, or `code` and `max_uses`.
 #[derive(Debug)]
 pub struct NewInvite<'a> {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: InviteId,
     /// The game.
     pub game_id: GameId,
@@ -89,8 +89,10 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at, idempotency_owner, idempotency_key, idempotency_hash, mailed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11, CASE WHEN $12 THEN clock_timestamp() END)
+        "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at,
+             idempotency_owner, idempotency_key, idempotency_hash, mailed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, clock_timestamp() + make_interval(secs => $8)), $9, $10, $11,
+             CASE WHEN $12 THEN clock_timestamp() END)
          ON CONFLICT ON CONSTRAINT invites_idempotency_key DO NOTHING",
         new.invite_id as InviteId,
         new.game_id as GameId,
@@ -120,7 +122,8 @@ pub async fn replayed(
 ) -> Result<Option<Replayed<InviteId>>, sqlx::Error> {
     sqlx::query_as!(
         Replayed,
-        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
+        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1
+           AND idempotency_key = $2"#,
         idempotency.owner,
         idempotency.key
     )

@@ -39,7 +39,8 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<All
 async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<Plan, sqlx::Error> {
     let plan = sqlx::query_scalar!(
         "SELECT plan FROM entitlements
-          WHERE user_id = $1 AND superseded_at IS NULL AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())",
+          WHERE user_id = $1 AND superseded_at IS NULL AND starts_at <= statement_timestamp()
+          AND (ends_at IS NULL OR ends_at > statement_timestamp())",
         user_id as UserId
     )
     .fetch_optional(conn)
@@ -91,7 +92,8 @@ pub async fn set_overrides(
 /// What Postgres answers.
 pub async fn count_private_games(conn: &mut PgConnection, owner: UserId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT count(*) AS "n!" FROM games WHERE owner_user_id = $1 AND visibility = 'private' AND status NOT IN ('finished', 'cancelled')"#,
+        r#"SELECT count(*) AS "n!" FROM games WHERE owner_user_id = $1 AND visibility = 'private'
+           AND status NOT IN ('finished', 'cancelled')"#,
         owner as UserId
     )
     .fetch_one(conn)

@@ -15,11 +15,11 @@ use crate::ids::{GameId, InviteId, MembershipId, UserId};
 /// A membership.
 #[derive(Debug, Clone)]
 pub struct Membership {
-    /// Its id.
+    /// The membership's id.
     pub membership_id: MembershipId,
     /// The game.
     pub game_id: GameId,
-    /// Who.
+    /// The account of the member.
     pub user_id: UserId,
     /// The member's display name; `None` where they have none, or are deleted.
     pub display_name: Option<String>,

@@ -11,9 +11,9 @@ use crate::ids::{GameId, RaceNameId, UserId};
 /// An entry of the directory.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its id.
+    /// The row's id; one name may have several rows.
     pub race_name_id: RaceNameId,
-    /// As shown.
+    /// The name, as people see it.
     pub race_name: String,
     /// What is unique.
     pub canonical_key: String,
@@ -144,7 +144,8 @@ pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<
         Entry,
         r#"UPDATE race_names SET status = 'registered', expires_at = NULL, updated_at = clock_timestamp()
             WHERE race_name_id = $1 AND status = 'pending_registration' AND expires_at > clock_timestamp()
-           RETURNING race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at"#,
+           RETURNING race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status,
+               game_id AS "game_id: GameId", expires_at"#,
         id as RaceNameId
     )
     .fetch_optional(&mut *conn)
@@ -153,7 +154,8 @@ pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<
         sqlx::query!(
             "UPDATE race_names n SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
                FROM race_names r
-              WHERE r.race_name_id = $1 AND n.user_id = r.user_id AND n.canonical_key = r.canonical_key AND n.status = 'pending_registration'",
+              WHERE r.race_name_id = $1 AND n.user_id = r.user_id AND n.canonical_key = r.canonical_key
+              AND n.status = 'pending_registration'",
             id as RaceNameId
         )
         .execute(conn)
@@ -165,11 +167,11 @@ pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<
 /// A pending name that lapsed.
 #[derive(Debug, Clone)]
 pub struct Lapsed {
-    /// Its id.
+    /// The row's id; one name may have several rows.
     pub race_name_id: RaceNameId,
     /// Whose it was.
     pub user_id: UserId,
-    /// As shown.
+    /// The name, as people see it.
     pub race_name: String,
 }
 
@@ -241,10 +243,13 @@ pub async fn settle(
     let pending = sqlx::query_as!(
         PendingName,
         r#"UPDATE race_names n
-              SET status = 'pending_registration', expires_at = clock_timestamp() + make_interval(secs => $3), updated_at = clock_timestamp()
+              SET status = 'pending_registration', expires_at = clock_timestamp() + make_interval(secs => $3),
+                  updated_at = clock_timestamp()
             WHERE n.game_id = $1 AND n.status = 'reserved' AND n.race_name = ANY ($2)
-              AND EXISTS (SELECT FROM memberships m WHERE m.game_id = n.game_id AND m.user_id = n.user_id AND m.canonical_key = n.canonical_key AND m.status = 'active')
-              AND NOT EXISTS (SELECT FROM race_names o WHERE o.user_id = n.user_id AND o.canonical_key = n.canonical_key AND o.status = 'registered')
+              AND EXISTS (SELECT FROM memberships m WHERE m.game_id = n.game_id AND m.user_id = n.user_id
+                  AND m.canonical_key = n.canonical_key AND m.status = 'active')
+              AND NOT EXISTS (SELECT FROM race_names o WHERE o.user_id = n.user_id
+                  AND o.canonical_key = n.canonical_key AND o.status = 'registered')
            RETURNING n.user_id AS "user_id: UserId", n.race_name, n.expires_at AS "expires_at!""#,
         game_id.uuid(),
         surviving,

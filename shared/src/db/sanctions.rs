@@ -12,7 +12,7 @@ use crate::ids::{SanctionId, UserId};
 /// A sanction.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub struct Sanction {
-    /// Its id.
+    /// The sanction's id.
     pub sanction_id: SanctionId,
     /// What it forbids.
     pub kind: SanctionKind,
@@ -20,7 +20,7 @@ pub struct Sanction {
     pub reason: String,
     /// Who set it.
     pub actor: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; lifted by hand only, if `None`.
     pub ends_at: Option<DateTime<Utc>>,
@@ -41,7 +41,7 @@ macro_rules! sanctions {
 /// A sanction to be set, from now on.
 #[derive(Debug)]
 pub struct NewSanction<'a> {
-    /// Its id.
+    /// The sanction's id.
     pub sanction_id: SanctionId,
     /// On whom.
     pub user_id: UserId,
@@ -51,7 +51,7 @@ pub struct NewSanction<'a> {
     pub reason: &'a str,
     /// Who sets it.
     pub actor: &'a str,
-    /// Until when.
+    /// The moment at which it ends by itself; `None`: it does not.
     pub ends_at: Option<DateTime<Utc>>,
 }
 

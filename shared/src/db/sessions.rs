@@ -11,9 +11,9 @@ use crate::ids::{DeviceSessionId, UserId};
 /// A device session.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// Its id.
+    /// The session's id.
     pub device_session_id: DeviceSessionId,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub user_id: UserId,
     /// Ed25519 public key, 32 bytes.
     pub client_public_key: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub struct Session {
     pub created_at: DateTime<Utc>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Why.
+    /// Why it was revoked.
     pub revoke_reason: Option<String>,
 }
 
@@ -110,7 +110,8 @@ pub async fn list_by_status(
 ) -> Result<Vec<Session>, sqlx::Error> {
     let conn = walk_in_order(tx).await?;
     sessions!(
-        "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, device_session_id DESC LIMIT $4",
+        "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2
+         ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,
         status.as_str(),
         below(before),

@@ -6,7 +6,7 @@ use crate::ids::ChallengeId;
 /// A challenge of the address that lives, or was made within the hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recent {
-    /// Which one.
+    /// The challenge's id.
     pub challenge_id: ChallengeId,
     /// Carries a long code.
     pub guarded: bool,

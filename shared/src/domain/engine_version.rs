@@ -50,7 +50,8 @@ impl Images {
                 let sound = |part: &str| !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_graphic());
                 match text.strip_prefix('/') {
                     Some(path) if path.split('/').all(sound) => Ok(text.to_owned()),
-                    _ => Err("with the process driver an image is the absolute path of a binary, of visible ASCII characters and without `.` or `..`".into()),
+                    _ => Err("with the process driver an image is the absolute path of a binary, of visible ASCII \
+                        characters and without `.` or `..`".into()),
                 }
             }
         }

@@ -63,9 +63,9 @@ words! {
     MemberAction, "action on a member" {
         /// The member goes by himself.
         Leave = "leave",
-        /// He is sent away, and may come back.
+        /// The member is sent away, and may come back.
         Remove = "remove",
-        /// He is sent away, and may not come back.
+        /// The member is sent away, and may not come back.
         Block = "block",
         /// Administrators: the same, in any game.
         Ban = "ban",

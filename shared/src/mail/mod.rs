@@ -72,25 +72,33 @@ templates! {
     /// Somebody invites the reader to a private game.
     InviteReceived(InviteReceived) = "lobby.invite.received", News, ["mail/lobby.invite.received.txt", "mail/lobby.invite.received.html"],
         |_m, v| format!("You are invited to a game on {}", v.product()),
-        |m| Some(("Open the invite", match m.invite { Some((invite, _)) => format!("/games/{}/invites/{invite}", m.game_id), None => format!("/games/{}", m.game_id) }));
+        |m| Some(("Open the invite", match m.invite {
+            Some((invite, _)) => format!("/games/{}/invites/{invite}", m.game_id),
+            None => format!("/games/{}", m.game_id),
+        }));
     /// The reader's application was approved.
-    ApplicationApproved(AboutGame) = "lobby.application.approved", Transactional, ["mail/lobby.application.approved.txt", "mail/lobby.application.approved.html"],
+    ApplicationApproved(AboutGame) = "lobby.application.approved", Transactional,
+        ["mail/lobby.application.approved.txt", "mail/lobby.application.approved.html"],
         |m, _v| format!("You are in: {}", m.game_name),
         |m| Some(("Open the game", game(m.game_id)));
     /// The reader's application was rejected.
-    ApplicationRejected(AboutGame) = "lobby.application.rejected", Transactional, ["mail/lobby.application.rejected.txt", "mail/lobby.application.rejected.html"],
+    ApplicationRejected(AboutGame) = "lobby.application.rejected", Transactional,
+        ["mail/lobby.application.rejected.txt", "mail/lobby.application.rejected.html"],
         |_m, v| format!("Your application to a game on {}", v.product()),
         |_m| Some(("Open the lobby", "/games".to_owned()));
     /// The reader was removed from a game.
-    MembershipRemoved(MembershipRemoved) = "lobby.membership.removed", Transactional, ["mail/lobby.membership.removed.txt", "mail/lobby.membership.removed.html"],
+    MembershipRemoved(MembershipRemoved) = "lobby.membership.removed", Transactional,
+        ["mail/lobby.membership.removed.txt", "mail/lobby.membership.removed.html"],
         |_m, v| format!("You were removed from a game on {}", v.product()),
         |_m| Some(("Open the lobby", "/games".to_owned()));
     /// The reader was blocked from a game.
-    MembershipBlocked(AboutGame) = "lobby.membership.blocked", Transactional, ["mail/lobby.membership.blocked.txt", "mail/lobby.membership.blocked.html"],
+    MembershipBlocked(AboutGame) = "lobby.membership.blocked", Transactional,
+        ["mail/lobby.membership.blocked.txt", "mail/lobby.membership.blocked.html"],
         |_m, v| format!("You were blocked from a game on {}", v.product()),
         |_m| Some(("Open the lobby", "/games".to_owned()));
     /// The reader may register a race name for good.
-    RaceNamePending(RaceNamePending) = "lobby.race_name.pending", News, ["mail/lobby.race_name.pending.txt", "mail/lobby.race_name.pending.html"],
+    RaceNamePending(RaceNamePending) = "lobby.race_name.pending", News,
+        ["mail/lobby.race_name.pending.txt", "mail/lobby.race_name.pending.html"],
         |_m, v| format!("Keep your race name on {}", v.product()),
         |_m| Some(("Keep the name", "/race-names".to_owned()));
     /// A start of the reader's own game was given up.
@@ -106,23 +114,28 @@ templates! {
         |m, _v| format!("{} is over", m.game_name),
         |m| Some(("Open the game", game(m.game_id)));
     /// The engine failed to close a turn.
-    GenerationFailed(GenerationFailed) = "game.generation.failed", Transactional, ["mail/game.generation.failed.txt", "mail/game.generation.failed.html"],
+    GenerationFailed(GenerationFailed) = "game.generation.failed", Transactional,
+        ["mail/game.generation.failed.txt", "mail/game.generation.failed.html"],
         |m, v| format!("[{}] Turn {} of game {} failed", v.product(), m.turn, m.game_id),
         |m| Some(("Open the runtime", runtime(m.game_id)));
     /// An engine image could not be pulled.
-    ImagePullFailed(ImagePullFailed) = "runtime.image_pull_failed", Transactional, ["mail/runtime.image_pull_failed.txt", "mail/runtime.image_pull_failed.html"],
+    ImagePullFailed(ImagePullFailed) = "runtime.image_pull_failed", Transactional,
+        ["mail/runtime.image_pull_failed.txt", "mail/runtime.image_pull_failed.html"],
         |m, v| format!("[{}] Image not pulled for game {}", v.product(), m.game_id),
         |m| Some(("Open the runtime", runtime(m.game_id)));
     /// An engine container did not start.
-    ContainerStartFailed(ContainerStartFailed) = "runtime.container_start_failed", Transactional, ["mail/runtime.container_start_failed.txt", "mail/runtime.container_start_failed.html"],
+    ContainerStartFailed(ContainerStartFailed) = "runtime.container_start_failed", Transactional,
+        ["mail/runtime.container_start_failed.txt", "mail/runtime.container_start_failed.html"],
         |m, v| format!("[{}] Container of game {} did not start", v.product(), m.game_id),
         |m| Some(("Open the runtime", runtime(m.game_id)));
     /// A game cannot start as it is configured.
-    StartConfigInvalid(StartConfigInvalid) = "runtime.start_config_invalid", Transactional, ["mail/runtime.start_config_invalid.txt", "mail/runtime.start_config_invalid.html"],
+    StartConfigInvalid(StartConfigInvalid) = "runtime.start_config_invalid", Transactional,
+        ["mail/runtime.start_config_invalid.txt", "mail/runtime.start_config_invalid.html"],
         |m, v| format!("[{}] Game {} cannot start as configured", v.product(), m.game_id),
         |m| Some(("Open the runtime", runtime(m.game_id)));
     /// Mails were given up.
-    MailDeadLettered(MailDeadLettered) = "mail.dead_lettered", Transactional, ["mail/mail.dead_lettered.txt", "mail/mail.dead_lettered.html"],
+    MailDeadLettered(MailDeadLettered) = "mail.dead_lettered", Transactional,
+        ["mail/mail.dead_lettered.txt", "mail/mail.dead_lettered.html"],
         |m, v| format!("[{}] Mails given up: {}", v.product(), m.count),
         |_m| Some(("Open the dead letters", "/admin/mail/dead-letters".to_owned()));
 }

@@ -1,7 +1,15 @@
 //! The gRPC contract, generated from `shared/proto` by `cargo xtask gen`.
 
 /// `galaxy.push.v1`: messages, client and server (SPEC §12). How it is used: docs/push.md.
-#[allow(missing_docs, clippy::all, clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "generated code")]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "generated code: what it breaks depends on prost"
+)]
 #[rustfmt::skip]
 pub mod push {
     include!("galaxy.push.v1.rs");

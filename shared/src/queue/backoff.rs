@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::Settings;
 use crate::random::Random;
 
-/// The pause after failure number `failures` (1 for the first) of something that is no row: uniform between zero and `base · 2^(failures − 1)`, bounded
-/// by `cap`. Full jitter spreads a herd of failures widest (Brooker, "Exponential Backoff And Jitter", 2015).
+/// The pause after failure number `failures` (1 for the first) of something that is no row: uniform between zero and
+/// `base · 2^(failures − 1)`, bounded by `cap`. Full jitter spreads a herd of failures widest (Brooker, "Exponential
+/// Backoff And Jitter", 2015).
 #[must_use]
 pub fn full_jitter(random: &Random, base: Duration, cap: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);

@@ -1,6 +1,6 @@
 //! Durable work: one engine for mail, notifications, routes, jobs and turns (SPEC §10; `docs/queue.md` explains it).
 //!
-//! A queue is a table with the queue columns and a type that implements [`Queue`]. [`run`] claims due rows in short
+//! A queue is a table with the queue columns and a type that implements [`Queue`]. [`run()`] claims due rows in short
 //! statements, works them with no transaction open, and writes what came of it in batches, fenced by each row's token.
 //! [`Worker`] keeps the process's lease; rows of a worker that died are due again within seconds. [`wake::start`] gives
 //! the hints that make it fast; the table alone makes it right.

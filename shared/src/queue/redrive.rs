@@ -7,7 +7,8 @@ use super::{QueueSpec, sql::Text};
 
 /// Makes rows due now, with a clean slate (`docs/queue.md`, "Dead letters"): no failures, no crashes, no suspicion. The
 /// token rises, so that whoever had the row before has no say in it; `attempt_no` goes on, and `last_error` stays until
-/// there is a newer one. Rows that were put away may go again. Rows that a worker has, and rows that ended well, are left alone. Answers how many it were.
+/// there is a newer one. Rows that were put away may go again. Rows that a worker has, and rows that ended well, are
+/// left alone. Answers how many it were.
 ///
 /// The caller has locked the rows, undoes what else their end wrote (recipients, dead letters, order), and wakes the
 /// queue's topic after the commit.

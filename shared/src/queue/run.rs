@@ -30,16 +30,18 @@ use crate::{
     service::{health::SchemaGate, lifecycle::Lifecycle},
 };
 
-/// How often the table is looked at while notifications are not known to arrive, at most.
+/// The longest pause between two looks at the table while it is not certain that notifications arrive.
 const SCAN_UNAWARE: Duration = Duration::from_millis(500);
 
-/// How soon to ask again for the right to work a suspect, while another queue of the process has it.
+/// The pause before asking again for the right to work a suspect, which one queue of the process has at a time.
 const SOLO_RETRY: Duration = Duration::from_millis(50);
 
-/// How much further back than to the look before it the question for the next due row reaches: the statements' ways to
-/// the server differ. A row that came due between the two would else wait for the next scan.
+/// A claim is followed by a second statement, which asks when the next row is due. It looks back to the time of the claim,
+/// and this much further, since the two statements need not take the same time to reach the server. Without it, a row that
+/// came due between the two would wait for the next scan.
 const OVERLAP: Duration = Duration::from_millis(20);
-/// The shortest pause between two looks that found less than they had room for: rows within the overlap may be held back.
+/// The shortest pause after a look that found less than it had room for. Rows within [`OVERLAP`] may be due and still not
+/// be claimed, because the queue's filter holds them back; without a pause the loop would spin on them.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
 /// What every queue of a process shares.
@@ -57,14 +59,14 @@ pub struct WorkerDeps {
     pub lifecycle: Lifecycle,
     /// Jitter.
     pub random: Random,
-    /// Whether the database's schema fits this build; nothing is claimed while it does not (SPEC §16).
+    /// Open while the database's schema fits this build. Nothing is claimed while it is closed (SPEC §16).
     pub gate: SchemaGate,
 }
 
 /// Works a queue until the process stops. Returns at once; the loops run on the lifecycle.
 ///
-/// At the soft stop nothing more is claimed and what is under way goes on; at the hard stop it is dropped, and its rows
-/// are handed back if the database answers within a second.
+/// At the soft stop the queue claims nothing more, and work that is under way goes on. At the hard stop that work is
+/// dropped, and its rows are given back if the database answers within a second.
 pub fn run<Q: Queue>(queue: Arc<Q>, settings: Settings, deps: &WorkerDeps) {
     metrics::engine().opened(queue.spec());
     let asked = Arc::clone(&queue);
@@ -102,20 +104,24 @@ struct ClaimLoop<Q: Queue> {
     works: TaskTracker,
     claimer: Claimer,
     reconnect: Reconnect,
-    /// A claim failed in a way that leaves open whether it committed.
+    /// A claim failed, and may have committed all the same. The next one then first gives back the rows that it left.
     doubtful: bool,
+    /// The last claim failed. Kept so that a failure that lasts is logged once.
     failing: bool,
-    /// Normal rows have their turn until then: see [`ClaimLoop::suspects`].
+    /// No suspect is claimed before then: normal rows have their turn. See [`ClaimLoop::suspects`].
     suspects_from: Instant,
-    /// When the suspect was begun that is worked, or was last.
+    /// When the work on the current suspect began, or on the last one; `None` once normal rows have been given their turn
+    /// for it.
     alone_since: Option<Instant>,
-    /// No look before then: what was claimed last could not even be read, and was given back.
+    /// No look at the table before then: the rows of the last claim could not be loaded, and were given back.
     rest_until: Option<Instant>,
 }
 
-/// What the claim loop waits for, besides wake-ups.
+/// What ends a wait of the claim loop, besides wake-ups.
 struct Wait {
+    /// This moment.
     until: Option<Instant>,
+    /// A slot that is freed.
     slot: bool,
 }
 
@@ -132,7 +138,7 @@ impl Wait {
 impl<Q: Queue> ClaimLoop<Q> {
     fn new(engine: Arc<Engine<Q>>, finisher: UnboundedSender<Bundle<Q::Note>>) -> Self {
         let spec = engine.spec();
-        // A crash before our start may have left suspects.
+        // Suspects may be left from before this process started.
         engine.flags.set_suspects(true);
         Self {
             signal: engine.deps.listener.subscribe_all(&[spec.topic, Topic::Control]),
@@ -166,13 +172,13 @@ impl<Q: Queue> ClaimLoop<Q> {
             };
             let waits = self.step(&lease).await;
             if let Some(until) = self.rest_until.take() {
-                // Rows that were given back wake everybody: wake-ups must not cut this short.
+                // Giving rows back wakes every process, this one too. That must not cut the rest short.
                 tokio::select! { () = sleep_until(until) => {}, () = soft.cancelled() => break }
             }
             let Some(wait) = waits else { continue };
             self.wait(wait, &lease, &soft, &mut health).await;
         }
-        // What is under way hears of the hard stop itself. The finisher ends when the last sender is gone.
+        // Work that is under way watches for the hard stop itself. The finish loop ends when the last sender is dropped.
         self.works.close();
         self.works.wait().await;
     }
@@ -186,7 +192,8 @@ impl<Q: Queue> ClaimLoop<Q> {
     ) {
         let flags = &self.engine.flags;
         loop {
-            // A waiter stands registered before the look, in the flags themselves: what came meanwhile ends the wait.
+            // Each of these flags keeps a wake-up that came before anybody waited, so one that came during the look ends the
+            // wait at once.
             tokio::select! {
                 () = soft.cancelled() => return,
                 () = lease.lost.cancelled() => return,
@@ -195,7 +202,7 @@ impl<Q: Queue> ClaimLoop<Q> {
                 () = flags.freed.notified(), if wait.slot => return,
                 _ = health.changed() => return,
                 () = flags.hinted.notified() => {
-                    // With all slots taken there is nothing to do about it now; the next look will find the row.
+                    // While the wait is for a slot alone, a hint changes nothing: the next look will find the row.
                     if let Some(hint) = flags.take_hint() && let Some(until) = wait.until {
                         wait.until = Some(until.min(hint));
                     }
@@ -219,7 +226,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         if free == 0 {
             return Some(Wait::slot());
         }
-        // One slot stays free of whatever is not urgent: a row of priority 0 need not wait for a batch of a broadcast to end.
+        // One slot is kept for priority 0, so that an urgent row does not wait until a batch of a broadcast has ended.
         let kept = usize::from(slots > 1 && self.engine.sql.priorities() > 1);
         let free = Free { slots: free, batch: self.engine.settings.batch.max(1), kept };
         match self.claim(lease, free).await {
@@ -240,9 +247,11 @@ impl<Q: Queue> ClaimLoop<Q> {
         }
     }
 
-    /// A suspect is worked with nothing beside it in its queue, and no other suspect in the process. Once its slots have
-    /// emptied it is claimed; then normal rows, if there are any, have their turn for as long as it took.
-    /// `None`: go on with normal rows.
+    /// Claims one suspect, if it is the suspects' turn. A suspect is worked with nothing beside it in its queue, and with no
+    /// other suspect in the process, so it is claimed when all slots of the queue are empty. Afterwards normal rows have
+    /// their turn for as long as the suspect took.
+    ///
+    /// Answers what to wait for; `None` means to go on with normal rows.
     async fn suspects(&mut self, lease: &Arc<Lease>, slots: usize) -> Result<Option<Wait>, sqlx::Error> {
         if self.slots.available_permits() < slots {
             return Ok(Some(Wait::slot()));
@@ -274,12 +283,13 @@ impl<Q: Queue> ClaimLoop<Q> {
         Ok(Some(Wait::slot()))
     }
 
-    /// Later than our own limit: whoever takes the row by its deadline finds that we let go of it long ago.
+    /// How long after the claim others may take the row from us. That is later than our own time limit for the work, so
+    /// whoever takes it finds that we stopped long before.
     fn deadline(&self) -> Duration {
         self.engine.settings.attempt_limit + self.engine.deps.worker.timing().hang_slack
     }
 
-    /// The loop never ends for an error: Postgres comes back.
+    /// What to wait for after a claim that failed. The loop does not end for an error, since Postgres comes back.
     fn failed(&mut self, error: &sqlx::Error) -> Wait {
         self.doubtful = true;
         self.engine.flags.demand_sweep();
@@ -292,7 +302,7 @@ impl<Q: Queue> ClaimLoop<Q> {
     async fn claim(&mut self, lease: &Arc<Lease>, free: Free) -> Result<Option<Wait>, sqlx::Error> {
         let engine = Arc::clone(&self.engine);
         let Some(mut conn) = engine.connection().await? else { return Ok(Some(Wait::slot())) };
-        // A hint from before this look is answered by it.
+        // This look finds whatever a hint from before it was about.
         engine.flags.take_hint();
         let (sweep, deadline, looked_at) = (engine.flags.take_sweep(), self.deadline(), Instant::now());
         let looking = async {
@@ -314,11 +324,12 @@ impl<Q: Queue> ClaimLoop<Q> {
             return Ok(None);
         }
         if none && engine.flags.suspects() {
-            // Nothing else to do: suspects need not wait their turn.
+            // There are no normal rows, so suspects need not wait until these have had their turn.
             self.suspects_from = self.suspects_from.min(Instant::now() + SOLO_RETRY);
         }
         if held {
-            // The next slot that is freed, or a wake-up, is the time to look again; the scan is for urgent rows that come due.
+            // Rows are due, but only the slot that is kept for urgent ones is free. A slot that is freed, or a wake-up, is
+            // the time to look again. The scan finds urgent rows that come due meanwhile.
             return Ok(Some(Wait { until: Some(Instant::now() + self.scan_interval()), slot: true }));
         }
         let mut conn = match conn {
@@ -336,11 +347,12 @@ impl<Q: Queue> ClaimLoop<Q> {
         };
         let next_due = next_due.map(|due| due.max(AT_ONCE));
         let pause = [next_due, sweep_in].into_iter().flatten().fold(self.scan_interval(), Duration::min);
-        // Rows that the filter holds back may become due when another of the queue is finished.
+        // A row that the queue's filter holds back may be let through when another row is finished: look then, too.
         Ok(Some(Wait { until: Some(Instant::now() + pause), slot: !engine.spec().filter.is_empty() }))
     }
 
-    /// Loads claimed rows and hands them to tasks of their own, a batch a slot. Gives the connection back if it is good.
+    /// Loads the claimed rows and starts a task for each batch of them, one slot a batch. Answers the connection, unless it
+    /// can no longer be used.
     async fn begin(
         &mut self,
         lease: &Arc<Lease>,
@@ -358,7 +370,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         let (loaded, after) = match timeout(engine.statement_limit(), engine.load(&mut conn, claims)).await {
             Ok(loaded) => loaded,
             Err(elapsed) => {
-                // Nobody knows of these rows any more: the next look gives them back.
+                // No task will work these rows. The next claim gives them back.
                 engine.flags.let_go(ids);
                 return bounded(Err(elapsed), conn);
             }
@@ -369,14 +381,14 @@ impl<Q: Queue> ClaimLoop<Q> {
         };
         let (mut loaded, mut solo) = (loaded.into_iter().peekable(), solo);
         while let Some(priority) = loaded.peek().map(|(claim, _)| claim.priority) {
-            // Of one priority: an urgent row is not worked at the pace of a broadcast.
+            // A batch has one priority, so that an urgent row is not worked at the pace of a broadcast.
             let mut chunk = Loaded::<Q::Work>::new();
             while chunk.len() < engine.settings.batch.max(1)
                 && let Some(next) = loaded.next_if(|(claim, _)| claim.priority == priority)
             {
                 chunk.push(next);
             }
-            // There are as many free slots as were claimed for; nobody closes the semaphore.
+            // This does not wait: no more rows were claimed than slots were free. And nobody closes the semaphore.
             let Ok(slots) = Arc::clone(&self.slots).acquire_many_owned(permits).await else { break };
             let seat = Arc::new(Seat::new(slots, solo.take(), Arc::clone(&engine.flags.freed)));
             let room = Room(Arc::clone(&seat));
@@ -400,7 +412,8 @@ impl<Q: Queue> ClaimLoop<Q> {
         }
         match after {
             After::Away => self.rest_until = Some(Instant::now() + self.reconnect.pause()),
-            // Not a look that found nothing: rows that could not be loaded may just not be back yet.
+            // Only rows that were loaded prove that the database is well. A look that found nothing does not: rows that could
+            // not be loaded may simply not have been given back yet.
             After::Good => self.reconnect.reset(),
             After::Spent => {}
         }

@@ -218,7 +218,7 @@ pub struct Rescued {
     pub id: Uuid,
     /// The number of the attempt that was lost.
     pub attempt_no: i32,
-    /// Why.
+    /// What the attempt was lost by.
     pub cause: Cause,
     /// What became of it.
     pub fate: Fate,

@@ -80,7 +80,8 @@ impl Statements {
             // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
             // before then was either claimed or is held back, and must not turn the wait into a spin.
             next_due: format!(
-                "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {since})) AS n (at)",
+                "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds
+                 FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {since})) AS n (at)",
                 each_priority(spec, |p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {since}")),
             )
             .into(),
@@ -88,7 +89,8 @@ impl Statements {
             finish: finish(spec).into(),
             // Never to the last strike: that one is for a death alone.
             acquit: format!(
-                "UPDATE {table} SET suspect = false, crashes = crashes + 1 WHERE {key} = $1 AND token = $2 AND suspect AND crashes < {STRIKES} - 1"
+                "UPDATE {table} SET suspect = false, crashes = crashes + 1 WHERE {key} = $1 AND token = $2 AND suspect
+                 AND crashes < {STRIKES} - 1"
             )
             .into(),
             probe: format!(
@@ -303,7 +305,8 @@ pub(super) fn overview(specs: &[&'static QueueSpec]) -> Text {
             "SELECT {at} AS at, o.seconds, o.paused,
                     (SELECT coalesce(jsonb_object_agg(s.status, s.rows), '{{}}') FROM (
                        {depth} UNION ALL
-                       SELECT status, count(*) FROM (SELECT status FROM {table} q WHERE q.status IN ('{dead}', 'quarantined') LIMIT {COUNT_LIMIT}) AS n
+                       SELECT status, count(*)
+                           FROM (SELECT status FROM {table} q WHERE q.status IN ('{dead}', 'quarantined') LIMIT {COUNT_LIMIT}) AS n
                        GROUP BY status) AS s) AS depth
                FROM ({oldest}) AS o",
             depth = depth(spec),

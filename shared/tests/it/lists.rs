@@ -17,7 +17,8 @@ use uuid::Uuid;
 const ROWS: i64 = 20_000;
 
 /// A row's id: they begin with the time, a second between two.
-const ID: &str = "(lpad(to_hex((extract(epoch FROM now() - make_interval(secs => 20000 - n)) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid";
+const ID: &str = "(lpad(to_hex((extract(epoch FROM now() - make_interval(secs => 20000 - n)) * 1000)::bigint), 12,
+        '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid";
 
 /// Twenty thousand mails, notifications with a route each, and lines of the trail; one in a thousand died, one in four
 /// hundred waits.
@@ -29,7 +30,8 @@ async fn history(conn: &mut PgConnection) {
     let text = format!(
         "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone) VALUES ('{user}', 'ada', 'en', 'UTC');
          INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status, created_at, finished_at)
-         SELECT {ID}, CASE WHEN n % 500 = 1 THEN 'game.finished' ELSE 'auth.login_code' END, n::text, {mail}, {at}, {at} FROM generate_series(1, {ROWS}) n;
+         SELECT {ID}, CASE WHEN n % 500 = 1 THEN 'game.finished' ELSE 'auth.login_code' END, n::text, {mail}, {at},
+             {at} FROM generate_series(1, {ROWS}) n;
          INSERT INTO mail_payloads (delivery_id, subject, body_text) SELECT delivery_id, 's', 't' FROM mail_deliveries;
          INSERT INTO mail_recipients (delivery_id, address)
          SELECT delivery_id, 'u' || idempotency_key::int % 1000 || '@example.org' FROM mail_deliveries;
@@ -40,7 +42,8 @@ async fn history(conn: &mut PgConnection) {
          SELECT gen_random_uuid(), notification_id, 'push', '{user}', {route}, now()
            FROM (SELECT notification_id, idempotency_key::int AS n FROM notifications) x;
          INSERT INTO audit_log (audit_id, at, actor, action, target_type, target_id, request_id, ip)
-         SELECT {ID}, {at}, CASE WHEN n % 500 = 1 THEN 'ada' ELSE 'root' END, CASE WHEN n % 500 = 2 THEN 'game.create' ELSE 'game.patch' END,
+         SELECT {ID}, {at}, CASE WHEN n % 500 = 1 THEN 'ada' ELSE 'root' END, CASE WHEN n % 500 = 2 THEN 'game.create'
+             ELSE 'game.patch' END,
                 'game', (n / 10)::text, 'r', '::1' FROM generate_series(1, {ROWS}) n;
          INSERT INTO admin_accounts (user_name, password_hash) SELECT 'admin-' || n, 'x' FROM generate_series(1, {ROWS}) n;
          ANALYZE",
@@ -57,7 +60,8 @@ async fn touched(conn: &mut PgConnection) -> i64 {
     conn.execute("SELECT pg_stat_force_next_flush()").await.unwrap();
     sqlx::query_scalar(
         "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
-          WHERE relname IN ('mail_deliveries', 'mail_recipients', 'mail_payloads', 'notifications', 'notification_routes', 'audit_log', 'admin_accounts')",
+          WHERE relname IN ('mail_deliveries', 'mail_recipients', 'mail_payloads', 'notifications',
+              'notification_routes', 'audit_log', 'admin_accounts')",
     )
     .fetch_one(conn)
     .await

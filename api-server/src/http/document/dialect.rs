@@ -3,7 +3,7 @@
 //! | in 3.0 | in 3.1 | why |
 //! | --- | --- | --- |
 //! | `type: string, nullable: true` | `type: [string, "null"]` | validators know no `nullable` |
-//! | `allOf: [$ref, {description}], nullable: true` | `anyOf: [$ref, {type: "null"}]`, `description` | 3.0 has no way to let null stand for a component |
+//! | `allOf: [$ref, {description}], nullable: true` | `anyOf: [$ref, {type: "null"}]`, `description` | 3.0 lets no `$ref` be null |
 //! | `allOf: [$ref, {description}]` | `$ref`, `description` | generators merge the parts of `allOf`, and drop what is no object |
 //! | `example` | `examples` | the former is no word of JSON Schema |
 //! | `minimum`, `exclusiveMinimum: true` | `exclusiveMinimum` | a bound of its own |

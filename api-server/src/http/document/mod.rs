@@ -196,7 +196,10 @@ fn secure(document: &mut Value) {
             "securitySchemes".into(),
             json!({
                 "gateway": { "type": "http", "scheme": "bearer", "description": "BACKEND_GATEWAY_TOKEN" },
-                "user": { "type": "apiKey", "in": "header", "name": "X-User-ID", "description": "The user on whose behalf the gateway calls" },
+                "user": {
+                    "type": "apiKey", "in": "header", "name": "X-User-ID",
+                    "description": "The user on whose behalf the gateway calls"
+                },
                 "administrator": { "type": "http", "scheme": "basic", "description": "A row of admin_accounts" },
             }),
         );

@@ -14,7 +14,7 @@ page_of!(AccountPage, Account);
 /// A person's account.
 #[derive(Debug, Object)]
 pub struct Account {
-    /// Who.
+    /// The account's id.
     pub user_id: Uuid,
     /// Unique handle; a placeholder until the user picks one.
     pub user_name: String,
@@ -47,7 +47,7 @@ pub struct Entitlement {
     pub is_paid: bool,
     /// Who or what granted it.
     pub source: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; null: for good.
     pub ends_at: Option<DateTime<Utc>>,

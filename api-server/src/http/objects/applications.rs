@@ -12,7 +12,7 @@ page_of!(ApplicationPage, Application);
 /// Somebody's wish to join a public game.
 #[derive(Debug, Object)]
 pub struct Application {
-    /// Its id.
+    /// The application's id.
     pub application_id: Uuid,
     /// The game.
     pub game_id: Uuid,

@@ -13,9 +13,9 @@ page_of!(AuditEntryPage, AuditEntry);
 /// A line of the trail: something that an administrator did.
 #[derive(Debug, Object)]
 pub struct AuditEntry {
-    /// Its id.
+    /// The entry's id.
     pub audit_id: Uuid,
-    /// When.
+    /// When it was written.
     pub at: DateTime<Utc>,
     /// The administrator.
     pub actor: String,
@@ -23,7 +23,7 @@ pub struct AuditEntry {
     pub action: String,
     /// The noun it was done to, as in `game`.
     pub target_type: String,
-    /// Which one.
+    /// The id or the name of the target.
     pub target_id: String,
     /// What else matters; no secrets.
     pub detail: Value,

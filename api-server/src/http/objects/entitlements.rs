@@ -30,7 +30,7 @@ pub struct NewGrant {
 /// A plan that was granted: an entry of the account's history.
 #[derive(Debug, Object)]
 pub struct Grant {
-    /// Its id.
+    /// The grant's id.
     pub entitlement_id: Uuid,
     /// `free`, `monthly`, `yearly` or `permanent`.
     pub plan: String,
@@ -40,7 +40,7 @@ pub struct Grant {
     pub source: String,
     /// Why; null where it was erased with the account.
     pub reason: Option<String>,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; null: until the next grant.
     pub ends_at: Option<DateTime<Utc>>,

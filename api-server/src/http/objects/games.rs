@@ -16,11 +16,11 @@ page_of!(GamePage, Game);
 /// A game.
 #[derive(Debug, Object)]
 pub struct Game {
-    /// Its id.
+    /// The game's id.
     pub game_id: Uuid,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
-    /// As shown; perhaps empty.
+    /// What the game is about, as people see it; perhaps empty.
     pub description: String,
     /// `public` (made by administrators, anybody applies) or `private` (made by a user, who invites).
     pub visibility: String,
@@ -184,7 +184,7 @@ pub struct PatchGame {
     /// of an account's `display_name`.
     #[oai(validator(min_length = 1, max_length = 256))]
     pub name: Option<String>,
-    /// As shown.
+    /// What the game is about, as people see it.
     #[oai(validator(max_length = 4000))]
     pub description: Option<String>,
     /// Fewest members to start with.

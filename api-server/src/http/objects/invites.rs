@@ -13,7 +13,7 @@ page_of!(InvitePage, Invite);
 /// The way into a private game.
 #[derive(Debug, Object)]
 pub struct Invite {
-    /// Its id.
+    /// The invite's id.
     pub invite_id: Uuid,
     /// The game.
     pub game_id: Uuid,

@@ -12,11 +12,11 @@ page_of!(MembershipPage, Membership);
 /// Somebody's place in a game.
 #[derive(Debug, Object)]
 pub struct Membership {
-    /// Its id.
+    /// The membership's id.
     pub membership_id: Uuid,
     /// The game.
     pub game_id: Uuid,
-    /// Who.
+    /// The account of the member.
     pub user_id: Uuid,
     /// The member's display name; null where they have none.
     pub display_name: Option<String>,

@@ -25,7 +25,7 @@ pub fn queues() -> [&'static str; 2] {
 /// Something that happened and is told to its audience.
 #[derive(Debug, Object)]
 pub struct Notification {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: Uuid,
     /// What it is about, as in `game.turn.ready`.
     pub kind: String,

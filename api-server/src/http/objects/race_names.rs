@@ -20,7 +20,7 @@ pub struct WantedRaceName {
 /// An entry of the Race Name Directory.
 #[derive(Debug, Object)]
 pub struct RaceName {
-    /// As shown.
+    /// The name, as people see it.
     pub race_name: String,
     /// What is unique: two names with one key are the same name.
     pub canonical_key: String,

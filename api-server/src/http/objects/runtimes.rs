@@ -46,7 +46,7 @@ pub struct Runtime {
 /// Something that was done to a runtime.
 #[derive(Debug, Object)]
 pub struct RuntimeOperation {
-    /// Its id.
+    /// The operation's id.
     pub operation_id: Uuid,
     /// The job that did it; null for the turn timer, the reconciler and administrators.
     pub job_id: Option<Uuid>,
@@ -67,7 +67,7 @@ pub struct RuntimeOperation {
 /// An intent to do something to a runtime.
 #[derive(Debug, Object)]
 pub struct RuntimeJob {
-    /// Its id.
+    /// The job's id.
     pub job_id: Uuid,
     /// `start`, `stop`, `restart`, `patch`, `banish` or `force_next_turn`.
     pub kind: String,

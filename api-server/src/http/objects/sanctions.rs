@@ -14,15 +14,16 @@ page_of!(SanctionPage, Sanction);
 /// A sanction.
 #[derive(Debug, Object)]
 pub struct Sanction {
-    /// Its id.
+    /// The sanction's id.
     pub sanction_id: Uuid,
-    /// What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`, `profile_update_block`, `permanent_block`.
+    /// What it forbids: `login_block`, `private_game_create_block`, `private_game_manage_block`, `game_join_block`,
+    /// `profile_update_block`, `permanent_block`.
     pub kind: String,
-    /// Why.
+    /// The reason that the administrator gave.
     pub reason: String,
     /// Who set it.
     pub actor: String,
-    /// From when.
+    /// The moment from which it is in force.
     pub starts_at: DateTime<Utc>,
     /// Until when; null: until lifted.
     pub ends_at: Option<DateTime<Utc>>,

@@ -10,9 +10,9 @@ use uuid::Uuid;
 /// A device session.
 #[derive(Debug, Object)]
 pub struct Session {
-    /// Its id.
+    /// The session's id.
     pub device_session_id: Uuid,
-    /// Whose it is.
+    /// The account that it belongs to.
     pub user_id: Uuid,
     /// `active` or `revoked`.
     pub status: String,

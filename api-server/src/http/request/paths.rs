@@ -59,7 +59,7 @@ impl Paths {
             self.0.push(Path { template: template.to_owned(), segments: segments.clone(), operations: Vec::new() });
             self.0.len() - 1
         });
-        #[allow(clippy::indexing_slicing, reason = "found, or pushed just now")]
+        #[expect(clippy::indexing_slicing, reason = "found, or pushed just now")]
         &mut self.0[at]
     }
 

@@ -226,7 +226,6 @@ pub fn is_whole(number: &Value) -> bool {
 }
 
 /// A number that is whole, however it is written, within 64 bits.
-#[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within the range, and whole")]
 pub fn whole(number: &Value) -> Option<i64> {
     let float = |n: f64| (n.fract() == 0.0 && n >= i64::MIN as f64 && n < i64::MAX as f64).then_some(n as i64);
     number.as_i64().or_else(|| number.as_f64().filter(|_| !number.is_u64()).and_then(float))

@@ -1,4 +1,4 @@
-//! What becomes of a user's whole lobby when he is deleted or blocked for good (SPEC §6), and that nothing slips through
+//! What becomes of a user's whole lobby when they are deleted or blocked for good (SPEC §6), and that nothing slips through
 //! beside it.
 
 use api_server::use_cases::caller::{Caller, Context, User};
@@ -21,7 +21,8 @@ async fn goes(pool: PgPool, user: &str, why: Departure) {
     let statement = match why {
         Departure::Deleted => "UPDATE accounts SET deleted_at = now() WHERE user_id = $1",
         Departure::Blocked => {
-            "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor) VALUES (gen_random_uuid(), $1, 'permanent_block', 'test', 'test')"
+            "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor)
+             VALUES (gen_random_uuid(), $1, 'permanent_block', 'test', 'test')"
         }
     };
     sqlx::query(statement).bind(id.uuid()).execute(&mut *tx).await.unwrap();
@@ -47,13 +48,14 @@ async fn everything_of_a_user_ends_at_once() {
     api.sql("UPDATE games SET status = 'finished' WHERE game_id = $1::uuid", &over).await;
     let applications = format!("/api/v1/user/lobby/games/{applied}/applications");
     ada.post(&applications).json(&json!({ "race_name": "Zerg" })).send().await.expect(201);
-    let (hers, his) = (api.open_private_game(&ada, json!({})).await, api.open_private_game(&bob, json!({})).await);
+    let (of_ada, of_bob) = (api.open_private_game(&ada, json!({})).await, api.open_private_game(&bob, json!({})).await);
     let invites = |game: &str| format!("/api/v1/user/lobby/games/{game}/invites");
-    ada.post(invites(&hers)).json(&json!({ "invited_user_id": bob_id })).send().await.expect(201);
-    let code = ada.post(invites(&hers)).json(&json!({ "max_uses": 3 })).send().await.expect(201).json();
-    bob.post(invites(&his)).json(&json!({ "invited_user_id": ada_id })).send().await.expect(201);
+    ada.post(invites(&of_ada)).json(&json!({ "invited_user_id": bob_id })).send().await.expect(201);
+    let code = ada.post(invites(&of_ada)).json(&json!({ "max_uses": 3 })).send().await.expect(201).json();
+    bob.post(invites(&of_bob)).json(&json!({ "invited_user_id": ada_id })).send().await.expect(201);
     api.sql(
-        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status) VALUES (gen_random_uuid(), 'old', 'Old', $1::uuid, 'registered')",
+        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status)
+         VALUES (gen_random_uuid(), 'old', 'Old', $1::uuid, 'registered')",
         &ada_id,
     )
     .await;

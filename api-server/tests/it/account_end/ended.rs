@@ -49,18 +49,18 @@ async fn a_permanent_block_ends_everything_at_once_and_for_good() {
     ] {
         assert_eq!(api.count(what).await, n, "{what}");
     }
-    // What identifies him is still there: he is blocked, not deleted. His names are others' now.
+    // What identifies the user is still there: they are blocked, not deleted. Their names are others' now.
     let account = api.admin().get(format!("{USERS}/{ada}")).send().await.expect(200).json();
     assert_eq!((&account["email"], &account["deleted_at"]), (&json!("ada@example.org"), &Value::Null));
     let game = api.open_public_game(json!({})).await;
     let (_, eve) = api.player("eva").await;
     api.join(&game, &eve, "Terran").await;
-    // Lifted, he may act again; what ended stays ended.
+    // Lifted, the user may act again; what ended stays ended.
     let lift = format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"));
     api.admin().post(lift).send().await.expect(200);
     client.get(ACCOUNT).send().await.expect(200);
     assert_departed(&api, &ada).await;
-    assert_eq!(sign_up(&api, "ada@example.org").await, ada, "the address is still his");
+    assert_eq!(sign_up(&api, "ada@example.org").await, ada, "the address is still theirs");
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
-    // Invites that name him to others, one mail not sent yet, one sent.
+    // Invites that name the user to others, one mail not sent yet, one sent.
     let own = api.open_private_game(&client, json!({})).await;
     for name in ["grace", "heidi"] {
         let body = json!({ "invited_user_id": api.account(name).await });
@@ -93,15 +93,22 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
                     SELECT gen_random_uuid(), notification_id, 'email', user_ids[1], 'delivered' FROM notifications
                      WHERE kind = 'lobby.invite.received' AND payload ->> 'inviter_user_id' = $1 RETURNING route_id),
               d AS (INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
-                    SELECT route_id, 'lobby.invite.received', route_id::text, CASE row_number() OVER () WHEN 1 THEN 'pending' ELSE 'sent' END
+                    SELECT route_id, 'lobby.invite.received', route_id::text, CASE row_number() OVER () WHEN 1
+                        THEN 'pending' ELSE 'sent' END
                       FROM r RETURNING delivery_id)
-         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html) SELECT delivery_id, 'Ada Lovelace invites you', '', '' FROM d",
+         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html)
+             SELECT delivery_id, 'Ada Lovelace invites you', '', '' FROM d",
         &ada,
     )
     .await;
-    // What other processes write of him: a second identity, a mail that waits, one that was sent, words in a notification,
+    // What other processes write of the user: a second identity, a mail that waits, one that was sent, words in a notification,
     // a code that is still out, wrong tries.
-    api.sql("INSERT INTO identities (identity_id, user_id, kind, external_id) VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')", &ada).await;
+    api.sql(
+        "INSERT INTO identities (identity_id, user_id, kind, external_id)
+        VALUES (gen_random_uuid(), $1::uuid, 'telegram', 'tg-ada-4242')",
+        &ada,
+    )
+    .await;
     sqlx::raw_sql(
         "INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key, status)
          VALUES ('00000000-0000-7000-8000-00000000000a', 'game.started', 'a', 'pending'),
@@ -148,7 +155,7 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
         |status: &str| format!("mail_deliveries WHERE template_id = 'lobby.invite.received' AND status = '{status}'");
     assert_eq!(api.count(&invites("pending")).await, 0);
     assert_ne!(api.count(&invites("sent")).await, 0, "what was sent is on record, without its words");
-    assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is his");
+    assert_eq!(api.count("mail_recipients WHERE address = 'eve@example.org'").await, 1, "another's copy is theirs");
     assert_eq!(api.count("notifications WHERE payload ->> 'reason' = '' AND user_ids = '{}'").await, 1);
     // A code that was out opens nothing any more.
     sign_in::confirm(&api, &out, &code, json!({})).await.expect_problem(410, "challenge_expired");

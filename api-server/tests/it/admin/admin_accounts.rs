@@ -117,7 +117,7 @@ async fn a_disabled_administrator_is_refused_with_the_very_next_request_everywhe
     api.admin().post(of("ada", "disable")).send().await.expect(200);
     api.admin().post(of("ada", "enable")).send().await.expect(200);
     ada.get(ACCOUNTS).send().await.expect(200);
-    // Now there is another one: the first may go, of his own will too.
+    // Now there is another one: the first may go, of their own will too.
     api.admin().post(of(ADMIN, "disable")).send().await.expect(200);
     other.admin().get(ACCOUNTS).send().await.expect_problem(401, "admin_credentials_required");
     ada.post(of("ada", "disable")).send().await.expect_problem(409, "last_administrator");

@@ -78,7 +78,8 @@ async fn mail_is(api: &Api, id: DeliveryId, status: &str) {
     let dead = matches!(status, "dead_lettered" | "quarantined");
     let over = dead || matches!(status, "sent" | "expired");
     sqlx::query(
-        "UPDATE mail_deliveries SET status = $2, token = token + 2, attempt_no = 3, failures = 2, crashes = 1, suspect = true, last_error = '550',
+        "UPDATE mail_deliveries SET status = $2, token = token + 2, attempt_no = 3, failures = 2, crashes = 1,
+         suspect = true, last_error = '550',
                 next_attempt_at = now() + interval '1 hour', finished_at = CASE WHEN $3 THEN clock_timestamp() END WHERE delivery_id = $1",
     )
     .bind(id.uuid())
@@ -123,7 +124,8 @@ async fn notification(api: &Api, user: &str, key: &str) -> NotificationId {
 async fn route(api: &Api, notification: NotificationId, user: &str, channel: &str, status: &str) -> String {
     let id = shared::ids::RouteId::new();
     sqlx::query(
-        "INSERT INTO notification_routes (route_id, notification_id, channel, user_id, game_seq, status, token, attempt_no, failures, crashes,
+        "INSERT INTO notification_routes (route_id, notification_id, channel, user_id, game_seq, status, token,
+             attempt_no, failures, crashes,
                                           suspect, last_error, finished_at)
          VALUES ($1, $2, $3, $4::uuid, 7, $5, 16, 8, 8, 2, true, 'refused', clock_timestamp())",
     )
@@ -141,7 +143,8 @@ async fn route(api: &Api, notification: NotificationId, user: &str, channel: &st
 /// Lets the expansion of a notification die.
 async fn expansion_dies(api: &Api, notification: NotificationId, status: &str) {
     sqlx::query(
-        "UPDATE notifications SET status = $2, token = 16, attempt_no = 8, failures = 8, last_error = 'unknown kind', finished_at = clock_timestamp(),
+        "UPDATE notifications SET status = $2, token = 16, attempt_no = 8, failures = 8, last_error = 'unknown kind',
+         finished_at = clock_timestamp(),
                 game_seq = 3 WHERE notification_id = $1",
     )
     .bind(notification.uuid())

@@ -47,7 +47,8 @@ async fn notifications_are_seen_with_their_routes() {
     sqlx::query(
         "WITH u AS (INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)
                     SELECT gen_random_uuid(), 'u' || n, 'en', 'UTC' FROM generate_series(1, 21) n RETURNING user_id)
-         INSERT INTO notification_routes (route_id, notification_id, channel, user_id) SELECT gen_random_uuid(), $1, 'push', user_id FROM u",
+         INSERT INTO notification_routes (route_id, notification_id, channel, user_id)
+             SELECT gen_random_uuid(), $1, 'push', user_id FROM u",
     )
     .bind(second.uuid())
     .execute(&api.pool())

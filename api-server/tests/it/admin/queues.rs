@@ -26,7 +26,8 @@ async fn queues_are_seen_with_their_depths_and_ages() {
         let id = mail(&api, &n.to_string(), &["ann@example.org"]).await;
         mail_is(&api, id, status).await;
     }
-    let age = "UPDATE mail_deliveries SET suspect = false, next_attempt_at = now() - interval '90 seconds' WHERE status = 'retrying' AND $1 = ''";
+    let age = "UPDATE mail_deliveries SET suspect = false, next_attempt_at = now() - interval '90 seconds'
+        WHERE status = 'retrying' AND $1 = ''";
     api.sql(age, "").await;
     let seen = items(&admin, QUEUES).await.pop().unwrap();
     assert_eq!(

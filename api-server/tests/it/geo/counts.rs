@@ -186,7 +186,12 @@ async fn a_process_that_is_killed_while_it_writes_leaves_whole_batches_and_one_t
     killed.process.kill9();
     shut.rollback().await.unwrap();
     eventually(SOON, "the server notices", || async {
-        api.count("pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO user_countries%' AND state = 'active'").await == 0
+        api.count(
+            "pg_stat_activity WHERE datname = current_database() AND query LIKE 'INSERT INTO user_countries%'
+            AND state = 'active'",
+        )
+        .await
+            == 0
     })
     .await;
     // In one statement: what the process had sent before it died may still become true.

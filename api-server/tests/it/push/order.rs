@@ -71,7 +71,8 @@ async fn three_replicas_serve_the_same_log_and_any_cursor_of_it() {
         assert!(rest.iter().zip(&all[at..]).all(|(a, b)| (&a.cursor, &a.kind) == (&b.cursor, &b.kind)));
     }
     // One tick after another, without a hole, however many replicas raced to write them.
-    let broken = "SELECT count(*) FROM (SELECT base_seq + n <> lead(base_seq, 1, base_seq + n) OVER (ORDER BY tick_id) AS broken FROM push_ticks) t WHERE broken";
+    let broken = "SELECT count(*) FROM (SELECT base_seq + n <> lead(base_seq, 1, base_seq + n) OVER (ORDER BY tick_id)
+            AS broken FROM push_ticks) t WHERE broken";
     assert_eq!(stage.count(broken).await, 0);
 }
 

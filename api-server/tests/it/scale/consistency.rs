@@ -31,7 +31,7 @@ async fn a_small_seed_is_consistent_and_made_once() {
                <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active'))",
         ),
         (
-            "every active member of a game that goes on has his name reserved",
+            "every active member of a game that goes on has their name reserved",
             "SELECT EXISTS (SELECT FROM memberships m JOIN games g USING (game_id)
                WHERE m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')
                  AND NOT EXISTS (SELECT FROM race_names n WHERE n.game_id = m.game_id AND n.user_id = m.user_id
@@ -52,11 +52,14 @@ async fn a_small_seed_is_consistent_and_made_once() {
         ),
         (
             "nothing is due soon: the workers of a running stack have nothing to do with it",
-            "SELECT EXISTS (SELECT next_attempt_at FROM mail_deliveries WHERE status IN ('pending', 'retrying') AND next_attempt_at < now() + interval '7 days')
+            "SELECT EXISTS (SELECT next_attempt_at FROM mail_deliveries WHERE status IN ('pending', 'retrying')
+                 AND next_attempt_at < now() + interval '7 days')
                  OR EXISTS (SELECT FROM notifications WHERE status IN ('pending', 'retrying'))
                  OR EXISTS (SELECT FROM notification_routes WHERE status IN ('pending', 'retrying'))
-                 OR EXISTS (SELECT FROM runtime_jobs WHERE status IN ('pending', 'retrying') AND next_attempt_at < now() + interval '7 days')
-                 OR EXISTS (SELECT FROM runtime_turns WHERE status IN ('pending', 'retrying') AND next_attempt_at < now() + interval '7 days')",
+                 OR EXISTS (SELECT FROM runtime_jobs WHERE status IN ('pending', 'retrying')
+                     AND next_attempt_at < now() + interval '7 days')
+                 OR EXISTS (SELECT FROM runtime_turns WHERE status IN ('pending', 'retrying')
+                     AND next_attempt_at < now() + interval '7 days')",
         ),
     ] {
         let breached: bool = sqlx::query_scalar(breach).fetch_one(&mut conn).await.unwrap();
@@ -64,7 +67,8 @@ async fn a_small_seed_is_consistent_and_made_once() {
     }
     // The seed writes without the triggers that hold foreign keys.
     let keys: Vec<(String, String)> = sqlx::query_as(
-        "SELECT conname::text, format('SELECT EXISTS (SELECT FROM %s c LEFT JOIN %s p ON p.%I = c.%I WHERE c.%I IS NOT NULL AND p.%I IS NULL)',
+        "SELECT conname::text,
+         format('SELECT EXISTS (SELECT FROM %s c LEFT JOIN %s p ON p.%I = c.%I WHERE c.%I IS NOT NULL AND p.%I IS NULL)',
                 conrelid::regclass, confrelid::regclass, parent.attname, child.attname, child.attname, parent.attname)
            FROM pg_constraint
            JOIN pg_attribute child ON child.attrelid = conrelid AND child.attnum = conkey[1]

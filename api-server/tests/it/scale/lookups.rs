@@ -27,7 +27,8 @@ pub async fn all(admin: &mut PgConnection, mode: &str) -> Vec<Lookup> {
     let submitted = one(
         admin,
         "SELECT 'games/' || game_id || '/applications/' || application_id FROM applications JOIN games USING (game_id)
-          WHERE applications.status = 'submitted' AND owner_user_id = (SELECT user_id FROM accounts WHERE user_name = 'pilot-0000001') OFFSET $1 LIMIT 1",
+          WHERE applications.status = 'submitted' AND owner_user_id = (SELECT user_id FROM accounts
+              WHERE user_name = 'pilot-0000001') OFFSET $1 LIMIT 1",
     )
     .await;
     let code = one(
@@ -54,7 +55,12 @@ pub async fn all(admin: &mut PgConnection, mode: &str) -> Vec<Lookup> {
           WHERE user_name = 'pilot-0000001' AND status = 'active' OFFSET $1 LIMIT 1",
     )
     .await;
-    let challenge = one(admin, "SELECT challenge_id::text FROM auth_challenges WHERE consumed_at IS NULL AND expires_at > now() OFFSET $1 LIMIT 1").await;
+    let challenge = one(
+        admin,
+        "SELECT challenge_id::text FROM auth_challenges WHERE consumed_at IS NULL
+        AND expires_at > now() OFFSET $1 LIMIT 1",
+    )
+    .await;
     let lookup =
         |caller, path: String, body| Lookup { method: Method::POST, caller, path: format!("/api/v1/{path}"), body };
     let gone =

@@ -62,7 +62,7 @@ pub struct Seat {
 pub struct Table {
     /// The game.
     pub game_id: Uuid,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
     /// Who plays.
     pub seats: Vec<Seat>,

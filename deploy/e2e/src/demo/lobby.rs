@@ -142,7 +142,7 @@ impl Stage {
         self.owe(dmitri, "lobby.application.rejected", Some(table.game_id), Some(subject));
         let entry = self.told(dmitri, "lobby.application.rejected", Some(table.game_id)).await?;
         let took = rejected.map_or("in the end".to_owned(), |at| self.time_push(at, &entry));
-        self.story.say(format!("He applies as \"{race}\" and is turned down, which he hears by push: {took}"));
+        self.story.say(format!("Dmitri applies as \"{race}\" and is turned down, and hears so by push: {took}"));
         Ok(())
     }
 

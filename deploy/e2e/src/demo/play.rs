@@ -253,7 +253,10 @@ impl Stage {
     async fn hang_up(&self, cast: &Cast, table: &Table) -> Result<()> {
         let seat = table.seats.first().context("a seat")?;
         let player = cast.get(seat.player)?;
-        let fourth = |entry: &Entry| matches!(entry.told(player.user_id), Some(Payload::GameTurnReady { game_id, turn: 4 }) if game_id.uuid() == table.game_id);
+        let fourth = |entry: &Entry| {
+            let told = entry.told(player.user_id);
+            matches!(told, Some(Payload::GameTurnReady { game_id, turn: 4 }) if game_id.uuid() == table.game_id)
+        };
         let limit = TURN_PATIENCE * 5;
         let what = format!("turn 4 of {}", table.name);
         let before = self.push.wait(&what, limit, |journal| {

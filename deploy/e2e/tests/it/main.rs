@@ -6,7 +6,8 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    missing_docs
+    missing_docs,
+    reason = "a failed expectation must end the test with its message"
 )]
 
 mod bad_input;

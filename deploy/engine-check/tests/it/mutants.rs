@@ -91,7 +91,8 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             TAKEN,
-            "    require(race_name not in game[\"orders\"], 409, \"given\", \"already\")\n    return acting(game, race_name, \"order\", orders, 3)",
+            "    require(race_name not in game[\"orders\"], 409, \"given\", \"already\")\n\
+             \x20   return acting(game, race_name, \"order\", orders, 3)",
         )],
     ),
     (
@@ -99,7 +100,8 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             TAKEN,
-            "    require(not game[\"orders\"].get(race_name), 409, \"given\", \"already\")\n    return acting(game, race_name, \"order\", orders, 3)",
+            "    require(not game[\"orders\"].get(race_name), 409, \"given\", \"already\")\n\
+             \x20   return acting(game, race_name, \"order\", orders, 3)",
         )],
     ),
     ("order-ahead", How::Running, &[(ORDER_TURN, r#"require(turn >= game["turn"] or game["finished"], 409"#)]),
@@ -150,7 +152,8 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(
             BANISHED,
-            "    require(race_name not in game[\"out\"], 409, \"race_extinct\", \"already\")\n    return game | {\"out\": sorted({*game[\"out\"], race_name})}",
+            "    require(race_name not in game[\"out\"], 409, \"race_extinct\", \"already\")\n\
+             \x20   return game | {\"out\": sorted({*game[\"out\"], race_name})}",
         )],
     ),
     ("banished-acts", How::Running, &[(r#"require(race_name not in game["out"], 409"#, "require(True, 409")]),
@@ -159,7 +162,9 @@ const MUTANTS: &[Mutant] = &[
         How::Killed,
         &[(
             "\n\nclass Problem(Exception):",
-            "\nif os.path.exists(STATE_DIR + \"/token\"):\n    BEARER = open(STATE_DIR + \"/token\", \"rb\").read()\nopen(STATE_DIR + \"/token\", \"wb\").write(BEARER)\n\nclass Problem(Exception):",
+            "\nif os.path.exists(STATE_DIR + \"/token\"):\n\
+             \x20   BEARER = open(STATE_DIR + \"/token\", \"rb\").read()\n\
+             open(STATE_DIR + \"/token\", \"wb\").write(BEARER)\n\nclass Problem(Exception):",
         )],
     ),
     ("sigterm", How::Killed, &[("lambda *_: threading.Thread(target=server.shutdown).start())", "signal.SIG_IGN)")]),
@@ -187,7 +192,8 @@ const MUTANTS: &[Mutant] = &[
         How::Killed,
         &[(
             LOADED,
-            "if os.path.exists(STATE) else None\nopen(STATE_DIR + \"/lives\", \"a\").write(\"x\")\nif game and os.path.getsize(STATE_DIR + \"/lives\") > 3:\n    game[\"turn\"] += 3\n",
+            "if os.path.exists(STATE) else None\nopen(STATE_DIR + \"/lives\", \"a\").write(\"x\")\n\
+             if game and os.path.getsize(STATE_DIR + \"/lives\") > 3:\n    game[\"turn\"] += 3\n",
         )],
     ),
     ("ends", How::Running, &[(r#"game["settings"].get("turn_limit", 12)"#, "10 ** 6")]),

@@ -21,21 +21,21 @@ pub const MAX_PLANET_NAME: usize = 40;
 pub enum Command {
     /// Renames an own planet.
     RenamePlanet {
-        /// Which.
+        /// The planet that is meant.
         planet: PlanetId,
         /// 1 to 40 characters, no control characters.
         name: String,
     },
     /// Sets what an own planet makes.
     SetFocus {
-        /// Which.
+        /// The planet that is meant.
         planet: PlanetId,
-        /// What.
+        /// What the planet makes from now on.
         focus: Focus,
     },
     /// Sets what the race learns; points saved so far are kept.
     SetResearch {
-        /// What.
+        /// The technology that the race learns.
         technology: Technology,
     },
     /// Writes a note to another race. The same note twice in a turn is one.

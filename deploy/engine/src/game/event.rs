@@ -64,7 +64,7 @@ pub enum What {
     },
     /// A level of technology was reached.
     TechnologyAdvanced {
-        /// Which.
+        /// The technology that advanced.
         technology: Technology,
         /// The level.
         level: u32,
@@ -78,12 +78,12 @@ pub enum What {
     },
     /// A race lost its last planet and ship.
     RaceExtinct {
-        /// Which.
+        /// The race's name.
         race_name: String,
     },
     /// The platform removed a race.
     RaceBanished {
-        /// Which.
+        /// The race's name.
         race_name: String,
     },
     /// The game is over.

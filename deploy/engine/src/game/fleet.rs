@@ -15,7 +15,7 @@ pub struct FleetId(pub u32);
 pub struct Fleet {
     /// Its number.
     pub id: FleetId,
-    /// Whose it is.
+    /// The race that it belongs to.
     pub owner: RaceId,
     /// How many ships, at least one.
     pub ships: u32,

@@ -21,7 +21,7 @@ pub struct Message {
     pub turn: u32,
     /// Who wrote it.
     pub from: RaceId,
-    /// To whom.
+    /// The race that it is addressed to.
     pub to: RaceId,
     /// What it says.
     pub text: String,

@@ -28,19 +28,19 @@ pub enum Order {
     },
     /// Turns a fleet round.
     RecallFleet {
-        /// Which.
+        /// The fleet that is meant.
         fleet: FleetId,
     },
     /// Sets what an own planet makes.
     SetFocus {
-        /// Which.
+        /// The planet that is meant.
         planet: PlanetId,
-        /// What.
+        /// What the planet makes from now on.
         focus: Focus,
     },
     /// Sets what the race learns; points saved so far are kept.
     SetResearch {
-        /// What.
+        /// The technology that the race learns.
         technology: Technology,
     },
 }

@@ -1,5 +1,5 @@
 //! The mail catcher as a process: an SMTP server that delivers nothing, and a page to read what it got.
-#![allow(clippy::print_stdout, reason = "a tool for the terminal")]
+#![expect(clippy::print_stdout, reason = "a tool for the terminal")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -320,7 +320,7 @@ impl Session {
     }
 }
 
-/// `FROM:<a@b> SIZE=1` → (`a@b`, [`SIZE=1`]).
+/// `FROM:<a@b> SIZE=1` is `a@b` with one parameter, `SIZE=1`.
 fn path<'a>(arguments: &'a str, keyword: &str) -> Option<(&'a str, Vec<&'a str>)> {
     let arguments = arguments.trim();
     let head = arguments.get(..keyword.len())?;

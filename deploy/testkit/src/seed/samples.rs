@@ -63,18 +63,24 @@ const IDS: &[(&str, &str)] = &[
     ),
     (
         "application",
-        "SELECT application_id::text FROM applications WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC LIMIT 1) LIMIT 1",
+        "SELECT application_id::text FROM applications
+         WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC LIMIT 1) LIMIT 1",
     ),
     (
         "invite",
-        "SELECT invite_id::text FROM invites WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
+        "SELECT invite_id::text FROM invites
+         WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%'
+             ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
     ),
     (
         "membership",
-        "SELECT membership_id::text FROM memberships WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%' ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
+        "SELECT membership_id::text FROM memberships
+         WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%'
+             ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
     ),
     ("sanction", "SELECT sanction_id::text FROM sanctions JOIN accounts USING (user_id) WHERE user_name = 'pilot-0000001' LIMIT 1"),
-    ("entitlement", "SELECT entitlement_id::text FROM entitlements JOIN accounts USING (user_id) WHERE user_name = 'pilot-0000001' LIMIT 1"),
+    ("entitlement", "SELECT entitlement_id::text FROM entitlements JOIN accounts USING (user_id)
+        WHERE user_name = 'pilot-0000001' LIMIT 1"),
     ("session", "SELECT device_session_id::text FROM device_sessions WHERE token_hash = sha256('seed-token-1-2')"),
     ("delivery", "SELECT delivery_id::text FROM mail_deliveries WHERE idempotency_key = 'seed-1'"),
     ("three_days_ago", "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '3 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),

@@ -16,7 +16,10 @@ fn document() -> Value {
             "post": {
                 "operationId": "create_thing",
                 "security": [{ "gateway": [] }],
-                "requestBody": { "required": true, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/NewThing" } } } },
+                "requestBody": {
+                    "required": true,
+                    "content": { "application/json": { "schema": { "$ref": "#/components/schemas/NewThing" } } }
+                },
                 "responses": {
                     "201": {
                         "headers": { "Location": { "schema": { "type": "string" } } },

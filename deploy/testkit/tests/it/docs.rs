@@ -72,17 +72,9 @@ fn sections(page: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_path_that_is_named_exists() {
-    let root = testkit::workspace_root();
     let tracked: BTreeSet<PathBuf> = tracked().into_iter().map(PathBuf::from).collect();
     let mut named = 0;
     for (file, text) in written() {
-        let page = file.ends_with(".md");
-        let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|_| page);
-        for link in linked.filter(|link| !link.contains("://") && !link.starts_with(['#', '/'])) {
-            let path = root.join(&file).parent().unwrap().join(link.split('#').next().unwrap_or_default());
-            assert!(path.exists(), "{file} links to {link}, which does not exist");
-            named += 1;
-        }
         for word in text.split('`').skip(1).step_by(2) {
             for path in braces(word.split("::").next().unwrap_or_default()) {
                 if is_path(&path) {
@@ -95,6 +87,64 @@ fn every_path_that_is_named_exists() {
         }
     }
     assert!(named > 200, "only {named} paths were found: are they still written so?");
+}
+
+#[test]
+fn every_link_leads_to_a_page_and_to_a_heading_of_it() {
+    let root = testkit::workspace_root();
+    let (mut pages, mut anchors) = (0, 0);
+    for (file, text) in written().into_iter().filter(|(file, _)| file.ends_with(".md")) {
+        for link in links(&text) {
+            let (page, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let here = root.join(&file);
+            let path = if page.is_empty() { here } else { here.parent().unwrap().join(page) };
+            assert!(path.exists(), "{file} links to {link}, which does not exist");
+            pages += 1;
+            if !anchor.is_empty() {
+                let there = headings(&std::fs::read_to_string(&path).unwrap());
+                assert!(there.contains(anchor), "{file} links to {link}, and the page has no such heading: {there:?}");
+                anchors += 1;
+            }
+        }
+    }
+    assert!(
+        pages > 80 && anchors > 8,
+        "only {pages} links and {anchors} anchors were found: are they still written so?"
+    );
+}
+
+/// The targets of a page's links, but for those into the web: a host's address, or a path of one.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.filter(|link| !link.contains("://") && !link.starts_with('/'))
+}
+
+/// The anchors that a page's headings have: in lower case, without punctuation, a hyphen for a blank.
+fn headings(page: &str) -> BTreeSet<String> {
+    let mut fenced = false;
+    let mut found = BTreeSet::new();
+    for line in page.lines() {
+        fenced ^= line.trim_start().starts_with("```");
+        if let Some(title) = line.strip_prefix('#').map(|rest| rest.trim_start_matches('#')).filter(|_| !fenced)
+            && let Some(title) = title.strip_prefix(' ')
+        {
+            let kept = title.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            let anchor = kept.collect::<String>().to_lowercase().replace(' ', "-");
+            let again = (1..).map(|n| format!("{anchor}-{n}"));
+            let free = std::iter::once(anchor.clone()).chain(again).find(|name| !found.contains(name));
+            found.extend(free);
+        }
+    }
+    found
+}
+
+#[test]
+fn an_anchor_is_a_headings_words() {
+    let page = "# At scale\n\n## Names: `a` and _b_\n```sh\n# no heading\n```\n## Twice\n## Twice\n#none\n";
+    let expected = ["at-scale", "names-a-and-_b_", "twice", "twice-1"].map(str::to_owned);
+    assert_eq!(headings(page), BTreeSet::from(expected));
+    let text = "[a](b.md#c), [d](#e), [f](https://host/g) and [h](/docs)";
+    assert_eq!(links(text).collect::<Vec<_>>(), ["b.md#c", "#e"]);
 }
 
 /// Whether a word in backticks can only be a path of this repository: below one of its folders, without a placeholder.

@@ -114,7 +114,6 @@ fn host(shape: &Shape, mount: String, state_dir: &Path) -> HostConfig {
         // Equal to the memory: no swap on top.
         memory_swap: Some(memory),
         oom_score_adj: Some(OOM_SCORE),
-        #[allow(clippy::cast_possible_truncation, reason = "a number of processors in billionths fits")]
         nano_cpus: Some((config.cpus * 1e9) as i64),
         log_config: Some(log(config)),
         publish_all_ports: Some(false),

@@ -48,7 +48,8 @@ impl DockerDriver {
         let digest = pinned.digest.as_deref().and_then(|digest| digest.parse::<ImageReference>().ok());
         let Some(reference) = digest.filter(|reference| reference.digest().is_some()) else {
             let reason = format!(
-                "the image {} that the game began with is gone from the daemon, and came from no registry: load it again, or patch the game",
+                "the image {} that the game began with is gone from the daemon, and came from no registry: load it \
+                 again, or patch the game",
                 pinned.id
             );
             return Err(DriverError::Image { reason, passing: false });

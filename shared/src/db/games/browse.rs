@@ -28,7 +28,8 @@ pub async fn list_visible(
               UNION
               (SELECT game_id FROM memberships WHERE user_id = $1 AND status = 'active' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
               UNION
-              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open' AND expires_at - statement_timestamp() > interval '0' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
+              (SELECT game_id FROM invites WHERE invited_user_id = $1 AND status = 'open'
+                  AND expires_at - statement_timestamp() > interval '0' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
             ) visible ORDER BY game_id DESC LIMIT $3))
           ORDER BY g.game_id DESC",
         user_id as UserId,
@@ -40,7 +41,7 @@ pub async fn list_visible(
 }
 
 /// Those of the games that `user` may see that are in one status, newest first, from below `before`. Public games and the
-/// user's own have an index with the status; those that he plays in or is invited to are asked for theirs one by one, past
+/// user's own have an index with the status; those that they play in or are invited to are asked for theirs one by one, past
 /// those in another, as the status stands with the game alone.
 ///
 /// # Errors
@@ -67,7 +68,8 @@ pub async fn list_visible_by_status(
                   AND (SELECT p.status FROM games p WHERE p.game_id = m.game_id) = $2
                 ORDER BY game_id DESC LIMIT $4)
               UNION
-              (SELECT game_id FROM invites i WHERE invited_user_id = $1 AND status = 'open' AND expires_at - statement_timestamp() > interval '0'
+              (SELECT game_id FROM invites i WHERE invited_user_id = $1 AND status = 'open'
+                  AND expires_at - statement_timestamp() > interval '0'
                   AND game_id < $3 AND (SELECT p.status FROM games p WHERE p.game_id = i.game_id) = $2
                 ORDER BY game_id DESC LIMIT $4)
             ) visible ORDER BY game_id DESC LIMIT $4))
@@ -137,7 +139,8 @@ pub async fn list(
             games!(
                 "WHERE g.game_id = ANY (ARRAY(SELECT c.game_id FROM "
                 $from
-                " WHERE ($3::text IS NULL OR c.status IS NOT DISTINCT FROM $3) AND ($4::text IS NULL OR c.visibility IS NOT DISTINCT FROM $4)
+                " WHERE ($3::text IS NULL OR c.status IS NOT DISTINCT FROM $3)
+                 AND ($4::text IS NULL OR c.visibility IS NOT DISTINCT FROM $4)
                     AND ($5::uuid IS NULL OR c.owner_user_id IS NOT DISTINCT FROM $5) AND "
                 $walk
                 " LIMIT $2)) ORDER BY g.game_id DESC",
@@ -162,7 +165,8 @@ pub async fn list(
         ),
         GameFilter { owner_user_id: Some(_), status: Some(_), .. } => walk!(
             "games c",
-            "c.owner_user_id IS NOT NULL AND (c.owner_user_id, c.status, c.game_id) < ($5, $3, $1) AND (c.owner_user_id, c.status) >= ($5, $3)
+            "c.owner_user_id IS NOT NULL AND (c.owner_user_id, c.status, c.game_id) < ($5, $3, $1)
+             AND (c.owner_user_id, c.status) >= ($5, $3)
              ORDER BY c.owner_user_id DESC, c.status DESC, c.game_id DESC"
         ),
         GameFilter { owner_user_id: Some(_), .. } => walk!(
@@ -211,7 +215,8 @@ pub async fn resumable(
     let row = sqlx::query!(
         r#"WITH matching AS MATERIALIZED (
                SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
-                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped' AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
+                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped'
+                AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
                   AND CASE WHEN $1::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $1 END
                   AND ($2::text IS NULL OR g.visibility = $2) AND ($3::uuid IS NULL OR g.owner_user_id = $3)
                   AND ($4::text IS NULL OR g.target_engine_version = $4)

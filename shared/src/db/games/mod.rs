@@ -11,11 +11,11 @@ use crate::ids::{GameId, UserId};
 /// A game with what every reader wants beside it.
 #[derive(Debug, Clone)]
 pub struct Game {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: String,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: String,
     /// Whether it is for everybody or for guests.
     pub visibility: Visibility,
@@ -68,8 +68,10 @@ macro_rules! games {
             Game,
             r#"SELECT g.game_id AS "game_id: GameId", g.name, g.description, g.visibility, g.status,
                       g.owner_user_id AS "owner_user_id: UserId",
-                      (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name, g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
-                      g.turn_schedule, g.time_zone, g.target_engine_version, g.settings, g.current_turn, g.pause_reason, g.winners, g.end_reason,
+                      (SELECT a.display_name FROM accounts a WHERE a.user_id = g.owner_user_id) AS owner_display_name,
+                          g.min_players, g.max_players, g.approved_count, g.enrollment_ends_at,
+                      g.turn_schedule, g.time_zone, g.target_engine_version, g.settings, g.current_turn,
+                          g.pause_reason, g.winners, g.end_reason,
                       r.status AS "runtime_status?",
                       CASE WHEN t.status IN ('pending', 'generating', 'retrying') THEN t.scheduled_at END AS next_turn_at,
                       g.created_at, g.started_at, g.finished_at
@@ -122,7 +124,7 @@ pub async fn get_visible(
 /// A game under its row lock.
 #[derive(Debug, Clone)]
 pub struct LockedGame {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
     /// Whether it is for everybody or for guests.
     pub visibility: Visibility,
@@ -166,7 +168,8 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         LockedGame,
         r#"SELECT game_id AS "game_id: GameId", visibility, status, owner_user_id AS "owner_user_id: UserId", min_players, max_players,
                   approved_count, enrollment_ends_at > clock_timestamp() AS "before_enrollment_end!", turn_schedule, time_zone,
-                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!", clock_timestamp() AS "now!"
+                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!",
+                      clock_timestamp() AS "now!"
              FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
         game_id as GameId
     )
@@ -192,15 +195,15 @@ pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result
 /// A game to be made, in `draft`. Everything in it has been checked.
 #[derive(Debug)]
 pub struct NewGame<'a> {
-    /// Its id.
+    /// The game's id.
     pub game_id: GameId,
     /// Whether it is for everybody or for guests.
     pub visibility: Visibility,
     /// Who runs it; private games have one.
     pub owner_user_id: Option<UserId>,
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: &'a str,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: &'a str,
     /// Fewest members to start with.
     pub min_players: i32,
@@ -229,7 +232,8 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players, enrollment_ends_at, turn_schedule,
+        "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players,
+             enrollment_ends_at, turn_schedule,
                             time_zone, target_engine_version, settings, idempotency_owner, idempotency_key, idempotency_hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text::json, $13, $14, $15)
          ON CONFLICT ON CONSTRAINT games_idempotency_key DO NOTHING",
@@ -275,9 +279,9 @@ pub async fn replayed(
 /// A change of a game: `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct GameChange<'a> {
-    /// As shown.
+    /// The game's name, as people see it.
     pub name: Option<&'a str>,
-    /// As shown.
+    /// What the game is about, as people see it.
     pub description: Option<&'a str>,
     /// Fewest members to start with.
     pub min_players: Option<i32>,

@@ -35,7 +35,8 @@ pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
     sqlx::query_as!(
         StartFacts,
         r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn, g.started_at IS NOT NULL AS "started!", g.settings,
-                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
+                  ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id
+                      AND (m.status = 'active' OR m.banish_due_at IS NOT NULL)
                          ORDER BY m.membership_id) AS "races!"
              FROM games g JOIN engine_versions v ON v.version = g.target_engine_version
             WHERE g.game_id = $1"#,
@@ -152,7 +153,6 @@ pub async fn goes_on(
     game_id: GameId,
     within: chrono::TimeDelta,
 ) -> Result<Option<i32>, sqlx::Error> {
-    #[allow(clippy::cast_precision_loss, reason = "seconds")]
     let seconds = within.num_seconds() as f64;
     sqlx::query_scalar!(
         "UPDATE games SET status = 'running', pause_reason = NULL, updated_at = clock_timestamp()
@@ -205,7 +205,8 @@ pub async fn set_pause_reason(
 /// Those of the database.
 pub async fn finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(), updated_at = clock_timestamp()
+        "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(),
+         updated_at = clock_timestamp()
           WHERE game_id = $1 AND status IN ('running', 'paused')",
         game_id.uuid(),
         winners

@@ -1,13 +1,20 @@
 //! What the filtered lists of administrators have in common: filters of which each may be absent, and spans of time.
 //!
-//! Such a list walks one index, chosen by the filters that are there, and the other filters pass over what it gives. Which
-//! index is not left to the planner, which takes columns for independent of one another and of time: an index over a filter's
-//! column and the id is walked by comparing both together, `(column, id) < ($value, $before)`, and ordered by both; it ends
-//! with `column >= $value`, or `(column, id) >= ($value, $lowest)` where the ids are bounded from below. With an equality in
-//! its place the order would be that of the ids alone, which the primary key gives too, past all other rows; for the same
-//! reason the filters say `IS NOT DISTINCT FROM`, which equates nothing in the planner's eyes. Together with
-//! [`walk_in_order`] that holds in every plan, for the very values or for any. Only within one game or one account, whose
-//! rows no index gives in the order of `(column, id)` but the one that begins with it, that is an equality.
+//! Such a list walks one index and drops the rows that the other filters do not want. The filters that are given decide
+//! which index. The planner must not decide: it takes columns for independent of one another and of time, and chooses
+//! badly. So the statement is written in such a way that only one index fits:
+//!
+//! - The filter's column and the id are compared together, `(column, id) < ($value, $before)`, and both give the order.
+//!   Only the index over both of them can be walked in that order.
+//! - The walk ends with `column >= $value`, or with `(column, id) >= ($value, $lowest)` where the ids are bounded from
+//!   below.
+//! - `column = $value` would not do. The order would then be that of the ids alone. The primary key has that order too,
+//!   and a walk along it passes over the rows of all other values.
+//! - The other filters say `IS NOT DISTINCT FROM`, which the planner does not take for an equality.
+//!
+//! With [`walk_in_order`] this holds in both plans that Postgres may make, the one for the very values and the one for any
+//! values. The exception is a list within one game or one account: there the column is compared by equality, since the
+//! only index in the order of `(column, id)` begins with the game or the account.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
@@ -17,8 +24,8 @@ use super::keyset;
 use crate::db::InTransaction;
 use crate::ids;
 
-/// How far apart the clock of the host that makes an id and the database's clock, which says when the row was made, are
-/// taken to be at most. What lies between them is read in vain; what lies beyond would be missed.
+/// How far two clocks may differ: that of the host that makes an id, and the database's, which says when the row was made.
+/// A span is widened by this. Rows that it takes in too many are read in vain; a larger difference would lose rows.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(10);
 
 /// A span of time, open where a bound is absent.
@@ -31,8 +38,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// The lowest id that a row made in this span may have: ids begin with their time, so the primary key serves where no
-    /// index on the time itself must be kept.
+    /// The lowest id that a row made in this span may have. Ids begin with their time, so the primary key serves, and the
+    /// time needs no index of its own.
     pub(in crate::db) fn lowest_id(&self) -> Uuid {
         self.after.map_or(Uuid::nil(), |at| ids::lowest_at(at.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(at)))
     }
@@ -42,14 +49,15 @@ impl Span {
         self.before.map_or(Uuid::max(), |at| ids::lowest_at(at.checked_add_signed(CLOCKS_DIFFER).unwrap_or(at)))
     }
 
-    /// The same, or where a page begins, below the last id of the page before.
+    /// The id below which a page begins: below the last id of the page before it, and not above this span.
     pub(in crate::db) fn below<Id: Into<Uuid>>(&self, before: Option<Id>) -> Uuid {
         self.above_ids().min(keyset::below(before))
     }
 }
 
-/// Turns sorting off for this transaction, and answers its connection. Postgres then walks the index in page order and stops
-/// when the page is full. Without this it may collect and sort every match, because it underestimates how many there are.
+/// Turns sorting off for this transaction, and answers its connection. Postgres then walks the index in page order and
+/// stops when the page is full. Without this it may collect and sort every match, because it underestimates how many
+/// there are.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -63,9 +71,9 @@ pub(in crate::db) async fn walk_in_order(tx: &mut impl InTransaction) -> Result<
     Ok(conn)
 }
 
-/// Has the statements that follow in this transaction planned for the values that they are given, and answers its connection:
-/// for choices that no list shows page by page. A plan for any values can use no index that serves one filter alone, and none
-/// over literal states.
+/// Makes Postgres plan each statement that follows in this transaction for the very values that it is given, and answers
+/// the connection. It is for choosing many rows at once, as bulk operations do, where no index is walked page by page. A
+/// plan for any values cannot use an index that serves one filter alone, or a partial index over literal states.
 ///
 /// # Errors
 /// What Postgres answers.

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-/// The id below which a page begins, for `WHERE id < $n`. A list from its start begins below the greatest of all ids: a
-/// condition that is there in any case bounds the index in any plan, where `$n IS NULL OR id < $n` does so only in a plan
-/// made for the very value, and reads all pages before the wanted one in any other.
+/// The id below which a page begins, for `WHERE id < $n`. The first page begins below the greatest of all ids, so the
+/// condition is always there and bounds the walk of the index in every plan. `$n IS NULL OR id < $n` bounds it only in a
+/// plan that is made for the very value; any other plan reads all pages before the wanted one.
 #[must_use]
 pub fn below<Id: Into<Uuid>>(before: Option<Id>) -> Uuid {
     before.map_or(Uuid::max(), Into::into)

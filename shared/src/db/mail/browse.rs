@@ -13,7 +13,7 @@ use crate::ids::DeliveryId;
 /// A delivery with whom it goes to.
 #[derive(Clone)]
 pub struct Delivery {
-    /// Its id.
+    /// The delivery's id.
     pub delivery_id: DeliveryId,
     /// What wrote it.
     pub template_id: String,
@@ -99,7 +99,8 @@ macro_rules! chosen {
             "($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
              AND ($5::text[] IS NULL OR d.status = ANY ($5)) AND ($6::text IS NULL OR d.template_id IS NOT DISTINCT FROM $6)
              AND ($7::timestamptz IS NULL OR d.finished_at >= $7) AND ($8::timestamptz IS NULL OR d.finished_at < $8)
-             AND ($9::text IS NULL OR d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f WHERE lower(f.address) = lower($9))))",
+             AND ($9::text IS NULL
+                 OR d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f WHERE lower(f.address) = lower($9))))",
             $walk,
             // Nothing dies before it is made.
             $filter.created.below($before).min($filter.failed.below(None::<uuid::Uuid>)),
@@ -132,7 +133,8 @@ macro_rules! deliveries {
                  FROM (SELECT d.* FROM mail_deliveries d WHERE "# + $chosen + $page + r#") d
                  LEFT JOIN mail_payloads p ON p.delivery_id = d.delivery_id
                  CROSS JOIN LATERAL (
-                   SELECT coalesce(jsonb_agg(jsonb_build_object('address', address, 'status', status, 'smtp_code', smtp_code, 'detail', detail)
+                   SELECT coalesce(jsonb_agg(jsonb_build_object('address', address, 'status', status, 'smtp_code',
+                       smtp_code, 'detail', detail)
                                              ORDER BY address), '[]') AS recipients
                      FROM mail_recipients WHERE delivery_id = d.delivery_id) r
                 ORDER BY d.delivery_id DESC"#

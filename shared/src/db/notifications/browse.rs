@@ -15,7 +15,7 @@ use crate::ids::{GameId, NotificationId, RouteId, UserId};
 /// A notification with the first of its routes.
 #[derive(Debug, Clone)]
 pub struct Notification {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: NotificationId,
     /// What it is about.
     pub kind: String,
@@ -44,7 +44,7 @@ pub struct Notification {
 /// A notification's way to one recipient over one channel.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Route {
-    /// Its id.
+    /// The route's id.
     pub route_id: RouteId,
     /// `push`, `email` or `admin_email`.
     pub channel: String,
@@ -257,7 +257,8 @@ macro_rules! dead_letters {
     ($routes:tt $first_routes:tt, $notifications:tt $first_notifications:tt, $page:tt $(, $argument:expr)*) => {
         sqlx::query_as!(
             DeadLetter,
-            r#"SELECT u.id AS "dead_letter_id!", u.queue AS "queue!", u.notification_id AS "notification_id!: NotificationId", n.kind AS "kind!",
+            r#"SELECT u.id AS "dead_letter_id!", u.queue AS "queue!",
+               u.notification_id AS "notification_id!: NotificationId", n.kind AS "kind!",
                       u.channel AS "channel?", u.user_id AS "user_id?: UserId", n.game_id AS "game_id?: GameId", u.status AS "status!",
                       u.attempt_no AS "attempts!", u.last_error AS "last_error?", u.created_at AS "created_at!",
                       CASE WHEN u.status IN ('dead_lettered', 'quarantined') THEN u.finished_at END AS failed_at

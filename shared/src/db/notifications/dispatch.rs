@@ -105,7 +105,8 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                   v.invite_id AS "invite_id?: InviteId", v.expires_at AS "invite_expires_at?",
                   m.cause AS "cause?", m.deliveries AS "deliveries?"
              FROM notifications n LEFT JOIN games g ON g.game_id = n.game_id
-             LEFT JOIN invites v ON v.invite_id = CASE WHEN n.kind = 'lobby.invite.received' AND n.idempotency_key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+             LEFT JOIN invites v ON v.invite_id = CASE WHEN n.kind = 'lobby.invite.received'
+                 AND n.idempotency_key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
                                                        THEN n.idempotency_key::uuid END
              LEFT JOIN mail_alarms m ON n.kind = 'mail.dead_lettered' AND m.alarm_key = n.idempotency_key
             WHERE n.notification_id = ANY($1)"#,

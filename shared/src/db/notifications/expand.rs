@@ -12,7 +12,7 @@ use crate::ids::RouteId;
 /// A notification on its way to become routes.
 #[derive(Debug, Clone)]
 pub struct Expansion {
-    /// Its id.
+    /// The notification's id.
     pub notification_id: Uuid,
     /// What it is about.
     pub kind: Kind,
@@ -168,7 +168,8 @@ async fn recipients(
 ) -> Result<(Vec<Recipient>, DateTime<Utc>), sqlx::Error> {
     let ids: Vec<Uuid> = work.iter().map(|w| w.notification_id).collect();
     let rows = sqlx::query!(
-        r#"SELECT clock_timestamp() AS "now!", n.notification_id AS "notification_id!", r.user_id AS "user_id?", a.deleted_at IS NOT NULL AS "deleted!",
+        r#"SELECT clock_timestamp() AS "now!", n.notification_id AS "notification_id!", r.user_id AS "user_id?",
+           a.deleted_at IS NOT NULL AS "deleted!",
                   EXISTS (SELECT FROM identities i WHERE i.user_id = r.user_id AND i.kind = 'email') AS "has_email!"
              FROM notifications n
              LEFT JOIN LATERAL (
@@ -270,7 +271,8 @@ impl NewRoutes {
             r#"INSERT INTO notification_routes (route_id, notification_id, channel, user_id, game_id, game_seq, priority, request_id,
                                                 traceparent, status, last_error, finished_at)
                SELECT id, notification_id, channel, user_id, game_id, game_seq, priority, request_id, traceparent,
-                      CASE WHEN skip IS NULL THEN 'pending' ELSE 'skipped' END, skip, CASE WHEN skip IS NULL THEN NULL ELSE clock_timestamp() END
+                      CASE WHEN skip IS NULL THEN 'pending' ELSE 'skipped' END, skip, CASE WHEN skip IS NULL THEN NULL
+                          ELSE clock_timestamp() END
                  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::smallint[], $8::text[],
                              $9::text[], $10::text[])
                       AS a(id, notification_id, channel, user_id, game_id, game_seq, priority, request_id, traceparent, skip)

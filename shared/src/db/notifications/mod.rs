@@ -1,6 +1,6 @@
 //! Notifications and their routes (SPEC §13): how they are produced, expanded and dispatched.
 //!
-//! Producers need [`produce`] alone. Administrators look at them and set dead ones going again. The rest belongs to
+//! Producers need [`produce()`] alone. Administrators look at them and set dead ones going again. The rest belongs to
 //! notify-worker. `docs/notifications.md` has the states.
 
 mod browse;

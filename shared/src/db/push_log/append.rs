@@ -5,7 +5,7 @@ use crate::ids::{DeviceSessionId, UserId};
 
 /// A client event to append; the fields are those of `galaxy.push.v1.ClientEvent`.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the proto file describes them")]
+#[expect(missing_docs, reason = "the proto file describes them")]
 pub struct NewEvent<'a> {
     pub event_id: Uuid,
     pub user_id: &'a str,

@@ -2,7 +2,7 @@ use sqlx::PgConnection;
 
 use super::Cursor;
 
-/// Opens a new epoch where [`super::tick`] said that the newest is not sound, and answers the newest epoch's head. Safe
+/// Opens a new epoch where [`super::tick()`] said that the newest is not sound, and answers the newest epoch's head. Safe
 /// to call from many replicas: a lock lets one open it, the others find it sound.
 ///
 /// The new number is above the stored ones, above what this process remembers, and, so that even a database restored to
@@ -62,7 +62,8 @@ pub async fn open_epoch(conn: &mut PgConnection, remembered: Option<Cursor>) -> 
         // that sees nothing, so that events from before the first tick count too.
         sqlx::query!(
             "INSERT INTO push_ticks (epoch, tick_id, base_seq, n, snap)
-             SELECT $1, 0, 0, 1, coalesce((SELECT snap FROM push_ticks WHERE epoch = $2::int ORDER BY tick_id DESC LIMIT 1), '1:1:'::pg_snapshot)",
+             SELECT $1, 0, 0, 1, coalesce((SELECT snap FROM push_ticks WHERE epoch = $2::int
+                 ORDER BY tick_id DESC LIMIT 1), '1:1:'::pg_snapshot)",
             epoch,
             stored.as_ref().map(|s| s.epoch)
         )

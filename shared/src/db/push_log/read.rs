@@ -19,7 +19,7 @@ pub struct Stored {
 
 /// What an event says; the fields are those of the messages in `galaxy.push.v1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the proto file describes them")]
+#[expect(missing_docs, reason = "the proto file describes them")]
 pub enum LogEvent {
     Client {
         event_id: Uuid,

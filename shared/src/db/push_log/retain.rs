@@ -96,7 +96,8 @@ pub async fn empty_slot(conn: &mut PgConnection, slot: i16) -> Result<bool, sqlx
         )
         SELECT EXISTS (SELECT FROM base)
            AND NOT EXISTS (SELECT FROM push_events WHERE slot = $1 AND xid >= (SELECT pg_snapshot_xmax(snap) FROM base))
-           AND NOT EXISTS (SELECT FROM push_events WHERE slot = $1 AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(snap) FROM base))) AS "expired!"
+           AND NOT EXISTS (SELECT FROM push_events
+               WHERE slot = $1 AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(snap) FROM base))) AS "expired!"
         "#,
         slot
     )

@@ -36,7 +36,7 @@ pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) ->
 /// The active job of a game, and whose it is.
 #[derive(Debug, Clone)]
 pub struct ActiveJob {
-    /// Its id.
+    /// The job's id.
     pub job_id: JobId,
     /// A word of [`JobKind`](crate::domain::runtime::JobKind).
     pub kind: String,
@@ -70,7 +70,8 @@ pub async fn lock_active_job(conn: &mut PgConnection, game_id: GameId) -> Result
 /// Those of the database.
 pub async fn cancel_job(conn: &mut PgConnection, job_id: JobId, why: &str) -> Result<(), sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE runtime_jobs SET status = 'failed', token = token + 1, worker_id = NULL, deadline_at = NULL, last_error = $2, finished_at = clock_timestamp()
+        "UPDATE runtime_jobs SET status = 'failed', token = token + 1, worker_id = NULL, deadline_at = NULL,
+         last_error = $2, finished_at = clock_timestamp()
           WHERE job_id = $1 AND status IN ('pending', 'running', 'retrying')",
         job_id.uuid(),
         why

@@ -109,7 +109,7 @@ pub async fn enqueue_stop(
 pub struct Job {
     /// Its game.
     pub game_id: GameId,
-    /// Its id.
+    /// The job's id.
     pub job_id: JobId,
     /// A word of [`JobKind`].
     pub kind: String,
@@ -147,7 +147,7 @@ pub async fn latest_jobs(conn: &mut PgConnection, games: &[Uuid]) -> Result<Vec<
 /// What a worker must know of a job that it claimed.
 #[derive(Debug, Clone)]
 pub struct JobWork {
-    /// Its id.
+    /// The job's id.
     pub job_id: Uuid,
     /// Its game.
     pub game_id: GameId,

@@ -89,7 +89,8 @@ pub async fn count_operation(
     let counted = sqlx::query!(
         "UPDATE runtime_operations SET times = times + 1, last_at = clock_timestamp(), detail = left($4, 2000)
           WHERE operation_id = (
-            SELECT operation_id FROM (SELECT operation_id, op, outcome, last_at FROM runtime_operations WHERE game_id = $1 ORDER BY operation_id DESC LIMIT 100) o
+            SELECT operation_id FROM (SELECT operation_id, op, outcome, last_at FROM runtime_operations
+                WHERE game_id = $1 ORDER BY operation_id DESC LIMIT 100) o
              WHERE o.op = $2 AND o.outcome = $3 AND o.last_at > clock_timestamp() - interval '1 hour' ORDER BY operation_id DESC LIMIT 1)",
         game_id.uuid(),
         op,
@@ -111,7 +112,8 @@ pub async fn count_operation(
 pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
     sqlx::query_as!(
         Operation,
-        r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op, o.outcome, o.detail, o.at, o.times, o.last_at
+        r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op,
+           o.outcome, o.detail, o.at, o.times, o.last_at
              FROM unnest($1::uuid[]) AS g (game_id)
             CROSS JOIN LATERAL (SELECT * FROM runtime_operations WHERE game_id = g.game_id ORDER BY operation_id DESC LIMIT $2) o
             ORDER BY o.game_id, o.operation_id DESC"#,

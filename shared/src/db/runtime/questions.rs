@@ -65,7 +65,7 @@ pub async fn answer(conn: &mut PgConnection, question_id: QuestionId) -> Result<
 /// A question that was taken up.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Its id.
+    /// The question's id.
     pub question_id: QuestionId,
     /// A word of [`QuestionKind`].
     pub kind: String,
@@ -120,7 +120,8 @@ pub async fn give(conn: &mut PgConnection, question_id: QuestionId, answer: &Ans
 pub async fn delete_old(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "DELETE FROM runtime_questions WHERE question_id IN (
-            SELECT question_id FROM runtime_questions WHERE expires_at < clock_timestamp() - interval '1 minute' ORDER BY expires_at LIMIT $1)",
+            SELECT question_id FROM runtime_questions WHERE expires_at < clock_timestamp() - interval '1 minute'
+                ORDER BY expires_at LIMIT $1)",
         limit
     )
     .execute(conn)
@@ -134,7 +135,8 @@ pub async fn delete_old(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx
 /// Those of the database.
 pub async fn served_daemons(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"SELECT DISTINCT daemon_id AS "daemon_id!" FROM workers WHERE daemon_id IS NOT NULL AND expires_at > clock_timestamp() ORDER BY 1"#
+        r#"SELECT DISTINCT daemon_id AS "daemon_id!" FROM workers WHERE daemon_id IS NOT NULL
+           AND expires_at > clock_timestamp() ORDER BY 1"#
     )
     .fetch_all(conn)
     .await

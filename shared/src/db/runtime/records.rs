@@ -54,7 +54,8 @@ macro_rules! runtimes {
             RuntimeRecord,
             r#"SELECT r.game_id AS "game_id: GameId", r.status, r.driver, r.daemon_id, r.engine_version, r.image, r.image_digest,
                       r.container_id, r.endpoint, r.current_turn, r.skip_next_tick, r.created_at, r.updated_at,
-                      CASE WHEN r.daemon_id <> '' AND (r.container_id IS NOT NULL OR r.status IN ('starting', 'running', 'generation_in_progress'))
+                      CASE WHEN r.daemon_id <> ''
+                          AND (r.container_id IS NOT NULL OR r.status IN ('starting', 'running', 'generation_in_progress'))
                             AND NOT EXISTS (SELECT FROM workers w WHERE w.expires_at > clock_timestamp()
                                              AND (w.daemon_id = r.daemon_id OR w.daemon_id IS NULL AND w.process = 'runtime-controller'))
                            THEN 'unserved' ELSE r.health END AS "health!: Health",
@@ -120,7 +121,8 @@ pub async fn records_by_status(
     daemon_id: &str,
 ) -> Result<Vec<(RuntimeStatus, i64)>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT status, count(*) AS "n!" FROM runtime_records WHERE daemon_id = $1 AND status NOT IN ('finished', 'removed') GROUP BY status"#,
+        r#"SELECT status, count(*) AS "n!" FROM runtime_records WHERE daemon_id = $1
+           AND status NOT IN ('finished', 'removed') GROUP BY status"#,
         daemon_id
     )
     .fetch_all(conn)
@@ -318,7 +320,8 @@ pub async fn turn_advanced(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', misses = 0, ill_since = NULL, updated_at = clock_timestamp(),
+            SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', misses = 0,
+                ill_since = NULL, updated_at = clock_timestamp(),
                 status = CASE WHEN status = ANY ($4) THEN $3 ELSE status END
           WHERE game_id = $1",
         game_id.uuid(),
@@ -385,7 +388,8 @@ pub async fn engine_facts(
     daemon_id: &str,
 ) -> Result<Option<EngineFacts>, sqlx::Error> {
     let row = sqlx::query!(
-        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest, r.current_turn, r.engine_token, r.endpoint,
+        "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest,
+         r.current_turn, r.engine_token, r.endpoint,
                 r.container_id, g.pause_reason
            FROM runtime_records r JOIN games g USING (game_id) WHERE r.game_id = $1 AND r.daemon_id = $2",
         game_id.uuid(),
@@ -428,7 +432,8 @@ pub async fn is_generating(conn: &mut PgConnection, game_id: GameId) -> Result<b
 /// Those of the database.
 pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: &Secret) -> Result<bool, sqlx::Error> {
     let done = sqlx::query!(
-        "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', engine_token = $2, updated_at = clock_timestamp()
+        "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', engine_token = $2,
+         updated_at = clock_timestamp()
           WHERE game_id = $1
             AND status IN ('starting', 'running', 'generation_in_progress', 'engine_unreachable', 'generation_failed')",
         game_id.uuid(),
@@ -463,7 +468,8 @@ pub async fn engine_replaced(
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4, image_id = $5, updated_at = clock_timestamp(),
+            SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4,
+                image_id = $5, updated_at = clock_timestamp(),
                 revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL
           WHERE game_id = $1 AND status = 'starting'",
         game_id.uuid(),

@@ -56,7 +56,8 @@ pub async fn kept_report(
 /// Those of the database.
 pub async fn kept_size(conn: &mut PgConnection, game_id: GameId) -> Result<(i64, i64), sqlx::Error> {
     let row = sqlx::query!(
-        r#"SELECT count(*) AS "count!", coalesce(sum(pg_column_size(report)), 0)::bigint AS "bytes!" FROM engine_reports WHERE game_id = $1"#,
+        r#"SELECT count(*) AS "count!", coalesce(sum(pg_column_size(report)), 0)::bigint AS "bytes!"
+           FROM engine_reports WHERE game_id = $1"#,
         game_id.uuid()
     )
     .fetch_one(conn)

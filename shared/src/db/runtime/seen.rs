@@ -74,7 +74,8 @@ pub async fn recorded_side(
                   r.daemon_id AS "daemon_id?", r.status AS "status?: String", r.container_id, r.endpoint, r.health AS "health?: String",
                   r.revivals AS "revivals?",
                   r.revive_at, r.probed_at, r.ill_since,
-                  EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
+                  EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id
+                      AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
              FROM wanted JOIN games g USING (game_id) LEFT JOIN runtime_records r USING (game_id)
             ORDER BY g.game_id"#,
         daemon_id,
@@ -107,7 +108,8 @@ pub async fn forget_address(conn: &mut PgConnection, game_id: GameId, endpoint: 
 /// Those of the database.
 pub async fn forget_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE runtime_records SET container_id = NULL, endpoint = NULL, health = 'unknown', well_since = NULL, updated_at = clock_timestamp()
+        "UPDATE runtime_records SET container_id = NULL, endpoint = NULL, health = 'unknown', well_since = NULL,
+         updated_at = clock_timestamp()
           WHERE game_id = $1 AND container_id = $2",
         game_id.uuid(),
         container_id
@@ -123,7 +125,8 @@ pub async fn forget_container(conn: &mut PgConnection, game_id: GameId, containe
 /// Those of the database.
 pub async fn addresses(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<(GameId, String)>, sqlx::Error> {
     let rows = sqlx::query!(
-        r#"SELECT game_id AS "game_id: GameId", endpoint AS "endpoint!" FROM runtime_records WHERE daemon_id = $1 AND endpoint IS NOT NULL"#,
+        r#"SELECT game_id AS "game_id: GameId", endpoint AS "endpoint!" FROM runtime_records WHERE daemon_id = $1
+           AND endpoint IS NOT NULL"#,
         daemon_id
     )
     .fetch_all(conn)
@@ -182,7 +185,8 @@ pub async fn begin_revival(
         return Ok(Revival::Begun(n));
     }
     let row = sqlx::query!(
-        r#"SELECT revivals, coalesce(extract(epoch FROM revive_at - clock_timestamp())::float8, 0) AS "wait!" FROM runtime_records WHERE game_id = $1"#,
+        r#"SELECT revivals, coalesce(extract(epoch FROM revive_at - clock_timestamp())::float8, 0) AS "wait!"
+           FROM runtime_records WHERE game_id = $1"#,
         game_id.uuid()
     )
     .fetch_optional(conn)
@@ -201,7 +205,8 @@ pub async fn begin_revival(
 pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "UPDATE runtime_records
-            SET revive_at = clock_timestamp() + make_interval(secs => CASE WHEN revivals <= 1 THEN 0 ELSE least($3, $2 * 2 ^ (revivals - 2)) END)
+            SET revive_at = clock_timestamp() + make_interval(secs => CASE WHEN revivals <= 1 THEN 0
+                ELSE least($3, $2 * 2 ^ (revivals - 2)) END)
           WHERE game_id = $1",
         game_id.uuid(),
         budget.base.as_secs_f64(),
@@ -241,7 +246,8 @@ pub async fn refund_revival(conn: &mut PgConnection, game_id: GameId) -> Result<
 /// Those of the database.
 pub async fn clean_slate(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE runtime_records SET revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL, well_since = NULL, probed_at = NULL WHERE game_id = $1",
+        "UPDATE runtime_records SET revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL, well_since = NULL,
+         probed_at = NULL WHERE game_id = $1",
         game_id.uuid()
     )
     .execute(conn)
@@ -273,7 +279,8 @@ pub async fn probe_answered(
     sqlx::query_as!(
         Probed,
         r#"UPDATE runtime_records r
-              SET health = 'healthy', misses = 0, ill_since = NULL, probed_at = clock_timestamp(), well_since = coalesce(r.well_since, clock_timestamp()),
+              SET health = 'healthy', misses = 0, ill_since = NULL, probed_at = clock_timestamp(),
+                  well_since = coalesce(r.well_since, clock_timestamp()),
                   revivals = CASE WHEN r.well_since < clock_timestamp() - make_interval(secs => $3) THEN 0 ELSE r.revivals END,
                   updated_at = CASE WHEN r.health = 'healthy' THEN r.updated_at ELSE clock_timestamp() END
              FROM (SELECT game_id, health FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) former
@@ -300,7 +307,8 @@ pub async fn probe_missed(
     sqlx::query_as!(
         Probed,
         r#"UPDATE runtime_records r
-              SET misses = r.misses + 1, ill_since = coalesce(r.ill_since, clock_timestamp()), probed_at = clock_timestamp(), well_since = NULL,
+              SET misses = r.misses + 1, ill_since = coalesce(r.ill_since, clock_timestamp()),
+                  probed_at = clock_timestamp(), well_since = NULL,
                   health = CASE WHEN r.misses + 1 >= $3 THEN 'unhealthy' ELSE r.health END,
                   updated_at = CASE WHEN r.misses + 1 >= $3 AND r.health <> 'unhealthy' THEN clock_timestamp() ELSE r.updated_at END
              FROM (SELECT game_id, health FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) former

@@ -154,7 +154,8 @@ pub enum Forced {
 pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, sqlx::Error> {
     let done = sqlx::query!(
         // A turn that is due already is not put off, whatever the clock says.
-        "WITH t AS (UPDATE runtime_turns SET next_attempt_at = least(next_attempt_at, clock_timestamp()) WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
+        "WITH t AS (UPDATE runtime_turns SET next_attempt_at = least(next_attempt_at, clock_timestamp())
+             WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
          UPDATE runtime_records r SET skip_next_tick = true, updated_at = clock_timestamp() FROM t WHERE r.game_id = t.game_id",
         game_id.uuid()
     )
@@ -199,7 +200,8 @@ pub async fn turn_settled(conn: &mut PgConnection, game_id: GameId, next: Option
 /// Those of the database.
 pub async fn generation_broken_off(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE runtime_records SET status = 'running', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'generation_in_progress'",
+        "UPDATE runtime_records SET status = 'running', updated_at = clock_timestamp()
+         WHERE game_id = $1 AND status = 'generation_in_progress'",
         game_id.uuid()
     )
     .execute(conn)

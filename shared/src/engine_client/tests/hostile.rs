@@ -225,7 +225,8 @@ fn a_reason_does_not_quote_a_whole_answer() {
 fn a_status_is_of_its_game_and_of_its_races_alone() {
     let game: GameId = GAME.parse().unwrap();
     let body = format!(
-        r#"{{"game_id":"{GAME}","turn":1,"finished":false,"races":[{{"race_name":"A","extinct":false}},{{"race_name":"B","extinct":true}}]}}"#
+        r#"{{"game_id":"{GAME}","turn":1,"finished":false,
+            "races":[{{"race_name":"A","extinct":false}},{{"race_name":"B","extinct":true}}]}}"#
     );
     let status = types::status(body.as_bytes()).unwrap();
     let of = |game, races: &[&str]| {

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 /// Of a head as it is sent, compressed.
 const MOST_HEAD: usize = 16 << 10;
-/// Frames that carry nothing, in a window of [`WHILE`], which begins anew when it is over. Keep-alive is one in seconds; measuring bandwidth is some a second.
+/// Frames that carry nothing, in a window of [`WHILE`], which begins anew when it is over. Keep-alive is one in
+/// seconds; measuring bandwidth is some a second.
 const MOST_EMPTY: u32 = 2_000;
 const WHILE: Duration = Duration::from_secs(10);
 

@@ -10,7 +10,8 @@ use super::{append, id, open, settle};
 async fn scanned(conn: &mut PgConnection) -> i64 {
     conn.execute("SELECT pg_stat_force_next_flush()").await.unwrap();
     sqlx::query_scalar(
-        "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE relname LIKE 'push\\_events\\_%' OR relname IN ('push_ticks', 'push_event_ids')",
+        "SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE relname LIKE 'push\\_events\\_%'
+         OR relname IN ('push_ticks', 'push_event_ids')",
     )
     .fetch_one(conn)
     .await
@@ -38,7 +39,8 @@ async fn the_tail_is_read_through_indexes_however_much_the_log_holds() {
     }
     // And the ticks of a while, here of an epoch past.
     conn.execute(
-        "INSERT INTO push_ticks (epoch, tick_id, base_seq, n, snap) SELECT 1, i, i, 1, '3:3:'::pg_snapshot FROM generate_series(1, 10000) i",
+        "INSERT INTO push_ticks (epoch, tick_id, base_seq, n, snap) SELECT 1, i, i, 1, '3:3:'::pg_snapshot
+         FROM generate_series(1, 10000) i",
     )
     .await
     .unwrap();

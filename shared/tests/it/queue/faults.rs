@@ -17,7 +17,8 @@ async fn a_stale_finish_changes_nothing() {
     eventually(SOON, "the effect has begun", || async { effects(&pool, id).await == 1 }).await;
     // Another worker took the row meanwhile.
     sqlx::query(
-        "UPDATE probe_jobs SET token = token + 1, status = 'retrying', next_attempt_at = clock_timestamp() + interval '1 hour' WHERE job_id = $1",
+        "UPDATE probe_jobs SET token = token + 1, status = 'retrying',
+         next_attempt_at = clock_timestamp() + interval '1 hour' WHERE job_id = $1",
     )
     .bind(id)
     .execute(&pool)

@@ -58,7 +58,8 @@ const TABLES: &str = "
         deadline_at timestamptz, last_error text, request_id text, traceparent text,
         created_at timestamptz NOT NULL DEFAULT clock_timestamp(), finished_at timestamptz
     ) WITH (fillfactor = 70);
-    CREATE INDEX probe_jobs_due_idx ON probe_jobs (priority, next_attempt_at, job_id) WHERE status IN ('pending', 'retrying') AND NOT suspect;
+    CREATE INDEX probe_jobs_due_idx ON probe_jobs (priority, next_attempt_at, job_id)
+        WHERE status IN ('pending', 'retrying') AND NOT suspect;
     CREATE INDEX probe_jobs_suspect_idx ON probe_jobs (next_attempt_at, job_id) WHERE status IN ('pending', 'retrying') AND suspect;
     CREATE INDEX probe_jobs_active_idx ON probe_jobs (worker_id) WHERE status = 'working';
     CREATE INDEX probe_jobs_finished_idx ON probe_jobs (finished_at) WHERE finished_at IS NOT NULL;
@@ -186,8 +187,8 @@ impl Process {
 }
 
 /// What to do is the payload: `ok`, `slow <ms>`, `beat <ms>`, `panic`, `abort`, `retry`, `later`, `dead`, `unreadable`,
-/// `hang`, `again`, `refused` (its record fails), `condemned` (the same, for a permanent failure), `release`, `leave` (gives up its slot and
-/// waits until the queue is opened).
+/// `hang`, `again`, `refused` (its record fails), `condemned` (the same, for a permanent failure), `release`, `leave`
+/// (gives up its slot and waits until the queue is opened).
 pub struct Probe {
     name: &'static str,
     spec: &'static QueueSpec,

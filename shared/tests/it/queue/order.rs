@@ -182,7 +182,8 @@ async fn a_row_is_taken_when_it_comes_due_though_nobody_wakes_the_worker() {
     all_become(&pool, "done", 3).await;
     for id in ids {
         let late: f64 = sqlx::query_scalar(
-            "SELECT extract(epoch FROM e.at - q.next_attempt_at)::float8 FROM probe_effects e JOIN probe_jobs q USING (job_id) WHERE job_id = $1",
+            "SELECT extract(epoch FROM e.at - q.next_attempt_at)::float8 FROM probe_effects e
+             JOIN probe_jobs q USING (job_id) WHERE job_id = $1",
         )
         .bind(id)
         .fetch_one(&pool)

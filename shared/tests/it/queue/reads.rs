@@ -28,8 +28,10 @@ async fn no_statement_of_the_engine_reads_the_table_from_end_to_end() {
     // with statistics they look like few, and reading the table until they come is reading all of it.
     sqlx::query(
         "INSERT INTO probe_jobs (job_id, payload, status, priority, suspect, next_attempt_at, finished_at)
-         SELECT gen_random_uuid(), 'ok', CASE WHEN n <= $1::bigint * 9 / 10 THEN 'done' ELSE 'retrying' END, n % 2, n > $1::bigint * 19 / 20,
-                clock_timestamp() + interval '1 hour' + make_interval(secs => n), CASE WHEN n <= $1::bigint * 9 / 10 THEN clock_timestamp() END
+         SELECT gen_random_uuid(), 'ok', CASE WHEN n <= $1::bigint * 9 / 10 THEN 'done' ELSE 'retrying' END, n % 2,
+             n > $1::bigint * 19 / 20,
+                clock_timestamp() + interval '1 hour' + make_interval(secs => n), CASE WHEN n <= $1::bigint * 9 / 10
+                    THEN clock_timestamp() END
          FROM generate_series(1, $1::bigint) n",
     )
     .bind(HISTORY)

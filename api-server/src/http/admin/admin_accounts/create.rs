@@ -32,8 +32,7 @@ pub struct NewAdminAccount {
 
 codes!(AdminCreateAdminAccountCodes: AdminCredentialsRequired, AdminAccountExists, IdempotencyKeyReused);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -15,8 +15,7 @@ use crate::use_cases::admin_accounts;
 
 codes!(AdminGetAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

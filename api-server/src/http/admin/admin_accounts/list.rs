@@ -15,8 +15,7 @@ use crate::http::request::page::WordPage;
 
 codes!(AdminListAdminAccountsCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -18,8 +18,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListAuditLogCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -27,7 +26,7 @@ impl Operation {
     ///
     /// Newest first: every write under `/admin` has its entry, made in the same transaction.
     #[oai(path = "/admin/audit-log", method = "get", operation_id = "admin_list_audit_log")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -45,8 +45,7 @@ pub struct NewEngineVersion {
 
 codes!(AdminCreateEngineVersionCodes: AdminCredentialsRequired, EngineVersionExists, IdempotencyKeyReused);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

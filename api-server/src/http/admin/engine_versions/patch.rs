@@ -52,8 +52,7 @@ fn given<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
 
 codes!(AdminPatchEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

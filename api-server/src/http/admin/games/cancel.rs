@@ -17,14 +17,14 @@ use crate::use_cases::transitions::transition;
 
 codes!(AdminCancelGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Call a game off
     ///
-    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start under way is stopped.
+    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start
+    /// under way is stopped.
     #[oai(path = "/admin/games/:game_id/cancel", method = "post", operation_id = "admin_cancel_game")]
     async fn call(
         &self,

@@ -18,8 +18,7 @@ use crate::use_cases::games;
 
 codes!(AdminCreateGameCodes: AdminCredentialsRequired, EngineVersionDisabled, IdempotencyKeyReused);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListGamesCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -28,7 +27,7 @@ impl Operation {
     ///
     /// Private ones and drafts included. Newest first. Conditions that are given hold all at once.
     #[oai(path = "/admin/games", method = "get", operation_id = "admin_list_games")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -17,8 +17,7 @@ use crate::use_cases::transitions::transition;
 
 codes!(AdminPauseGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -17,8 +17,7 @@ use crate::use_cases::transitions::transition;
 
 codes!(AdminReadyToStartGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -66,15 +66,15 @@ pub struct ResumeGames {
 
 codes!(AdminResumeGamesCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Resume many paused games
     ///
     /// The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-    /// replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it until `changed` is 0.
+    /// replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it
+    /// until `changed` is 0.
     #[oai(path = "/admin/games/resume", method = "post", operation_id = "admin_resume_games")]
     async fn call(
         &self,

@@ -15,10 +15,12 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminRetryStartGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy);
+codes!(AdminRetryStartGameCodes:
+    AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled,
+    RuntimeBusy
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ const ROUTES: u16 = 1000;
 
 codes!(AdminGetNotificationCodes: AdminCredentialsRequired, NotificationNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -23,8 +23,7 @@ const ROUTES: u16 = 20;
 
 codes!(AdminListNotificationsCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -32,7 +31,7 @@ impl Operation {
     ///
     /// Newest first, each with its first 20 routes.
     #[oai(path = "/admin/notifications", method = "get", operation_id = "admin_list_notifications")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -17,8 +17,7 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminAcceptTurnCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineFailed, EngineUnreachable);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -21,8 +21,7 @@ const OPERATIONS: i64 = 3;
 
 codes!(AdminListRuntimesCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -23,8 +23,7 @@ pub struct RuntimeLog {
     pub lines: Vec<String>,
 }
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

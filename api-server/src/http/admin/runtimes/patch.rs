@@ -15,17 +15,19 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::runtimes;
 
-codes!(AdminPatchRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, EngineVersionIncompatible, EngineVersionDisabled, RuntimeBusy);
+codes!(AdminPatchRuntimeCodes:
+    AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, EngineVersionIncompatible, EngineVersionDisabled,
+    RuntimeBusy
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Patch an engine
     ///
-    /// It is replaced by a higher patch of the same major.minor, on the same state, as a restart does it. The new image is pulled before the
-    /// old container goes; if the new engine does not come up, the former one is put back.
+    /// It is replaced by a higher patch of the same major.minor, on the same state, as a restart does it. The new image
+    /// is pulled before the old container goes; if the new engine does not come up, the former one is put back.
     #[oai(path = "/admin/runtimes/:game_id/patch", method = "post", operation_id = "admin_patch_runtime")]
     async fn call(
         &self,

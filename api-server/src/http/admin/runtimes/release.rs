@@ -16,17 +16,17 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminReleaseRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Release a runtime to another daemon
     ///
-    /// The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its state directory must be
-    /// brought there before**: an engine without it is refused, never begun anew. The runtime must be stopped, or its daemon be served by
-    /// no live controller (`health` is `unserved`); a game that still runs there is paused, and its members are told. See to it that the
-    /// former daemon does not go on with the same directory.
+    /// The record is no daemon's any more: force-start then makes the engine on whichever daemon takes the job. **Its
+    /// state directory must be brought there before**: an engine without it is refused, never begun anew. The runtime
+    /// must be stopped, or its daemon be served by no live controller (`health` is `unserved`); a game that still runs
+    /// there is paused, and its members are told. See to it that the former daemon does not go on with the same
+    /// directory.
     #[oai(path = "/admin/runtimes/:game_id/release", method = "post", operation_id = "admin_release_runtime")]
     async fn call(
         &self,

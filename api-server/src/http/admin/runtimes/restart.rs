@@ -16,15 +16,14 @@ use crate::use_cases::runtimes;
 
 codes!(AdminRestartRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
     /// Restart an engine
     ///
-    /// Its container is replaced by one from the same specification on the same state, between two turns. The game stays as it is; while the
-    /// engine is away, commands and orders are answered `engine_unreachable`.
+    /// Its container is replaced by one from the same specification on the same state, between two turns. The game
+    /// stays as it is; while the engine is away, commands and orders are answered `engine_unreachable`.
     #[oai(path = "/admin/runtimes/:game_id/restart", method = "post", operation_id = "admin_restart_runtime")]
     async fn call(
         &self,

@@ -28,8 +28,7 @@ const NAME_MAX: usize = DISPLAY_NAME_MAX * text::CODE_POINTS + 1;
 
 codes!(AdminListUsersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -37,7 +36,7 @@ impl Operation {
     ///
     /// Deleted ones included, newest first. Conditions that are given hold all at once.
     #[oai(path = "/admin/users", method = "get", operation_id = "admin_list_users")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -43,8 +43,7 @@ pub struct Provisioned {
 
 codes!(ProvisionIdentityCodes: CredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
 impl Operation {

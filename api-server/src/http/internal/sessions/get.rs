@@ -16,8 +16,7 @@ use crate::refusal::{ErrorCode, Problem};
 
 codes!(GetSessionCodes: CredentialsRequired, SessionNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
 impl Operation {

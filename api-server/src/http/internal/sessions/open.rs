@@ -38,8 +38,7 @@ pub struct OpenedSession {
 
 codes!(OpenSessionCodes: CredentialsRequired, AccountNotFound, AccountBlocked);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
 impl Operation {

@@ -26,8 +26,7 @@ pub struct ResolveSession {
 
 codes!(ResolveSessionCodes: CredentialsRequired, SessionNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
 impl Operation {

@@ -15,8 +15,7 @@ use crate::use_cases::accounts;
 
 codes!(GetUserCodes: CredentialsRequired, AccountNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Internal")]
 impl Operation {

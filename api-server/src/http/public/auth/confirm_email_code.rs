@@ -50,8 +50,7 @@ pub struct SignedIn {
 
 codes!(ConfirmEmailCodeCodes: ChallengeExpired, CodeIncorrect, AccountBlocked);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Public")]
 impl Operation {

@@ -46,8 +46,7 @@ pub enum Accepted {
 
 codes!(SendEmailCodeCodes:);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Public")]
 impl Operation {

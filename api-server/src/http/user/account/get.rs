@@ -10,8 +10,7 @@ use crate::http::request::guard::OwnAccount;
 
 codes!(GetAccountCodes: CredentialsRequired, UserUnknown);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

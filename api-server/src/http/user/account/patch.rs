@@ -39,8 +39,7 @@ pub struct PatchAccount {
 
 codes!(PatchAccountCodes: CredentialsRequired, UserUnknown, UserNameTaken, Sanctioned);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

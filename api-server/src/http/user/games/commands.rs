@@ -31,10 +31,12 @@ struct Sent<'a> {
     commands: RawArray<'a>,
 }
 
-codes!(SendCommandsCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(SendCommandsCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
+    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -36,10 +36,12 @@ struct Sent<'a> {
     orders: RawArray<'a>,
 }
 
-codes!(SendOrdersCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(SendOrdersCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
+    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

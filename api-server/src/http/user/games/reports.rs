@@ -14,10 +14,12 @@ use crate::http::document::tags::Tags;
 use crate::use_cases::caller::User;
 use crate::use_cases::play;
 
-codes!(GetReportCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineFailed, EngineUnreachable, RateLimited);
+codes!(GetReportCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected,
+    EngineFailed, EngineUnreachable, RateLimited
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

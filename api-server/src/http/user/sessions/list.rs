@@ -17,8 +17,7 @@ use crate::{codes, page_of};
 page_of!(SessionPage, Session);
 codes!(ListSessionsCodes: CredentialsRequired, UserUnknown);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -16,8 +16,7 @@ use crate::use_cases::sessions;
 
 codes!(RevokeOwnSessionCodes: CredentialsRequired, UserUnknown, SessionNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -15,8 +15,7 @@ use crate::use_cases::sessions;
 
 codes!(RevokeAllOwnSessionsCodes: CredentialsRequired, UserUnknown);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

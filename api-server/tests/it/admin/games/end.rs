@@ -33,7 +33,12 @@ async fn a_game_that_has_run_is_ended_without_winners_and_all_that_follows_a_fin
     let id = running(&api).await;
     let (_, other) = api.player("bea").await;
     // Two more races: one that is extinct, and one that comes too late to be known.
-    api.sql("UPDATE games SET status = 'enrollment_open', enrollment_ends_at = now() + interval '1 day' WHERE game_id = $1::uuid", &id).await;
+    api.sql(
+        "UPDATE games SET status = 'enrollment_open', enrollment_ends_at = now() + interval '1 day'
+        WHERE game_id = $1::uuid",
+        &id,
+    )
+    .await;
     api.join(&id, &other, "Dodo").await;
     api.sql("UPDATE games SET status = 'running' WHERE game_id = $1::uuid", &id).await;
     api.sql("UPDATE runtime_records SET extinct_races = ARRAY['Dodo'] WHERE game_id = $1::uuid", &id).await;

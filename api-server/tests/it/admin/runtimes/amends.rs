@@ -33,12 +33,15 @@ async fn set(api: &Api, id: &str, table: &str, what: &str) {
 
 /// A live controller of the daemon of [`running`]'s games.
 async fn controller(api: &Api, daemon_id: &str) {
-    sqlx::query("INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id) VALUES ($1, 'runtime-controller', 'i', now() + interval '1 hour', $2)")
-        .bind(WorkerId::new().uuid())
-        .bind(daemon_id)
-        .execute(&api.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id)
+        VALUES ($1, 'runtime-controller', 'i', now() + interval '1 hour', $2)",
+    )
+    .bind(WorkerId::new().uuid())
+    .bind(daemon_id)
+    .execute(&api.pool())
+    .await
+    .unwrap();
 }
 
 fn unknown() -> String {
@@ -196,7 +199,10 @@ async fn a_cancelled_job_leaves_its_game_where_somebody_can_go_on() {
     let (starting, held) = (running(&api).await, running(&api).await);
     for (id, kind) in [(&starting, "start"), (&held, "patch")] {
         api.sql(
-            &format!("INSERT INTO runtime_jobs (job_id, game_id, kind, daemon_id, status, token) VALUES (gen_random_uuid(), $1::uuid, '{kind}', 'd', 'running', 4)"),
+            &format!(
+                "INSERT INTO runtime_jobs (job_id, game_id, kind, daemon_id, status, token)
+                VALUES (gen_random_uuid(), $1::uuid, '{kind}', 'd', 'running', 4)"
+            ),
             id,
         )
         .await;
@@ -236,10 +242,17 @@ async fn every_served_daemon_is_asked_and_one_that_is_silent_is_told_of() {
     controller(&api, "docker:a").await;
     let game = unknown();
     let answer = async {
-        let action = json!({ "action": "orphan", "game_id": game, "container_id": "c", "detail": "no such game", "due_at": "2030-01-01T00:00:00Z" });
+        let action = json!({
+            "action": "orphan",
+            "game_id": game,
+            "container_id": "c",
+            "detail": "no such game",
+            "due_at": "2030-01-01T00:00:00Z",
+        });
         let told = json!({ "actions": [action], "finished": true });
         testkit::eventually(Duration::from_secs(90), "the question", || async {
-            let sql = "UPDATE runtime_questions SET taken_at = now(), answered_at = now(), answer = $1 WHERE payload = '{\"dry_run\": true}' AND kind = 'reconcile'";
+            let sql = "UPDATE runtime_questions SET taken_at = now(), answered_at = now(), answer = $1
+                WHERE payload = '{\"dry_run\": true}' AND kind = 'reconcile'";
             sqlx::query(sql).bind(&told).execute(&api.pool()).await.unwrap().rows_affected() == 1
         })
         .await;

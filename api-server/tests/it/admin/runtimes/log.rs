@@ -30,7 +30,8 @@ async fn the_log_is_what_the_controller_of_the_daemon_reads() {
     let id = running(&api).await;
     log(&api, &GameId::new().to_string(), "").await.expect_problem(404, "runtime_not_found");
     log(&api, &id, "").await.expect_problem(503, "unavailable");
-    sqlx::query("INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id) SELECT $1, 'runtime-controller', 'i', now() + interval '1 hour', daemon_id FROM runtime_records WHERE game_id = $2::uuid")
+    sqlx::query("INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id)
+        SELECT $1, 'runtime-controller', 'i', now() + interval '1 hour', daemon_id FROM runtime_records WHERE game_id = $2::uuid")
         .bind(WorkerId::new().uuid())
         .bind(&id)
         .execute(&api.pool())

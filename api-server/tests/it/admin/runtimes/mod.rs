@@ -20,7 +20,8 @@ pub async fn running(api: &Api) -> String {
     api.sql("UPDATE games SET status = 'running', current_turn = 3, started_at = now() WHERE game_id = $1::uuid", &id)
         .await;
     api.sql(
-        "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token, endpoint, container_id, current_turn)
+        "INSERT INTO runtime_records (game_id, status, driver, daemon_id, engine_version, image, engine_token,
+             endpoint, container_id, current_turn)
          VALUES ($1::uuid, 'running', 'process', 'd', '1.0.0', 'i', 't', 'http://127.0.0.1:1/' || $1, 'c', 3)",
         &id,
     )
@@ -219,8 +220,12 @@ async fn runtimes_are_listed_by_status_page_by_page() {
     api.sql("UPDATE runtime_records SET status = 'stopped' WHERE game_id = $1::uuid", &made[1]).await;
     for id in &made {
         for _ in 0..4 {
-            api.sql("INSERT INTO runtime_operations (operation_id, game_id, op, outcome) VALUES (gen_random_uuid(), $1::uuid, 'turn', 'ok')", id)
-                .await;
+            api.sql(
+                "INSERT INTO runtime_operations (operation_id, game_id, op, outcome)
+                VALUES (gen_random_uuid(), $1::uuid, 'turn', 'ok')",
+                id,
+            )
+            .await;
         }
     }
     runtime(&api, &made[2], "restart").await.expect(200);

@@ -109,7 +109,8 @@ async fn ten_mails_within_the_hour_guard_an_address_for_a_day() {
     let owner = from(&api, OWNER);
     let later = |minutes: i32| {
         let back = format!(
-            "UPDATE auth_challenges SET created_at = created_at - interval '{minutes} minutes', expires_at = expires_at - interval '{minutes} minutes'
+            "UPDATE auth_challenges SET created_at = created_at - interval '{minutes} minutes',
+             expires_at = expires_at - interval '{minutes} minutes'
               WHERE $1 <> ''"
         );
         let api = &api;
@@ -307,7 +308,7 @@ async fn wrong_codes_over_all_addresses_have_a_limit_per_network() {
 }
 
 #[tokio::test]
-async fn who_asks_for_anothers_codes_uses_up_his_own_requests() {
+async fn who_asks_for_codes_of_another_uses_up_their_own_requests() {
     let api = Api::start_with(&[("BACKEND_AUTH_EMAIL_RATE", "5")]).await;
     let (attacker, owner) = (from(&api, ATTACKER), from(&api, OWNER));
     let mut refused = 0;

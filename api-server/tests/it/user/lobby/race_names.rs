@@ -9,14 +9,17 @@ use crate::harness::Api;
 /// A name that its holder may register, as the end of a game leaves it.
 async fn pending(api: &Api, user: &str, name: &str, expires: &str) {
     let parsed = race_name::parse(name).unwrap();
-    sqlx::query("INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at) VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + $4::text::interval)")
-        .bind(parsed.canonical_key)
-        .bind(parsed.name)
-        .bind(user)
-        .bind(expires)
-        .execute(&api.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, expires_at)
+        VALUES (gen_random_uuid(), $1, $2, $3::uuid, 'pending_registration', now() + $4::text::interval)",
+    )
+    .bind(parsed.canonical_key)
+    .bind(parsed.name)
+    .bind(user)
+    .bind(expires)
+    .execute(&api.pool())
+    .await
+    .unwrap();
 }
 
 async fn register(player: &ContractClient, name: &str) -> ContractResponse {
@@ -47,7 +50,7 @@ async fn a_pending_name_is_registered_for_good_within_the_plan() {
         (&entry["race_name"], &entry["status"], &entry["expires_at"]),
         (&json!("Star Fish"), &json!("registered"), &Value::Null)
     );
-    // The free plan has one; what is his already is answered again, and its twin from another game is gone.
+    // The free plan has one; what is theirs already is answered again, and its twin from another game is gone.
     register(&ada, "Zerg").await.expect_problem(409, "limit_reached");
     assert_eq!(register(&ada, "starfish").await.expect(200).json(), entry);
     assert_eq!(names(&ada).await.iter().filter(|name| name["race_name"] == "Star Fish").count(), 1);

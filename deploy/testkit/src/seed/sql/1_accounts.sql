@@ -6,18 +6,21 @@ SELECT n, pg_temp.v7('account', n, at) AS user_id, at, n % 100 = 50 AS gone, n %
   FROM (SELECT n, pg_temp.today() - interval '1100 days' + interval '390 days' * (n::float8 / pg_temp.size('accounts')) AS at
           FROM generate_series(1, pg_temp.size('accounts')) n) a;
 
-INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone, declared_country, created_at, updated_at, deleted_at)
+INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone,
+    declared_country, created_at, updated_at, deleted_at)
 SELECT user_id, CASE WHEN deleted THEN 'deleted-' || replace(user_id::text, '-', '') ELSE 'pilot-' || lpad(n::text, 7, '0') END,
        CASE WHEN NOT deleted THEN 'pllot' || translate(lpad(n::text, 7, '0'), '01', 'ol') END,
        CASE WHEN n % 3 > 0 AND NOT deleted THEN 'Pilot ' || n END,
        CASE WHEN deleted THEN 'und' ELSE (ARRAY['en', 'de', 'fr', 'es', 'pt-BR', 'ru', 'ja'])[1 + n % 7] END,
-       CASE WHEN deleted THEN 'UTC' ELSE (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'America/Sao_Paulo'])[1 + n % 5] END,
+       CASE WHEN deleted THEN 'UTC' ELSE (ARRAY['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Tokyo',
+           'America/Sao_Paulo'])[1 + n % 5] END,
        CASE WHEN NOT deleted THEN (ARRAY['DE', 'US', 'FR', 'BR', 'JP', 'GB', 'PL', NULL])[1 + n % 8] END,
        at, at, CASE WHEN deleted THEN at + interval '100 days' END
   FROM seed_account ORDER BY n;
 
 INSERT INTO identities (identity_id, user_id, kind, external_id, created_at)
-SELECT pg_temp.v7('email', n, at), user_id, 'email', 'pilot-' || lpad(n::text, 7, '0') || '@seed.example', at FROM seed_account WHERE NOT deleted
+SELECT pg_temp.v7('email', n, at), user_id, 'email', 'pilot-' || lpad(n::text, 7, '0') || '@seed.example', at
+    FROM seed_account WHERE NOT deleted
 UNION ALL
 SELECT pg_temp.v7('telegram', n, at), user_id, 'telegram', (700000000 + n)::text, at FROM seed_account WHERE NOT deleted AND n % 10 = 3;
 
@@ -26,7 +29,8 @@ SELECT pg_temp.v7('telegram', n, at), user_id, 'telegram', (700000000 + n)::text
 INSERT INTO device_sessions (device_session_id, user_id, client_public_key, token_hash, status, created_at, revoked_at, revoke_reason)
 SELECT pg_temp.v7('session', n * 1000 + k, made), user_id, CASE WHEN n % 2 = 0 THEN decode('58' || repeat('66', 31), 'hex') END,
        sha256(convert_to('seed-token-' || n || '-' || k, 'UTF8')),
-       CASE WHEN revoked THEN 'revoked' ELSE 'active' END, made, CASE WHEN revoked THEN made + interval '9 days' END, CASE WHEN revoked THEN 'logout' END
+       CASE WHEN revoked THEN 'revoked' ELSE 'active' END, made, CASE WHEN revoked THEN made + interval '9 days' END,
+       CASE WHEN revoked THEN 'logout' END
   FROM (SELECT n, k, user_id, at + interval '1 day' * k AS made, gone OR (n * 31 + k * 7) % 5 = 0 AS revoked
           FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 WHEN n % 10 = 0 THEN 2 ELSE 1 END) k
          WHERE NOT deleted) s;
@@ -42,11 +46,12 @@ SELECT pg_temp.v7('entitlement', n * 1000 + k, begins), user_id, plan, 'purchase
           FROM (SELECT *, CASE WHEN n = 1 THEN 250 ELSE 1 + n / 10 % 2 END AS last FROM seed_account) a, generate_series(1, last) k
          WHERE NOT gone AND (n = 1 OR n % 10 = 2)) e;
 
--- The heavy user's are lifted but one that does not keep him from reading.
+-- The heavy user's are lifted but one that does not keep them from reading.
 INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor, starts_at, ends_at, lifted_at)
 SELECT pg_temp.v7('sanction', n * 1000 + k, begins), user_id,
        CASE WHEN gone THEN 'permanent_block'
-            ELSE (ARRAY['login_block', 'private_game_create_block', 'private_game_manage_block', 'game_join_block', 'profile_update_block'])[1 + (n / 50 + k) % 5] END,
+            ELSE (ARRAY['login_block', 'private_game_create_block', 'private_game_manage_block', 'game_join_block',
+                'profile_update_block'])[1 + (n / 50 + k) % 5] END,
        'seeded', 'seed-admin-01', begins, CASE WHEN NOT gone AND n % 3 = 0 THEN begins + interval '30 days' END,
        CASE WHEN n = 1 AND k > 1 OR NOT gone AND n % 4 = 1 AND n > 1 THEN begins + interval '2 days' END
   FROM (SELECT n, k, user_id, gone, at + interval '2 days' * k AS begins

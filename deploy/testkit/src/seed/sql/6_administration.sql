@@ -4,7 +4,8 @@ INSERT INTO admin_accounts (user_name, password_hash, enabled, created_at)
 SELECT 'seed-admin-' || lpad(a::text, 2, '0'), '!', a % 5 > 0, pg_temp.today() - interval '1100 days' FROM generate_series(1, 25) a;
 
 INSERT INTO audit_log (audit_id, at, actor, action, target_type, target_id, detail, request_id, ip)
-SELECT pg_temp.v7('audit', e, t.at), t.at, 'seed-admin-' || lpad((1 + e % 25)::text, 2, '0'), (ARRAY['game.create', 'game.start', 'game.pause'])[1 + e % 3], 'game',
+SELECT pg_temp.v7('audit', e, t.at), t.at, 'seed-admin-' || lpad((1 + e % 25)::text, 2, '0'),
+       (ARRAY['game.create', 'game.start', 'game.pause'])[1 + e % 3], 'game',
        game_id::text, '{}', 'seed-' || e, '192.0.2.' || e % 250
   FROM (SELECT e, pg_temp.today() - interval '300 days' + interval '299 days' * (e::float8 / (pg_temp.size('games') * 3)) AS at
           FROM generate_series(1, pg_temp.size('games') * 3) e) t

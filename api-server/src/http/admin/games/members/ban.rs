@@ -26,8 +26,7 @@ pub struct Ban {
 
 codes!(AdminBanMemberCodes: AdminCredentialsRequired, GameNotFound, MembershipNotFound, MembershipEnded, GameStateConflict);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -14,10 +14,11 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::memberships;
 
-codes!(AdminBlockMembershipCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
+codes!(AdminBlockMembershipCodes:
+    AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -16,8 +16,7 @@ use crate::use_cases::{games, memberships};
 
 codes!(AdminGetMembershipCodes: AdminCredentialsRequired, GameNotFound, MembershipNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListMailDeadLettersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -28,7 +27,7 @@ impl Operation {
     ///
     /// Those that were given up, and those in quarantine: newest first by when they were enqueued.
     #[oai(path = "/admin/mail/dead-letters", method = "get", operation_id = "admin_list_mail_dead_letters")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

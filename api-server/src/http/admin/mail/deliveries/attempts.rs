@@ -17,8 +17,7 @@ use crate::use_cases::mail;
 
 codes!(AdminListMailDeliveryAttemptsCodes: AdminCredentialsRequired, DeliveryNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListMailDeliveriesCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -28,7 +27,7 @@ impl Operation {
     ///
     /// Newest first.
     #[oai(path = "/admin/mail/deliveries", method = "get", operation_id = "admin_list_mail_deliveries")]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

@@ -29,8 +29,7 @@ pub struct DismissDeadLetters {
 
 codes!(AdminDismissNotificationDeadLettersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -17,8 +17,7 @@ use crate::http::request::page::Page;
 
 codes!(AdminListNotificationDeadLettersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {
@@ -30,7 +29,7 @@ impl Operation {
         method = "get",
         operation_id = "admin_list_notification_dead_letters"
     )]
-    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
         &self,
         app: Data<&Arc<App>>,

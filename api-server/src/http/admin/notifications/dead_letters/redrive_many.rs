@@ -29,8 +29,7 @@ pub struct RedriveDeadLetters {
 
 codes!(AdminRedriveNotificationDeadLettersCodes: AdminCredentialsRequired);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -31,8 +31,7 @@ pub struct Countries {
 
 codes!(AdminListUserCountriesCodes: AdminCredentialsRequired, AccountNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -20,8 +20,7 @@ use crate::use_cases::texts::remark;
 
 codes!(AdminCreateEntitlementCodes: AdminCredentialsRequired, AccountNotFound, IdempotencyKeyReused);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -19,8 +19,7 @@ use crate::use_cases::accounts;
 
 codes!(AdminListSessionsCodes: AdminCredentialsRequired, AccountNotFound);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
 impl Operation {

@@ -17,14 +17,14 @@ use crate::use_cases::transitions::transition;
 
 codes!(CancelLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
     /// Call a game off
     ///
-    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start under way is stopped.
+    /// From any state before `running`. Open applications and invites are closed, reserved race names released, a start
+    /// under way is stopped.
     #[oai(path = "/user/lobby/games/:game_id/cancel", method = "post", operation_id = "cancel_lobby_game")]
     async fn call(
         &self,

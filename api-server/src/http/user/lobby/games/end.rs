@@ -17,8 +17,7 @@ use crate::use_cases::endings;
 
 codes!(EndLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, RuntimeBusy);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

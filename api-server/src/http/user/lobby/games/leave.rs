@@ -16,8 +16,7 @@ use crate::use_cases::memberships;
 
 codes!(LeaveLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameStateConflict);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

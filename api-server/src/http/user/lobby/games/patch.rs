@@ -15,10 +15,11 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::games;
 
-codes!(PatchLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled);
+codes!(PatchLobbyGameCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -15,10 +15,11 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(ReadyToStartLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers);
+codes!(ReadyToStartLobbyGameCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

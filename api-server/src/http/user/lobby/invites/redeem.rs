@@ -25,10 +25,12 @@ pub struct RedeemCode {
     pub race_name: String,
 }
 
-codes!(RedeemInviteCodeCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(RedeemInviteCodeCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed,
+    LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

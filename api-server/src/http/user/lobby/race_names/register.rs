@@ -16,8 +16,7 @@ use crate::use_cases::race_names;
 
 codes!(RegisterRaceNameCodes: CredentialsRequired, UserUnknown, RaceNameInvalid, RaceNameNotFound, LimitReached);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

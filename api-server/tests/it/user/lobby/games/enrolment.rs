@@ -61,7 +61,7 @@ async fn an_application_is_decided_once() {
     let other = text(&apply(&bob, &game, "Protoss").await.expect(201).json(), "application_id");
     let rejected = decide(&api, &game, &other, "reject").await.expect(200).json();
     assert!(rejected["status"] == "rejected" && rejected["decided_at"].is_string());
-    // Rejected, he may try again.
+    // Rejected, they may try again.
     apply(&bob, &game, "Protoss").await.expect(201);
     decide(&api, &game, "00000000-0000-7000-8000-000000000001", "approve")
         .await

@@ -77,7 +77,7 @@ async fn an_applicant_who_leaves_withdraws_his_application() {
         .await
         .expect_problem(409, "application_decided");
     apply(&ada, &game, "Zerg").await.expect(201);
-    // A stranger has nothing to leave; what he may not see is not there for him.
+    // A stranger has nothing to leave; what they may not see is not there for them.
     leave(&eve, &game).await.expect_problem(403, "not_a_member");
     let private = api.open_private_game(&ada, json!({})).await;
     leave(&eve, &private).await.expect_problem(404, "game_not_found");
@@ -135,7 +135,7 @@ async fn owners_and_administrators_remove_and_block_and_the_member_is_told() {
         .send()
         .await
         .expect_problem(403, "not_game_owner");
-    // Who may not manage private games does not; public ones that he runs he does.
+    // Who may not manage private games does not; public ones that they run they do.
     api.sanction(&owner_id, "private_game_manage_block").await;
     owner
         .post(format!("/api/v1/user/lobby/games/{private}/memberships/{of_bob}/remove"))
@@ -199,7 +199,12 @@ async fn who_leaves_a_started_game_is_banished_as_soon_as_the_runtime_is_free() 
     assert_eq!(api.count("memberships WHERE banish_due_at <= now()").await, 2);
     // Without a container nobody can be told either.
     api.sql("UPDATE runtime_jobs SET status = 'succeeded' WHERE game_id = $1::uuid", &game).await;
-    api.sql("UPDATE memberships SET banish_due_at = NULL, banished_at = now() WHERE game_id = $1::uuid AND status <> 'active'", &game).await;
+    api.sql(
+        "UPDATE memberships SET banish_due_at = NULL, banished_at = now() WHERE game_id = $1::uuid
+        AND status <> 'active'",
+        &game,
+    )
+    .await;
     api.sql("UPDATE games SET status = 'paused' WHERE game_id = $1::uuid", &game).await;
     api.sql("UPDATE runtime_records SET status = 'stopped', endpoint = NULL WHERE game_id = $1::uuid", &game).await;
     let of_cid = membership(&api, &game, &players[2].0).await;

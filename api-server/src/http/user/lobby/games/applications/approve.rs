@@ -14,10 +14,12 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(ApproveApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(ApproveApplicationCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned,
+    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

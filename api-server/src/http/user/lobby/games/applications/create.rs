@@ -18,10 +18,12 @@ use crate::http::request::idempotency;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(CreateApplicationCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, GameStateConflict, EnrollmentClosed, AlreadyMember, ApplicationExists, RaceNameTaken, IdempotencyKeyReused);
+codes!(CreateApplicationCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, GameStateConflict, EnrollmentClosed,
+    AlreadyMember, ApplicationExists, RaceNameTaken, IdempotencyKeyReused
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -14,10 +14,11 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(RejectApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned);
+codes!(RejectApplicationCodes:
+    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -35,10 +35,12 @@ pub struct NewInvite {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-codes!(CreateInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed, RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused);
+codes!(CreateInviteCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed,
+    RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -18,8 +18,7 @@ use crate::use_cases::games;
 
 codes!(ListInvitesCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

@@ -16,10 +16,12 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
-codes!(RedeemInviteCodes: CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken);
+codes!(RedeemInviteCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed,
+    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

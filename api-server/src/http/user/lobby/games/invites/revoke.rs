@@ -16,8 +16,7 @@ use crate::use_cases::invites;
 
 codes!(RevokeInviteCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, InviteNotFound, InviteClosed);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {

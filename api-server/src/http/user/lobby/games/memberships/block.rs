@@ -14,10 +14,12 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::memberships;
 
-codes!(BlockMembershipCodes: CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
+codes!(BlockMembershipCodes:
+    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded,
+    GameStateConflict
+);
 
-/// The operation.
-pub struct Operation;
+pub(crate) struct Operation;
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tags::User")]
 impl Operation {
