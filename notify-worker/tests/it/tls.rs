@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use api_server::config::TlsConfig;
+use shared::config::Certificate;
 use notify_worker::config::{HubConfig, HubTls};
 use shared::domain::notification::{Audience, Payload};
 use shared::secret::Secret;
@@ -34,8 +35,7 @@ async fn events_go_over_mutual_tls_and_to_nobody_who_cannot_prove_to_be_the_hub(
         path
     };
     let files = TlsConfig {
-        cert: file("tls.crt", &server.cert),
-        key: file("tls.key", &server.key),
+        own: Certificate { cert: file("tls.crt", &server.cert), key: file("tls.key", &server.key) },
         client_ca: Some(file("clients.pem", &authority.pem())),
     };
     let tls = api_server::tls::load(Some(&files)).unwrap().map(|both| both.grpc);
