@@ -23,7 +23,7 @@ pub fn write(dir: &Path) -> Result<()> {
         "Bills of materials",
         run::program(program)
             .env("SOURCE_DATE_EPOCH", committed.trim())
-            .args(["cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "--quiet"])
+            .args(["cyclonedx", "--format", "json", "--spec-version", "1.5", "--no-build-deps", "-qq"])
             .args(["--target", &stack::static_target(), "--override-filename", PASSING]),
     )?;
     let mut wanted = vec![("galaxy-engine", "galaxy-engine")];
