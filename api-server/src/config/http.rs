@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use shared::service::config::{Group, ListenAddr, Reader, parse};
+use shared::config::{Group, ListenAddr, Reader, parse};
 
 use super::rate;
 

@@ -9,7 +9,6 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use shared::config::credentials::{WORKER_TOKEN, trust_network};
 use shared::config::{
     Certificate, DriverKind, EngineLimits, EngineSource, GameRules, Group, ListenAddr, Reader, parse,

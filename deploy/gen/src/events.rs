@@ -14,9 +14,10 @@ struct Reads(BTreeMap<String, String>);
 
 impl Reads {
     fn of(document: &Value) -> Result<Self> {
-        let paths = document["paths"].as_object().context("the OpenAPI document has no paths")?;
-        let reads = paths.iter().filter_map(|(path, item)| Some((item["get"]["operationId"].as_str()?, path)));
-        Ok(Self(reads.map(|(id, path)| (id.to_owned(), path.clone())).collect()))
+        let paths = document.get("paths").and_then(Value::as_object).context("the OpenAPI document has no paths")?;
+        let id = |item: &Value| item.pointer("/get/operationId").and_then(Value::as_str).map(str::to_owned);
+        let reads = paths.iter().filter_map(|(path, item)| Some((id(item)?, path)));
+        Ok(Self(reads.map(|(id, path)| (id, path.clone())).collect()))
     }
 
     /// What is to be read anew after an event of this kind.

@@ -67,8 +67,7 @@ const TYPOS: Program = Program {
     wheel: Some("typos==1.50.0 --hash=sha256:4c321caee0f0625507fc0fa88f9868137f9e4266dacbb02c279e6551a91cf178\n"),
 };
 
-const CYCLONEDX: Program =
-    Program { name: "cargo-cyclonedx", krate: "cargo-cyclonedx", version: "0.5.9", wheel: None };
+const CYCLONEDX: Program = Program { name: "cargo-cyclonedx", krate: "cargo-cyclonedx", version: "0.5.9", wheel: None };
 
 /// cargo-deny, which judges the dependencies.
 ///

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use api_server::config::TlsConfig;
-use shared::config::Certificate;
 use notify_worker::config::{HubConfig, HubTls};
+use shared::config::Certificate;
 use shared::domain::notification::{Audience, Payload};
 use shared::secret::Secret;
 use testkit::eventually;

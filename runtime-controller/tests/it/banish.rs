@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use shared::db::games;
 use shared::db::{banishments, memberships, runtime};
+use shared::domain::lobby::MembershipStatus;
 use shared::domain::runtime::JobKind;
 use shared::engine_client::{EngineClient, Timeouts};
 use shared::ids::{GameId, MembershipId};
@@ -28,7 +29,7 @@ async fn leaves(world: &World, game_id: GameId, races: &[&str], tell: bool) {
     .fetch_all(&mut *tx)
     .await
     .unwrap();
-    assert_eq!(memberships::end(&mut tx, &ids, "left").await.unwrap().len(), races.len());
+    assert_eq!(memberships::end(&mut tx, &ids, MembershipStatus::Left).await.unwrap().len(), races.len());
     if tell {
         banishments::enqueue_due(&mut tx, &[game_id], None, None).await.unwrap();
     }

@@ -45,7 +45,7 @@ async fn an_engine_that_ends_at_once_fails_the_start_with_its_last_words() {
     assert_eq!(world.told(game_id, "runtime.container_start_failed").await.len(), 1);
     let error = world.text("SELECT last_error FROM runtime_jobs WHERE game_id = $1", game_id).await;
     assert!(error.contains("no such luck"), "{error}");
-    assert_eq!(world.runtime(game_id).await.status, "removed");
+    assert_eq!(world.runtime(game_id).await.status.as_str(), "removed");
     controller.kill9();
 }
 

@@ -29,7 +29,7 @@ async fn games_that_hang_in_their_turn_do_not_keep_an_honest_one_from_its_turns(
     world.reaches_turn(honest, 12).await;
     for game_id in &hanging {
         assert_eq!((world.turn(*game_id).await, world.journal(*game_id).len()), (0, 0));
-        assert_eq!(world.runtime(*game_id).await.status, "generation_in_progress");
+        assert_eq!(world.runtime(*game_id).await.status.as_str(), "generation_in_progress");
         assert_eq!(seen(&world.state_dir(*game_id), Call::Turn).len(), 1, "still its first attempt");
     }
     // What hung becomes well, and goes on.

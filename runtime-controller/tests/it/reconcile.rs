@@ -318,7 +318,7 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
         .await;
     // The controller tells which daemon it serves some time after it began.
     eventually(SOON, "shown", || async { world.runtime(lost).await.health.as_str() == "unserved" }).await;
-    assert_ne!(world.runtime(served).await.health, "unserved");
+    assert_ne!(world.runtime(served).await.health.as_str(), "unserved");
     let since = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since IS NOT NULL";
     eventually(SOON, "seen", || async { world.number(since, lost).await == 1 }).await;
     assert_eq!(world.number(since, served).await, 0);
@@ -335,7 +335,7 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     // By the lease, and by nothing else.
     let lease = async |until: &'static str| sqlx::query(until).execute(&world.pool()).await.unwrap();
     lease("UPDATE workers SET expires_at = now() + interval '1 hour'").await;
-    assert_eq!(world.runtime(served).await.health, "healthy", "the lease is still good");
+    assert_eq!(world.runtime(served).await.health.as_str(), "healthy", "the lease is still good");
     lease("UPDATE workers SET expires_at = now() - interval '1 second'").await;
-    assert_eq!(world.runtime(served).await.health, "unserved");
+    assert_eq!(world.runtime(served).await.health.as_str(), "unserved");
 }

@@ -129,7 +129,7 @@ async fn no_turn_is_generated_while_the_engine_is_being_replaced() {
     })
     .await;
     let runtime = world.runtime(game_id).await;
-    assert_eq!(runtime.status, "starting", "which tells the API to pass nothing on");
+    assert_eq!(runtime.status.as_str(), "starting", "which tells the API to pass nothing on");
     assert_eq!((world.turn(game_id).await, world.status(game_id).await.as_str()), (turn, "running"));
     barrier.lift("runtime_jobs").await;
     world.job_ends(game_id, "restart", "succeeded").await;

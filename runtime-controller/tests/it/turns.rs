@@ -127,7 +127,7 @@ async fn a_forced_turn_runs_now_and_the_scheduled_one_is_skipped() {
     let runtime = world.runtime(game_id).await;
     assert_eq!(runtime.next_turn_at.unwrap() - due, chrono::TimeDelta::hours(1));
     assert!(!runtime.skip_next_tick);
-    assert_eq!(runtime.status, "running");
+    assert_eq!(runtime.status.as_str(), "running");
     controller.kill9();
     each_turn_once(&world, game_id).await;
 }

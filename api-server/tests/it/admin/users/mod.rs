@@ -6,6 +6,8 @@ mod sanctions;
 mod sessions;
 
 use serde_json::{Value, json};
+use shared::domain::account::SanctionKind;
+use shared::domain::plan::Plan;
 use sqlx::Connection as _;
 use testkit::openapi::ContractResponse;
 
@@ -119,10 +121,10 @@ async fn every_search_reads_indexes_alone() {
         (Search { name: Some(("user-77", "user-77")), ..Search::default() }, 1),
         (Search { name: Some(("user-77", "user-77\u{10FFFF}")), ..Search::default() }, 51),
         (Search { name: Some(("user 77", "user 77")), ..Search::default() }, 1),
-        (Search { sanction: Some("permanent_block"), ..Search::default() }, 51),
-        (Search { plan: Some("yearly"), ..Search::default() }, 51),
-        (Search { plan: Some("free"), ..Search::default() }, 51),
-        (Search { plan: Some("yearly"), sanction: Some("login_block"), ..Search::default() }, 51),
+        (Search { sanction: Some(SanctionKind::PermanentBlock), ..Search::default() }, 51),
+        (Search { plan: Some(Plan::Yearly), ..Search::default() }, 51),
+        (Search { plan: Some(Plan::Free), ..Search::default() }, 51),
+        (Search { plan: Some(Plan::Yearly), sanction: Some(SanctionKind::LoginBlock), ..Search::default() }, 51),
     ];
     for mode in ["force_custom_plan", "force_generic_plan"] {
         for (search, expected) in &searches {
