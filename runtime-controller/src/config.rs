@@ -193,7 +193,13 @@ impl Group for Config {
     fn read(r: &mut Reader) -> Self {
         r.section("Engine runtime");
         let EngineSource { driver, registries } = r.group();
-        let instance_id = r.optional("BACKEND_INSTANCE_ID", "galaxy", "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker daemon need different ones.", parse_label);
+        let instance_id = r.optional(
+            "BACKEND_INSTANCE_ID",
+            "galaxy",
+            "Whose containers are ours: the label `galaxy.instance`. Installations that share a Docker \
+             daemon need different ones.",
+            parse_label,
+        );
         let state_root = r.required(
             "BACKEND_GAME_STATE_ROOT",
             "/var/lib/galaxy/games",
@@ -223,16 +229,66 @@ impl Group for Config {
                     )
                     .unwrap_or_default(),
             },
-            addressing: r.optional("BACKEND_ENGINE_ADDRESSING", "dns", "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' network.", parse_addressing),
-            pull_policy: r.optional("BACKEND_RUNTIME_IMAGE_PULL_POLICY", "if_missing", "When engine images are pulled: `if_missing`, `always`, `never`.", parse_pull_policy),
-            log_driver: r.optional("BACKEND_RUNTIME_CONTAINER_LOG_DRIVER", "json-file", "Docker log driver of engine containers.", parse::text),
-            log_opts: r.maybe("BACKEND_RUNTIME_CONTAINER_LOG_OPTS", "Comma-separated `key=value` pairs for the log driver, beside max-size=10m and max-file=3 of `json-file` and `local`, which they may replace.", "max-size=10m,max-file=3", parse::pairs).unwrap_or_default(),
-            cpus: r.optional("BACKEND_RUNTIME_CONTAINER_CPU_QUOTA", "2.0", "Processors that an engine may use.", parse::positive_float),
-            memory: r.optional("BACKEND_RUNTIME_CONTAINER_MEMORY", "512m", "Memory that an engine may use.", parse::size),
-            pids: r.optional("BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT", "256", "Processes and threads that an engine may have.", parse::positive),
-            state_mount: r.optional("BACKEND_RUNTIME_CONTAINER_STATE_MOUNT", "/var/lib/galaxy-game", "Where the state directory is mounted in an engine's container.", parse::absolute_path),
+            addressing: r.optional(
+                "BACKEND_ENGINE_ADDRESSING",
+                "dns",
+                "How engines are reached: `dns` (container name), or `ip` for processes outside the engines' \
+                 network.",
+                parse_addressing,
+            ),
+            pull_policy: r.optional(
+                "BACKEND_RUNTIME_IMAGE_PULL_POLICY",
+                "if_missing",
+                "When engine images are pulled: `if_missing`, `always`, `never`.",
+                parse_pull_policy,
+            ),
+            log_driver: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_LOG_DRIVER",
+                "json-file",
+                "Docker log driver of engine containers.",
+                parse::text,
+            ),
+            log_opts: r
+                .maybe(
+                    "BACKEND_RUNTIME_CONTAINER_LOG_OPTS",
+                    "Comma-separated `key=value` pairs for the log driver, beside max-size=10m and max-file=3 of \
+                     `json-file` and `local`, which they may replace.",
+                    "max-size=10m,max-file=3",
+                    parse::pairs,
+                )
+                .unwrap_or_default(),
+            cpus: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_CPU_QUOTA",
+                "2.0",
+                "Processors that an engine may use.",
+                parse::positive_float,
+            ),
+            memory: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_MEMORY",
+                "512m",
+                "Memory that an engine may use.",
+                parse::size,
+            ),
+            pids: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_PIDS_LIMIT",
+                "256",
+                "Processes and threads that an engine may have.",
+                parse::positive,
+            ),
+            state_mount: r.optional(
+                "BACKEND_RUNTIME_CONTAINER_STATE_MOUNT",
+                "/var/lib/galaxy-game",
+                "Where the state directory is mounted in an engine's container.",
+                parse::absolute_path,
+            ),
             registries,
-            registry_auth: r.maybe("BACKEND_RUNTIME_REGISTRY_AUTH_FILE", "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read anew at every pull.", "/run/secrets/registries.json", parse::absolute_path),
+            registry_auth: r.maybe(
+                "BACKEND_RUNTIME_REGISTRY_AUTH_FILE",
+                "File with the registries' credentials, in the form of Docker's `config.json` (`auths`); read \
+                 anew at every pull.",
+                "/run/secrets/registries.json",
+                parse::absolute_path,
+            ),
         };
         let state_limit = r.optional(
             "BACKEND_RUNTIME_STATE_LIMIT",

@@ -4854,7 +4854,7 @@ export interface components {
         NewGame: {
             /**
              * Format: text
-             * @description What the game is about, as people see it.
+             * @description As shown.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -5003,7 +5003,7 @@ export interface components {
         NewPublicGame: {
             /**
              * Format: text
-             * @description What the game is about, as people see it.
+             * @description As shown.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -5515,7 +5515,7 @@ export interface components {
             created_at: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The session's id.
              * @example 019cad9d-67a0-75c5-bb46-7075e0512424
              */
             device_session_id: string;
@@ -5542,7 +5542,7 @@ export interface components {
             status: string;
             /**
              * Format: uuid
-             * @description Whose it is.
+             * @description The account that it belongs to.
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
@@ -6254,7 +6254,7 @@ export interface components {
             game_id: string;
             /**
              * Format: uuid
-             * @description Its id.
+             * @description The invite's id.
              * @example 019cb84a-4100-749c-8a50-341bb8e83734
              */
             invite_id: string;

@@ -1,5 +1,5 @@
-//! No circle between the modules that a crate's root names (docs/architecture.md): whoever reads one of two that need each other must read both.
-//! Read from the text of `crate::…` paths, without tests and comments.
+//! No circle between the modules that a crate's root names (docs/architecture.md): whoever reads one of two that need
+//! each other must read both. Read from the text of `crate::…` paths, without tests and comments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

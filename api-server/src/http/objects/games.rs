@@ -116,7 +116,7 @@ macro_rules! new_game {
             /// of an account's `display_name`.
             #[oai(validator(min_length = 1, max_length = 256))]
             pub name: String,
-            /// As shown.
+            /// What the game is about, as people see it.
             #[oai(validator(max_length = 4000))]
             pub description: Option<String>,
             /// Fewest members to start with.

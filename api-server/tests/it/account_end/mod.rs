@@ -44,16 +44,19 @@ async fn apply(api: &Api, game: &str, user: &str, race: &str) -> String {
 /// What a departed user must not have anywhere, and that the seats of all games are counted right.
 async fn assert_departed(api: &Api, user: &str) {
     for what in [
-        "memberships m JOIN games g USING (game_id) WHERE m.user_id = '{}' AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')",
+        "memberships m JOIN games g USING (game_id) WHERE m.user_id = '{}' AND m.status = 'active'
+         AND g.status NOT IN ('finished', 'cancelled')",
         "applications WHERE user_id = '{}' AND status = 'submitted'",
         "invites WHERE (invited_user_id = '{}' OR inviter_user_id = '{}') AND status = 'open'",
         "race_names WHERE user_id = '{}' AND status <> 'released'",
         "device_sessions WHERE user_id = '{}' AND status = 'active'",
-        "games WHERE owner_user_id = '{}' AND visibility = 'private' AND status IN ('draft', 'enrollment_open', 'ready_to_start', 'starting', 'start_failed')",
+        "games WHERE owner_user_id = '{}' AND visibility = 'private'
+         AND status IN ('draft', 'enrollment_open', 'ready_to_start', 'starting', 'start_failed')",
     ] {
         assert_eq!(api.count(&what.replace("{}", user)).await, 0, "{what}");
     }
-    let miscounted = "games g WHERE approved_count <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id AND m.status = 'active')";
+    let miscounted = "games g WHERE approved_count <> (SELECT count(*) FROM memberships m WHERE m.game_id = g.game_id
+            AND m.status = 'active')";
     assert_eq!(api.count(miscounted).await, 0);
 }
 

@@ -18,7 +18,10 @@ async fn a_profile_is_kept_in_its_canonical_form() {
     let (_, ada) = api.player("ada").await;
     let changed = patch(
         &ada,
-        json!({ "user_name": " Ada.Lovelace ", "display_name": "  Ада  Лавлейс ", "preferred_language": "EN-us", "time_zone": "Europe/Berlin" }),
+        json!({
+            "user_name": " Ada.Lovelace ", "display_name": "  Ада  Лавлейс ",
+            "preferred_language": "EN-us", "time_zone": "Europe/Berlin",
+        }),
     );
     let changed = changed.await.expect(200).json();
     assert_eq!(

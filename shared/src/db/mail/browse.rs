@@ -199,7 +199,8 @@ pub async fn deliveries(
         ),
         // Nearly all are sent, and stand in no index by status.
         ([status], ..) if *status != DeliveryStatus::Sent => walk!(
-            " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1) AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
+            " AND d.status <> 'sent' AND (d.status, d.delivery_id) < (($5::text[])[1], $1)
+             AND (d.status, d.delivery_id) >= (($5::text[])[1], $2)
               ORDER BY d.status DESC, d.delivery_id DESC LIMIT $10"
         ),
         (.., Some(_)) => walk!(

@@ -15,7 +15,12 @@ async fn a_pause_keeps_what_was_left_and_a_schedule_without_a_next_time_is_refus
     api.sql("UPDATE runtime_turns SET scheduled_at = now() + interval '2 minutes' WHERE game_id = $1::uuid", &id).await;
     post("pause").await.expect(200);
     // Rested for a day.
-    api.sql("UPDATE runtime_turns SET scheduled_at = scheduled_at - interval '1 day', rested_at = rested_at - interval '1 day' WHERE game_id = $1::uuid", &id).await;
+    api.sql(
+        "UPDATE runtime_turns SET scheduled_at = scheduled_at - interval '1 day',
+        rested_at = rested_at - interval '1 day' WHERE game_id = $1::uuid",
+        &id,
+    )
+    .await;
     post("resume").await.expect(200);
     let left = "runtime_turns WHERE game_id = {id} AND status = 'pending' AND next_attempt_at = scheduled_at
                 AND scheduled_at - now() BETWEEN interval '60 seconds' AND interval '120 seconds'";

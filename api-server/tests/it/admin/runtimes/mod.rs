@@ -261,7 +261,12 @@ async fn runtimes_are_shown_with_their_log() {
         &id,
     )
     .await;
-    api.sql("INSERT INTO runtime_operations (operation_id, game_id, op, outcome) VALUES (gen_random_uuid(), $1::uuid, 'pull', 'ok')", &id).await;
+    api.sql(
+        "INSERT INTO runtime_operations (operation_id, game_id, op, outcome)
+        VALUES (gen_random_uuid(), $1::uuid, 'pull', 'ok')",
+        &id,
+    )
+    .await;
     api.sql(
         "INSERT INTO runtime_jobs (job_id, game_id, kind, step) VALUES (gen_random_uuid(), $1::uuid, 'start', 'pull')",
         &id,

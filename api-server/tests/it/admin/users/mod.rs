@@ -102,7 +102,8 @@ async fn every_search_reads_indexes_alone() {
          INSERT INTO identities (identity_id, user_id, kind, external_id)
          SELECT gen_random_uuid(), md5(n::text)::uuid, 'email', 'user' || n || '@example.org' FROM generate_series(1, 20000) n;
          INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor)
-         SELECT gen_random_uuid(), md5(n::text)::uuid, (ARRAY['login_block', 'private_game_create_block', 'private_game_manage_block', 'game_join_block',
+         SELECT gen_random_uuid(), md5(n::text)::uuid, (ARRAY['login_block', 'private_game_create_block',
+             'private_game_manage_block', 'game_join_block',
                 'profile_update_block', 'permanent_block'])[1 + n / 10 % 6], 'x', 'x'
            FROM generate_series(10, 20000, 10) n;
          INSERT INTO entitlements (entitlement_id, user_id, plan, source)
