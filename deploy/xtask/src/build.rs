@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use testkit::stack;
 
-use crate::{images, run};
+use crate::{run, shipped};
 
 /// Every binary of the workspace, in the dev profile.
 ///
@@ -56,13 +56,13 @@ pub fn static_engine_check() -> Result<PathBuf> {
     static_path(Profile::Dev, "engine-check")
 }
 
-/// Every binary that has an image: those of [`IMAGES`](crate::images::IMAGES), and the reference engine.
+/// Every binary that has an image: those of [`IMAGES`](crate::shipped::IMAGES), and the reference engine.
 ///
 /// # Errors
 /// When one does not build.
 pub fn static_binaries(profile: Profile) -> Result<()> {
     let mut wanted = vec![("galaxy-engine", "galaxy-engine")];
-    wanted.extend(images::IMAGES.iter().map(|image| (image.package, image.name)));
+    wanted.extend(shipped::IMAGES.iter().map(|image| (image.package, image.name)));
     static_link(profile, &wanted)
 }
 

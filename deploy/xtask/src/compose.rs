@@ -205,7 +205,7 @@ impl Project {
     }
 
     fn docker(&self, arguments: &[&str]) -> Command {
-        images::docker(Some(&self.host), arguments)
+        run::docker(Some(&self.host), arguments)
     }
 
     /// Waits until every container is healthy, or runs where it cannot say.

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::build::{self, Profile};
+use crate::shipped::{IMAGES, Image};
 use crate::{packaged, prerequisites, run, sbom};
 
 /// The largest image that is let through, in bytes.
@@ -17,91 +18,6 @@ const REPOSITORY: &str = "galaxy";
 
 /// The roots that certificates are checked against, where Debian's package `ca-certificates` puts them.
 const ROOTS: &str = "etc/ssl/certs/ca-certificates.crt";
-
-/// One image: a binary, and what little it needs beside itself.
-pub struct Image {
-    /// The binary, and the last part of the image's name.
-    pub name: &'static str,
-    /// The package that has the binary.
-    pub package: &'static str,
-    /// For people.
-    about: &'static str,
-    /// Whether it opens TLS connections to others.
-    roots: bool,
-    /// Directories that a volume is put on, and that its user may write.
-    dirs: &'static [&'static str],
-    /// Where it listens.
-    ports: &'static [u16],
-    /// Whether it has a `healthcheck` subcommand.
-    health: bool,
-}
-
-/// Every image but the reference engine's, which `deploy/engine/Dockerfile` describes for authors.
-pub const IMAGES: [Image; 7] = [
-    Image {
-        name: "api-server",
-        package: "api-server",
-        about: "REST and the push hub of the Galaxy platform",
-        roots: true,
-        dirs: &[],
-        ports: &[8080, 8081, 9100],
-        health: true,
-    },
-    Image {
-        name: "mail-worker",
-        package: "mail-worker",
-        about: "Delivers the mail outbox of the Galaxy platform",
-        roots: true,
-        dirs: &[],
-        ports: &[9100],
-        health: true,
-    },
-    Image {
-        name: "notify-worker",
-        package: "notify-worker",
-        about: "Turns notifications of the Galaxy platform into push events and mails",
-        roots: true,
-        dirs: &[],
-        ports: &[9100],
-        health: true,
-    },
-    Image {
-        name: "runtime-controller",
-        package: "runtime-controller",
-        about: "Engines and turns of the Galaxy platform",
-        roots: true,
-        dirs: &[],
-        ports: &[9100],
-        health: true,
-    },
-    Image {
-        name: "migrate",
-        package: "galaxy-migrations",
-        about: "Applies the schema migrations of the Galaxy platform",
-        roots: true,
-        dirs: &[],
-        ports: &[],
-        health: false,
-    },
-    Image {
-        name: "mail-catcher",
-        package: "galaxy-testkit",
-        about: "Takes every mail of a Galaxy platform, delivers none, and shows them; for development",
-        roots: false,
-        dirs: &["var/lib/mail-catcher", "run/mail-catcher"],
-        ports: &[1025, 8025],
-        health: true,
-    },
-    Image {
-        name: "galaxy-demo",
-        package: "galaxy-e2e",
-        about: "Plays the demo game on a Galaxy platform; for development",
-        roots: false,
-        dirs: &[],
-        ports: &[],
-        health: false,
-    },
-];
 
 /// What the images are made of, and where they go.
 #[derive(Debug, Default)]
@@ -124,7 +40,7 @@ pub fn images(options: &Options) -> Result<String> {
     build::static_binaries(profile)?;
     let dir = testkit::target_dir().join("images");
     let stamp = Stamp::of_checkout()?;
-    let docker = |arguments: &[&str]| docker(options.docker_host.as_deref(), arguments);
+    let docker = |arguments: &[&str]| run::docker(options.docker_host.as_deref(), arguments);
     let mut weights = String::new();
     for image in &IMAGES {
         let context = dir.join(image.name);
@@ -266,14 +182,4 @@ fn size(docker: &dyn Fn(&[&str]) -> Command, image: &str) -> Result<u64> {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
-}
-
-/// The docker command for a daemon. Its own builder does: an image from scratch needs no BuildKit, which would be another install.
-pub fn docker(host: Option<&str>, arguments: &[&str]) -> Command {
-    let mut command = run::program("docker");
-    command.env("DOCKER_BUILDKIT", "0").args(arguments);
-    if let Some(host) = host {
-        command.env("DOCKER_HOST", host);
-    }
-    command
 }

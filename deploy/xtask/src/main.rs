@@ -21,6 +21,7 @@ mod prerequisites;
 mod run;
 mod sbom;
 mod seed;
+mod shipped;
 mod sizes;
 mod test;
 mod tools;

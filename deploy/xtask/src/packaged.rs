@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::{images, prerequisites, run};
+use crate::{prerequisites, run};
 
 /// Makes both below `dir`, on this daemon.
 ///
@@ -18,7 +18,7 @@ pub fn images(dir: &Path, docker_host: Option<&str>) -> Result<()> {
     {
         let tag = format!("galaxy-test/{name}:latest");
         println!("\n── Image {tag}, from this machine's packages");
-        run::output(images::docker(docker_host, &["build", "--quiet", "--tag", &tag]).arg(context))?;
+        run::output(run::docker(docker_host, &["build", "--quiet", "--tag", &tag]).arg(context))?;
     }
     Ok(())
 }

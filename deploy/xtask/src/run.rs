@@ -52,3 +52,13 @@ pub fn output(command: &mut Command) -> Result<String> {
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+/// The docker command for a daemon. Its own builder does: an image from scratch needs no BuildKit, which would be another install.
+pub fn docker(host: Option<&str>, arguments: &[&str]) -> Command {
+    let mut command = program("docker");
+    command.env("DOCKER_BUILDKIT", "0").args(arguments);
+    if let Some(host) = host {
+        command.env("DOCKER_HOST", host);
+    }
+    command
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use testkit::stack;
 
-use crate::{images, run, tools};
+use crate::{run, shipped, tools};
 
 /// What cargo-cyclonedx calls the files, for a moment, beside every manifest.
 const PASSING: &str = "sbom-of-package";
@@ -27,7 +27,7 @@ pub fn write(dir: &Path) -> Result<()> {
             .args(["--target", &stack::static_target(), "--override-filename", PASSING]),
     )?;
     let mut wanted = vec![("galaxy-engine", "galaxy-engine")];
-    wanted.extend(images::IMAGES.iter().map(|image| (image.package, image.name)));
+    wanted.extend(shipped::IMAGES.iter().map(|image| (image.package, image.name)));
     let written = format!("{PASSING}.json");
     for (package, manifest) in manifests()? {
         // It writes one for every member of the workspace, and knows no other place for it.
