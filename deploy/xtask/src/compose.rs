@@ -61,7 +61,7 @@ pub fn up(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Ends what [`up`] started. Database, mails and settings stay.
+/// Ends what [`up()`] started. Database, mails and settings stay.
 ///
 /// # Errors
 /// What Compose says.
