@@ -4854,7 +4854,7 @@ export interface components {
         NewGame: {
             /**
              * Format: text
-             * @description As shown.
+             * @description What the game is about, as people see it.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
@@ -5003,7 +5003,7 @@ export interface components {
         NewPublicGame: {
             /**
              * Format: text
-             * @description As shown.
+             * @description What the game is about, as people see it.
              * @example Seven spiral arms, one throne. Two turns a day.
              */
             description?: string | null;
