@@ -148,7 +148,7 @@ async fn a_word_goes_into_the_database_and_comes_back_and_another_text_is_refuse
         let read: Plan = sqlx::query_scalar("SELECT $1").bind(plan).fetch_one(&mut conn).await.unwrap();
         assert_eq!(read, *plan);
     }
-    let read: Vec<Plan> = sqlx::query_scalar("SELECT $1").bind(Plan::ALL).fetch_one(&mut conn).await.unwrap();
+    let read: Vec<Plan> = sqlx::query_scalar("SELECT $1::text[]").bind(Plan::ALL).fetch_one(&mut conn).await.unwrap();
     assert_eq!(read, Plan::ALL);
     let unknown = sqlx::query_scalar::<_, Plan>("SELECT 'weekly'").fetch_one(&mut conn).await.unwrap_err();
     assert!(unknown.to_string().contains("`weekly` is no plan"), "{unknown}");
