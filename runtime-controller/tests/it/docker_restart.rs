@@ -1,10 +1,8 @@
-//! The daemon itself ends and comes back: restarted, as an upgrade of its host restarts it, and killed. It is a daemon of this test's own,
-//! and takes every engine with it.
+//! The daemon itself ends and comes back, as an upgrade of its host restarts it. It is a daemon of this test's own, and takes every engine
+//! with it.
 
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use shared::ids::GameId;
 use testkit::stack::{Docker, instance_of};
 
@@ -37,13 +35,6 @@ impl Daemon {
         tokio::task::spawn_blocking(move || drop(docker)).await.unwrap();
     }
 
-    /// Dies.
-    async fn is_killed(&mut self) {
-        let pid = std::fs::read_to_string(self.run().join("docker.pid")).unwrap();
-        kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
-        self.stops().await;
-    }
-
     fn run(&self) -> PathBuf {
         Path::new("/run").join(instance_of(&self.dir))
     }
@@ -56,9 +47,9 @@ impl Drop for Daemon {
     }
 }
 
-/// Twelve engines are gone at once: games whose next turn is due see it, the others are looked at when the daemon answers again.
+/// Eight engines are gone at once: games whose next turn is due see it, the others are looked at when the daemon answers again.
 #[tokio::test]
-async fn a_restart_and_a_crash_of_the_daemon_pause_no_game_and_cost_no_turn() {
+async fn two_restarts_of_the_daemon_pause_no_game_and_cost_no_turn() {
     let root = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(root.path()).await;
     let (host, image) = {
@@ -70,7 +61,7 @@ async fn a_restart_and_a_crash_of_the_daemon_pause_no_game_and_cost_no_turn() {
     let world = &docker.world;
     let mut controller = world.controller(&[]);
     let (mut busy, mut idle) = (Vec::new(), Vec::new());
-    for _ in 0..6 {
+    for _ in 0..4 {
         busy.push(world.game("@every 2s", &["Ants", "Bees"]).await);
         idle.push(world.game("@every 1h", &["Ants", "Bees"]).await);
     }
@@ -78,15 +69,11 @@ async fn a_restart_and_a_crash_of_the_daemon_pause_no_game_and_cost_no_turn() {
     for game_id in &all {
         world.reaches(*game_id, "running").await;
     }
-    for crash in [false, true] {
+    for _ in 0..2 {
         for game_id in &busy {
             world.reaches_turn(*game_id, world.turn(*game_id).await + 1).await;
         }
-        if crash {
-            daemon.is_killed().await;
-        } else {
-            daemon.stops().await;
-        }
+        daemon.stops().await;
         daemon.comes_back().await;
         for game_id in &busy {
             world.reaches_turn(*game_id, world.turn(*game_id).await + 2).await;
