@@ -60,7 +60,7 @@ async fn assert_departed(api: &Api, user: &str) {
     assert_eq!(api.count(miscounted).await, 0);
 }
 
-/// A user who takes part in everything: a member, an applicant, invited, an owner, a holder of names. Answers his id.
+/// A user who takes part in everything: a member, an applicant, invited, an owner, a holder of names. Answers their id.
 async fn busy(api: &Api, email: &str) -> String {
     let ada = sign_up(api, email).await;
     let client = api.user(&ada);

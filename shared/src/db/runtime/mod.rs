@@ -22,8 +22,8 @@ pub use jobs::{
 pub use operations::{Operation, count_operation, delete_old_operations, operations, record_operation, record_turn};
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, hold_engine, is_generating, prepare_record,
-    record, record_container, record_containerless, record_endpoint, record_health, records, records_by_status,
-    renew_token, set_extinct_races, set_record_status, target, turn_advanced,
+    record, record_container, record_containerless, record_endpoint, record_health, records, renew_token,
+    set_extinct_races, set_record_status, target, turn_advanced,
 };
 pub use reports::{keep_report, kept_report, kept_size, kept_turns};
 pub use timers::{WaitingTimer, mend_timer, waiting_timers};

@@ -112,24 +112,6 @@ pub async fn records(
     }
 }
 
-/// How many records of a daemon stand in each status: for the metrics.
-///
-/// # Errors
-/// Those of the database.
-pub async fn records_by_status(
-    conn: &mut PgConnection,
-    daemon_id: &str,
-) -> Result<Vec<(RuntimeStatus, i64)>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT status, count(*) AS "n!" FROM runtime_records WHERE daemon_id = $1
-           AND status NOT IN ('finished', 'removed') GROUP BY status"#,
-        daemon_id
-    )
-    .fetch_all(conn)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.status, row.n)).collect())
-}
-
 /// Where the engine of a game is reached, and with what token. `None` while it is not up.
 ///
 /// # Errors
