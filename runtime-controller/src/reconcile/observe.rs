@@ -22,13 +22,21 @@ pub async fn observe(
     unwanted: HashMap<String, DateTime<Utc>>,
     in_hand: HashSet<GameId>,
 ) -> Result<World, PassError> {
-    let listed = engines.op("list", engines.driver.list()).await?;
+    let mut listed = engines.op("list", engines.driver.list()).await?;
     let games: Vec<_> = listed.iter().map(|listed| listed.game_id.uuid()).collect();
     let mut conn = engines.db.acquire().await?;
     let now = seen::now(&mut conn).await?;
     let rows = seen::recorded_side(&mut conn, &engines.daemon_id, &games).await?;
-    let recorded = rows.into_iter().filter_map(|row| recorded(row, &engines.daemon_id)).collect();
-    Ok(World { now, recorded, listed, unwanted, in_hand })
+    let mut known = Vec::with_capacity(rows.len());
+    for row in rows {
+        let game_id = row.game_id;
+        match recorded(row, &engines.daemon_id) {
+            Some(recorded) => known.push(recorded),
+            // Nor is its container anybody's orphan.
+            None => listed.retain(|listed| listed.game_id != game_id),
+        }
+    }
+    Ok(World { now, recorded: known, listed, unwanted, in_hand })
 }
 
 /// A row with a word of a later build is left alone: whoever knows the word sees to it.

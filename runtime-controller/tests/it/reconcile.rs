@@ -339,3 +339,21 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     lease("UPDATE workers SET expires_at = now() - interval '1 second'").await;
     assert_eq!(world.runtime(served).await.health.as_str(), "unserved");
 }
+
+#[tokio::test]
+async fn the_engine_of_a_game_with_a_word_of_a_later_build_is_nobodys_orphan() {
+    let world = World::with_processes().await;
+    let (later, known) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let mut controller = world.controller(&[("BACKEND_RUNTIME_ORPHAN_GRACE", "1s")]);
+    for game_id in [later, known] {
+        world.reaches(game_id, "running").await;
+    }
+    sqlx::query("ALTER TABLE games DROP CONSTRAINT games_status_check").execute(&world.pool()).await.unwrap();
+    set(&world, later, "UPDATE games SET status = 'hibernating' WHERE game_id = $1").await;
+    assert_eq!(actions_of(&ask(&world, known, true).await, later), Vec::<String>::new());
+    // What is known to have no use any more goes, meanwhile.
+    set(&world, known, "UPDATE games SET status = 'cancelled' WHERE game_id = $1").await;
+    eventually(SOON, "the engine of the other game is gone", || async { world.engines(known).is_empty() }).await;
+    assert_eq!(world.engines(later).len(), 1);
+    controller.kill9();
+}
