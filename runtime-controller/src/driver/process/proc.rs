@@ -1,6 +1,7 @@
 //! What Linux tells of processes in `/proc`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// An engine found in the process table.
 pub(super) struct Found {
@@ -42,5 +43,14 @@ pub(super) fn running() -> Running {
         let port = var("GALAXY_LISTEN_ADDR")?.rsplit_once(':')?.1.parse().ok()?;
         Some((key, Found { pid, start_time: start_time(pid)?, port }))
     });
-    found.collect()
+    let mut running = Running::new();
+    for (key, found) in found {
+        // An engine's own children have its environment too: the engine is the eldest.
+        match running.entry(key) {
+            Entry::Occupied(mut other) if found.start_time < other.get().start_time => drop(other.insert(found)),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(vacant) => drop(vacant.insert(found)),
+        }
+    }
+    running
 }
