@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::domain::account::{IdentityKind, SanctionKind, SessionStatus};
 use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
-use shared::domain::game::{GameStatus, Visibility};
+use shared::domain::game::{GameStatus, PauseReason, Visibility};
 use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, RaceNameStatus};
 use shared::domain::notification::{AudienceKind, Channel, NotificationStatus, RouteStatus};
 use shared::domain::plan::Plan;
@@ -19,10 +19,8 @@ const WITHOUT_TYPE: &[(&str, &str)] =
     &[("push_events_what_check", "the fields of an event say which it is; only SQL writes the word and looks at it")];
 
 /// Columns that are read as a type and have no constraint, and why.
-const WITHOUT_CONSTRAINT: &[(&str, &str)] = &[
-    ("games.pause_reason", "a reason is added without a migration; the column is null in most rows"),
-    ("runtime_records.health", "one of its words is only shown, never stored"),
-];
+const WITHOUT_CONSTRAINT: &[(&str, &str)] =
+    &[("runtime_records.health", "one of its words is only shown, never stored")];
 
 fn all<W: Word>(constraint: &'static str) -> (&'static str, (&'static str, BTreeSet<String>)) {
     (constraint, (W::NAME, W::texts().into_iter().map(str::to_owned).collect()))
@@ -34,6 +32,7 @@ fn types() -> BTreeMap<&'static str, (&'static str, BTreeSet<String>)> {
         all::<ApplicationStatus>("applications_status_check"),
         all::<SessionStatus>("device_sessions_status_check"),
         all::<Plan>("entitlements_plan_check"),
+        all::<PauseReason>("games_pause_reason_check"),
         all::<GameStatus>("games_status_check"),
         all::<Visibility>("games_visibility_check"),
         all::<IdentityKind>("identities_kind_check"),
