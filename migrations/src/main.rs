@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::{Arg, ArgAction, Command, value_parser};
 use galaxy_migrations::roles::{self, Prefix};
 use shared::config::{self, PostgresConfig, Reader, Source};
+use shared::postgres::pool::schema_state;
 use sqlx::{Connection as _, PgConnection};
 
 fn main() -> ExitCode {
@@ -89,7 +90,8 @@ fn run() -> anyhow::Result<ExitCode> {
                 for (version, description) in galaxy_migrations::apply(&mut conn).await? {
                     writeln!(out, "applied  {version:04}  {description}")?;
                 }
-                writeln!(out, "at version {}", galaxy_migrations::SCHEMA_VERSION)?;
+                let applied = schema_state(&mut conn).await?.map_or(0, |state| state.applied);
+                writeln!(out, "at version {applied}")?;
             }
         }
         conn.close().await?;

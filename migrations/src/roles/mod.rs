@@ -164,9 +164,6 @@ pub static ROLES: [Role; 4] = [
     Role { process: "runtime-controller", suffix: "runtime", grants: grants::RUNTIME, sequences: &[], functions: &[] },
 ];
 
-/// Functions that some role may call.
-const FUNCTIONS: &[&str] = &["scrub_trail(uuid)"];
-
 /// What the roles' names begin with: a second platform in the same cluster needs another one, since roles belong to the
 /// cluster and not to a database.
 #[derive(Clone, Debug)]
@@ -205,7 +202,12 @@ pub fn statements(prefix: &Prefix, keep: bool) -> Vec<String> {
             // Takes the rights on single columns along.
             all.push(format!("REVOKE ALL ON ALL TABLES IN SCHEMA backend FROM {name}"));
             all.push(format!("REVOKE ALL ON ALL SEQUENCES IN SCHEMA backend FROM {name}"));
-            all.extend(FUNCTIONS.iter().map(|f| format!("REVOKE ALL ON FUNCTION backend.{f} FROM {name}")));
+            all.extend(
+                ROLES
+                    .iter()
+                    .flat_map(|role| role.functions)
+                    .map(|f| format!("REVOKE ALL ON FUNCTION backend.{f} FROM {name}")),
+            );
             all.push(format!("REVOKE ALL ON SCHEMA backend FROM {name}"));
         }
         all.push(format!("GRANT USAGE ON SCHEMA backend TO {name}"));

@@ -93,6 +93,38 @@ async fn the_build_is_for_the_newest_migration_and_each_says_what_it_is_compatib
 }
 
 #[tokio::test]
+async fn a_build_that_is_rolled_back_to_finds_nothing_to_do_on_a_schema_that_still_fits_it_and_refuses_another() {
+    let db = TestDb::empty().await;
+    let mut conn = connect(&db).await;
+    apply(&mut conn).await.unwrap();
+    // As the next release's migration leaves it: one that only expands.
+    let next = SCHEMA_VERSION + 1;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES ($1, 'next', true, '', 0)",
+    )
+    .bind(next)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    sqlx::query("INSERT INTO schema_versions (version, compatible_from) VALUES ($1, 1)")
+        .bind(next)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    assert_eq!(apply(&mut conn).await.unwrap(), Vec::new());
+    sqlx::query("UPDATE schema_versions SET compatible_from = version WHERE version = $1")
+        .bind(next)
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    let refused = apply(&mut conn).await.unwrap_err().to_string();
+    assert!(refused.contains(&next.to_string()), "{refused}");
+    // The lock was given back.
+    assert_eq!(pending(&mut conn).await.unwrap(), Vec::new());
+    conn.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn every_constraint_is_named_by_us() {
     // Code tells errors apart by the constraint's name, so each name must stand where the constraint is made.
     let unnamed: Vec<String> = MIGRATOR
