@@ -143,7 +143,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot, held: i64) {
+    pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
         // States that emptied must fall back to zero, so each known one is recorded.
         for state in ["pending", "retrying", spec.active] {
             let rows = snapshot.depth.get(state).copied().unwrap_or(0);
@@ -151,7 +151,10 @@ impl Engine {
         }
         self.oldest.record(snapshot.oldest_due_seconds.unwrap_or(0.0), &[queue(spec.name)]);
         self.paused.record(i64::from(snapshot.paused), &[queue(spec.name)]);
-        self.held.record(held, &[]);
+    }
+
+    pub(super) fn held(&self, transactions: i64) {
+        self.held.record(transactions, &[]);
     }
 
     pub(super) fn picked_up(&self, name: &'static str, lag: Duration) {

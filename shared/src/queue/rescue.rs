@@ -145,14 +145,14 @@ impl<Q: Queue> Engine<Q> {
 
     async fn sample(&self) -> Result<(), sqlx::Error> {
         let mut conn = self.deps.db.acquire().await?;
-        let sampling = async {
-            let snapshot = metrics::sample(&mut conn, &self.sql).await?;
-            Ok((snapshot, metrics::held(&mut conn).await?))
-        };
-        let sampled = timeout(self.statement_limit(), sampling).await;
-        let (snapshot, held) = bounded(sampled, conn)?;
-        metrics::engine().sampled(self.spec(), &snapshot, held);
+        let sampled = timeout(self.statement_limit(), metrics::sample(&mut conn, &self.sql)).await;
+        let snapshot = bounded(sampled, conn)?;
+        metrics::engine().sampled(self.spec(), &snapshot);
         self.queue.sampled(&snapshot);
+        // Last: where somebody may not ask this, the queue is sampled all the same.
+        let mut conn = self.deps.db.acquire().await?;
+        let held = timeout(self.statement_limit(), metrics::held(&mut conn)).await;
+        metrics::engine().held(bounded(held, conn)?);
         Ok(())
     }
 }

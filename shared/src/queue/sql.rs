@@ -286,11 +286,13 @@ fn oldest(spec: &QueueSpec) -> String {
 }
 
 /// The age, in transactions, of the oldest snapshot that keeps dead rows of this database from being removed: of a session, a
-/// standby, a replication slot or a prepared transaction. Everybody may see these ages, whoever the sessions belong to.
+/// standby, a replication slot or a prepared transaction. A running VACUUM holds nobody else's up, and is left out. Everybody may
+/// see these ages, whoever the sessions belong to.
 pub(super) fn held() -> Text {
     "SELECT coalesce(greatest(
        (SELECT max(greatest(age(backend_xmin), age(backend_xid))) FROM pg_stat_activity
-         WHERE (datname = current_database() OR datid IS NULL) AND pid <> pg_backend_pid()),
+         WHERE (datname = current_database() OR datid IS NULL) AND pid <> pg_backend_pid()
+           AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)),
        (SELECT max(age(xmin)) FROM pg_replication_slots),
        (SELECT max(age(transaction)) FROM pg_prepared_xacts WHERE database = current_database())), 0)::int8 AS transactions"
         .to_owned()
