@@ -109,9 +109,7 @@ pub fn engine_check_image() -> Result<&'static str> {
     std::fs::copy(&binary, context.join("engine-check"))?;
     run::step(
         &format!("Build the image {IMAGE}"),
-        run::program("docker")
-            .env("DOCKER_BUILDKIT", "0")
-            .args(["build", "--quiet", "--tag", IMAGE, "--file"])
+        run::docker(None, &["build", "--quiet", "--tag", IMAGE, "--file"])
             .arg(crate::root().join("deploy/engine-check/Dockerfile"))
             .arg(&context),
     )?;

@@ -284,7 +284,15 @@ impl Project {
         for address in addresses {
             match self.answers(&engines, &address) {
                 // The command is of no interest; what the asker says is.
-                Err(error) => println!("   {}", error.to_string().rsplit("mail-worker: ").next().unwrap_or_default()),
+                Err(error) => {
+                    let said = error.to_string();
+                    let said = said.rsplit("mail-worker: ").next().unwrap_or_default();
+                    // An answer that is no probe's is an answer all the same.
+                    let nobody =
+                        ["nothing listens on", "failed to lookup address"].iter().any(|word| said.contains(word));
+                    ensure!(nobody, "an engine reaches {address}: {said}");
+                    println!("   {said}");
+                }
                 Ok(()) => bail!("an engine reaches {address}"),
             }
         }

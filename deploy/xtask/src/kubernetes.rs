@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use testkit::kubernetes::{Cluster, Manifests, OneNode};
-use testkit::stack::{Docker, ENGINE_VERSION, Summary};
+use testkit::stack::{self, Docker, ENGINE_VERSION, Summary};
 use testkit::{PostgresConfig, PostgresServer};
 
 use crate::{build, run};
@@ -44,6 +44,10 @@ pub fn test(dir: &Path, tag: &str) -> Result<()> {
     build::binaries()?;
     let cluster = Cluster::of(dir)?;
     let node = cluster.node()?;
+    // What is there is somebody's, and would be taken down with ours.
+    let theirs =
+        cluster.kubectl(&["get", "namespace", "galaxy", "galaxy-engines", "--ignore-not-found", "--output", "name"])?;
+    ensure!(theirs.trim().is_empty(), "the cluster has an installation already: {}", theirs.trim());
     println!("\n── Cluster at {}, node {node}", cluster.address());
     let docker = Docker::answering().context("the node's Docker Engine does not answer")?;
     for image in ["migrate", "api-server", "mail-worker", "notify-worker", "runtime-controller"] {
@@ -115,7 +119,7 @@ fn postgres(cluster: &Cluster) -> Result<PostgresServer> {
     let addresses = format!("127.0.0.1,{}", cluster.address());
     let settings = [("listen_addresses", addresses), ("hba_file", rules.display().to_string())];
     let server = PostgresServer::start(PostgresConfig {
-        password: Some(secret()?),
+        password: Some(stack::fresh_secret()),
         settings: settings.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         ..PostgresConfig::default()
     });
@@ -170,19 +174,11 @@ fn settings(cluster: &Cluster, tag: &str, postgres: &PostgresServer, ca: &Path) 
         mail_catcher: cluster.address(),
         mail_ca: std::fs::read_to_string(ca)?,
         dsn: format!("{dsn}?search_path=backend&sslmode=disable"),
-        gateway_token: secret()?,
-        worker_token: secret()?,
-        code_pepper: secret()?,
-        admin_password: secret()?,
+        gateway_token: stack::fresh_secret(),
+        worker_token: stack::fresh_secret(),
+        code_pepper: stack::fresh_secret(),
+        admin_password: stack::fresh_secret(),
     })
-}
-
-/// 48 letters that nobody guesses.
-fn secret() -> Result<String> {
-    use std::io::Read as _;
-    let mut bytes = [0u8; 24];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// In the order of docs/kubernetes.md.

@@ -3,7 +3,6 @@
 use shared::db::{games, runtime};
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
-use shared::domain::runtime::RuntimeStatus;
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
@@ -46,15 +45,7 @@ impl Outcomes {
         // Where a job is at work already, the next pass looks again.
         let Some(job_id) = runtime::enqueue_stop(conn, game_id, None, None).await? else { return Ok(false) };
         let reason = format!("{reason}; its engine is stopped");
-        runtime::record_operation(
-            conn,
-            game_id,
-            Some(job_id.uuid()),
-            "state",
-            RuntimeStatus::Stopped.as_str(),
-            Some(&reason),
-        )
-        .await?;
+        runtime::record_operation(conn, game_id, Some(job_id.uuid()), "state", "stopped", Some(&reason)).await?;
         let key = format!("state:{game_id}:{job_id}");
         self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
         Ok(true)

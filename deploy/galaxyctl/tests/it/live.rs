@@ -135,6 +135,7 @@ async fn every_command_is_understood_by_the_api() {
         if code(&output) != 0 {
             let text = said(&output);
             assert!(text.contains(": ") && text.contains("request_id "), "{arguments:?}: {text}");
+            assert!(!text.contains("invalid_request"), "{arguments:?} is not understood: {text}");
         }
     }
 }

@@ -95,7 +95,7 @@ impl Environment {
 }
 
 /// 24 random bytes in hexadecimal.
-pub(super) fn fresh_secret() -> String {
+pub fn fresh_secret() -> String {
     let mut bytes = [0u8; 24];
     let mut random = std::fs::File::open("/dev/urandom").expect("/dev/urandom");
     std::io::Read::read_exact(&mut random, &mut bytes).expect("random bytes");
