@@ -9,6 +9,7 @@ mod engine_places;
 pub mod geo;
 pub mod http;
 mod listeners;
+mod pepper;
 pub mod push;
 pub mod refusal;
 pub mod tls;

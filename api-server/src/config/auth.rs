@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use shared::config::credentials::{long_enough, token};
 use shared::config::{Group, Reader, parse};
-use shared::secret::{Secret, Tokens};
+use shared::secret::Tokens;
 
 use super::rate;
+use crate::pepper::Peppers;
 
 /// Sign-in by code.
 #[derive(Debug)]
@@ -22,8 +23,8 @@ pub struct AuthConfig {
     pub throttle_window: Duration,
     /// Live challenges in the window before the newest is answered again.
     pub throttle_max: i64,
-    /// Keys the hash of codes.
-    pub pepper: Secret,
+    /// What keys the hashes of codes and of identities.
+    pub peppers: Peppers,
     /// Tries for a free placeholder name.
     pub user_name_retries: u32,
     /// Requests for a code a minute, e-mail address and client network.
@@ -46,13 +47,21 @@ fn guard_mails(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or_else(|| "expected a whole number from 1 to 1000".into())
 }
 
-fn pepper(r: &mut Reader) -> Secret {
+fn peppers(r: &mut Reader) -> Peppers {
     let name = "BACKEND_AUTH_CODE_PEPPER";
-    let doc = "Keys the hash under which codes are stored, 32 bytes or more; the same on every replica. Another one makes \
-        the codes that are out worthless (docs/accounts.md).";
+    let doc = "Keys the hashes under which codes, and the sanctions of deleted accounts, are stored, 32 bytes or more; the same on \
+        every replica.";
     let pepper = r.required_secret(name, doc);
     long_enough(r, name, &pepper);
-    pepper
+    let previous = token(
+        r,
+        (
+            "BACKEND_AUTH_CODE_PEPPER_PREVIOUS",
+            "The pepper before. What was stored under it is found as long as this is set: codes that are out, and sanctions that wait \
+             for a deleted account's owner (docs/accounts.md).",
+        ),
+    );
+    Peppers::new(pepper, previous)
 }
 
 /// The tokens of a role: the one in use, and the one before it while it is being rotated.
@@ -112,7 +121,7 @@ impl Group for AuthConfig {
                  can be used is answered again and no mail goes out.",
                 parse::positive,
             ),
-            pepper: pepper(r),
+            peppers: peppers(r),
             user_name_retries: r.optional(
                 "BACKEND_AUTH_USERNAME_MAX_RETRIES",
                 "10",

@@ -33,7 +33,7 @@ pub async fn present(conn: &mut PgConnection, user_id: UserId) -> Result<Account
 }
 
 /// Deletes an account softly: everything that the person takes part in ends, and what tells who they were is erased, in
-/// one transaction. One that is deleted already stays as it is.
+/// one transaction. Sanctions in force wait for the next account of each identity. One that is deleted already stays as it is.
 ///
 /// # Errors
 /// `account_not_found` where there never was one; those of [`departures::depart`].
@@ -41,6 +41,9 @@ pub async fn delete(app: &App, caller: &Caller<'_>, user_id: UserId) -> Result<(
     let mut tx = app.db.begin().await?;
     let left = departures::depart(&mut tx, caller, user_id, Departure::Deleted).await?;
     sessions::revoke_all_in(&mut tx, user_id, "account_deleted").await?;
+    let identities = db::accounts::identities(&mut tx, user_id).await?;
+    let hashes: Vec<_> = identities.iter().map(|(kind, id)| app.config.auth.peppers.identity(*kind, id)).collect();
+    db::sanctions::carry(&mut tx, user_id, &hashes).await?;
     if !db::erasure::erase(&mut tx, user_id).await? {
         present(&mut tx, user_id).await?;
         return Ok(());

@@ -2,9 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, Mac as _};
 use serde_json::json;
-use sha2::Sha256;
 use shared::db;
 use shared::db::admin_accounts::AdminAccount;
 use shared::db::idempotency::Idempotency;
@@ -18,19 +16,6 @@ use crate::refusal::{ErrorCode, Problem};
 /// No administrator of this name.
 pub fn not_found() -> Problem {
     Problem::new(ErrorCode::AdminAccountNotFound, "No administrator has this name.")
-}
-
-/// What stands for a password where requests are compared: as good for that, and useless without the pepper. A plain hash of
-/// a body that has a password would lie in the database as a fast way around bcrypt.
-///
-/// # Errors
-/// Internal, when the pepper cannot key.
-pub fn stand_in(app: &App, password: &str) -> Result<String, Problem> {
-    let pepper = app.config.auth.pepper.expose().as_bytes();
-    let mut mac = Hmac::<Sha256>::new_from_slice(pepper).map_err(|e| Problem::internal(&e))?;
-    mac.update(b"idempotency of an administrator's password");
-    mac.update(password.as_bytes());
-    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 /// The administrator whom an earlier request made under this key.

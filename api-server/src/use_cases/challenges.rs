@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use hmac::{Hmac, Mac as _};
 use opentelemetry::KeyValue;
-use sha2::Sha256;
 use shared::db;
 use shared::db::auth::{Challenge, NewChallenge};
 use shared::db::mail::NewMail;
@@ -16,7 +14,6 @@ use shared::domain::network::Network;
 use shared::ids::ChallengeId;
 use shared::mail::{LoginCode, Priority, Template};
 use shared::queue::wake::Topic;
-use shared::secret::{Secret, same};
 use sqlx::PgConnection;
 
 use super::caller::Context;
@@ -103,7 +100,7 @@ async fn mail(
         &NewChallenge {
             challenge_id,
             address: address.as_str(),
-            code_hash: &hash(&auth.pepper, &salt, &code)?,
+            code_hash: &auth.peppers.code(&salt, &code),
             salt: &salt,
             preferred_language,
             guarded,
@@ -180,7 +177,7 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
         tell(app, network, "expired");
         return Err(expired());
     };
-    let right = same(&hash(&auth.pepper, &challenge.salt, confirmation.code)?, &challenge.code_hash);
+    let right = auth.peppers.is_code(&challenge.code_hash, &challenge.salt, confirmation.code);
     if right || challenge.guarded {
         give_back();
     }
@@ -200,12 +197,4 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
 fn tell(app: &App, network: Network, outcome: &'static str) {
     app.codes.wrong.add(1, &[KeyValue::new("outcome", outcome)]);
     tracing::warn!(event = "code_refused", %network, outcome, "a sign-in code was refused");
-}
-
-fn hash(pepper: &Secret, salt: &[u8], code: &Code) -> Result<[u8; 32], Problem> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(pepper.expose().as_bytes()).map_err(|e| Problem::internal(&e))?;
-    mac.update(&(salt.len() as u64).to_be_bytes());
-    mac.update(salt);
-    mac.update(code.as_bytes());
-    Ok(mac.finalize().into_bytes().into())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use shared::db;
-use shared::db::accounts::NewAccount;
+use shared::db::accounts::{NewAccount, NewIdentity};
 use shared::domain::account::{IdentityKind, SanctionKind};
 use shared::domain::country::CountryCode;
 use shared::ids::{DeviceSessionId, UserId};
@@ -159,7 +159,7 @@ async fn find_or_create(
     Ok(db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await?.map(|user_id| (user_id, false)))
 }
 
-/// Makes the account that owns the identity, in one statement; `None` where somebody else has made it meanwhile. An open
+/// Makes the account that owns the identity, with the sanctions that its last owner left, in one statement; `None` where somebody else has made it meanwhile. An open
 /// transaction is to be rolled back then.
 pub(super) async fn create(
     app: &App,
@@ -168,6 +168,8 @@ pub(super) async fn create(
 ) -> Result<Option<UserId>, Problem> {
     let country = newcomer.ip.and_then(|ip| app.geo.country(ip));
     let user_id = UserId::new();
+    let hashes = app.config.auth.peppers.identities(newcomer.kind, newcomer.external_id);
+    let identity = NewIdentity { kind: newcomer.kind, external_id: newcomer.external_id, hashes: &hashes };
     for _ in 0..app.config.auth.user_name_retries {
         let placeholder = format!("player-{:08x}", app.random.below(1 << 32));
         let account = NewAccount {
@@ -178,7 +180,7 @@ pub(super) async fn create(
             time_zone: newcomer.time_zone,
             declared_country: country.as_ref().map(CountryCode::as_str),
         };
-        match db::accounts::insert(conn, &account, Some((newcomer.kind, newcomer.external_id))).await {
+        match db::accounts::insert(conn, &account, Some(&identity)).await {
             Ok(true) => return Ok(Some(user_id)),
             Ok(false) => {}
             Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {

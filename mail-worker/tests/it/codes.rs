@@ -82,6 +82,30 @@ async fn challenges_that_ended_long_ago_are_removed() {
 }
 
 #[tokio::test]
+async fn sanctions_of_deleted_accounts_go_when_they_end() {
+    let stage = Stage::new().await;
+    sqlx::query(
+        "INSERT INTO carried_sanctions (sanction_id, identity_hash, kind, actor, starts_at, ends_at)
+         SELECT gen_random_uuid(), decode(repeat('00', 32), 'hex'), 'login_block', actor, now() - interval '2 days', ends_at
+           FROM (VALUES ('ended', now() - interval '1 second'), ('runs', now() + interval '1 day'), ('for good', NULL)) AS v (actor, ends_at)",
+    )
+    .execute(&stage.pool())
+    .await
+    .unwrap();
+    let worker = stage.worker();
+    eventually(SOON, "the ended one is gone", || async {
+        let left: Vec<String> = sqlx::query_scalar("SELECT actor FROM carried_sanctions ORDER BY actor")
+            .fetch_all(&stage.pool())
+            .await
+            .unwrap();
+        if left == ["for good", "runs"] { Ok(()) } else { Err(left) }
+    })
+    .await;
+    worker.stop().await;
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn an_address_is_forgotten_with_its_ended_challenges_but_not_its_tries_of_today() {
     let stage = Stage::new().await;
     for (address, day) in

@@ -19,6 +19,7 @@ pub(super) const API: &[Grant] = &[
     on("audit_log").read().insert(),
     on("auth_addresses").read().insert().update("day guarded_until wrong_tries").delete(),
     on("auth_challenges").read().insert().update("attempts consumed_at").delete(),
+    on("carried_sanctions").read().insert().delete(),
     on("device_sessions").read().insert().update("client_public_key revoke_reason revoked_at status"),
     on("engine_reports").read(),
     on("engine_versions").read().insert().update("description enabled image max_players min_players title"),
@@ -85,6 +86,7 @@ pub(super) const API: &[Grant] = &[
 pub(super) const MAIL: &[Grant] = &[
     on("auth_addresses").select("address day guarded_until").lock("day").delete(),
     on("auth_challenges").select("address challenge_id expires_at").lock("attempts").delete(),
+    on("carried_sanctions").select("ends_at sanction_id").lock("kind").delete(),
     on("games").select("game_id notification_seq").update("notification_seq"),
     on("mail_alarms").select("cause deliveries due_at").insert().update("deliveries").delete(),
     on("mail_attempts").select("attempt_no delivery_id").insert(),

@@ -285,25 +285,45 @@ pub struct NewAccount<'a> {
     pub declared_country: Option<&'a str>,
 }
 
-/// Makes an account and gives it an identity (kind and external id), if there is one, in one statement, which is a transaction of
-/// its own where there is none; false when its `user_name`, or one that looks like it, is taken. An identity that is owned already is the
-/// constraint `identities_kind_external_id_key`: nothing is made then.
+/// The identity of an account to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewIdentity<'a> {
+    /// Where it is from.
+    pub kind: IdentityKind,
+    /// Normalised.
+    pub external_id: &'a str,
+    /// Under which hashes sanctions of a former account of this identity may wait ([`super::sanctions::carry`]).
+    pub hashes: &'a [Vec<u8>],
+}
+
+/// Makes an account and gives it an identity, if there is one, and the sanctions that wait for the identity, in one statement, which is a
+/// transaction of its own where there is none; false when its `user_name`, or one that looks like it, is taken. An identity that is owned
+/// already is the constraint `identities_kind_external_id_key`: nothing is made then.
+///
+/// Who calls has looked for the identity and found it free: a deletion that freed it was committed before this statement began, and what
+/// waits is seen.
 ///
 /// # Errors
 /// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     account: &NewAccount<'_>,
-    identity: Option<(IdentityKind, &str)>,
+    identity: Option<&NewIdentity<'_>>,
 ) -> Result<bool, sqlx::Error> {
-    let (kind, external_id) = identity.unzip();
     sqlx::query_scalar!(
         r#"WITH account AS (
              INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone, declared_country)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING user_id),
            identity AS (
              INSERT INTO identities (identity_id, user_id, kind, external_id)
-             SELECT $8, user_id, $9, $10 FROM account WHERE $9::text IS NOT NULL)
+             SELECT $8, user_id, $9, $10 FROM account WHERE $9::text IS NOT NULL),
+           carried AS (
+             DELETE FROM carried_sanctions WHERE identity_hash = ANY ($11) AND EXISTS (SELECT FROM account)
+             RETURNING sanction_id, kind, actor, starts_at, ends_at),
+           sanction AS (
+             INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor, starts_at, ends_at)
+             SELECT c.sanction_id, a.user_id, c.kind, $12, c.actor, c.starts_at, c.ends_at FROM carried c CROSS JOIN account a
+              WHERE c.ends_at IS NULL OR c.ends_at > statement_timestamp())
            SELECT EXISTS (SELECT FROM account) AS "made!""#,
         account.user_id as UserId,
         account.user_name,
@@ -313,11 +333,24 @@ pub async fn insert(
         account.time_zone,
         account.declared_country,
         IdentityId::new() as IdentityId,
-        kind.map(IdentityKind::as_str),
-        external_id
+        identity.map(|identity| identity.kind.as_str()),
+        identity.map(|identity| identity.external_id),
+        identity.map_or(&[][..], |identity| identity.hashes),
+        super::sanctions::CARRIED
     )
     .fetch_one(conn)
     .await
+}
+
+/// The identities of an account.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<(IdentityKind, String)>, sqlx::Error> {
+    let rows = sqlx::query!("SELECT kind, external_id FROM identities WHERE user_id = $1", user_id as UserId)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.external_id)).collect())
 }
 
 /// The account that owns an identity. An address is looked for in the spellings of former times as well; where two accounts

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::InTransaction;
 use super::idempotency::{Idempotency, Replayed};
@@ -182,4 +183,58 @@ pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> R
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// The reason of a sanction that was taken over: the words of the one before went with its account.
+pub(super) const CARRIED: &str = "was in force on a deleted account of this person";
+
+/// Lets the sanctions in force outlive the account, which is about to be deleted: each waits once under every hash, for whoever makes an
+/// account of that identity ([`super::accounts::insert`]). The caller holds the account's lock.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn carry(conn: &mut PgConnection, user_id: UserId, hashes: &[[u8; 32]]) -> Result<(), sqlx::Error> {
+    let standing = sqlx::query_scalar!(
+        r#"SELECT sanction_id AS "sanction_id: SanctionId" FROM sanctions
+            WHERE user_id = $1 AND lifted_at IS NULL AND starts_at <= statement_timestamp()
+              AND (ends_at IS NULL OR ends_at > statement_timestamp())
+            ORDER BY sanction_id"#,
+        user_id as UserId
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let rows: Vec<_> =
+        standing.iter().flat_map(|of| hashes.iter().map(move |hash| (of.uuid(), hash.to_vec()))).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|_| SanctionId::new().uuid()).collect();
+    let (of, hashes): (Vec<Uuid>, Vec<Vec<u8>>) = rows.into_iter().unzip();
+    sqlx::query!(
+        "INSERT INTO carried_sanctions (sanction_id, identity_hash, kind, actor, starts_at, ends_at)
+         SELECT w.id, w.hash, s.kind, s.actor, s.starts_at, s.ends_at
+           FROM unnest($1::uuid[], $2::uuid[], $3::bytea[]) AS w (id, of, hash) JOIN sanctions s ON s.sanction_id = w.of",
+        &ids,
+        &of,
+        &hashes
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Removes up to `limit` waiting sanctions that have ended, and answers how many.
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn remove_ended_carried(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "DELETE FROM carried_sanctions WHERE sanction_id = ANY (ARRAY(
+           SELECT sanction_id FROM carried_sanctions WHERE ends_at <= statement_timestamp()
+            ORDER BY ends_at LIMIT $1 FOR UPDATE SKIP LOCKED))",
+        limit
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -30,6 +30,7 @@ async fn a_sign_in_at_the_moment_of_the_deletion_is_before_or_after_it() {
     for round in 0..4 {
         let email = format!("ada{round}@example.org");
         let old = sign_up(&api, &email).await;
+        api.sanction(&old, "game_join_block").await;
         let mut challenges = Vec::new();
         for _ in 0..6 {
             let challenge = sign_in::send(&api, &email).await;
@@ -67,7 +68,11 @@ async fn a_sign_in_at_the_moment_of_the_deletion_is_before_or_after_it() {
         new.sort();
         new.dedup();
         assert!(new.len() <= 1, "{new:?}");
-        assert_ne!(sign_up(&api, &email).await, old);
+        let owner = sign_up(&api, &email).await;
+        assert_ne!(owner, old);
+        // Whoever came first after the deletion has what was in force on it.
+        let theirs = format!("sanctions WHERE user_id = '{owner}' AND kind = 'game_join_block'");
+        assert_eq!(api.count(&theirs).await, 1);
     }
 }
 

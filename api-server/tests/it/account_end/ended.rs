@@ -79,7 +79,9 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     let body = json!({ "race_name": "Zerg" });
     client.post(applications).header("Idempotency-Key", "key-of-ada").json(&body).send().await.expect(201);
     let body = json!({ "kind": "login_block", "reason": "Ada Lovelace wrote to us" });
-    api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201);
+    let set = api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201).json();
+    // Lifted: one in force would come back with the address (`carried.rs`).
+    api.admin().post(format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"))).send().await.expect(200);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
     // Invites that name the user to others, one mail not sent yet, one sent.

@@ -2,6 +2,7 @@
 //! at the same moment.
 
 mod at_once;
+mod carried;
 mod departures;
 mod ended;
 

@@ -30,6 +30,7 @@ const NOT_SEEDED: &[&str] = &[
     "_sqlx_migrations",
     "admin_accounts",
     "admin_networks",
+    "carried_sanctions",
     "engine_versions",
     "mail_alarms",
     "push_epochs",

@@ -54,7 +54,7 @@ impl Operation {
         let name = administrator::name(&body.user_name).map_err(|why| Problem::field("/user_name", "format", why))?;
         administrator::password(&body.password, &name).map_err(|why| Problem::field("/password", "format", why))?;
         let asked =
-            NewAdminAccount { user_name: name.clone(), password: admin_accounts::stand_in(&app, &body.password)? };
+            NewAdminAccount { user_name: name.clone(), password: app.config.auth.peppers.password(&body.password) };
         let key = idempotency::read(
             idempotency_key.0.as_deref(),
             caller.idempotency_owner(),

@@ -1,0 +1,2 @@
+DROP TABLE carried_sanctions;
+DELETE FROM schema_versions WHERE version = 27;
