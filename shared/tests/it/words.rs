@@ -31,6 +31,7 @@ fn types() -> BTreeMap<&'static str, (&'static str, BTreeSet<String>)> {
     BTreeMap::from([
         all::<ApplicationStatus>("applications_status_check"),
         all::<SessionStatus>("device_sessions_status_check"),
+        all::<SanctionKind>("carried_sanctions_kind_check"),
         all::<Plan>("entitlements_plan_check"),
         all::<PauseReason>("games_pause_reason_check"),
         all::<GameStatus>("games_status_check"),
