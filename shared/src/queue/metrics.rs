@@ -7,9 +7,8 @@ use opentelemetry::{
     metrics::{Counter, Gauge, Histogram},
 };
 use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
-
 use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
-use crate::service::telemetry::{histogram_seconds, meter};
+use crate::service::telemetry::{from_nought, histogram_seconds, meter};
 
 /// Depths are counted no further than this: a state at this number has at least so many rows.
 pub const DEPTH_LIMIT: i64 = super::sql::COUNT_LIMIT;
@@ -135,12 +134,10 @@ fn queue(name: &'static str) -> KeyValue {
 }
 
 impl Engine {
-    /// Counts a queue's deaths from here on, at nought: an alarm looks for growth, and a series that begins with the first death
-    /// shows none.
+    /// Counts a queue's deaths from here on.
     pub(super) fn opened(&self, spec: &QueueSpec) {
-        for state in [spec.dead, "quarantined"] {
-            self.dead.add(0, &[queue(spec.name), KeyValue::new("state", state)]);
-        }
+        let states = [spec.dead, "quarantined"];
+        from_nought(&self.dead, states.map(|state| [queue(spec.name), KeyValue::new("state", state)]));
     }
 
     pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
