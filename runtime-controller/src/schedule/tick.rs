@@ -205,7 +205,7 @@ impl Turns {
         let asked = async {
             let target = self.engines.revive(own.game_id).await?;
             let status = self.generate(&target, expected, own).await?;
-            Ok((target, status))
+            Ok::<_, TickError>((target, status))
         };
         match asked.await {
             Err(TickError::Absent(reason)) => {
