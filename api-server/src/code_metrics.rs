@@ -26,13 +26,10 @@ impl CodeMetrics {
                 .with_description("E-mail addresses guarded for a day, by cause: wrong_tries, mails")
                 .build(),
         };
-        // From the start, at nought: an alarm looks for growth, and a series that begins with the first refusal shows none.
-        for outcome in ["incorrect", "expired", "slowed"] {
-            metrics.wrong.add(0, &[KeyValue::new("outcome", outcome)]);
-        }
-        for cause in ["wrong_tries", "mails"] {
-            metrics.guarded.add(0, &[KeyValue::new("cause", cause)]);
-        }
+        let outcomes = ["incorrect", "expired", "slowed"];
+        telemetry::from_nought(&metrics.wrong, outcomes.map(|outcome| [KeyValue::new("outcome", outcome)]));
+        let causes = ["wrong_tries", "mails"];
+        telemetry::from_nought(&metrics.guarded, causes.map(|cause| [KeyValue::new("cause", cause)]));
         metrics
     }
 }

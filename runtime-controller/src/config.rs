@@ -163,7 +163,6 @@ impl Default for Tuning {
                 times: 6,
                 base: Duration::from_secs(1),
                 claim: Duration::from_secs(15),
-                cap: Duration::from_secs(60),
                 calm: Duration::from_secs(5 * 60),
             },
             scan_interval: Duration::from_secs(5),

@@ -33,10 +33,7 @@ impl Metrics {
                 "Engines whose games were paused: given_up after the last try to bring them back, or silent",
             )
             .build();
-        // From the start, at nought: an alarm looks for growth, and a series that begins with the first loss shows none.
-        for cause in [GIVEN_UP, SILENT] {
-            lost.add(0, &[KeyValue::new("cause", cause)]);
-        }
+        telemetry::from_nought(&lost, [GIVEN_UP, SILENT].map(|cause| [KeyValue::new("cause", cause)]));
         Self {
             lost,
             container_ops: meter

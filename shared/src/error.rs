@@ -26,6 +26,12 @@ fn is_unavailable_code(code: &str) -> bool {
         || ["25006", "25P03", "25P04", "26000", "42P05"].contains(&code)
 }
 
+/// Whether a row came that cannot be read: a later build wrote a word into it that this one does not know, say. What the statement does
+/// besides, a lock for one, is done.
+pub fn is_unreadable(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+}
+
 /// Whether a lock that was asked for without waiting is held by somebody else.
 pub fn is_locked(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "55P03")

@@ -74,11 +74,10 @@ impl Metrics {
         self.news.add(1, &[KeyValue::new("path", path)]);
     }
 
-    /// A stream was opened. Its client's lost events are counted from here on, at nought: an alarm looks for growth, and a
-    /// series that begins with the first loss shows none.
+    /// A stream was opened. Its client's lost events are counted from here on.
     pub(super) fn opened(&self, gateway_client_id: &str) {
         self.subscribers.add(1, &[]);
-        self.dropped(gateway_client_id, 0);
+        telemetry::from_nought(&self.dropped, [[client(gateway_client_id)]]);
     }
 
     pub(super) fn closed(&self) {
@@ -91,10 +90,14 @@ impl Metrics {
 
     pub(super) fn dropped(&self, gateway_client_id: &str, events: i64) {
         let events = u64::try_from(events).unwrap_or(0);
-        self.dropped.add(events, &[KeyValue::new("gateway_client_id", gateway_client_id.to_owned())]);
+        self.dropped.add(events, &[client(gateway_client_id)]);
     }
 
     pub(super) fn lag(&self, seconds: f64) {
         self.lag.record(seconds.max(0.0), &[]);
     }
+}
+
+fn client(id: &str) -> KeyValue {
+    KeyValue::new("gateway_client_id", id.to_owned())
 }

@@ -7,6 +7,7 @@ use shared::clock::Clock;
 use shared::db::accounts::NewAccount;
 use shared::ids::UserId;
 use testkit::TestDb;
+use testkit::stack::ENGINE_IMAGE;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -47,7 +48,7 @@ impl Game {
     pub async fn start(db: &TestDb, base: &str, engine: Engine) -> Result<Self> {
         let http = reqwest::Client::builder().no_proxy().build()?;
         let admin = |path: &str| http.post(format!("{base}/admin{path}")).basic_auth(ADMIN.0, Some(ADMIN.1));
-        let version = json!({ "version": VERSION, "image": "galaxy-engine:1.0.0" });
+        let version = json!({ "version": VERSION, "image": ENGINE_IMAGE });
         answer(admin("/engine-versions"), Some(version)).await?;
         let ends = (Clock::system().now() + std::time::Duration::from_secs(86_400)).to_rfc3339();
         let game = json!({

@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, default_value = "/var/run/docker.sock")]
     socket: String,
     /// An engine's image that the daemon has.
-    #[arg(long, default_value = "galaxy-engine:1.0.0")]
+    #[arg(long, default_value = testkit::stack::ENGINE_IMAGE)]
     image: String,
 }
 

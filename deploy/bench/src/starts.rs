@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, default_value = "unix:///var/run/docker.sock")]
     docker_host: String,
     /// An engine's image that the daemon has.
-    #[arg(long, default_value = "galaxy-engine:1.0.0")]
+    #[arg(long, default_value = testkit::stack::ENGINE_IMAGE)]
     image: String,
 }
 

@@ -43,7 +43,11 @@ const PROCESSES: &[Process] = &[
     }),
 ];
 
+/// What is as it was is not touched: cargo would build anew what is made from it.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|former| former == text) {
+        return Ok(());
+    }
     std::fs::write(path, text).with_context(|| path.display().to_string())
 }
 

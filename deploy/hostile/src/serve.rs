@@ -95,9 +95,9 @@ fn call(method: &str, path: &str, body: &Value, state_dir: &Path) -> (u16, Value
     }
 }
 
-/// A turn for which there is not memory enough, once, where a test has put down `greedy-once`.
+/// A turn for which there is not memory enough: once where a test has put down `greedy-once`, each while there is `greedy-turns`.
 fn greed(state_dir: &Path) {
-    if std::fs::remove_file(state_dir.join("greedy-once")).is_ok() {
+    if std::fs::remove_file(state_dir.join("greedy-once")).is_ok() || state_dir.join("greedy-turns").exists() {
         println!("this turn takes all the memory that there is");
         hog();
     }

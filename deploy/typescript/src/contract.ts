@@ -5807,7 +5807,7 @@ export interface components {
              * @example engine_unreachable
              * @enum {string|null}
              */
-            pause_reason?: "engine_unreachable" | "generation_failed" | "manual" | null;
+            pause_reason?: "engine_unreachable" | "generation_failed" | "manual" | "schedule_ended" | "state_limit" | null;
             /**
              * @description `public` or `private`.
              * @example public

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use testkit::stack::ENGINE_IMAGE;
 
 use crate::build::{self, Profile};
 use crate::shipped::{IMAGES, Image};
@@ -54,15 +55,10 @@ pub fn images(options: &Options) -> Result<String> {
         let _ = writeln!(weights, "   {:<48} {:6.1} MiB", format!("{name}:{}", stamp.tag), mebibytes(size));
     }
     let engine = engine_context(&dir, profile)?;
-    let tags = ["galaxy-engine:1.0.0".to_owned(), format!("galaxy-engine:{}", stamp.tag)];
+    let tags = [ENGINE_IMAGE.to_owned(), format!("galaxy-engine:{}", stamp.tag)];
     let recipe = crate::root().join("deploy/engine/Dockerfile");
     build_image(&docker, &stamp, &tags, &engine, Some(&recipe))?;
-    let _ = writeln!(
-        weights,
-        "   {:<48} {:6.1} MiB",
-        "galaxy-engine:1.0.0",
-        mebibytes(size(&docker, "galaxy-engine:1.0.0")?)
-    );
+    let _ = writeln!(weights, "   {:<48} {:6.1} MiB", ENGINE_IMAGE, mebibytes(size(&docker, ENGINE_IMAGE)?));
     if options.test {
         packaged::images(&dir, options.docker_host.as_deref())?;
     }

@@ -13,7 +13,6 @@ mod spec;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
@@ -68,8 +67,6 @@ pub struct Listed {
     pub doing: Doing,
     /// Base URL under which it is reached; only while it runs or is frozen.
     pub endpoint: Option<String>,
-    /// When it was made.
-    pub made_at: DateTime<Utc>,
     /// What the daemon says of its state, for people.
     pub said: String,
 }

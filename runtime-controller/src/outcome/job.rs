@@ -12,7 +12,7 @@ use shared::queue::Claim;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{BANISH_AGAIN, Outcomes};
+use super::{BANISH_AGAIN, Locked, Outcomes};
 
 /// What an engine is, as far as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,17 +84,18 @@ impl Outcomes {
         game_id: GameId,
         result: &JobResult,
     ) -> Result<(), sqlx::Error> {
-        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
+        let Some(game) = self.lock(conn, game_id).await? else { return Ok(()) };
         match result {
-            JobResult::Started { ahead } => self.started(conn, claim, game_id, &game, *ahead).await,
+            JobResult::Started { ahead } => self.started(conn, claim, game_id, &game.read()?, *ahead).await,
             JobResult::StartFailed { failure, cleared } => {
                 self.start_failed(conn, claim, game_id, failure, *cleared).await
             }
             JobResult::Replaced(release) => self.replaced(conn, game_id, release).await,
             JobResult::ReplaceFailed { failure, left } => {
-                self.replace_failed(conn, claim, game_id, &game, failure, left).await
+                self.replace_failed(conn, claim, game_id, game.turn(), failure, left).await
             }
             JobResult::Stopped => {
+                let game = game.read()?;
                 let by_hand = game.status == GameStatus::Paused && game.pause_reason == Some(PauseReason::Stopped);
                 let status = if by_hand { RuntimeStatus::Stopped } else { RuntimeStatus::Removed };
                 runtime::record_containerless(conn, game_id, status).await?;
@@ -118,7 +119,7 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         let (game_id, request_id, traceparent) =
             (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
-        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
+        let Some(Locked::Read(game)) = self.lock(conn, game_id).await? else { return Ok(()) };
         let banish = job.kind == JobKind::Banish.as_str();
         // What was banished is settled by now: this finds only what did not get through.
         let put_off = banish && banishments::postpone(conn, game_id, &job.payload, BANISH_AGAIN.as_secs_f64()).await?;
@@ -195,17 +196,17 @@ impl Outcomes {
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
-        game: &LockedGame,
+        turn: i32,
         failure: &StartFailure,
         left: &Left,
     ) -> Result<(), sqlx::Error> {
         match left {
             Left::Former(release) => self.replaced(conn, game_id, release).await?,
-            Left::Nothing { cleared } => self.lost(conn, claim, game_id, game, *cleared).await?,
+            Left::Nothing { cleared } => self.lost(conn, claim, game_id, turn, *cleared).await?,
             Left::AsRecorded => {
                 let record = runtime::record(conn, game_id).await?;
                 if record.is_some_and(|record| record.status == RuntimeStatus::Starting) {
-                    self.lost(conn, claim, game_id, game, false).await?;
+                    self.lost(conn, claim, game_id, turn, false).await?;
                 }
             }
         }
@@ -218,7 +219,7 @@ impl Outcomes {
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
-        game: &LockedGame,
+        turn: i32,
         cleared: bool,
     ) -> Result<(), sqlx::Error> {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
@@ -226,7 +227,7 @@ impl Outcomes {
         if !cleared {
             enqueue_stop(conn, claim, game_id).await?;
         }
-        self.pause(conn, Some(claim), game_id, game, PauseReason::EngineUnreachable).await.map(drop)
+        self.pause(conn, Some(claim), game_id, turn, PauseReason::EngineUnreachable).await.map(drop)
     }
 
     async fn tell_failure(

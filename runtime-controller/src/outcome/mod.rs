@@ -12,8 +12,10 @@ mod turn;
 
 use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
+use shared::db::runtime;
 use shared::domain::game::PauseReason;
 use shared::domain::notification::{Audience, Payload, pause_key};
+use shared::error::is_unreadable;
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
@@ -34,6 +36,32 @@ pub struct Outcomes {
     pub turn_spread: Duration,
 }
 
+/// A game under its lock.
+enum Locked {
+    Read(Box<LockedGame>),
+    /// Its row has a word that this build does not know. What is given up is written down, and told, all the same.
+    Unread {
+        turn: i32,
+    },
+}
+
+impl Locked {
+    fn turn(&self) -> i32 {
+        match self {
+            Self::Read(game) => game.current_turn,
+            Self::Unread { turn } => *turn,
+        }
+    }
+
+    /// For what cannot be done without knowing the game.
+    fn read(self) -> Result<LockedGame, sqlx::Error> {
+        match self {
+            Self::Read(game) => Ok(*game),
+            Self::Unread { .. } => Err(sqlx::Error::Protocol("the game's row cannot be read".to_owned())),
+        }
+    }
+}
+
 /// When a banishment that did not get through is tried again, where nothing else happens to its game before.
 pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
 impl Outcomes {
@@ -43,15 +71,27 @@ impl Outcomes {
         conn: &mut PgConnection,
         claim: Option<&Claim>,
         game_id: GameId,
-        game: &LockedGame,
+        turn: i32,
         reason: PauseReason,
     ) -> Result<Option<String>, sqlx::Error> {
         let Some(pause) = games::paused(conn, game_id, reason).await? else { return Ok(None) };
-        let turn = game.current_turn.unsigned_abs();
+        let turn = turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
         let payload = Payload::GamePaused { game_id, turn, reason: reason.to_string() };
         self.tell(conn, claim, game_id, payload, key.clone()).await?;
         Ok(Some(key))
+    }
+
+    /// The game under its lock. One whose row this build cannot read is locked too: of that only its turn is known.
+    async fn lock(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<Locked>, sqlx::Error> {
+        match games::lock(conn, game_id).await {
+            Err(error) if is_unreadable(&error) => {
+                tracing::error!(%game_id, %error, "a game's row cannot be read: a later build wrote it");
+                let record = runtime::record(conn, game_id).await?;
+                Ok(Some(Locked::Unread { turn: record.map_or(0, |record| record.current_turn) }))
+            }
+            locked => Ok(locked?.map(|game| Locked::Read(Box::new(game)))),
+        }
     }
 
     async fn tell(

@@ -130,10 +130,11 @@ impl Outcomes {
         game: &LockedGame,
         why: &str,
     ) -> Result<bool, sqlx::Error> {
-        let Some(key) = self.pause(conn, None, game_id, game, PauseReason::EngineUnreachable).await? else {
+        let turn = game.current_turn;
+        let Some(key) = self.pause(conn, None, game_id, turn, PauseReason::EngineUnreachable).await? else {
             return Ok(false);
         };
-        let turn = game.current_turn.unsigned_abs();
+        let turn = turn.unsigned_abs();
         let reason = excerpt(&format!("the engine is lost: {why}"), SHORT);
         let payload = Payload::GameGenerationFailed { game_id, turn, reason };
         self.tell(conn, None, game_id, payload, key).await?;

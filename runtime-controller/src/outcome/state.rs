@@ -32,7 +32,7 @@ impl Outcomes {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let turn = game.current_turn.unsigned_abs();
         let reason = size.reason.clone();
-        if let Some(key) = self.pause(conn, None, game_id, &game, PauseReason::StateLimit).await? {
+        if let Some(key) = self.pause(conn, None, game_id, game.current_turn, PauseReason::StateLimit).await? {
             // A generation that is under way is let end, and counts.
             runtime::park_turn(conn, game_id).await?;
             runtime::record_operation(conn, game_id, None, "state", "over_limit", Some(&reason)).await?;

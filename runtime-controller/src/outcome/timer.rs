@@ -53,7 +53,7 @@ impl Outcomes {
     ) -> Result<(), sqlx::Error> {
         // A person has to set another schedule.
         let why = PauseReason::ScheduleEnded;
-        let Some(key) = self.pause(conn, claim, game_id, game, why).await? else { return Ok(()) };
+        let Some(key) = self.pause(conn, claim, game_id, game.current_turn, why).await? else { return Ok(()) };
         let reason = format!("no next turn: {error}; set another turn schedule, then resume the game");
         runtime::record_operation(conn, game_id, None, "turn", why.as_str(), Some(&reason)).await?;
         let turn = game.current_turn.unsigned_abs();

@@ -12,7 +12,7 @@ use shared::engine_client::EngineStatus;
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
-use super::Outcomes;
+use super::{Locked, Outcomes};
 
 /// What an engine showed when a turn was due.
 #[derive(Debug, Clone)]
@@ -40,10 +40,11 @@ impl Outcomes {
         snapshot: &Snapshot,
         next: Option<Timer>,
     ) -> Result<(), sqlx::Error> {
-        let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
+        let Some(locked) = self.lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, next).await?;
         match snapshot {
             Snapshot::Advanced(status) => {
+                let game = locked.read()?;
                 self.advanced(conn, game_id, status).await?;
                 match next {
                     // Paused or ended while its turn was generated: from now on the timer rests, with what is left.
@@ -55,7 +56,7 @@ impl Outcomes {
                     _ => Ok(()),
                 }
             }
-            Snapshot::Failed { status, reason } => self.failed(conn, game_id, &game, *status, reason).await,
+            Snapshot::Failed { status, reason } => self.failed(conn, game_id, &locked, *status, reason).await,
         }
     }
 
@@ -114,7 +115,7 @@ impl Outcomes {
         &self,
         conn: &mut PgConnection,
         game_id: GameId,
-        game: &LockedGame,
+        game: &Locked,
         status: RuntimeStatus,
         reason: &str,
     ) -> Result<(), sqlx::Error> {
@@ -124,8 +125,14 @@ impl Outcomes {
             RuntimeStatus::EngineUnreachable => PauseReason::EngineUnreachable,
             _ => PauseReason::GenerationFailed,
         };
-        let Some(key) = self.pause(conn, None, game_id, game, why).await? else { return Ok(()) };
-        let turn = game.current_turn.unsigned_abs();
+        let turn = game.turn();
+        let key = match (self.pause(conn, None, game_id, turn, why).await?, game) {
+            (Some(key), _) => key,
+            (None, Locked::Read(_)) => return Ok(()),
+            // Perhaps it runs, under a word of a later build: somebody has to look.
+            (None, Locked::Unread { .. }) => format!("unread:{game_id}:{turn}"),
+        };
+        let turn = turn.unsigned_abs();
         let payload = Payload::GameGenerationFailed { game_id, turn, reason: excerpt(reason, SHORT) };
         self.tell(conn, None, game_id, payload, key).await
     }

@@ -88,7 +88,6 @@ impl Model {
             container_id: id.to_owned(),
             doing,
             endpoint: there.then(|| format!("http://{id}:8080")),
-            made_at: self.now,
             said: String::new(),
         });
     }

@@ -102,7 +102,6 @@ impl Case {
                 Container::OtherAddress => Some("http://10.0.0.3:8080".to_owned()),
                 _ => Some(ADDRESS.to_owned()),
             },
-            made_at: now - TimeDelta::days(1),
             said: "Up".to_owned(),
         });
         World { now, recorded: vec![recorded], listed: listed.into_iter().collect(), ..World::default() }

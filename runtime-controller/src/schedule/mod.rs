@@ -174,13 +174,15 @@ impl Turns {
         // What the engine printed explains most failures; of a daemon or a database that is away it knows nothing.
         let words = match &error {
             TickError::Away(_) => String::new(),
-            TickError::Absent(_) => self.engines.end(game_id).await,
+            TickError::Absent(_) | TickError::Gone(_) => self.engines.end(game_id).await,
             _ => self.engines.words(game_id).await,
         };
         let reason = excerpt(&format!("{error}{words}"), LONG);
         let note = Note::Snapshot(Snapshot::Failed { status: error.status(), reason: reason.clone() }, None);
         let outcome = match error {
-            TickError::Away(_) => Outcome::Retry { error: reason, after: Some(Duration::from_secs(1)), counts: false },
+            TickError::Away(_) | TickError::Gone(_) => {
+                Outcome::Retry { error: reason, after: Some(Duration::from_secs(1)), counts: false }
+            }
             TickError::Crowded(_) => {
                 let again = jittered(&self.engines.random, self.engines.tuning.crowded_again);
                 Outcome::Retry { error: reason, after: Some(again), counts: false }

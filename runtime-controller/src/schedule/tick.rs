@@ -1,7 +1,7 @@
 //! One due turn: written down, generated, its next time found.
 
 use shared::db::games;
-use shared::db::runtime::{self, Begun};
+use shared::db::runtime::{self, Begun, seen};
 use shared::domain::game::GameStatus;
 use shared::domain::runtime::{RuntimeStatus, TickPlan};
 use shared::domain::schedule::{self, Schedule, ScheduleError, Timer};
@@ -24,6 +24,10 @@ pub(super) enum TickError {
     /// The engine is not there.
     #[error("{0}")]
     Absent(String),
+    /// It was brought back and is gone again, or could not be brought back. Its revivals are counted: their budget alone says when it is
+    /// given up. No attempt is burned, or it would depend on who misses it first how the game ends.
+    #[error("{0}")]
+    Gone(String),
     /// The engine is there and could not; another attempt may help.
     #[error("{0}")]
     Passing(String),
@@ -47,7 +51,7 @@ impl TickError {
     /// What the runtime is shown as when the turn is given up.
     pub(super) fn status(&self) -> RuntimeStatus {
         match self {
-            Self::Away(_) | Self::Absent(_) | Self::Crowded(_) => RuntimeStatus::EngineUnreachable,
+            Self::Away(_) | Self::Absent(_) | Self::Gone(_) | Self::Crowded(_) => RuntimeStatus::EngineUnreachable,
             Self::Passing(_) | Self::Busy { .. } | Self::Final(_) => RuntimeStatus::GenerationFailed,
         }
     }
@@ -55,7 +59,7 @@ impl TickError {
     pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Away(_) => "away",
-            Self::Absent(_) => "unreachable",
+            Self::Absent(_) | Self::Gone(_) => "unreachable",
             Self::Crowded(_) => "put_off",
             Self::Passing(_) | Self::Busy { .. } | Self::Final(_) => "failed",
         }
@@ -165,18 +169,12 @@ impl Turns {
                 // Bring it back, once, and look again.
                 if away {
                     tracing::info!(%game_id, error = ?generated.err(), "the engine is away: looking after it");
-                    let target = self.engines.revive(game_id).await?;
-                    let status = self.generate(&target, expected, own).await?;
-                    (target, status)
+                    self.bring_back(expected, own).await?
                 } else {
                     (target, generated?)
                 }
             }
-            None => {
-                let target = self.engines.revive(game_id).await?;
-                let status = self.generate(&target, expected, own).await?;
-                (target, status)
-            }
+            None => self.bring_back(expected, own).await?,
         };
         if TickPlan::new(expected, status.turn, status.finished) != TickPlan::Record {
             return Err(TickError::Final(format!(
@@ -199,6 +197,28 @@ impl Turns {
         let begun = runtime::begin_generation(&mut tx, game_id).await?;
         tx.commit().await?;
         Ok(begun)
+    }
+
+    /// Brings the engine back, and asks for the turn.
+    async fn bring_back(&self, expected: i32, own: Own<'_>) -> Result<(EngineTarget, EngineStatus), TickError> {
+        let before = self.revivals(own.game_id).await?;
+        let asked = async {
+            let target = self.engines.revive(own.game_id).await?;
+            let status = self.generate(&target, expected, own).await?;
+            Ok::<_, TickError>((target, status))
+        };
+        match asked.await {
+            Err(TickError::Absent(reason)) => {
+                let counted = self.revivals(own.game_id).await? > before || !self.engines.runs(own.game_id).await?;
+                Err(if counted { TickError::Gone(reason) } else { TickError::Absent(reason) })
+            }
+            asked => asked,
+        }
+    }
+
+    /// How often the engine was brought back since it was well, whoever did it.
+    async fn revivals(&self, game_id: GameId) -> Result<i32, TickError> {
+        Ok(seen::revivals(&mut *self.engines.db.acquire().await?, game_id).await?)
     }
 
     /// Asks for the turn, unless the engine has generated it already: a late answer, or a crash after the call.

@@ -2,9 +2,12 @@
 
 use serde_json::json;
 use shared::domain::runtime::JobKind;
+use shared::ids::GameId;
 use testkit::eventually;
 use testkit::process::bin_path;
+use testkit::scripted::{Call, Die, Rule, Script};
 
+use crate::reconcile::operation;
 use crate::world::{SOON, World};
 
 #[tokio::test]
@@ -76,9 +79,39 @@ async fn an_engine_that_cannot_be_brought_back_pauses_its_game() {
     let turn = world.turn(game_id).await;
     assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:{turn}")]);
     assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
-    // Its turn gives it up, or the reconciler: then it is known to be gone.
-    let status = world.runtime(game_id).await.status;
-    assert!(["engine_unreachable", "removed"].contains(&status.as_str()), "{status}");
-    assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "engine_unreachable");
+    given_up_once(&world, game_id).await;
     controller.kill9();
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_of_every_turn_has_one_end_whoever_misses_it_first() {
+    let world = World::with_scripts().await;
+    let dies = Rule { die: Some(Die::Before), say: "this turn is too much".to_owned(), ..Rule::on(Call::Turn) };
+    let game_id = world.scripted("@every 1s", Script::of([dies])).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(game_id, "paused").await;
+    given_up_once(&world, game_id).await;
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
+    assert!(world.told(game_id, "game.resumed").await.is_empty());
+    let revived = operation(&world, game_id, "revive", "ok").await;
+    assert_eq!(revived.iter().map(|(times, _)| *times).collect::<Vec<_>>(), [6], "{revived:?}");
+    assert!(world.journal(game_id).is_empty());
+
+    // Mended, it goes on from its turn.
+    world.script(game_id, []);
+    world.force_start(game_id).await;
+    world.reaches_turn(game_id, 1).await;
+    assert_eq!(world.journal(game_id)[0], 1);
+    controller.kill9();
+}
+
+/// By the reconciler, when the budget of its revivals was spent: its turn burned no attempt.
+pub async fn given_up_once(world: &World, game_id: GameId) {
+    assert_eq!(world.runtime(game_id).await.status.as_str(), "removed");
+    assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "engine_unreachable");
+    let lost = operation(world, game_id, "lost", "removed").await;
+    assert!(matches!(&lost[..], [(1, why)] if why.contains("it was brought back 6 times in vain")), "{lost:?}");
+    assert!(operation(world, game_id, "turn", "engine_unreachable").await.is_empty());
+    assert_eq!(world.number("SELECT failures::bigint FROM runtime_turns WHERE game_id = $1", game_id).await, 0);
 }

@@ -2,10 +2,8 @@
 //! game, and none for its neighbour's. What the bytes of an answer may be is tested at the door (`shared/src/engine_client/tests`).
 
 use serde_json::{Value, json};
-use shared::domain::runtime::JobKind;
 use shared::ids::GameId;
 use testkit::eventually;
-use testkit::process::bin_path;
 use testkit::scripted::{Boot, Call, Rule, Script};
 
 use crate::turns::each_turn_once;
@@ -15,25 +13,11 @@ const RACES: [&str; 2] = ["Ants", "Bees"];
 /// Nothing here is about time: a busy machine is no silent engine.
 const PATIENT: (&str, &str) = ("BACKEND_ENGINE_PROBE_TIMEOUT", "30s");
 
-async fn world() -> World {
-    let mut world = World::with_processes().await;
-    world.image = std::path::absolute(bin_path("scripted-engine")).unwrap().to_str().unwrap().to_owned();
-    world
-}
-
-/// A game whose engine does what this script says.
-async fn game(world: &World, schedule: &str, script: Script) -> GameId {
-    let game_id = world.game_without_job(schedule, &RACES).await;
-    script.write(&world.state_root().join(game_id.to_string())).unwrap();
-    world.enqueue(game_id, JobKind::Start, json!({})).await;
-    game_id
-}
-
 /// One after the other: a database for tests has few connections.
 async fn games(world: &World, scripts: impl Iterator<Item = Script>) -> Vec<GameId> {
     let mut games = Vec::new();
     for script in scripts {
-        games.push(game(world, "@every 1s", script).await);
+        games.push(world.scripted("@every 1s", script).await);
     }
     games
 }
@@ -98,9 +82,9 @@ fn turns() -> Vec<(&'static str, Rule, &'static str)> {
 
 #[tokio::test]
 async fn a_turn_that_is_answered_badly_pauses_its_game_with_the_reason_and_no_other() {
-    let world = world().await;
+    let world = World::with_scripts().await;
     let kinds = turns();
-    let neighbour = game(&world, "@every 1s", Script { turn_limit: Some(1_000), ..Script::default() }).await;
+    let neighbour = world.scripted("@every 1s", Script { turn_limit: Some(1_000), ..Script::default() }).await;
     let games = games(&world, kinds.iter().map(|(_, rule, _)| Script::of([rule.clone()]))).await;
     let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
     for (game_id, (kind, _, said)) in games.iter().zip(&kinds) {
@@ -166,9 +150,9 @@ async fn a_start_that_is_answered_badly_fails_with_the_reason_and_its_owner_is_t
             "did not start",
         ),
     ];
-    let world = world().await;
+    let world = World::with_scripts().await;
     let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
-    let neighbour = game(&world, "@every 1s", Script::default()).await;
+    let neighbour = world.scripted("@every 1s", Script::default()).await;
     for game_id in &games {
         sqlx::query("UPDATE games SET owner_user_id = (SELECT user_id FROM memberships WHERE game_id = $1 LIMIT 1) WHERE game_id = $1")
             .bind(game_id.uuid())
@@ -213,7 +197,7 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
         ("none there", report(answered(404, "")), 0, ""),
         ("sound ones", Script { turn_limit: Some(2), ..Script::default() }, 6, ""),
     ];
-    let world = world().await;
+    let world = World::with_scripts().await;
     let games = games(&world, kinds.iter().map(|(_, script, ..)| script.clone())).await;
     let mut controller = world.controller(&[PATIENT]);
     for (game_id, (kind, _, kept, said)) in games.iter().zip(&kinds) {
@@ -241,17 +225,17 @@ fn peak(pid: u32) -> u64 {
 
 #[tokio::test]
 async fn no_engine_decides_how_much_memory_the_controller_takes() {
-    let world = world().await;
+    let world = World::with_scripts().await;
     let invented: Vec<_> = (0..20).map(|n| race(&format!("Invented {n}"))).collect();
     let end = |report_bytes| Script { turn_limit: Some(3), report_bytes, ..Script::default() };
     let mut games = Vec::new();
     // Reports of 15 MB, and as long as they may be; words of a megabyte in an error, races from nowhere.
     for script in [end(15 << 20), end(15 << 20), end(900 << 10), end(900 << 10), end(900 << 10), end(900 << 10)] {
-        games.push((game(&world, "@every 1s", script).await, "finished"));
+        games.push((world.scripted("@every 1s", script).await, "finished"));
     }
     let long = format!(r#"{{"code":"{}","detail":"{}"}}"#, "x".repeat(1 << 20), "y".repeat(1 << 20));
     for rule in [answered(403, &long), merged(json!({ "finished": true, "races": invented }))] {
-        games.push((game(&world, "@every 1s", Script::of([rule])).await, "paused"));
+        games.push((world.scripted("@every 1s", Script::of([rule])).await, "paused"));
     }
     let mut controller = world.controller(&[PATIENT]);
     for (game_id, status) in &games {

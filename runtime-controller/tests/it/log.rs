@@ -1,30 +1,15 @@
 //! What an engine printed, as the API asks a controller for it: of an engine that runs, and of one that has ended.
 
 use serde_json::{Value, json};
-use shared::db::runtime::questions::{self, NewQuestion};
 use shared::domain::runtime::QuestionKind;
 use shared::ids::GameId;
-use testkit::eventually;
 use testkit::process::bin_path;
 use testkit::scripted::{Boot, Script};
 
-use crate::world::{SOON, World};
+use crate::world::World;
 
 async fn log(world: &World, game_id: GameId, tail: u64) -> Value {
-    let daemon_id = world.runtime(game_id).await.daemon_id;
-    let question = NewQuestion {
-        daemon_id: &daemon_id,
-        kind: QuestionKind::Log,
-        game_id: Some(game_id),
-        payload: json!({ "tail": tail }),
-        patience: SOON,
-    };
-    let id = questions::ask(&mut world.pool().acquire().await.unwrap(), question).await.unwrap();
-    eventually(SOON, "an answer", || async {
-        questions::answer(&mut world.pool().acquire().await.unwrap(), id).await.unwrap().is_some()
-    })
-    .await;
-    questions::answer(&mut world.pool().acquire().await.unwrap(), id).await.unwrap().unwrap().unwrap()
+    world.asks(game_id, QuestionKind::Log, json!({ "tail": tail })).await
 }
 
 #[tokio::test]

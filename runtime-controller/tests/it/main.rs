@@ -45,5 +45,6 @@ mod sweep_names;
 mod timers;
 mod turns;
 mod undo;
+mod unread;
 mod walk;
 mod world;

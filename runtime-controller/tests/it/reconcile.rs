@@ -4,11 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::db::runtime::questions::{self, NewQuestion};
 use shared::db::runtime::record_endpoint;
 use shared::domain::runtime::{JobKind, QuestionKind};
 use shared::ids::GameId;
-use shared::queue::Topic;
 use testkit::eventually;
 use testkit::process::bin_path;
 
@@ -44,17 +42,7 @@ pub async fn ask(world: &World, game_id: GameId, dry_run: bool) -> Value {
 }
 
 async fn ask_once(world: &World, game_id: GameId, dry_run: bool) -> Value {
-    let daemon_id = world.runtime(game_id).await.daemon_id;
-    let pool = world.pool();
-    let payload = json!({ "dry_run": dry_run });
-    let question =
-        NewQuestion { daemon_id: &daemon_id, kind: QuestionKind::Reconcile, game_id: None, payload, patience: SOON };
-    let question_id = questions::ask(&mut pool.acquire().await.unwrap(), question).await.unwrap();
-    world.wake(Topic::Questions).await;
-    let answered = eventually(SOON, "an answer", || async {
-        questions::answer(&mut pool.acquire().await.unwrap(), question_id).await.unwrap().ok_or("none yet")
-    });
-    answered.await.unwrap()
+    world.asks(game_id, QuestionKind::Reconcile, json!({ "dry_run": dry_run })).await
 }
 
 pub fn actions_of(answer: &Value, game_id: GameId) -> Vec<String> {

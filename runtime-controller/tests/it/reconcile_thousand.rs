@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::DateTime;
 use futures::stream::BoxStream;
 use runtime_controller::ask::Oracle;
 use runtime_controller::config::Tuning;
@@ -86,7 +85,6 @@ impl Driver for Simulated {
             container_id: observed(*game_id).container_id,
             doing: Doing::Runs,
             endpoint: observed(*game_id).endpoint,
-            made_at: DateTime::UNIX_EPOCH,
             said: "Up 2 hours".to_owned(),
         };
         Ok(self.games.iter().map(listed).collect())

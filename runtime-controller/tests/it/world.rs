@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
+use shared::db::runtime::questions::{self, NewQuestion};
 use shared::db::runtime::{NewJob, enqueue_job, enqueue_stop, record};
-use shared::domain::runtime::JobKind;
+use shared::domain::runtime::{JobKind, QuestionKind};
 use shared::ids::{GameId, MembershipId, RaceNameId, UserId};
 use shared::queue::Topic;
 use sqlx::PgPool;
@@ -228,6 +229,18 @@ impl World {
 
     pub async fn wake(&self, topic: Topic) {
         sqlx::query("SELECT pg_notify($1, '')").bind(topic.channel()).execute(&self.pool()).await.unwrap();
+    }
+
+    /// What the controllers of a game's daemon answer, asked as the API asks them.
+    pub async fn asks(&self, game_id: GameId, kind: QuestionKind, payload: serde_json::Value) -> serde_json::Value {
+        let (pool, daemon_id) = (self.pool(), self.runtime(game_id).await.daemon_id);
+        let question = NewQuestion { daemon_id: &daemon_id, kind, game_id: Some(game_id), payload, patience: SOON };
+        let question_id = questions::ask(&mut pool.acquire().await.unwrap(), question).await.unwrap();
+        self.wake(Topic::Questions).await;
+        let answered = eventually(SOON, "an answer", || async {
+            questions::answer(&mut pool.acquire().await.unwrap(), question_id).await.unwrap().ok_or("none yet")
+        });
+        answered.await.unwrap()
     }
 
     pub async fn text(&self, sql: &'static str, game_id: GameId) -> String {

@@ -14,7 +14,7 @@ use reqwest::Method;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-pub use self::door::{EngineFault, NO_CODE};
+pub use self::door::EngineFault;
 pub use self::error::EngineError;
 use self::http::Call;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};

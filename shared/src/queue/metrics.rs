@@ -6,10 +6,12 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Histogram},
 };
+use parking_lot::Mutex;
 use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
+use tokio::time::Instant;
 
 use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
-use crate::service::telemetry::{histogram_seconds, meter};
+use crate::service::telemetry::{from_nought, histogram_seconds, meter};
 
 /// Depths are counted no further than this: a state at this number has at least so many rows.
 pub const DEPTH_LIMIT: i64 = super::sql::COUNT_LIMIT;
@@ -71,8 +73,26 @@ pub(super) async fn held(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
     super::sql::held().query().fetch_one(conn).await?.try_get("transactions")
 }
 
+/// What is the database's, and not a queue's, is asked by whichever queue of a process comes first when it is time.
+#[derive(Default)]
+pub(super) struct Round(Mutex<Option<Instant>>);
+
+impl Round {
+    /// Whether nobody came for so long. Who hears so comes now.
+    pub(super) fn is_due(&self, every: Duration) -> bool {
+        let mut last = self.0.lock();
+        let due = last.is_none_or(|last| last.elapsed() >= every);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+}
+
 /// The instruments, made at first use, which must be after telemetry is set up.
 pub(super) struct Engine {
+    /// Of the question for held snapshots.
+    pub(super) held_round: Round,
     depth: Gauge<i64>,
     oldest: Gauge<f64>,
     paused: Gauge<i64>,
@@ -94,6 +114,7 @@ pub(super) fn engine() -> &'static Engine {
         let meter = meter();
         let count = |name: &'static str, what: &'static str| meter.u64_counter(name).with_description(what).build();
         Engine {
+            held_round: Round::default(),
             depth: meter
                 .i64_gauge("queue_depth")
                 .with_description("Rows by state, counted up to a limit; terminal states are not counted")
@@ -135,12 +156,10 @@ fn queue(name: &'static str) -> KeyValue {
 }
 
 impl Engine {
-    /// Counts a queue's deaths from here on, at nought: an alarm looks for growth, and a series that begins with the first death
-    /// shows none.
+    /// Counts a queue's deaths from here on.
     pub(super) fn opened(&self, spec: &QueueSpec) {
-        for state in [spec.dead, "quarantined"] {
-            self.dead.add(0, &[queue(spec.name), KeyValue::new("state", state)]);
-        }
+        let states = [spec.dead, "quarantined"];
+        from_nought(&self.dead, states.map(|state| [queue(spec.name), KeyValue::new("state", state)]));
     }
 
     pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
@@ -193,5 +212,21 @@ impl Engine {
             NotifyHealth::Off => 0,
         };
         self.notify_state.record(state, &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_all_queues_one_comes_in_each_round() {
+        let (round, every) = (Round::default(), Duration::from_secs(10));
+        let came = || [(); 5].map(|()| round.is_due(every)).into_iter().filter(|came| *came).count();
+        assert_eq!(came(), 1);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(came(), 0);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(came(), 1);
     }
 }

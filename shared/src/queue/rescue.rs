@@ -149,6 +149,10 @@ impl<Q: Queue> Engine<Q> {
         let snapshot = bounded(sampled, conn)?;
         metrics::engine().sampled(self.spec(), &snapshot);
         self.queue.sampled(&snapshot);
+        // Less than a sample's pause, which varies: the next queue to sample is not to miss the round by a moment.
+        if !metrics::engine().held_round.is_due(SAMPLE / 2) {
+            return Ok(());
+        }
         // Last: where somebody may not ask this, the queue is sampled all the same.
         let mut conn = self.deps.db.acquire().await?;
         let held = timeout(self.statement_limit(), metrics::held(&mut conn)).await;

@@ -14,8 +14,8 @@ use crate::spawn;
 
 const START_LIMIT: Duration = Duration::from_secs(45);
 
-/// The image of the reference engine, as the stack builds it.
-const IMAGE: &str = "galaxy-engine:1.0.0";
+/// The image of the reference engine, as it is built on this machine and registered under its version.
+pub const ENGINE_IMAGE: &str = "galaxy-engine:1.0.0";
 
 /// A daemon that answers.
 #[derive(Debug, Clone)]
@@ -158,7 +158,7 @@ impl Docker {
         self.run(
             Command::new("docker")
                 .env("DOCKER_BUILDKIT", "0")
-                .args(["build", "--quiet", "--tag", IMAGE, "--file"])
+                .args(["build", "--quiet", "--tag", ENGINE_IMAGE, "--file"])
                 .arg(root.join("deploy/engine/Dockerfile"))
                 .arg(context),
         )?;
@@ -173,7 +173,7 @@ impl Docker {
                 &network,
             ]))?;
         }
-        Ok(IMAGE.to_owned())
+        Ok(ENGINE_IMAGE.to_owned())
     }
 
     /// Removes the containers and the network of an instance.
@@ -255,4 +255,18 @@ pub fn static_binary(name: &str) -> Result<PathBuf> {
         bail!("{} is not built: `cargo xtask engine`", path.display());
     }
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ENGINE_IMAGE;
+
+    /// A shell script and a Dockerfile name it too, where nothing of ours is there to be asked.
+    #[test]
+    fn the_engine_s_image_has_one_name() {
+        let (prepare, recipe) =
+            (include_str!("../../../compose/prepare.sh"), include_str!("../../../engine/Dockerfile"));
+        assert!(prepare.contains(&format!("\\\"engine_image\\\": \\\"{ENGINE_IMAGE}\\\"")), "prepare.sh");
+        assert!(recipe.contains(&format!("-t {ENGINE_IMAGE} ")), "deploy/engine/Dockerfile");
+    }
 }

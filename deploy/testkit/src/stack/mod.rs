@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-pub use docker::{Docker, engine_binary, static_binary, static_dir, static_target};
+pub use docker::{Docker, ENGINE_IMAGE, engine_binary, static_binary, static_dir, static_target};
 pub use environment::fresh_secret;
 pub use member::Member;
 pub use summary::Summary;

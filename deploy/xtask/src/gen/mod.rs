@@ -1,5 +1,6 @@
 //! `cargo xtask gen`: every file that is generated and committed, written anew. CI runs it and demands a clean tree.
 
+mod files;
 pub mod flatbuffers;
 pub mod proto;
 pub mod typescript;
@@ -40,7 +41,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     println!("\n── Protobuf, FlatBuffers");
     proto::generate(&root)?;
     flatbuffers::generate(&root)?;
-    std::fs::write(root.join(testkit::kubernetes::RULES), testkit::kubernetes::prometheus_rule(&root)?)?;
+    files::put(&root.join(testkit::kubernetes::RULES), testkit::kubernetes::prometheus_rule(&root)?.as_bytes())?;
     sql()?;
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
@@ -83,9 +84,7 @@ fn sql() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let db = testkit::TestDb::try_new().await?;
-        let (directory, fresh) = (root.join("shared/.sqlx"), testkit::target_dir().join("sqlx"));
-        let _ = std::fs::remove_dir_all(&fresh);
-        std::fs::create_dir_all(&fresh)?;
+        let fresh = files::fresh("sqlx")?;
         // sqlx reads neither search_path nor our checks from the DSN; libpq's options it does.
         let dsn = format!("{}?options=-csearch_path%3Dbackend", db.dsn().split('?').next().unwrap_or_default());
         // A macro is expanded only where its crate is compiled, so cargo is made to compile it, by a source that looks new. It
@@ -104,12 +103,9 @@ fn sql() -> Result<()> {
             );
         source.set_modified(modified)?;
         described?;
-        let _ = std::fs::remove_dir_all(&directory);
-        std::fs::create_dir_all(&directory)?;
-        for file in std::fs::read_dir(&fresh)? {
-            let file = file?;
-            std::fs::copy(file.path(), directory.join(file.file_name()))?;
-        }
+        let directory = root.join("shared/.sqlx");
+        files::put_all(&fresh, &directory)?;
+        files::remove_others(&fresh, &directory)?;
         db.close().await;
         anyhow::Ok(())
     })

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::files;
+
 const FILE: &str = "galaxy/push/v1/push.proto";
 
 /// Writes `shared/src/proto/galaxy.push.v1.rs` and the descriptor set beside it that gRPC reflection serves.
@@ -11,7 +13,7 @@ const FILE: &str = "galaxy/push/v1/push.proto";
 /// # Errors
 /// A fault in the proto file (with its place), or a file that cannot be written.
 pub fn generate(root: &Path) -> anyhow::Result<()> {
-    let (source, out) = (root.join("shared/proto"), root.join("shared/src/proto"));
+    let (source, out) = (root.join("shared/proto"), files::fresh("proto")?);
     let mut compiler = protox::Compiler::new([&source])?;
     // The comments become the code's documentation; reflection does without, its set is a third of the size.
     let commented = compiler.include_source_info(true).open_file(FILE)?.file_descriptor_set();
@@ -23,5 +25,6 @@ pub fn generate(root: &Path) -> anyhow::Result<()> {
         .compile_fds(commented)
         .context("generate galaxy.push.v1")?;
     let bare = compiler.include_source_info(false).encode_file_descriptor_set();
-    std::fs::write(out.join("galaxy.push.v1.descriptors.bin"), bare).context("write the descriptor set")
+    std::fs::write(out.join("galaxy.push.v1.descriptors.bin"), bare).context("write the descriptor set")?;
+    files::put_all(&out, &root.join("shared/src/proto"))
 }

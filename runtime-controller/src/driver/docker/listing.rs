@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
 use bollard::query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder};
-use chrono::DateTime;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use shared::ids::GameId;
@@ -55,7 +54,6 @@ fn listed(driver: &DockerDriver, container: ContainerSummary) -> Option<Listed> 
         doing,
         endpoint: if there { address().map(|address| format!("http://{address}:{ENGINE_PORT}")) } else { None },
         container_id: container.id?,
-        made_at: DateTime::from_timestamp(container.created.unwrap_or_default(), 0).unwrap_or_default(),
         said: container.status.unwrap_or_default(),
     })
 }

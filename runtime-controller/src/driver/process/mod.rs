@@ -247,13 +247,11 @@ impl Driver for ProcessDriver {
         let entries = entries.flatten().filter_map(|entry| {
             let game_id = entry.file_name().to_str()?.parse::<GameId>().ok()?;
             let observed = self.observe(game_id, &table)?;
-            let made_at = std::fs::metadata(entry.path().join("engine.json")).and_then(|meta| meta.modified()).ok();
             Some(Listed {
                 game_id,
                 container_id: observed.container_id,
                 doing: if observed.running { Doing::Runs } else { Doing::Ended },
                 endpoint: observed.endpoint,
-                made_at: made_at.map(Into::into).unwrap_or_default(),
                 said: observed.ended.unwrap_or_else(|| "running".to_owned()),
             })
         });

@@ -126,12 +126,8 @@ pub async fn target(conn: &mut PgConnection, game_id: GameId) -> Result<Option<E
 /// What [`prepare_record`] leaves behind.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// The daemon that has, or will have, the container.
-    pub daemon_id: String,
     /// The engine's token: that of the first attempt of this start.
     pub engine_token: Secret,
-    /// The container of an earlier attempt or an earlier run.
-    pub container_id: Option<String>,
     /// The image reference: that of the pinned image, where there is one.
     pub image: String,
     /// The image that the game began with.
@@ -170,7 +166,7 @@ pub async fn prepare_record(
                                    AND (r.status = 'starting' OR g.started_at IS NOT NULL) AS pinned
                               FROM games g WHERE g.game_id = r.game_id) p)
           WHERE r.daemon_id IN (EXCLUDED.daemon_id, '') AND r.status <> 'finished'
-         RETURNING daemon_id, engine_token, container_id, image, image_id, image_digest",
+         RETURNING engine_token, image, image_id, image_digest",
         game_id.uuid(),
         driver,
         daemon_id,
@@ -181,9 +177,7 @@ pub async fn prepare_record(
     .fetch_optional(conn)
     .await?;
     Ok(row.map(|row| Prepared {
-        daemon_id: row.daemon_id,
         engine_token: Secret::new(row.engine_token),
-        container_id: row.container_id,
         image: row.image,
         pinned: PinnedImage::read(row.image_id, row.image_digest),
     }))

@@ -143,8 +143,6 @@ pub struct RevivalBudget {
     pub base: Duration,
     /// Who brings it back has so long for it before somebody else may.
     pub claim: Duration,
-    /// The longest pause.
-    pub cap: Duration,
     /// An engine that was well for so long has its whole budget again.
     pub calm: Duration,
 }
@@ -206,11 +204,10 @@ pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &Revi
     sqlx::query!(
         "UPDATE runtime_records
             SET revive_at = clock_timestamp() + make_interval(secs => CASE WHEN revivals <= 1 THEN 0
-                ELSE least($3, $2 * 2 ^ (revivals - 2)) END)
+                ELSE $2 * 2 ^ (revivals - 2) END)
           WHERE game_id = $1",
         game_id.uuid(),
-        budget.base.as_secs_f64(),
-        budget.cap.as_secs_f64()
+        budget.base.as_secs_f64()
     )
     .execute(conn)
     .await?;
@@ -262,8 +259,6 @@ pub struct Probed {
     pub before: Health,
     /// What is shown now.
     pub health: Health,
-    /// Misses in a row.
-    pub misses: i32,
 }
 
 /// Notes that the engine answered a probe as its own. `None` where the record has another address by now: then nothing was seen.
@@ -285,7 +280,7 @@ pub async fn probe_answered(
                   updated_at = CASE WHEN r.health = 'healthy' THEN r.updated_at ELSE clock_timestamp() END
              FROM (SELECT game_id, health FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) former
             WHERE r.game_id = former.game_id AND r.endpoint = $2
-        RETURNING former.health AS "before!", r.health, r.misses"#,
+        RETURNING former.health AS "before!", r.health"#,
         game_id.uuid(),
         endpoint,
         calm.as_secs_f64()
@@ -313,7 +308,7 @@ pub async fn probe_missed(
                   updated_at = CASE WHEN r.misses + 1 >= $3 AND r.health <> 'unhealthy' THEN clock_timestamp() ELSE r.updated_at END
              FROM (SELECT game_id, health FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) former
             WHERE r.game_id = former.game_id AND r.endpoint = $2
-        RETURNING former.health AS "before!", r.health, r.misses"#,
+        RETURNING former.health AS "before!", r.health"#,
         game_id.uuid(),
         endpoint,
         misses

@@ -5,6 +5,7 @@ use opentelemetry::metrics::{Counter, UpDownCounter};
 
 use super::activity::End;
 use super::budget::Short;
+use crate::service::telemetry;
 
 #[derive(Clone)]
 pub(super) struct Metrics {
@@ -18,7 +19,7 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn new(listener: &'static str) -> Self {
-        let meter = opentelemetry::global::meter("galaxy");
+        let meter = telemetry::meter();
         let metrics = Self {
             listener,
             connections: meter
@@ -46,11 +47,9 @@ impl Metrics {
                 .with_description("Streams of HTTP/2 refused: the peer network has its `share`, or the `total` is out")
                 .build(),
         };
-        // From the start, at nought: an alarm looks for growth, and a series that begins with the first refusal shows none.
-        for why in [Short::Share, Short::Total] {
-            let labels = [KeyValue::new("listener", listener), KeyValue::new("reason", why.word())];
-            metrics.refused.add(0, &labels);
-            metrics.streams.add(0, &labels);
+        let labels = |why: Short| [KeyValue::new("listener", listener), KeyValue::new("reason", why.word())];
+        for counter in [&metrics.refused, &metrics.streams] {
+            telemetry::from_nought(counter, [Short::Share, Short::Total].map(labels));
         }
         metrics
     }

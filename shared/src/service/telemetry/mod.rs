@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use opentelemetry::{
     KeyValue, global,
-    metrics::{Histogram, Meter},
+    metrics::{Counter, Histogram, Meter},
     trace::TracerProvider as _,
 };
 use opentelemetry_sdk::{
@@ -43,6 +43,14 @@ pub const SECONDS: &[f64] =
 #[must_use]
 pub fn meter() -> Meter {
     global::meter("galaxy")
+}
+
+/// Begins these series of a counter, each with its labels, at nought. An alarm looks for growth, and a series that begins with the
+/// first event shows none.
+pub fn from_nought(counter: &Counter<u64>, series: impl IntoIterator<Item = impl AsRef<[KeyValue]>>) {
+    for labels in series {
+        counter.add(0, labels.as_ref());
+    }
 }
 
 /// A histogram of durations in seconds, with bounds that fit (OpenTelemetry's own are made for milliseconds).
