@@ -34,7 +34,7 @@ async fn a_game_runs_in_a_hardened_container_until_it_is_stopped() {
     assert_eq!(limits["PidsLimit"], 256);
     assert_eq!(limits["Memory"], 512 << 20);
     assert_eq!(limits["MemorySwap"], 512 << 20);
-    assert_eq!(limits["NanoCpus"], 2_000_000_000_i64);
+    assert_eq!((&limits["CpuQuota"], &limits["CpuPeriod"]), (&json!(200_000), &json!(100_000)));
     assert_eq!(limits["LogConfig"], json!({ "Type": "json-file", "Config": { "max-size": "1m", "max-file": "2" } }));
     assert_eq!(limits["NetworkMode"], docker.network.as_str());
     assert_eq!(limits["PortBindings"].as_object().map_or(0, serde_json::Map::len), 0);

@@ -32,7 +32,9 @@ pub(crate) const PROFILE: [&str; 24] = [
     "--pids-limit=256",
     "--memory=512m",
     "--memory-swap=512m",
-    "--cpus=2.0",
+    // Not `--cpus`: of that Docker refuses more than the machine has.
+    "--cpu-period=100000",
+    "--cpu-quota=200000",
     "--oom-score-adj=500",
     "--ipc=private",
     "--shm-size=1m",

@@ -18,6 +18,8 @@ pub(super) const ENGINE_UID: u32 = 10_001;
 const SHM: i64 = 1 << 20;
 /// Open files and sockets of one process.
 const OPEN_FILES: i64 = 4096;
+/// Microseconds over which the processor's quota is counted: the kernel's own default.
+const CPU_PERIOD: i64 = 100_000;
 /// Engines go before anything of the platform where the host runs out of memory; their own limit hits first anyway.
 const OOM_SCORE: i64 = 500;
 
@@ -114,7 +116,9 @@ fn host(shape: &Shape, mount: String, state_dir: &Path) -> HostConfig {
         // Equal to the memory: no swap on top.
         memory_swap: Some(memory),
         oom_score_adj: Some(OOM_SCORE),
-        nano_cpus: Some((config.cpus * 1e9) as i64),
+        // Not `nano_cpus`: of that Docker refuses more than the machine has, and no engine would start on a machine of one core.
+        cpu_period: Some(CPU_PERIOD),
+        cpu_quota: Some((config.cpus * CPU_PERIOD as f64) as i64),
         log_config: Some(log(config)),
         publish_all_ports: Some(false),
         ipc_mode: Some("private".to_owned()),
