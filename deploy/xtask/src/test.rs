@@ -109,5 +109,9 @@ fn coverage(nextest: &PathBuf) -> Result<()> {
 fn nextest_run(nextest: &PathBuf) -> Command {
     let mut command = run::program(nextest);
     command.args(["nextest", "run", "--locked", "--no-fail-fast"]);
+    // The number in `.config/nextest.toml` is for two cores and more. On one, whole stacks beside each other starve.
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        command.args(["--test-threads", "3"]);
+    }
     command
 }

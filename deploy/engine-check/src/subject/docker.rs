@@ -23,7 +23,7 @@ const NOWHERE: &str = "http://127.0.0.1:0";
 const ADDRESS: Duration = Duration::from_secs(30);
 
 /// The profile: what an image may use, and may not. Each as `docker run` takes it.
-pub(crate) const PROFILE: [&str; 24] = [
+pub(crate) const PROFILE: [&str; 25] = [
     "--user=10001:10001",
     "--read-only",
     "--cap-drop=ALL",
