@@ -4,11 +4,10 @@
 use std::path::PathBuf;
 
 use chrono::DateTime;
-use shared::ids::{DeliveryId, GameId, InviteId};
-use shared::mail::{
-    AboutGame, ContainerStartFailed, GameFinished, GenerationFailed, ImagePullFailed, InviteReceived, Line, LoginCode,
-    MailDeadLettered, MembershipRemoved, RaceNamePending, StartConfigInvalid, StartFailed, Style, Template, View,
-};
+use serde_json::{Map, json};
+use shared::domain::notification::{Field, Form, Kind, Payload};
+use shared::ids::{GameId, InviteId};
+use shared::mail::{Known, LoginCode, Style, Template, View};
 
 fn main() {
     let directory = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "mails".to_owned()));
@@ -16,53 +15,31 @@ fn main() {
     let style = Style { public_url: Some("https://play.example.org".into()), ..Style::default() };
     let view = View::new(&style, Some("America/Argentina/Buenos_Aires"));
     let at = DateTime::from_timestamp(1_793_489_405, 0).unwrap();
-    let (game_id, game_name) = (GameId::new(), Line::new("Die Rückkehr der Raumfahrer: עִבְרִית 👩\u{200D}🚀"));
-    let about = || AboutGame { game_id, game_name: game_name.clone() };
     let code = |code: &str| Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: at, expires_at: at });
     let reason = "the engine answered 500: state file truncated at byte 18446744073709551615\nsee /var/lib/galaxy/games/state.json";
-    let all = [
-        code("481516"),
-        code("7KQ4-9XNM-2RTV"),
-        Template::InviteReceived(InviteReceived {
-            game_id,
-            game_name: game_name.clone(),
-            inviter_name: "Ada Lovelace".into(),
-            invite: Some((InviteId::new(), at)),
-        }),
-        Template::ApplicationApproved(about()),
-        Template::ApplicationRejected(about()),
-        Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: reason.into() }),
-        Template::MembershipBlocked(about()),
-        Template::RaceNamePending(RaceNamePending { race_name: "Vega Union".into(), expires_at: at }),
-        Template::StartFailed(StartFailed { game_id, game_name: game_name.clone(), reason: reason.into() }),
-        Template::GameStarted(about()),
-        Template::GameFinished(GameFinished {
-            game_id,
-            game_name: game_name.clone(),
-            turn: 42,
-            winners: vec!["Vega Union".into(), "علی\u{200C}رضا".into()],
-        }),
-        Template::GenerationFailed(GenerationFailed {
-            game_id,
-            game_name: game_name.clone(),
-            turn: 7,
-            reason: reason.into(),
-        }),
-        Template::ImagePullFailed(ImagePullFailed {
-            game_id,
-            game_name: game_name.clone(),
-            image_ref: "registry.example.org/galaxy/engine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef"
-                .into(),
-        }),
-        Template::ContainerStartFailed(ContainerStartFailed { game_id, game_name: game_name.clone() }),
-        Template::StartConfigInvalid(StartConfigInvalid { game_id, game_name, reason: reason.into() }),
-        Template::MailDeadLettered(MailDeadLettered {
-            cause: "RCPT TO 550".into(),
-            count: 7,
-            delivery_id: DeliveryId::new(),
-            template_id: "game.started".into(),
-        }),
-    ];
+    let mut all = vec![code("481516"), code("7KQ4-9XNM-2RTV")];
+    let known = Known {
+        game_name: Some("Die Rückkehr der Raumfahrer: עִבְרִית 👩\u{200D}🚀".to_owned()),
+        inviter_name: Some("Ada Lovelace".to_owned()),
+        invite: Some((InviteId::new(), at)),
+        alarm: Some(("RCPT TO 550".to_owned(), 7)),
+    };
+    let value = |field: &Field| match (field.form, field.name) {
+        (Form::Id, _) => json!(GameId::new()),
+        (Form::Text, "reason") => json!(reason),
+        (Form::Text, "image_ref") => {
+            json!("registry.example.org/galaxy/engine@sha256:0123456789abcdef0123456789abcdef0123456789abcdef")
+        }
+        (Form::Text, "template_id") => json!("game.started"),
+        (Form::Text, _) => json!("Vega Union"),
+        (Form::Texts, _) => json!(["Vega Union", "علی\u{200C}رضا"]),
+        (Form::Number, _) => json!(42),
+        (Form::Time, _) => json!(at),
+    };
+    for kind in Kind::ALL {
+        let fields: Map<_, _> = kind.fields().iter().map(|field| (field.name.to_owned(), value(field))).collect();
+        all.extend(Template::of(Payload::from_json(kind.as_str(), fields.into()).unwrap(), &known));
+    }
     for (n, template) in all.iter().enumerate() {
         let mail = template.render(&view).unwrap();
         let name = directory.join(format!("{n:02}.{}", template.id()));

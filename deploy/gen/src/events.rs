@@ -190,15 +190,25 @@ const ANEW_END: &str = "\
 pub fn examples() -> Result<String> {
     let mut examples = Vec::new();
     for kind in Kind::ALL.iter().filter(|kind| is_told_to_clients(kind)) {
-        for sample in [full as fn(Form) -> Value, bare] {
-            let fields: Map<String, Value> =
-                kind.fields().iter().map(|field| (field.name.to_owned(), sample(field.form))).collect();
-            let payload = Payload::from_json(kind.as_str(), Value::Object(fields))?;
+        for payload in samples(*kind)? {
             let buffer = hex::encode(encode(&payload));
             examples.push(json!({ "kind": kind.as_str(), "payload": payload.to_json(), "flatbuffers": buffer }));
         }
     }
     Ok(serde_json::to_string_pretty(&examples)? + "\n")
+}
+
+/// A payload of some length, and one as short as may be.
+///
+/// # Errors
+/// A payload is none of its kind.
+pub fn samples(kind: Kind) -> Result<[Payload; 2]> {
+    let payload = |sample: fn(Form) -> Value| {
+        let fields: Map<String, Value> =
+            kind.fields().iter().map(|field| (field.name.to_owned(), sample(field.form))).collect();
+        Payload::from_json(kind.as_str(), Value::Object(fields))
+    };
+    Ok([payload(full)?, payload(bare)?])
 }
 
 /// A value of some length.

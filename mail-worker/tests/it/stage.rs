@@ -11,7 +11,7 @@ use shared::config::{Source, load};
 use shared::db::Db;
 use shared::db::mail::{NewMail, enqueue};
 use shared::ids::{DeliveryId, GameId};
-use shared::mail::{AboutGame, LoginCode, Priority, Style, Template};
+use shared::mail::{GameStarted, LoginCode, Priority, Style, Template};
 use shared::queue::wake::{WakeTiming, start_with};
 use shared::queue::{Settings, Timing, Topic, Waker, Worker, WorkerDeps};
 use shared::random::Random;
@@ -267,7 +267,7 @@ pub fn code(code: &str) -> Template {
 }
 
 pub fn started(game_name: &str) -> Template {
-    Template::GameStarted(AboutGame { game_id: GameId::new(), game_name: game_name.into() })
+    Template::GameStarted(GameStarted { game_id: GameId::new(), game_name: game_name.into() })
 }
 
 /// The `Message-ID` that a delivery's mails carry, without angle brackets.

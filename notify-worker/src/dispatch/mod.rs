@@ -98,7 +98,7 @@ impl Dispatch {
                             to: to.clone(),
                             time_zone: route.time_zone.clone(),
                             // An invite that holds no longer is not worth a mail.
-                            expires_at: route.notice.invite.map(|(_, until)| until),
+                            expires_at: route.notice.known.invite.map(|(_, until)| until),
                             holder,
                             named: letter::named(&route.notice),
                             priority,
@@ -193,7 +193,7 @@ impl Queue for Dispatch {
             }
             // One who was deleted since is named no more.
             let template = match letter.named {
-                Some(user) if !there.contains(&user) => Cow::Owned(letter::unnamed(&letter.template)),
+                Some(user) if !there.contains(&user) => Cow::Owned(letter.template.unnamed()),
                 _ => Cow::Borrowed(&letter.template),
             };
             let new = NewMail {

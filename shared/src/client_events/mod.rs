@@ -1,29 +1,16 @@
 //! The payloads of client events on the wire (SPEC §12): FlatBuffers, one table per kind of the notification catalogue.
 //!
-//! The schema is `shared/schema/notification.fbs`; `cargo xtask gen` writes the generated module from it. Here stand
-//! the two ways between a [`Payload`] and a buffer. Decoding verifies the buffer first, so that bytes from anywhere are safe to read.
+//! A table has the fields of its kind in the catalogue's order, and is read and written by their forms: there is nothing
+//! here for any kind alone. `shared/schema/notification.fbs`, which `cargo xtask gen` writes, tells clients the same.
+//! Decoding is safe on bytes from anywhere: what is read was verified, and comes to no more than a small multiple of the
+//! buffer.
 
-use chrono::DateTime;
-use flatbuffers::{FlatBufferBuilder, InvalidFlatbuffer, WIPOffset};
+use flatbuffers::{
+    FlatBufferBuilder, ForwardsUOffset, InvalidFlatbuffer, TableVerifier, UOffsetT, VOffsetT, Vector, Verifier,
+    VerifierOptions, WIPOffset, field_index_to_field_offset as slot, root_with_opts,
+};
 
-use crate::domain::notification::{Kind, Payload};
-
-/// Code that flatc wrote. `unsafe` is its business alone: the workspace denies it everywhere else.
-#[allow(
-    unsafe_code,
-    missing_docs,
-    warnings,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "generated code: what it breaks depends on flatc"
-)]
-#[rustfmt::skip]
-mod notification_generated;
-
-pub use notification_generated::galaxy::notification as tables;
+use crate::domain::notification::{Field, FieldValue, Form, Kind, Payload};
 
 /// The `encoding` of client events whose payload [`encode`] wrote.
 pub const FLATBUFFERS: &str = "flatbuffers";
@@ -37,83 +24,61 @@ pub enum DecodeError {
     /// Not a FlatBuffer of that table.
     #[error("not a buffer of its kind: {0}")]
     Buffer(#[from] InvalidFlatbuffer),
-    /// A field holds what its kind does not allow, as an id that is no UUID.
+    /// A field holds what its kind does not allow, as an id that is no UUID, or is missing.
     #[error("field {0} does not hold what it should")]
     Field(&'static str),
 }
 
-/// Writes a payload as a buffer of its kind's table.
+/// A value within a table.
+enum Inline {
+    /// How far away it begins.
+    Offset(WIPOffset<UOffsetT>),
+    Number(u32),
+    Time(i64),
+}
+
+impl Inline {
+    const fn size(&self) -> usize {
+        match self {
+            Self::Offset(_) | Self::Number(_) => 4,
+            Self::Time(_) => 8,
+        }
+    }
+}
+
+/// Writes a payload as a buffer of its kind's table: byte by byte what flatc's code for the table would write.
 #[must_use]
 pub fn encode(payload: &Payload) -> Vec<u8> {
     let mut b = FlatBufferBuilder::with_capacity(128);
-    /// `table!(Name { text…, ; plain… })`: strings first (they must be in the buffer before the table), then the scalars.
-    macro_rules! table {
-        ($table:ident, $args:ident { $($text:ident),* ; $($plain:ident : $value:expr),* }) => {{
-            $(let $text = Some(b.create_string(&$text.to_string()));)*
-            let root = tables::$table::create(&mut b, &tables::$args { $($text,)* $($plain: $value,)* });
-            b.finish(root, None);
-        }};
-    }
-    match payload {
-        Payload::LobbyInviteReceived { game_id, inviter_user_id } => {
-            table!(LobbyInviteReceived, LobbyInviteReceivedArgs { game_id, inviter_user_id; })
-        }
-        Payload::LobbyInviteRevoked { game_id } => table!(LobbyInviteRevoked, LobbyInviteRevokedArgs { game_id; }),
-        Payload::LobbyApplicationSubmitted { game_id, application_id } => {
-            table!(LobbyApplicationSubmitted, LobbyApplicationSubmittedArgs { game_id, application_id; })
-        }
-        Payload::LobbyApplicationApproved { game_id } => {
-            table!(LobbyApplicationApproved, LobbyApplicationApprovedArgs { game_id; })
-        }
-        Payload::LobbyApplicationRejected { game_id } => {
-            table!(LobbyApplicationRejected, LobbyApplicationRejectedArgs { game_id; })
-        }
-        Payload::LobbyMembershipRemoved { game_id, reason } => {
-            table!(LobbyMembershipRemoved, LobbyMembershipRemovedArgs { game_id, reason; })
-        }
-        Payload::LobbyMembershipBlocked { game_id } => {
-            table!(LobbyMembershipBlocked, LobbyMembershipBlockedArgs { game_id; })
-        }
-        Payload::LobbyRaceNameRegistered { race_name } => {
-            table!(LobbyRaceNameRegistered, LobbyRaceNameRegisteredArgs { race_name; })
-        }
-        Payload::LobbyRaceNamePending { race_name, expires_at } => {
-            table!(LobbyRaceNamePending, LobbyRaceNamePendingArgs { race_name; expires_at: expires_at.timestamp_millis() })
-        }
-        Payload::LobbyRaceNameExpired { race_name } => {
-            table!(LobbyRaceNameExpired, LobbyRaceNameExpiredArgs { race_name; })
-        }
-        Payload::RuntimeImagePullFailed { game_id, image_ref } => {
-            table!(RuntimeImagePullFailed, RuntimeImagePullFailedArgs { game_id, image_ref; })
-        }
-        Payload::RuntimeContainerStartFailed { game_id } => {
-            table!(RuntimeContainerStartFailed, RuntimeContainerStartFailedArgs { game_id; })
-        }
-        Payload::RuntimeStartConfigInvalid { game_id, reason } => {
-            table!(RuntimeStartConfigInvalid, RuntimeStartConfigInvalidArgs { game_id, reason; })
-        }
-        Payload::GameStartFailed { game_id, reason } => {
-            table!(GameStartFailed, GameStartFailedArgs { game_id, reason; })
-        }
-        Payload::GameStarted { game_id } => table!(GameStarted, GameStartedArgs { game_id; }),
-        Payload::GameTurnReady { game_id, turn } => table!(GameTurnReady, GameTurnReadyArgs { game_id; turn: *turn }),
-        Payload::GamePaused { game_id, turn, reason } => {
-            table!(GamePaused, GamePausedArgs { game_id, reason; turn: *turn })
-        }
-        Payload::GameResumed { game_id, turn } => table!(GameResumed, GameResumedArgs { game_id; turn: *turn }),
-        Payload::GameGenerationFailed { game_id, turn, reason } => {
-            table!(GameGenerationFailed, GameGenerationFailedArgs { game_id, reason; turn: *turn })
-        }
-        Payload::GameFinished { game_id, turn, winners } => {
-            let names: Vec<WIPOffset<&str>> = winners.iter().map(|w| b.create_string(w)).collect();
-            let winners = b.create_vector(&names);
-            table!(GameFinished, GameFinishedArgs { game_id; turn: *turn, winners: Some(winners) })
-        }
-        Payload::MailDeadLettered { delivery_id, template_id } => {
-            table!(MailDeadLettered, MailDeadLetteredArgs { delivery_id, template_id; })
+    let mut values: Vec<(VOffsetT, _)> = (0..).zip(payload.values()).collect();
+    // What a table only points to is in the buffer before it: lists first, then texts.
+    values.sort_by_key(|(_, value)| !matches!(value, FieldValue::Texts(_)));
+    let mut inline: Vec<_> = values.into_iter().map(|(nth, value)| (nth, value_of(&mut b, value))).collect();
+    // The longest values first, so that alignment leaves no holes, and the last field first.
+    inline.sort_by_key(|(nth, value)| std::cmp::Reverse((value.size(), *nth)));
+    let table = b.start_table();
+    for (nth, value) in inline {
+        match value {
+            Inline::Offset(offset) => b.push_slot_always(slot(nth), offset),
+            Inline::Number(number) => b.push_slot(slot(nth), number, 0),
+            Inline::Time(millis) => b.push_slot(slot(nth), millis, 0),
         }
     }
+    let table = b.end_table(table);
+    b.finish(table, None);
     b.finished_data().to_vec()
+}
+
+fn value_of(b: &mut FlatBufferBuilder<'_>, value: FieldValue<'_>) -> Inline {
+    match value {
+        FieldValue::Text(text) => Inline::Offset(WIPOffset::new(b.create_string(&text).value())),
+        FieldValue::Texts(texts) => {
+            let texts: Vec<_> = texts.into_iter().map(|text| b.create_string(text)).collect();
+            Inline::Offset(WIPOffset::new(b.create_vector(&texts).value()))
+        }
+        FieldValue::Number(number) => Inline::Number(number),
+        FieldValue::Time(millis) => Inline::Time(millis),
+    }
 }
 
 /// Reads what [`encode`] wrote, as clients do. Times come back with the millisecond as their unit.
@@ -121,54 +86,56 @@ pub fn encode(payload: &Payload) -> Vec<u8> {
 /// # Errors
 /// [`DecodeError`] when the bytes are not a buffer of that kind's table.
 pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Payload, DecodeError> {
-    /// `payload!(Variant = Table { id…; text…; plain… })`: ids are parsed, texts copied, scalars taken as they are.
-    macro_rules! payload {
-        ($variant:ident { $($id:ident),* ; $($text:ident),* ; $($plain:ident),* }) => {{
-            let table = flatbuffers::root::<tables::$variant>(bytes)?;
-            Payload::$variant {
-                $($id: table.$id().parse().map_err(|_| DecodeError::Field(stringify!($id)))?,)*
-                $($text: table.$text().to_owned(),)*
-                $($plain: table.$plain(),)*
-            }
-        }};
+    let options = VerifierOptions {
+        // Many offsets may lead to one long text. Each byte of an honest buffer is looked at twice at most.
+        max_apparent_size: bytes.len().saturating_mul(2),
+        ..VerifierOptions::default()
+    };
+    let mut verifier = Verifier::new(&options, bytes);
+    let root = verifier.get_uoffset(0)?;
+    let mut table = verifier.visit_table(usize::try_from(root).unwrap_or(usize::MAX))?;
+    let mut values = Vec::new();
+    for (nth, field) in (0..).zip(kind.fields()) {
+        values.push(read(&mut table, slot(nth), field, bytes, &options)?);
     }
-    Ok(match kind {
-        Kind::LobbyInviteReceived => payload!(LobbyInviteReceived { game_id, inviter_user_id; ; }),
-        Kind::LobbyInviteRevoked => payload!(LobbyInviteRevoked { game_id; ; }),
-        Kind::LobbyApplicationSubmitted => payload!(LobbyApplicationSubmitted { game_id, application_id; ; }),
-        Kind::LobbyApplicationApproved => payload!(LobbyApplicationApproved { game_id; ; }),
-        Kind::LobbyApplicationRejected => payload!(LobbyApplicationRejected { game_id; ; }),
-        Kind::LobbyMembershipRemoved => payload!(LobbyMembershipRemoved { game_id; reason; }),
-        Kind::LobbyMembershipBlocked => payload!(LobbyMembershipBlocked { game_id; ; }),
-        Kind::LobbyRaceNameRegistered => payload!(LobbyRaceNameRegistered { ; race_name; }),
-        Kind::LobbyRaceNamePending => {
-            let table = flatbuffers::root::<tables::LobbyRaceNamePending>(bytes)?;
-            Payload::LobbyRaceNamePending {
-                race_name: table.race_name().to_owned(),
-                expires_at: DateTime::from_timestamp_millis(table.expires_at())
-                    .ok_or(DecodeError::Field("expires_at"))?,
-            }
+    Payload::from_values(kind, values).map_err(DecodeError::Field)
+}
+
+/// What a field says; `None` where the table does not have it. A number that is left out is 0.
+fn read<'a>(
+    table: &mut TableVerifier<'_, '_, 'a>,
+    slot: VOffsetT,
+    field: Field,
+    bytes: &'a [u8],
+    options: &VerifierOptions,
+) -> Result<Option<FieldValue<'a>>, InvalidFlatbuffer> {
+    let place = table.deref(slot)?;
+    // A text or a list is the root of the buffer that begins at its offset.
+    let pointed = place.map(|place| bytes.get(place..).unwrap_or_default());
+    Ok(match field.form {
+        Form::Id | Form::Text => {
+            let text = pointed.map(|at| root_with_opts::<&str>(options, at)).transpose()?;
+            text.map(|text| FieldValue::Text(text.into()))
         }
-        Kind::LobbyRaceNameExpired => payload!(LobbyRaceNameExpired { ; race_name; }),
-        Kind::RuntimeImagePullFailed => payload!(RuntimeImagePullFailed { game_id; image_ref; }),
-        Kind::RuntimeContainerStartFailed => payload!(RuntimeContainerStartFailed { game_id; ; }),
-        Kind::RuntimeStartConfigInvalid => payload!(RuntimeStartConfigInvalid { game_id; reason; }),
-        Kind::GameStartFailed => payload!(GameStartFailed { game_id; reason; }),
-        Kind::GameStarted => payload!(GameStarted { game_id; ; }),
-        Kind::GameTurnReady => payload!(GameTurnReady { game_id; ; turn }),
-        Kind::GamePaused => payload!(GamePaused { game_id; reason; turn }),
-        Kind::GameResumed => payload!(GameResumed { game_id; ; turn }),
-        Kind::GameGenerationFailed => payload!(GameGenerationFailed { game_id; reason; turn }),
-        Kind::GameFinished => {
-            let table = flatbuffers::root::<tables::GameFinished>(bytes)?;
-            Payload::GameFinished {
-                game_id: table.game_id().parse().map_err(|_| DecodeError::Field("game_id"))?,
-                turn: table.turn(),
-                winners: table.winners().iter().map(str::to_owned).collect(),
-            }
+        Form::Texts => {
+            let texts =
+                pointed.map(|at| root_with_opts::<Vector<'_, ForwardsUOffset<&str>>>(options, at)).transpose()?;
+            texts.map(|texts| FieldValue::Texts(texts.iter().collect()))
         }
-        Kind::MailDeadLettered => payload!(MailDeadLettered { delivery_id; template_id; }),
+        Form::Number => Some(FieldValue::Number(u32::from_le_bytes(scalar(pointed)?))),
+        Form::Time => Some(FieldValue::Time(i64::from_le_bytes(scalar(pointed)?))),
     })
+}
+
+/// The bytes of a number where it is there; zeroes where it is left out.
+fn scalar<const N: usize>(pointed: Option<&[u8]>) -> Result<[u8; N], InvalidFlatbuffer> {
+    match pointed {
+        None => Ok([0; N]),
+        Some(at) => match at.first_chunk() {
+            Some(bytes) => Ok(*bytes),
+            None => Err(InvalidFlatbuffer::RangeOutOfBounds { range: at.len()..N, error_trace: Default::default() }),
+        },
+    }
 }
 
 #[cfg(test)]

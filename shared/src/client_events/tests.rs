@@ -1,50 +1,67 @@
-use super::*;
-use crate::ids::{ApplicationId, DeliveryId, GameId, UserId};
+use serde_json::{Map, Value, json};
 
-/// One payload of each kind, with text that is not ASCII where text is free.
-fn one_of_each() -> Vec<Payload> {
-    let game_id = GameId::new();
-    let text = || "Зоряні 星 \"quoted\" <b>".to_owned();
-    let expires_at = DateTime::from_timestamp_millis(1_800_000_000_123).unwrap();
-    let payloads = vec![
-        Payload::LobbyInviteReceived { game_id, inviter_user_id: UserId::new() },
-        Payload::LobbyInviteRevoked { game_id },
-        Payload::LobbyApplicationSubmitted { game_id, application_id: ApplicationId::new() },
-        Payload::LobbyApplicationApproved { game_id },
-        Payload::LobbyApplicationRejected { game_id },
-        Payload::LobbyMembershipRemoved { game_id, reason: text() },
-        Payload::LobbyMembershipBlocked { game_id },
-        Payload::LobbyRaceNameRegistered { race_name: text() },
-        Payload::LobbyRaceNamePending { race_name: text(), expires_at },
-        Payload::LobbyRaceNameExpired { race_name: text() },
-        Payload::RuntimeImagePullFailed { game_id, image_ref: text() },
-        Payload::RuntimeContainerStartFailed { game_id },
-        Payload::RuntimeStartConfigInvalid { game_id, reason: text() },
-        Payload::GameStartFailed { game_id, reason: text() },
-        Payload::GameStarted { game_id },
-        Payload::GameTurnReady { game_id, turn: u32::MAX },
-        Payload::GamePaused { game_id, turn: 0, reason: String::new() },
-        Payload::GameResumed { game_id, turn: 3 },
-        Payload::GameGenerationFailed { game_id, turn: 4, reason: text() },
-        Payload::GameFinished { game_id, turn: 5, winners: vec![text(), "Terran".to_owned()] },
-        Payload::MailDeadLettered { delivery_id: DeliveryId::new(), template_id: text() },
-    ];
-    let kinds: Vec<_> = payloads.iter().map(Payload::kind).collect();
-    assert_eq!(kinds, Kind::ALL, "every kind of the catalogue must stand here");
-    payloads
+use super::*;
+
+/// One payload of each kind whose fields say what `sample` has for their forms.
+fn one_of_each(sample: impl Fn(Form) -> Value) -> Vec<Payload> {
+    let payload = |kind: &Kind| {
+        let fields: Map<_, _> = kind.fields().iter().map(|f| (f.name.to_owned(), sample(f.form))).collect();
+        Payload::from_json(kind.as_str(), fields.into()).unwrap()
+    };
+    Kind::ALL.iter().map(payload).collect()
+}
+
+/// Values of some length, with text that is not ASCII where text is free.
+fn full(form: Form) -> Value {
+    match form {
+        Form::Id => json!("019cb4db-5900-7297-8ab7-7e702c787b4c"),
+        Form::Text => json!("Зоряні 星 \"quoted\" <b>"),
+        Form::Texts => json!(["Зоряні 星", "Terran"]),
+        Form::Number => json!(u32::MAX),
+        Form::Time => json!("2027-01-15T08:00:00.123Z"),
+    }
+}
+
+/// Values as short as may be; a table leaves out a number that is zero.
+fn bare(form: Form) -> Value {
+    match form {
+        Form::Id => json!("00000000-0000-7000-8000-000000000001"),
+        Form::Text => json!(""),
+        Form::Texts => json!([]),
+        Form::Number => json!(0),
+        Form::Time => json!("1970-01-01T00:00:00Z"),
+    }
+}
+
+fn samples() -> Vec<Payload> {
+    [one_of_each(full), one_of_each(bare)].concat()
 }
 
 #[test]
 fn every_kind_of_the_catalogue_comes_back_from_its_table_as_it_went_in() {
-    for payload in one_of_each() {
+    for payload in samples() {
         assert_eq!(decode(payload.kind(), &encode(&payload)).unwrap(), payload);
         assert_eq!(Payload::from_json(payload.kind().as_str(), payload.to_json()).unwrap(), payload);
     }
 }
 
 #[test]
+fn the_bytes_are_those_that_flatcs_own_code_wrote() {
+    let mut rows = 0;
+    let table = include_str!("../../tests/tables/client_events.tsv");
+    for line in table.lines().filter(|line| !line.starts_with('#')) {
+        let [kind, fields, bytes] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let payload = Payload::from_json(kind, serde_json::from_str(fields).unwrap()).unwrap();
+        assert_eq!(hex::encode(encode(&payload)), bytes, "{kind} {fields}");
+        assert_eq!(decode(payload.kind(), &hex::decode(bytes).unwrap()).unwrap(), payload);
+        rows += 1;
+    }
+    assert_eq!(rows, 42, "two of each kind that was there");
+}
+
+#[test]
 fn bytes_that_are_no_buffer_are_refused_and_not_read() {
-    for payload in one_of_each() {
+    for payload in samples() {
         let bytes = encode(&payload);
         assert!(decode(payload.kind(), &[]).is_err());
         assert!(decode(payload.kind(), &[0xff; 64]).is_err());
@@ -52,25 +69,70 @@ fn bytes_that_are_no_buffer_are_refused_and_not_read() {
             // Cut anywhere it may still verify by luck of padding, but it never panics.
             let _ = decode(payload.kind(), &bytes[..end]);
         }
+        for at in 0..bytes.len() {
+            for wrong in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] = wrong;
+                let _ = decode(payload.kind(), &bytes);
+            }
+        }
     }
 }
 
 #[test]
-fn an_id_that_is_no_uuid_is_refused_by_name() {
+fn a_buffer_of_many_offsets_to_one_long_text_is_refused() {
     let mut b = FlatBufferBuilder::new();
-    let game_id = Some(b.create_string("not-a-uuid"));
-    let root = tables::GameStarted::create(&mut b, &tables::GameStartedArgs { game_id });
-    b.finish(root, None);
-    assert!(matches!(decode(Kind::GameStarted, b.finished_data()), Err(DecodeError::Field("game_id"))));
+    let game_id = b.create_string("019cb4db-5900-7297-8ab7-7e702c787b4c");
+    let long = b.create_string(&"x".repeat(30_000));
+    let winners = b.create_vector(&[long; 8_000]);
+    let table = b.start_table();
+    b.push_slot_always(slot(2), winners);
+    b.push_slot_always(slot(0), game_id);
+    let table = b.end_table(table);
+    b.finish(table, None);
+    let refused = decode(Kind::GameFinished, b.finished_data());
+    assert!(matches!(refused, Err(DecodeError::Buffer(InvalidFlatbuffer::ApparentSizeTooLarge))), "{refused:?}");
 }
 
 #[test]
-fn the_schema_has_a_table_for_every_kind_and_no_other() {
-    let schema = include_str!("../../schema/notification.fbs");
-    let mut tables: Vec<String> =
-        schema.lines().filter_map(|l| l.strip_prefix("table ")).map(|l| l.trim_end_matches(" {").to_owned()).collect();
-    let mut kinds: Vec<String> = Kind::ALL.iter().map(|k| format!("{k:?}")).collect();
-    tables.sort();
-    kinds.sort();
-    assert_eq!(tables, kinds);
+fn many_short_texts_are_no_attack() {
+    let kind = Kind::GameFinished;
+    for winners in [vec![String::new(); 5_000], vec!["x".to_owned(); 5_000], vec!["x".repeat(60_000)]] {
+        let mut fields = Map::from_iter(kind.fields().iter().map(|f| (f.name.to_owned(), full(f.form))));
+        fields.insert("winners".to_owned(), json!(winners));
+        let payload = Payload::from_json(kind.as_str(), fields.into()).unwrap();
+        assert_eq!(decode(kind, &encode(&payload)).unwrap(), payload);
+    }
+}
+
+/// A buffer of a table with texts alone.
+fn texts(texts: &[&str]) -> Vec<u8> {
+    let mut b = FlatBufferBuilder::new();
+    let offsets: Vec<_> = texts.iter().map(|text| b.create_string(text)).collect();
+    let table = b.start_table();
+    for (nth, offset) in (0..).zip(offsets) {
+        b.push_slot_always(slot(nth), offset);
+    }
+    let table = b.end_table(table);
+    b.finish(table, None);
+    b.finished_data().to_vec()
+}
+
+#[test]
+fn an_id_that_is_no_uuid_and_a_field_that_is_missing_are_refused_by_name() {
+    let id = "019cb4db-5900-7297-8ab7-7e702c787b4c";
+    let refused = |kind, fields: &[&str], name| {
+        let refused = decode(kind, &texts(fields));
+        assert!(matches!(refused, Err(DecodeError::Field(field)) if field == name), "{refused:?}");
+    };
+    refused(Kind::GameStarted, &["not-a-uuid"], "game_id");
+    refused(Kind::GameStarted, &[], "game_id");
+    refused(Kind::GameStartFailed, &[id], "reason");
+}
+
+#[test]
+fn a_field_of_a_newer_version_is_not_looked_at() {
+    let id = "019cb4db-5900-7297-8ab7-7e702c787b4c";
+    let game_id = id.parse().unwrap();
+    assert_eq!(decode(Kind::GameStarted, &texts(&[id, "fine weather"])).unwrap(), Payload::GameStarted { game_id });
 }

@@ -25,20 +25,43 @@ pub(super) fn subject(text: &str) -> String {
     text.chars().take(SUBJECT_CHARS).collect()
 }
 
-/// The one list of templates: variant, context, `template_id`, class, the two files (named after the id; the derive takes
-/// only literals), subject, and the button: what it says and the path below `BACKEND_PUBLIC_URL`.
+/// The one list of mails: the kind whose payload it tells (the one mail that tells of none has no braces), `template_id`, class,
+/// the two files (named after the id; the derive takes only literals), what it knows with where that is from, subject, and
+/// the button: what it says and the path below `BACKEND_PUBLIC_URL`.
 macro_rules! templates {
-    ($($(#[$doc:meta])* $variant:ident($context:ty) = $id:literal, $class:ident, [$text:literal, $html:literal],
+    ($($(#[$doc:meta])* $variant:ident $({ $($told:tt)* } with $known:ident)? = $id:literal, $class:ident,
+        [$text:literal, $html:literal],
+        $({ $($(#[$field_doc:meta])+ $field:ident: $type:ty = $value:expr,)+ },)?
         |$m:ident, $v:ident| $subject:expr, |$a:ident| $action:expr;)+) => {
+        $($(
+            #[doc = concat!("What the mail `", $id, "` says.")]
+            #[derive(Clone, Debug)]
+            pub struct $variant {
+                $($(#[$field_doc])+ pub $field: $type,)+
+            }
+        )?)+
+
         /// A mail that can be written, with all it says. Its `template_id` is the catalogue kind (SPEC §13).
         #[derive(Clone, Debug)]
         pub enum Template {
-            $($(#[$doc])* $variant($context),)+
+            $($(#[$doc])* $variant($variant),)+
         }
 
         impl Template {
             /// Every `template_id` of this build. The table may hold older and newer ones.
             pub const IDS: &[&str] = &[$($id),+];
+
+            /// The mail that tells of a notification; `None` for a kind that is not mailed.
+            #[must_use]
+            pub fn of(payload: Payload, known: &Known) -> Option<Self> {
+                match payload {
+                    $($(Payload::$variant { $($told)* } => {
+                        let $known = known;
+                        Some(Self::$variant($variant { $($field: $value),+ }))
+                    })?)+
+                    _ => None,
+                }
+            }
 
             /// As `mail_deliveries.template_id` holds it.
             #[must_use]
@@ -67,13 +90,13 @@ macro_rules! templates {
                     $(Self::$variant(m) => {
                         #[derive(askama::Template)]
                         #[template(path = $text)]
-                        struct Text<'a> { m: &'a $context, v: &'a View<'a>, action: Option<Action> }
+                        struct Text<'a> { m: &'a $variant, v: &'a View<'a>, action: Option<Action> }
                         #[derive(askama::Template)]
                         #[template(path = $html)]
-                        struct Html<'a> { m: &'a $context, v: &'a View<'a>, action: Option<Action> }
-                        let link = |$a: &$context| -> Option<(&'static str, String)> { $action };
+                        struct Html<'a> { m: &'a $variant, v: &'a View<'a>, action: Option<Action> }
+                        let link = |$a: &$variant| -> Option<(&'static str, String)> { $action };
                         let action = link(m).and_then(|link| v.action(link));
-                        let subject = |$m: &$context, $v: &View<'_>| $subject;
+                        let subject = |$m: &$variant, $v: &View<'_>| $subject;
                         Ok(Rendered {
                             subject: $crate::mail::render::subject(&subject(m, v)),
                             text: askama::Template::render(&Text { m, v, action: action.clone() })?,

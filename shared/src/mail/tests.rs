@@ -1,7 +1,9 @@
 use chrono::{DateTime, Utc};
+use serde_json::{Map, json};
 
 use super::*;
-use crate::ids::{DeliveryId, InviteId};
+use crate::domain::notification::{Channel, Form, Kind, Payload};
+use crate::ids::{DeliveryId, GameId, InviteId, UserId};
 
 const NASTY: &str = "<b>Zoë</b> & \"co\"\r\nBcc: eve@example.org\u{2028}x\u{202E}y";
 /// The same as mails repeat it.
@@ -23,47 +25,57 @@ fn code(code: &str) -> Template {
     Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: at(0), expires_at: at(600) })
 }
 
+/// A payload of each kind, whose texts are all the same.
+fn payloads() -> Vec<Payload> {
+    let value = |form| match form {
+        Form::Id => json!(GameId::new()),
+        Form::Text => json!(NASTY),
+        Form::Texts => json!(["Vega", NASTY]),
+        Form::Number => json!(42),
+        Form::Time => json!(at(0)),
+    };
+    let payload = |kind: &Kind| {
+        let fields: Map<_, _> = kind.fields().iter().map(|f| (f.name.to_owned(), value(f.form))).collect();
+        Payload::from_json(kind.as_str(), fields.into()).unwrap()
+    };
+    Kind::ALL.iter().map(payload).collect()
+}
+
+fn known() -> Known {
+    Known {
+        game_name: Some(NASTY.to_owned()),
+        inviter_name: Some(NASTY.to_owned()),
+        invite: Some((InviteId::new(), at(7 * 86_400))),
+        alarm: Some(("RCPT TO 550".to_owned(), 7)),
+    }
+}
+
 fn every() -> Vec<Template> {
-    let (game_id, game_name) = (GameId::new(), Line::new(NASTY));
-    let about = || AboutGame { game_id, game_name: NASTY.into() };
-    let reason = || Prose::new(NASTY);
-    vec![
-        code("012345"),
-        Template::InviteReceived(InviteReceived {
-            game_id,
-            game_name: game_name.clone(),
-            inviter_name: NASTY.into(),
-            invite: Some((InviteId::new(), at(7 * 86_400))),
-        }),
-        Template::ApplicationApproved(about()),
-        Template::ApplicationRejected(about()),
-        Template::MembershipRemoved(MembershipRemoved { game_name: game_name.clone(), reason: reason() }),
-        Template::MembershipBlocked(about()),
-        Template::RaceNamePending(RaceNamePending { race_name: NASTY.into(), expires_at: at(0) }),
-        Template::StartFailed(StartFailed { game_id, game_name: game_name.clone(), reason: reason() }),
-        Template::GameStarted(about()),
-        Template::GameFinished(GameFinished {
-            game_id,
-            game_name: game_name.clone(),
-            turn: 42,
-            winners: vec!["Vega".into(), NASTY.into()],
-        }),
-        Template::GenerationFailed(GenerationFailed {
-            game_id,
-            game_name: game_name.clone(),
-            turn: 7,
-            reason: reason(),
-        }),
-        Template::ImagePullFailed(ImagePullFailed { game_id, game_name: game_name.clone(), image_ref: NASTY.into() }),
-        Template::ContainerStartFailed(ContainerStartFailed { game_id, game_name: game_name.clone() }),
-        Template::StartConfigInvalid(StartConfigInvalid { game_id, game_name, reason: reason() }),
-        Template::MailDeadLettered(MailDeadLettered {
-            cause: "RCPT TO 550".into(),
-            count: 7,
-            delivery_id: DeliveryId::new(),
-            template_id: NASTY.into(),
-        }),
-    ]
+    let told = payloads().into_iter().filter_map(|payload| Template::of(payload, &known()));
+    [code("012345")].into_iter().chain(told).collect()
+}
+
+#[test]
+fn the_kinds_that_are_mailed_have_a_mail_and_no_others() {
+    for payload in payloads() {
+        let kind = payload.kind();
+        let mailed = kind.channels().iter().any(|channel| *channel != Channel::Push);
+        let mail = Template::of(payload, &Known::default());
+        assert_eq!(mail.as_ref().map(Template::id), mailed.then_some(kind.as_str()));
+    }
+}
+
+#[test]
+fn a_mail_of_which_nothing_is_known_says_so_in_words() {
+    let invite = Payload::LobbyInviteReceived { game_id: GameId::new(), inviter_user_id: UserId::new() };
+    let mail = rendered(&Template::of(invite.clone(), &Known::default()).unwrap());
+    assert!(mail.text.contains("> From: Somebody\n> Game: a game\n"), "{}", mail.text);
+    let named = Template::of(invite, &known()).unwrap();
+    assert!(rendered(&named).text.contains("> From: <b>Zoë</b>"), "{}", rendered(&named).text);
+    assert!(rendered(&named.unnamed()).text.contains("> From: Somebody\n"), "the inviter is deleted meanwhile");
+    let alarm = Payload::MailDeadLettered { delivery_id: DeliveryId::new(), template_id: "game.started".to_owned() };
+    let mail = rendered(&Template::of(alarm, &Known::default()).unwrap());
+    assert!(mail.text.contains("A mail was given up.") && mail.text.contains("see the delivery"), "{}", mail.text);
 }
 
 #[test]
@@ -73,7 +85,7 @@ fn every_template_is_listed_once_and_its_files_are_named_after_it() {
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), Template::IDS.len());
-    let source = include_str!("mod.rs");
+    let source = include_str!("kinds.rs");
     for id in Template::IDS {
         assert!(source.contains(&format!("[\"mail/{id}.txt\", \"mail/{id}.html\"]")), "{id}");
         assert_eq!(Template::class_of(id), every().iter().find(|t| t.id() == *id).map(Template::class));
@@ -124,7 +136,7 @@ fn a_mail_bears_the_products_name_and_leads_to_the_place_it_tells_of() {
         assert!(!plain.text.contains("http") && !plain.html.contains("href"), "{id}: no address, no link");
     }
     let game = GameId::new();
-    let started = Template::GameStarted(AboutGame { game_id: game, game_name: "Rim".into() });
+    let started = Template::GameStarted(GameStarted { game_id: game, game_name: "Rim".into() });
     assert!(rendered(&started).text.contains(&format!("Open the game: https://play.example.org/games/{game}\n")));
 }
 
@@ -201,7 +213,7 @@ fn an_invite_says_who_which_game_and_until_when_as_a_quotation() {
     let (game_id, invite_id) = (GameId::new(), InviteId::new());
     let invite = |invite| {
         let (game_name, inviter_name) = ("Rim".into(), "Dmitri".into());
-        rendered(&Template::InviteReceived(InviteReceived { game_id, game_name, inviter_name, invite }))
+        rendered(&Template::LobbyInviteReceived(LobbyInviteReceived { game_id, game_name, inviter_name, invite }))
     };
     let mail = invite(Some((invite_id, at(86_400))));
     assert_eq!(mail.subject, "You are invited to a game on Star Rim");

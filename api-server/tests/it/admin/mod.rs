@@ -15,7 +15,7 @@ use shared::db::mail::{NewMail, enqueue};
 use shared::db::notifications::{NewNotification, produce};
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{DeliveryId, GameId, NotificationId};
-use shared::mail::{AboutGame, LoginCode, Priority, Style, Template};
+use shared::mail::{GameStarted, LoginCode, Priority, Style, Template};
 use testkit::openapi::ContractClient;
 
 use crate::harness::Api;
@@ -46,7 +46,7 @@ async fn walk(client: &ContractClient, path: &str, member: &str) -> Vec<Value> {
 
 /// A mail that is due.
 async fn mail(api: &Api, key: &str, to: &[&str]) -> DeliveryId {
-    enqueued(api, &Template::GameStarted(AboutGame { game_id: GameId::new(), game_name: "Orion".into() }), key, to)
+    enqueued(api, &Template::GameStarted(GameStarted { game_id: GameId::new(), game_name: "Orion".into() }), key, to)
         .await
 }
 

@@ -1,7 +1,6 @@
 //! `cargo xtask gen`: every file that is generated and committed, written anew. CI runs it and demands a clean tree.
 
 mod files;
-pub mod flatbuffers;
 pub mod proto;
 pub mod typescript;
 
@@ -16,7 +15,7 @@ use crate::{build, prerequisites, run};
 const GENERATED: &[&str] = &[
     "shared/.sqlx",
     "shared/src/proto",
-    "shared/src/client_events",
+    "shared/schema/notification.fbs",
     "api-server/openapi.json",
     "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
@@ -38,15 +37,14 @@ const GENERATED: &[&str] = &[
 pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     prerequisites::generators()?;
     let root = crate::root();
-    println!("\n── Protobuf, FlatBuffers");
+    println!("\n── Protobuf");
     proto::generate(&root)?;
-    flatbuffers::generate(&root)?;
     files::put(&root.join(testkit::kubernetes::RULES), testkit::kubernetes::prometheus_rule(&root)?.as_bytes())?;
     sql()?;
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
     run::step(
-        "OpenAPI documents, configuration reference, Compose's example, catalogue of events",
+        "OpenAPI documents, configuration reference, Compose's example, catalogue of events, FlatBuffers schema",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
     typescript::generate(&root)?;

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::notification::{Channel, Payload};
 use crate::ids::InviteId;
+use crate::mail::Known;
 
 /// What the routes of one notification have in common; read once for all of them.
 #[derive(Debug)]
@@ -24,14 +24,8 @@ pub struct Notice {
     pub idempotency_key: String,
     /// Whether it goes to everyone.
     pub broadcast: bool,
-    /// Name of the game it is about.
-    pub game_name: Option<String>,
-    /// For an invite: display name of the inviter, else the user name; `None` where they are deleted.
-    pub inviter_name: Option<String>,
-    /// For an invite: the invite, and until when it holds.
-    pub invite: Option<(InviteId, DateTime<Utc>)>,
-    /// For an alarm about dead letters: their cause, and how many they are.
-    pub alarm: Option<(String, i64)>,
+    /// What a mail says beside it.
+    pub known: Known,
 }
 
 /// A route on its way out.
@@ -123,10 +117,12 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                 kind: row.kind,
                 idempotency_key: row.idempotency_key,
                 broadcast: row.broadcast,
-                game_name: row.game_name,
-                inviter_name: row.inviter_name,
-                alarm: row.cause.zip(row.deliveries),
-                invite: row.invite_id.zip(row.invite_expires_at),
+                known: Known {
+                    game_name: row.game_name,
+                    inviter_name: row.inviter_name,
+                    alarm: row.cause.zip(row.deliveries),
+                    invite: row.invite_id.zip(row.invite_expires_at),
+                },
             };
             (row.notification_id, Arc::new(notice))
         })

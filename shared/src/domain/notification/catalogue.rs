@@ -1,10 +1,11 @@
-//! The table of the catalogue, and what is made of it: [`Kind`], [`Payload`], and what documents and clients in other
-//! languages are told of each kind (`cargo xtask gen`).
+//! The table of the catalogue, and what is made of it: [`Kind`], [`Payload`], its way to FlatBuffers and back
+//! ([`client_events`](crate::client_events)), and what documents, the schema and clients in other languages are told of
+//! each kind (`cargo xtask gen`).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::field::{Field, Told};
+use super::field::{self, Field, FieldValue, Told};
 use super::{Addressee, Channel};
 use crate::ids::{ApplicationId, DeliveryId, GameId, UserId};
 
@@ -15,6 +16,16 @@ macro_rules! has_game {
     };
     ($($other:tt)*) => {
         false
+    };
+}
+
+/// `missing!(default)`: what a field is where nothing was read for it. Nothing, unless it may be left out.
+macro_rules! missing {
+    () => {
+        None
+    };
+    (default) => {
+        Some(Default::default())
     };
 }
 
@@ -92,6 +103,7 @@ macro_rules! catalogue {
                         name: stringify!($field),
                         about: concat!($($field_doc),+).trim_start(),
                         form: <$type as Told>::FORM,
+                        required: Option::<$type>::is_none(&missing!($($serde)?)),
                     },)+],)+
                 }
             }
@@ -121,6 +133,31 @@ macro_rules! catalogue {
                 match self {
                     $(Self::$variant { .. } => Kind::$variant,)+
                 }
+            }
+
+            /// What its fields say, in the order of [`Kind::fields`].
+            #[must_use]
+            pub fn values(&self) -> Vec<FieldValue<'_>> {
+                match self {
+                    $(Self::$variant { $($field),+ } => vec![$($field.value()),+],)+
+                }
+            }
+
+            /// Made of what its fields say, in the order of [`Kind::fields`]; `None` where one says nothing.
+            ///
+            /// # Errors
+            /// The name of a field that says nothing, or what it cannot say.
+            pub fn from_values<'a>(
+                kind: Kind,
+                values: impl IntoIterator<Item = Option<FieldValue<'a>>>,
+            ) -> Result<Self, &'static str> {
+                let mut values = values.into_iter();
+                // Fields are evaluated in the order in which they are written.
+                Ok(match kind {
+                    $(Kind::$variant => Self::$variant {
+                        $($field: field::read(stringify!($field), values.next().flatten(), missing!($($serde)?))?,)+
+                    },)+
+                })
             }
         }
     };
@@ -269,5 +306,51 @@ catalogue! {
         delivery_id: DeliveryId,
         /// Its template.
         template_id: String,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(dead_code, reason = "a catalogue makes more than this test asks")]
+    mod of_tomorrow {
+        use super::*;
+
+        catalogue! {
+            /// A storm is near.
+            "game.weather" GameWeather by [Push] to GameMembers anew ["get_report"] {
+                /// The game.
+                game_id: GameId,
+                /// What kind of storm.
+                #[serde(default)]
+                storm: String,
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_that_was_added_later_may_say_nothing_and_others_may_not() {
+        use of_tomorrow::{Kind, Payload};
+        let game_id = GameId::new();
+        let required: Vec<_> = Kind::GameWeather.fields().iter().map(|field| (field.name, field.required)).collect();
+        assert_eq!(required, [("game_id", true), ("storm", false)]);
+        let id = || Some(FieldValue::Text(game_id.to_string().into()));
+        let calm = Payload::GameWeather { game_id, storm: String::new() };
+        assert_eq!(Payload::from_values(Kind::GameWeather, [id(), None]), Ok(calm.clone()));
+        assert_eq!(Payload::from_values(Kind::GameWeather, [id()]), Ok(calm), "a table that ends before it");
+        assert_eq!(
+            Payload::from_values(Kind::GameWeather, [None, Some(FieldValue::Text("ions".into()))]),
+            Err("game_id")
+        );
+    }
+
+    #[test]
+    fn a_value_of_another_form_is_refused_by_the_name_of_its_field() {
+        for wrong in [FieldValue::Text("no id".into()), FieldValue::Number(7)] {
+            assert_eq!(Payload::from_values(Kind::GameStarted, [Some(wrong)]), Err("game_id"));
+        }
+        let late = [Some(FieldValue::Text("Vega".into())), Some(FieldValue::Time(i64::MAX))];
+        assert_eq!(Payload::from_values(Kind::LobbyRaceNamePending, late), Err("expires_at"));
     }
 }

@@ -1,9 +1,10 @@
 //! The notification catalogue (SPEC §13): which kinds there are, over which channels each goes, to whom, and what it says.
 //!
 //! The catalogue is closed and stands in one place, the table in `catalogue.rs`: kind, channels, addressees and payload of
-//! a notification cannot fall apart, nor can `docs/events.md` and `deploy/typescript/src/catalogue.ts`, which are generated
-//! from it. `auth.login_code` is not in it on purpose. It goes to the mail outbox directly, in the transaction of its
-//! challenge, and a login code must never lie in a notification's payload.
+//! a notification cannot fall apart, nor can `docs/events.md`, `shared/schema/notification.fbs` and
+//! `deploy/typescript/src/catalogue.ts`, which are generated from it. `auth.login_code` is not in it on purpose. It goes to
+//! the mail outbox directly, in the transaction of its challenge, and a login code must never lie in a notification's
+//! payload.
 //!
 //! Payloads are stored as JSON without the kind, which has its own column. Rows written yesterday are read today:
 //! unknown fields are ignored, and a field added later carries `#[serde(default)]`.
@@ -19,7 +20,7 @@ mod catalogue;
 mod field;
 
 pub use catalogue::{Kind, Payload};
-pub use field::{Field, Form};
+pub use field::{Field, FieldValue, Form};
 
 mod words;
 
