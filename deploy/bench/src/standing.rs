@@ -71,7 +71,6 @@ impl Driver for Standing {
             container_id: CONTAINER.to_owned(),
             doing: Doing::Runs,
             endpoint: Some(endpoint.clone()),
-            made_at: std::time::UNIX_EPOCH.into(),
             said: "running".to_owned(),
         };
         Ok(self.engines.iter().map(listed).collect())
