@@ -149,9 +149,10 @@ async fn each_way_to_answer_badly_has_its_outcome() {
         ("a NUL in a failure", problem("503 Soon", r#"{"code":"busy","detail":"\u0000"}"#), "503 engine_error"),
     ];
     // One after the other would be as many timeouts.
-    let client = client();
-    let outcomes = cases.iter().map(async |(name, what, _)| {
+    let (patient, impatient) = (client(), impatient());
+    let outcomes = cases.iter().map(async |(name, what, wanted)| {
         let target = says(what.clone()).await;
+        let client = if *wanted == "timeout" { &impatient } else { &patient };
         let got = client.status(&target).await;
         (*name, got.map_or_else(|error| word(&error), |status| if status.turn == 1 { "ok".into() } else { "?".into() }))
     });

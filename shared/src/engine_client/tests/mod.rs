@@ -48,8 +48,18 @@ fn answer(status: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
+/// Waits for longer than any machine is busy.
 fn client() -> EngineClient {
-    EngineClient::new(Timeouts { call: Duration::from_millis(300), probe: Duration::from_millis(300) }).unwrap()
+    waiting(Duration::from_secs(60))
+}
+
+/// For engines that never answer.
+fn impatient() -> EngineClient {
+    waiting(Duration::from_millis(300))
+}
+
+fn waiting(limit: Duration) -> EngineClient {
+    EngineClient::new(Timeouts { call: limit, probe: limit }).unwrap()
 }
 
 #[tokio::test]
@@ -125,7 +135,7 @@ async fn the_errors_are_told_apart() {
     }
 
     let (target, _asked) = engine(None).await;
-    assert!(matches!(client().turn(&target, 1).await.unwrap_err(), EngineError::Timeout));
+    assert!(matches!(impatient().turn(&target, 1).await.unwrap_err(), EngineError::Timeout));
 
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", gone.local_addr().unwrap());
