@@ -28,6 +28,7 @@ use tokio::time::sleep;
 
 use self::config::Config;
 use self::driver::docker::DockerDriver;
+use self::driver::kubernetes::KubernetesDriver;
 use self::driver::process::ProcessDriver;
 use self::driver::{Driver, DriverError};
 use self::engines::Engines;
@@ -51,9 +52,11 @@ const TURN_LIMIT: Duration = Duration::from_secs(10 * 60);
 /// # Errors
 /// When the HTTP client cannot be set up.
 pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Result<()> {
-    let part = health.part("docker", PartKind::Degraded);
+    let name = if config.driver == DriverKind::Kubernetes { "kubernetes" } else { "docker" };
+    let part = health.part(name, PartKind::Degraded);
     let driver: Arc<dyn Driver> = match config.driver {
         DriverKind::Docker => Arc::new(DockerDriver::new(config)),
+        DriverKind::Kubernetes => Arc::new(KubernetesDriver::new(config)),
         DriverKind::Process => {
             tracing::warn!(
                 "BACKEND_RUNTIME_DRIVER=process: engines run as plain processes of this user, WITHOUT ANY ISOLATION. \
@@ -91,7 +94,10 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             gate: deps.gate.clone(),
             waker: deps.waker.clone(),
         };
-        lifecycle.spawn("state directories", states.run(lifecycle.soft()));
+        // On Kubernetes they are volumes that nobody here has.
+        if config.driver != DriverKind::Kubernetes {
+            lifecycle.spawn("state directories", states.run(lifecycle.soft()));
+        }
         let mender = schedule::Mender {
             engines: Arc::clone(&engines),
             turn_spread: config.rules.turn_spread,

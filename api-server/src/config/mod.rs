@@ -164,7 +164,7 @@ impl Group for LobbyConfig {
 fn images(r: &mut Reader) -> Images {
     let EngineSource { driver, registries } = r.group();
     match driver {
-        DriverKind::Docker => Images::References(registries),
+        DriverKind::Docker | DriverKind::Kubernetes => Images::References(registries),
         DriverKind::Process => Images::Paths,
     }
 }

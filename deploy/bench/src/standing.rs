@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use runtime_controller::driver::{Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots};
+use runtime_controller::driver::{
+    Copies, Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots,
+};
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 
@@ -91,7 +93,7 @@ impl Driver for Standing {
         Ok(None)
     }
 
-    fn snapshots(&self) -> Snapshots {
-        Snapshots::new(PathBuf::new())
+    fn snapshots(&self) -> Box<dyn Copies> {
+        Box::new(Snapshots::new(PathBuf::new()))
     }
 }

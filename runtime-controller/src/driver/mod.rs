@@ -1,12 +1,14 @@
-//! What runs engines: Docker containers, or on a laptop without Docker plain processes. One trait, so that jobs, timer and
-//! watch know nothing of either.
+//! What runs engines: Docker containers, pods of a cluster, or on a laptop without Docker plain processes. One trait, so that jobs,
+//! timer and watch know nothing of any.
 //!
 //! Every call is idempotent: asked again after a crash it finds what is there and goes on. A driver touches nothing that
 //! does not carry our labels and our instance's name (SPEC §8).
 
 pub mod docker;
+pub mod kubernetes;
 mod log;
 pub mod process;
+mod pull_words;
 mod snapshots;
 mod spec;
 
@@ -23,6 +25,18 @@ pub use self::spec::EngineSpec;
 
 /// Port on which an engine listens in its container (SPEC §9).
 pub const ENGINE_PORT: u16 = 8080;
+
+/// Label of every container of this platform.
+const LABEL_BACKEND: &str = "galaxy.backend";
+/// Label with `BACKEND_INSTANCE_ID`.
+const LABEL_INSTANCE: &str = "galaxy.instance";
+/// Label with the game's id.
+const LABEL_GAME: &str = "galaxy.game_id";
+/// Label with the fingerprint of what the container was made from.
+const LABEL_FINGERPRINT: &str = "galaxy.fingerprint";
+
+/// The user and group that every engine runs as, and that owns its state directory.
+const ENGINE_UID: u32 = 10_001;
 
 /// Lines that are an engine's last words, and how long they may take: an explanation must hold nothing up.
 const WORDS: usize = 5;
@@ -112,10 +126,45 @@ pub trait Progress: Send + Sync {
     async fn report(&self, line: &str);
 }
 
+/// Copies of the games' state directories, where a driver keeps them: a patch may be undone (SPEC §9). A game has one copy, under the
+/// name of its patch.
+#[async_trait]
+pub trait Copies: Send + Sync + 'static {
+    /// Whether the state of a game can be copied now: there is room for it. Asked before the engine is touched.
+    ///
+    /// # Errors
+    /// [`DriverError::Config`], with what is missing.
+    async fn fits(&self, game_id: GameId) -> Result<(), DriverError>;
+
+    /// Copies the state of a game, unless the copy of this name is there already. Those of other names go first.
+    ///
+    /// # Errors
+    /// [`DriverError::Config`] where it cannot be copied: no room, unreadable files.
+    async fn take(&self, game_id: GameId, name: &str) -> Result<(), DriverError>;
+
+    /// Puts the copy of this name back in place of the state; the copy stays. Answers whether there is one.
+    ///
+    /// # Errors
+    /// [`DriverError::Config`] where it cannot be put back; the state is then what it was, or gone, and the copy is whole.
+    async fn restore(&self, game_id: GameId, name: &str) -> Result<bool, DriverError>;
+
+    /// Whether a game has a copy, of whatever name, or part of one.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    async fn has_any(&self, game_id: GameId) -> Result<bool, DriverError>;
+
+    /// Drops the copies of a game. Without any it is quick: it is asked for after every turn.
+    ///
+    /// # Errors
+    /// [`DriverError::Config`] where they cannot be removed.
+    async fn drop_all(&self, game_id: GameId) -> Result<(), DriverError>;
+}
+
 /// A way to run engines.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
-    /// `docker` or `process`; stands in records and metrics.
+    /// `docker`, `kubernetes` or `process`; stands in records and metrics.
     fn name(&self) -> &'static str;
 
     /// The fingerprint that a container made from `spec` carries, with this driver's configuration.
@@ -193,7 +242,7 @@ pub trait Driver: Send + Sync + 'static {
     async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError>;
 
     /// Copies of the games' state directories.
-    fn snapshots(&self) -> Snapshots;
+    fn snapshots(&self) -> Box<dyn Copies>;
 
     /// Last lines of what the engine printed, where they can be had: to explain a failed start.
     async fn last_words(&self, game_id: GameId) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Copies of state directories (SPEC §9): a patch may be undone, so what the former engine left is copied before the new one touches it,
-//! and put back with the former image. Both drivers keep state in `<state root>/<game_id>`; the copies stand beside, on the same file
-//! system, in `<state root>/.snapshots/<game_id>/<name>`, where `name` is the patch's.
+//! and put back with the former image. Every driver keeps state in `<state root>/<game_id>`; the copies stand beside, on the same file
+//! system, in `<state root>/.snapshots/<game_id>/<name>`, where `name` is the patch's. On Kubernetes the root is a game's own volume.
 //!
 //! A copy is made under another name, written through to the disk, and then renamed: under its own name it is whole. Nothing here runs
 //! while an engine does: who calls has removed its container. `docs/engine-answers.md` has what a crash leaves at each step.
@@ -10,9 +10,10 @@ use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use shared::ids::GameId;
 
-use super::DriverError;
+use super::{Copies, DriverError};
 
 /// What a copy may not take of the disk: the daemon, its logs and the other games need some.
 const SPARE: u64 = 64 << 20;
@@ -148,6 +149,29 @@ impl Snapshots {
         sync(&dir)?;
         remove(&spoilt)?;
         Ok(true)
+    }
+}
+
+#[async_trait]
+impl Copies for Snapshots {
+    async fn fits(&self, game_id: GameId) -> Result<(), DriverError> {
+        Self::fits(self, game_id).await
+    }
+
+    async fn take(&self, game_id: GameId, name: &str) -> Result<(), DriverError> {
+        Self::take(self, game_id, name).await
+    }
+
+    async fn restore(&self, game_id: GameId, name: &str) -> Result<bool, DriverError> {
+        Self::restore(self, game_id, name).await
+    }
+
+    async fn has_any(&self, game_id: GameId) -> Result<bool, DriverError> {
+        Ok(Self::has_any(self, game_id))
+    }
+
+    async fn drop_all(&self, game_id: GameId) -> Result<(), DriverError> {
+        Self::drop_all(self, game_id).await
     }
 }
 

@@ -35,8 +35,9 @@ impl Jobs {
             self.rests(image, game_id).await
         };
         let taken = taken.await;
-        if taken.is_err() && snapshots.has_any(game_id) {
-            snapshots.drop_all(game_id).await.map_err(|error| JobError::driver(image, error))?;
+        let failed = |error| JobError::driver(image, error);
+        if taken.is_err() && snapshots.has_any(game_id).await.map_err(failed)? {
+            snapshots.drop_all(game_id).await.map_err(failed)?;
         }
         taken
     }

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use runtime_controller::ask::Oracle;
 use runtime_controller::config::Tuning;
-use runtime_controller::driver::{Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots};
+use runtime_controller::driver::{
+    Copies, Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots,
+};
 use runtime_controller::engines::{Engines, Reviving};
 use runtime_controller::metrics::Metrics;
 use runtime_controller::outcome::Outcomes;
@@ -101,8 +103,8 @@ impl Driver for Simulated {
     async fn log(&self, _: GameId, _: usize) -> Result<Option<Vec<String>>, DriverError> {
         Ok(None)
     }
-    fn snapshots(&self) -> Snapshots {
-        Snapshots::new(PathBuf::new())
+    fn snapshots(&self) -> Box<dyn Copies> {
+        Box::new(Snapshots::new(PathBuf::new()))
     }
 }
 

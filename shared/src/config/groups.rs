@@ -48,117 +48,6 @@ impl Group for OpsConfig {
     }
 }
 
-/// Where spans go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TracesExporter {
-    /// Nowhere; ids are still made and passed on.
-    None,
-    /// To a collector.
-    Otlp,
-    /// To standard output, between the log's lines.
-    Stdout,
-}
-
-/// Where metrics go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricsExporter {
-    /// Nowhere.
-    None,
-    /// To a collector, every minute.
-    Otlp,
-    /// To standard output, every minute.
-    Stdout,
-    /// To whoever asks `/metrics` on the ops listener.
-    Prometheus,
-}
-
-/// How a collector is spoken to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtlpProtocol {
-    /// gRPC, port 4317 by default.
-    Grpc,
-    /// Protobuf over HTTP, port 4318 by default.
-    HttpProtobuf,
-}
-
-/// Logs, traces and metrics.
-#[derive(Clone, Debug)]
-pub struct TelemetryConfig {
-    /// Directives for the log's filter, already checked: `info`, or `info,mail_worker=debug`.
-    pub level: String,
-    /// Where spans go.
-    pub traces: TracesExporter,
-    /// Where metrics go.
-    pub metrics: MetricsExporter,
-    /// How the collector is spoken to.
-    pub protocol: OtlpProtocol,
-    /// The collector's URL; `None` is OpenTelemetry's own default, on this machine.
-    pub endpoint: Option<String>,
-    /// `service.name` in telemetry, `service` in the log: the binary's name unless set.
-    pub service_name: String,
-}
-
-impl Group for TelemetryConfig {
-    fn read(r: &mut Reader) -> Self {
-        r.section("Telemetry");
-        Self {
-            level: r.optional(
-                "BACKEND_LOGGING_LEVEL",
-                "info",
-                "`trace`, `debug`, `info`, `warn`, `error` or `off`; also per module, as in `info,shared::queue=debug`.",
-                level,
-            ),
-            traces: r.optional(
-                "BACKEND_OTEL_TRACES_EXPORTER",
-                "otlp",
-                "Where traces go: `otlp`, `stdout` or `none`.",
-                |value| {
-                    use TracesExporter::{None, Otlp, Stdout};
-                    parse::one_of(value, &[("none", None), ("otlp", Otlp), ("stdout", Stdout)])
-                },
-            ),
-            metrics: r.optional(
-                "BACKEND_OTEL_METRICS_EXPORTER",
-                "otlp",
-                "Where metrics go: `otlp`, `stdout`, `prometheus` (served as `/metrics` on the ops listener) or `none`.",
-                |value| {
-                    use MetricsExporter::{None, Otlp, Prometheus, Stdout};
-                    parse::one_of(
-                        value,
-                        &[("none", None), ("otlp", Otlp), ("stdout", Stdout), ("prometheus", Prometheus)],
-                    )
-                },
-            ),
-            protocol: r.optional(
-                "BACKEND_OTEL_PROTOCOL",
-                "grpc",
-                "How the collector is spoken to: `grpc` or `http/protobuf`.",
-                |value| {
-                    parse::one_of(
-                        value,
-                        &[("grpc", OtlpProtocol::Grpc), ("http/protobuf", OtlpProtocol::HttpProtobuf)],
-                    )
-                },
-            ),
-            endpoint: r.maybe(
-                "BACKEND_OTEL_ENDPOINT",
-                "The collector's URL; with `https`, its certificate is checked against the system's roots. Absent: \
-                 OpenTelemetry's default on this machine, port 4317 for gRPC, 4318 for HTTP.",
-                "http://collector:4317",
-                parse::http_url,
-            ),
-            service_name: r
-                .maybe(
-                    "BACKEND_SERVICE_NAME",
-                    "Name of the service in logs and telemetry. Absent: the binary's name.",
-                    "api-server-eu",
-                    parse::text,
-                )
-                .unwrap_or_else(|| r.process().to_owned()),
-        }
-    }
-}
-
 /// Limits of calls to engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineLimits {
@@ -210,6 +99,8 @@ pub enum DriverKind {
     Docker,
     /// Child processes on loopback, for a machine without Docker. No isolation.
     Process,
+    /// Pods of a Kubernetes cluster.
+    Kubernetes,
 }
 
 /// What an engine may be made from: api-server asks when a version is registered, runtime-controller when it is fetched.
@@ -228,8 +119,8 @@ impl Group for EngineSource {
             driver: r.optional(
                 "BACKEND_RUNTIME_DRIVER",
                 "docker",
-                "What runs engines: `docker`, or `process` for a machine without Docker (no isolation). With `docker` an \
-                 engine's image is a reference, with `process` the path of a binary.",
+                "What runs engines: `docker`, `kubernetes`, or `process` for a machine without either (no isolation). With \
+                 `process` an engine's image is the path of a binary, else a reference.",
                 driver,
             ),
             registries: r.optional(
@@ -244,7 +135,8 @@ impl Group for EngineSource {
 }
 
 fn driver(value: &str) -> Result<DriverKind, String> {
-    parse::one_of(value, &[("docker", DriverKind::Docker), ("process", DriverKind::Process)])
+    use DriverKind::{Docker, Kubernetes, Process};
+    parse::one_of(value, &[("docker", Docker), ("process", Process), ("kubernetes", Kubernetes)])
 }
 
 /// When turns are due, and what follows on a game's end: api-server and runtime-controller both set timers and end games.
@@ -276,49 +168,14 @@ impl Group for GameRules {
     }
 }
 
-/// A filter that tracing-subscriber understands; zap's and syslog's words for the levels are taken too.
-fn level(value: &str) -> Result<String, String> {
-    let lower = value.to_ascii_lowercase();
-    let directives = match lower.as_str() {
-        "warning" => "warn",
-        "dpanic" | "panic" | "fatal" => "error",
-        "trace" | "debug" | "info" | "warn" | "error" | "off" => &lower,
-        _ if value.contains('=') => value,
-        _ => return Err(format!("{value:?} is not one of trace, debug, info, warn, error, off")),
-    };
-    match tracing_subscriber::EnvFilter::builder().parse(directives) {
-        Ok(_) => Ok(directives.to_owned()),
-        Err(e) => Err(format!("{value:?} is not a filter such as info,shared::queue=debug: {e}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{super::Source, *};
-
-    #[test]
-    fn levels_take_words_and_filters() {
-        assert_eq!(level("INFO").as_deref(), Ok("info"));
-        assert_eq!(level("warning").as_deref(), Ok("warn"));
-        assert_eq!(level("info,shared::queue=debug").as_deref(), Ok("info,shared::queue=debug"));
-        assert!(level("loud").is_err());
-        assert!(level("info,x=loud").is_err());
-    }
+    use super::*;
 
     #[test]
     fn a_report_may_be_as_long_as_is_sensible() {
         assert_eq!(report_limit("1KiB"), Ok(1 << 10));
         assert_eq!(report_limit("16MiB"), Ok(16 << 20));
         assert!(report_limit("1023").is_err() && report_limit("17MiB").is_err());
-    }
-
-    #[test]
-    fn the_service_is_named_after_the_binary_and_the_old_listener_name_is_read() {
-        let env = BTreeMap::from([("BACKEND_OTEL_PROMETHEUS_LISTEN_ADDR".to_owned(), "127.0.0.1:9200".to_owned())]);
-        let mut r = Reader::read("mail-worker", Source::new(BTreeMap::new(), env));
-        assert_eq!(TelemetryConfig::read(&mut r).service_name, "mail-worker");
-        assert_eq!(OpsConfig::read(&mut r).listen_addr.to_string(), "127.0.0.1:9200");
     }
 }

@@ -41,6 +41,11 @@ pub(super) fn apply(document: &mut Value, operations: &[Operation]) -> Result<()
                 let at: usize = key.parse().with_context(|| format!("{path}: no place of a list"))?;
                 *items.get_mut(at).with_context(|| format!("{path}: nothing is there"))? = value.clone();
             }
+            (Value::Array(items), Operation::Remove { .. }) => {
+                let at: usize = key.parse().with_context(|| format!("{path}: no place of a list"))?;
+                anyhow::ensure!(at < items.len(), "{path}: nothing is there");
+                items.remove(at);
+            }
             _ => bail!("{path}: this step is not known here"),
         }
     }
@@ -68,14 +73,15 @@ mod tests {
             { "op": "replace", "path": "/list/0", "value": 0 },
         ]);
         assert_eq!(patched(steps).unwrap(), json!({ "a": { "b/c": 2, "d": [] }, "list": [0, 2, 3] }));
-        let steps = json!([{ "op": "remove", "path": "/a" }]);
-        assert_eq!(patched(steps).unwrap(), json!({ "list": [1, 2] }));
+        let steps = json!([{ "op": "remove", "path": "/a" }, { "op": "remove", "path": "/list/0" }]);
+        assert_eq!(patched(steps).unwrap(), json!({ "list": [2] }));
     }
 
     #[test]
     fn a_step_that_finds_nothing_is_an_error() {
         for step in [
             json!({ "op": "remove", "path": "/x" }),
+            json!({ "op": "remove", "path": "/list/2" }),
             json!({ "op": "replace", "path": "/a/x", "value": 1 }),
             json!({ "op": "add", "path": "/x/y", "value": 1 }),
             json!({ "op": "test", "path": "/a", "value": 1 }),

@@ -8,12 +8,10 @@ use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
 };
 
-use super::super::EngineSpec;
+use super::super::{ENGINE_UID, EngineSpec};
 use super::{LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE};
 use crate::config::DockerConfig;
 
-/// The user and group that every engine runs as, and that owns its state directory.
-pub(super) const ENGINE_UID: u32 = 10_001;
 /// Size of `/dev/shm`: enough for what libraries put there, nothing to keep data in.
 const SHM: i64 = 1 << 20;
 /// Open files and sockets of one process.

@@ -30,20 +30,14 @@ use self::body::Shape;
 use self::error::{is_status, other};
 use self::pulls::Pulls;
 use super::log::Tail;
-use super::{Driver, DriverError, ENGINE_PORT, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
+use super::{
+    Copies, Driver, DriverError, ENGINE_PORT, EngineSpec, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE,
+    Listed, Observed, Progress, Snapshots, container_name,
+};
 use crate::config::{Addressing, Config, DockerConfig};
 
 /// Limit of a call to the daemon that should be quick. Stops and pulls have their own.
 const CALL: Duration = Duration::from_secs(30);
-
-/// Label of every container of this platform.
-const LABEL_BACKEND: &str = "galaxy.backend";
-/// Label with `BACKEND_INSTANCE_ID`.
-const LABEL_INSTANCE: &str = "galaxy.instance";
-/// Label with the game's id.
-const LABEL_GAME: &str = "galaxy.game_id";
-/// Label with the fingerprint of what the container was made from.
-const LABEL_FINGERPRINT: &str = "galaxy.fingerprint";
 
 /// The Docker driver.
 #[derive(Debug)]
@@ -305,8 +299,8 @@ impl Driver for DockerDriver {
         Ok(Some(tail.lines(lines)))
     }
 
-    fn snapshots(&self) -> Snapshots {
-        Snapshots::new(self.state_root.clone())
+    fn snapshots(&self) -> Box<dyn Copies> {
+        Box::new(Snapshots::new(self.state_root.clone()))
     }
 }
 

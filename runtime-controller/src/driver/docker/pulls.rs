@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use super::super::pull_words::pull_text;
 use super::super::{DriverError, Progress};
 use super::error;
 
@@ -103,7 +104,7 @@ pub(super) async fn pull(
             Some(Ok(info)) => {
                 if let Some(detail) = info.error_detail {
                     let reason = detail.message.unwrap_or_else(|| "pull failed".to_owned());
-                    return Err(error::pull_text(reason));
+                    return Err(pull_text(reason));
                 }
                 if news.is(&info) {
                     limit = Instant::now() + silence;

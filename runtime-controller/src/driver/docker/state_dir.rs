@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use shared::ids::GameId;
 
-use super::DriverError;
-use super::body::ENGINE_UID;
+use super::super::{DriverError, ENGINE_UID};
 
 /// Where a game's state is.
 pub(super) fn path(root: &Path, game_id: GameId) -> PathBuf {

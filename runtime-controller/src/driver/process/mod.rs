@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep};
 use self::proc::Running;
 use self::record::Record;
 use super::log::{LOG_BYTES, Tail};
-use super::{Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
+use super::{Copies, Doing, Driver, DriverError, EngineSpec, Listed, Observed, Progress, Snapshots, container_name};
 use crate::config::Config;
 
 /// How often a process that should appear or go is looked for.
@@ -289,8 +289,8 @@ impl Driver for ProcessDriver {
         read().map(Some).map_err(|error| failed("engine.log", &error))
     }
 
-    fn snapshots(&self) -> Snapshots {
-        Snapshots::new(self.state_root.clone())
+    fn snapshots(&self) -> Box<dyn Copies> {
+        Box::new(Snapshots::new(self.state_root.clone()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The manifests of `deploy/kubernetes`, held without a cluster: to the API's types, to the processes' settings, and to each other.
 
+mod engines;
 mod network;
 mod pods;
 mod schema;
@@ -11,7 +12,11 @@ use serde_json::{Map, Value, json};
 use testkit::kubernetes::{documents, label, pod, render, text};
 
 /// What is applied to a cluster.
-const OVERLAYS: [&str; 2] = ["overlays/example", "overlays/one-node"];
+const OVERLAYS: [&str; 3] = ["overlays/example", "overlays/one-node", "overlays/engines-kubernetes"];
+/// Those whose engines are containers of a node's Docker Engine.
+const ON_DOCKER: [&str; 2] = ["overlays/example", "overlays/one-node"];
+/// Where pods are that no manifest has: runtime-controller makes them.
+const GAMES: &str = "galaxy-games";
 
 /// The processes that stay.
 const DEPLOYMENTS: [&str; 4] = ["api-server", "mail-worker", "notify-worker", "runtime-controller"];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::kubernetes::{label, pod, text};
 
 use super::settings::{settings, told};
-use super::{DEPLOYMENTS, OVERLAYS, container, of_kind, rendered, selects, workloads};
+use super::{DEPLOYMENTS, ON_DOCKER, OVERLAYS, container, of_kind, rendered, selects, workloads};
 
 /// Seconds of a whole-second duration in the settings' syntax.
 fn seconds(text: &str) -> u64 {
@@ -23,7 +23,11 @@ fn every_container_may_do_nothing_but_its_work() {
             for name in ["hostNetwork", "hostPID", "hostIPC", "initContainers"] {
                 assert_eq!(pod.get(name), None, "{who}");
             }
-            assert_eq!(pod["automountServiceAccountToken"], json!(false), "{who}");
+            // Who makes pods speaks to the cluster, and nobody else.
+            let makes_pods = text(container, "/name") == "runtime-controller" && !ON_DOCKER.contains(&overlay);
+            assert_eq!(pod["automountServiceAccountToken"], json!(makes_pods), "{overlay}: {who}");
+            let account = if makes_pods { "runtime-controller" } else { "" };
+            assert_eq!(text(pod, "/serviceAccountName"), account, "{overlay}: {who}");
             assert_eq!(pod["enableServiceLinks"], json!(false), "{who}");
             let context = &pod["securityContext"];
             assert_eq!(context["runAsNonRoot"], json!(true), "{who}");
@@ -41,7 +45,7 @@ fn every_container_may_do_nothing_but_its_work() {
             let volumes = pod["volumes"].as_array().unwrap();
             let on_node: Vec<&str> =
                 volumes.iter().map(|volume| text(volume, "/hostPath/path")).filter(|path| !path.is_empty()).collect();
-            let may = if text(container, "/name") == "runtime-controller" {
+            let may = if text(container, "/name") == "runtime-controller" && !makes_pods {
                 vec!["/run", "/var/lib/galaxy/games"]
             } else {
                 vec![]
@@ -137,8 +141,11 @@ fn every_pod_has_the_time_that_its_process_takes_to_end() {
 
 #[test]
 fn every_image_of_an_installation_has_a_tag() {
-    for workload in workloads(&rendered("overlays/example")) {
-        let (image, name) = (text(container(workload), "/image"), text(container(workload), "/name"));
+    for workload in ["overlays/example", "overlays/engines-kubernetes"].iter().flat_map(|overlay| rendered(overlay)) {
+        if pod(&workload).is_none() {
+            continue;
+        }
+        let (image, name) = (text(container(&workload), "/image"), text(container(&workload), "/name"));
         let (place, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image}"));
         assert!(place.ends_with(&format!("/galaxy/{name}")) && tag != "latest", "{image}");
     }

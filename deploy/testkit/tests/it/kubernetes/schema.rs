@@ -3,9 +3,10 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use testkit::kubernetes::{documents, label, text};
@@ -22,6 +23,8 @@ const CUSTOM: [(&str, &str); 3] = [
 /// Whether it is sound, and else why not.
 fn judge(document: &Value) -> Result<(), String> {
     match text(document, "/kind") {
+        "ClusterRole" => whole::<ClusterRole>(document),
+        "ClusterRoleBinding" => whole::<ClusterRoleBinding>(document),
         "ConfigMap" => whole::<ConfigMap>(document),
         "Deployment" => whole::<Deployment>(document),
         "HorizontalPodAutoscaler" => whole::<HorizontalPodAutoscaler>(document),
@@ -29,8 +32,11 @@ fn judge(document: &Value) -> Result<(), String> {
         "Namespace" => whole::<Namespace>(document),
         "NetworkPolicy" => whole::<NetworkPolicy>(document),
         "PodDisruptionBudget" => whole::<PodDisruptionBudget>(document),
+        "Role" => whole::<Role>(document),
+        "RoleBinding" => whole::<RoleBinding>(document),
         "Secret" => whole::<Secret>(document),
         "Service" => whole::<Service>(document),
+        "ServiceAccount" => whole::<ServiceAccount>(document),
         kind if CUSTOM.contains(&(text(document, "/apiVersion"), kind)) => Ok(()),
         kind => Err(format!("{kind} is not known here")),
     }

@@ -1,0 +1,192 @@
+//! Copies of states on the games' own volumes. The controller has no volume: a short pod of its own image, with the volume of one game,
+//! does there what the other drivers do here ([`Snapshots`](super::super::Snapshots)), and ends. The state is the folder of the game's
+//! id in the volume, and the only one that an engine sees; `.snapshots` is beside it.
+//!
+//! Whether there is a copy stands as an annotation on the claim, written before it is made and taken away after it is dropped: so that is
+//! known without a pod.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use shared::ids::GameId;
+
+use super::super::{Copies, DriverError, Silent, container_name};
+use super::body::{self, ANNOTATION_DEED, VOLUME};
+use super::cluster::{Cluster, MANAGER};
+use super::copier::{NO_COPY, SUBCOMMAND};
+use super::error::{other, whole};
+use super::status::Seen;
+use super::wait::Until;
+
+/// Annotation of a claim: the name of the copy on its volume.
+const ANNOTATION_COPY: &str = "galaxy.copy";
+
+/// Something to be done on a game's volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Deed {
+    Fits,
+    Take(String),
+    Restore(String),
+    Drop,
+}
+
+impl Deed {
+    /// What a pod of the controller's image is told.
+    pub(super) fn arguments(&self, game_id: GameId) -> Vec<String> {
+        let mut all = vec![SUBCOMMAND.to_owned(), VOLUME.to_owned(), self.word().to_owned(), game_id.to_string()];
+        if let Self::Take(name) | Self::Restore(name) = self {
+            all.push(name.clone());
+        }
+        all
+    }
+
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Fits => "fits",
+            Self::Take(_) => "take",
+            Self::Restore(_) => "restore",
+            Self::Drop => "drop",
+        }
+    }
+
+    const fn verb(&self) -> &'static str {
+        match self {
+            Self::Fits | Self::Take(_) => "be copied",
+            Self::Restore(_) => "be put back",
+            Self::Drop => "be dropped",
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Take(name) | Self::Restore(name) => write!(f, "{} {name}", self.word()),
+            Self::Fits | Self::Drop => f.write_str(self.word()),
+        }
+    }
+}
+
+/// The copies of a cluster's games.
+pub(super) struct VolumeCopies(pub(super) Arc<Cluster>);
+
+impl VolumeCopies {
+    async fn claim(&self, game_id: GameId) -> Result<Option<PersistentVolumeClaim>, DriverError> {
+        self.0.find(&container_name(game_id), Some(game_id)).await
+    }
+
+    /// The name of the copy that there is, or that was begun.
+    async fn noted(&self, game_id: GameId) -> Result<Option<String>, DriverError> {
+        let claim = self.claim(game_id).await?;
+        Ok(claim.and_then(|claim| claim.annotations().get(ANNOTATION_COPY).cloned()))
+    }
+
+    async fn note(&self, game_id: GameId, name: Option<&str>) -> Result<(), DriverError> {
+        let claims = self.0.api::<PersistentVolumeClaim>().await?;
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": { ANNOTATION_COPY: name } } }));
+        let how = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        whole(claims.patch(&container_name(game_id), &how, &patch)).await.map_err(other).map(drop)
+    }
+
+    /// Has it done by a pod. Answers whether there was a copy of that name.
+    async fn by_pod(&self, game_id: GameId, deed: Deed) -> Result<bool, DriverError> {
+        let cluster = &self.0;
+        let Some(image) = cluster.own.copy_image.as_deref() else {
+            return Err(DriverError::Config(
+                "the game's state cannot be copied, so it is not patched: BACKEND_KUBERNETES_COPY_IMAGE, the image of the pod that copies, \
+                 is not set; force-stop and force-start take another version without a copy"
+                    .to_owned(),
+            ));
+        };
+        let engine = cluster.find::<Pod>(&container_name(game_id), Some(game_id)).await?;
+        let engine = engine.filter(|engine| !Seen(engine).is_over());
+        let node = engine.and_then(|engine| engine.spec?.node_name);
+        let wanted = body::copy(cluster, game_id, &deed, image, node);
+        let pod = match cluster.find::<Pod>(&wanted.name_any(), Some(game_id)).await? {
+            // Of an attempt whose controller is gone: the same may go on.
+            Some(found) if is_at(&found, &deed) => found,
+            Some(found) => {
+                cluster.end(&found, Duration::from_secs(1)).await?;
+                cluster.post(&wanted).await?
+            }
+            None => cluster.post(&wanted).await?,
+        };
+        let ended = cluster.wait(&pod, Until::Over, &Silent).await;
+        let said = |why: &str| format!("the game's state cannot {}: {why}", deed.verb());
+        let result = match &ended {
+            Ok(pod) => match Seen(pod).exit() {
+                Some((0, _)) => Ok(true),
+                Some((NO_COPY, _)) => Ok(false),
+                Some((_, why)) if !why.is_empty() => Err(DriverError::Config(said(why))),
+                _ => Err(DriverError::Failed(said(&Seen(pod).said()))),
+            },
+            Err(error @ DriverError::Unavailable(_)) => return Err(error.clone()),
+            Err(error) => Err(DriverError::Failed(said(&error.to_string()))),
+        };
+        cluster.end(&pod, Duration::from_secs(1)).await?;
+        result
+    }
+}
+
+/// Whether a pod is about this very deed, and has not ended.
+fn is_at(pod: &Pod, deed: &Deed) -> bool {
+    !Seen(pod).is_over() && pod.annotations().get(ANNOTATION_DEED) == Some(&deed.to_string())
+}
+
+impl Cluster {
+    /// Refuses an engine while a pod changes its game's state: one that a controller left behind.
+    pub(super) async fn is_left_alone(&self, game_id: GameId) -> Result<(), DriverError> {
+        let Some(found) = self.find::<Pod>(&format!("galaxy-copy-{game_id}"), Some(game_id)).await? else {
+            return Ok(());
+        };
+        let deed = found.annotations().get(ANNOTATION_DEED).map(String::as_str).unwrap_or_default();
+        if Seen(&found).is_over() || !(deed.starts_with("take") || deed.starts_with("restore")) {
+            return Ok(());
+        }
+        self.end(&found, Duration::from_secs(1)).await?;
+        if deed.starts_with("restore") {
+            // It may have been between two renames.
+            return Err(DriverError::Failed(
+                "the game's state was being put back: that is done again first".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Copies for VolumeCopies {
+    async fn fits(&self, game_id: GameId) -> Result<(), DriverError> {
+        self.by_pod(game_id, Deed::Fits).await.map(drop)
+    }
+
+    async fn take(&self, game_id: GameId, name: &str) -> Result<(), DriverError> {
+        self.note(game_id, Some(name)).await?;
+        self.by_pod(game_id, Deed::Take(name.to_owned())).await.map(drop)
+    }
+
+    async fn restore(&self, game_id: GameId, name: &str) -> Result<bool, DriverError> {
+        if self.noted(game_id).await?.as_deref() != Some(name) {
+            return Ok(false);
+        }
+        self.by_pod(game_id, Deed::Restore(name.to_owned())).await
+    }
+
+    async fn has_any(&self, game_id: GameId) -> Result<bool, DriverError> {
+        Ok(self.noted(game_id).await?.is_some())
+    }
+
+    async fn drop_all(&self, game_id: GameId) -> Result<(), DriverError> {
+        if self.noted(game_id).await?.is_none() {
+            return Ok(());
+        }
+        self.by_pod(game_id, Deed::Drop).await?;
+        self.note(game_id, None).await
+    }
+}
