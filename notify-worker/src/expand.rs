@@ -136,7 +136,10 @@ impl Queue for Expand {
         notifications::load_expansions(conn, &ids).await
     }
 
-    async fn work(&self, cx: &WorkContext, batch: Vec<(Claim, Expansion)>) -> Vec<Verdict<Note>> {
+    async fn work(&self, cx: &WorkContext, mut batch: Vec<(Claim, Expansion)>) -> Vec<Verdict<Note>> {
+        for (claim, expansion) in &mut batch {
+            expansion.traceparent.clone_from(&claim.traceparent);
+        }
         match self.chunk(cx, &batch).await {
             Ok(chunks) => batch.iter().zip(&chunks).map(|(row, chunk)| self.settled(row, chunk)).collect(),
             Err(Failure::Database(e)) if is_unavailable(&e) => {

@@ -12,12 +12,14 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Request, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tracing::Instrument as _;
 
 use shared::proto::push::{ClientEvent, PublishRequest, push_hub_client::PushHubClient};
 use shared::queue::backoff::full_jitter;
 use shared::queue::{Topic, Waker};
 use shared::random::Random;
 use shared::service::health::PartHandle;
+use shared::service::telemetry;
 
 use crate::config::{HubConfig, HubTls};
 
@@ -27,6 +29,9 @@ pub const MAX_EVENTS: usize = 1_000;
 pub const MAX_BYTES: usize = 3 << 20;
 /// See [`MAX_EVENTS`].
 pub const MAX_PAYLOAD: usize = 64 << 10;
+
+/// What the call is called in traces.
+const RPC: &str = "galaxy.push.v1.PushHub/Publish";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -150,7 +155,11 @@ impl Hub {
         }
         let channel = self.channel.lock().clone();
         let mut client = PushHubClient::new(channel).max_encoding_message_size(MAX_BYTES + (1 << 20));
-        let answer = client.publish(request).await;
+        let span = tracing::info_span!("publish", otel.name = RPC, otel.kind = "client", events = events.len());
+        if let Some(traceparent) = telemetry::traceparent_of(&span).and_then(|text| text.parse().ok()) {
+            request.metadata_mut().insert("traceparent", traceparent);
+        }
+        let answer = client.publish(request).instrument(span).await;
         // Whatever it said, it is there and talks to us.
         if answer.as_ref().err().is_none_or(|status| !is_away(status)) {
             *self.state.lock() = State::default();

@@ -185,6 +185,11 @@ where
         let elapsed = started.elapsed();
         // Unknown paths share one label, and so do unknown methods: a scanner must not make series.
         let template = entry.map_or("unknown", Path::template).to_owned();
+        if telemetry::is_sampled() {
+            tracing::Span::current().record("otel.name", format!("{} {template}", known_method(&method)));
+            telemetry::set_attribute("http.route", template.clone());
+            telemetry::set_attribute("http.response.status_code", i64::from(status.as_u16()));
+        }
         let labels = [
             KeyValue::new("group", group.label()),
             KeyValue::new("method", known_method(&method)),

@@ -10,8 +10,19 @@ const OVERHEAD: usize = 256;
 
 pub(super) fn entry(stored: Stored) -> Entry {
     let (kind, bytes) = match stored.event {
-        LogEvent::Client { event_id, user_id, device_session_id, kind, payload, request_id, trace_id, encoding } => {
-            let bytes = payload.len() + user_id.len() + kind.len() + request_id.len() + trace_id.len();
+        LogEvent::Client {
+            event_id,
+            user_id,
+            device_session_id,
+            kind,
+            payload,
+            request_id,
+            trace_id,
+            encoding,
+            traceparent,
+        } => {
+            let bytes =
+                payload.len() + user_id.len() + kind.len() + request_id.len() + trace_id.len() + traceparent.len();
             let event = ClientEvent {
                 user_id,
                 device_session_id,
@@ -21,15 +32,25 @@ pub(super) fn entry(stored: Stored) -> Entry {
                 request_id,
                 trace_id,
                 encoding,
+                traceparent,
             };
             (Kind::ClientEvent(event), bytes)
         }
-        LogEvent::Invalidation { user_id, device_session_ids, reason } => {
+        LogEvent::Invalidation { user_id, device_session_ids, reason, traceparent } => {
             let bytes = user_id.len() + reason.len() + device_session_ids.iter().map(|id| id.len() + 32).sum::<usize>();
-            (Kind::SessionInvalidation(SessionInvalidation { user_id, device_session_ids, reason }), bytes)
+            (Kind::SessionInvalidation(SessionInvalidation { user_id, device_session_ids, reason, traceparent }), bytes)
         }
     };
     Entry { seq: stored.seq, kind, bytes: bytes + OVERHEAD }
+}
+
+/// The trace context of what a frame tells.
+pub(super) fn traceparent(kind: &mut Kind) -> Option<&mut String> {
+    match kind {
+        Kind::ClientEvent(event) => Some(&mut event.traceparent),
+        Kind::SessionInvalidation(gone) => Some(&mut gone.traceparent),
+        Kind::Hello(_) | Kind::ResumeGap(_) | Kind::Bookmark(_) => None,
+    }
 }
 
 /// The label of a frame in `grpc_push_events_total`: the catalogue kind of a client event, else the frame's own name.

@@ -9,8 +9,10 @@ use shared::error::is_unavailable;
 use shared::proto::push::push_hub_server::PushHub as PushHubService;
 use shared::proto::push::{ClientEvent, PublishRequest, PublishResponse};
 use shared::queue::wake::Topic;
+use shared::service::telemetry;
 use tokio::time::{Instant, timeout};
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::Hub;
@@ -20,6 +22,9 @@ const MAX_PAYLOAD: usize = 64 << 10;
 const MAX_PAYLOADS: usize = 4 << 20;
 /// A message of the largest allowed payloads with the longest allowed texts decodes; beyond this tonic refuses unread.
 pub(super) const MAX_MESSAGE: usize = 8 << 20;
+
+/// What the call is called in traces.
+const RPC: &str = "galaxy.push.v1.PushHub/Publish";
 
 /// How long the follower gets to tick before the call does it itself.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -31,7 +36,17 @@ pub(super) struct Publisher(pub(super) Arc<Hub>);
 #[tonic::async_trait]
 impl PushHubService for Publisher {
     async fn publish(&self, request: Request<PublishRequest>) -> Result<Response<PublishResponse>, Status> {
-        let request = request.into_inner();
+        let events = request.get_ref().events.len();
+        let span = tracing::info_span!("publish", otel.name = RPC, otel.kind = "server", events);
+        if let Some(parent) = request.metadata().get("traceparent").and_then(|value| value.to_str().ok()) {
+            telemetry::set_parent(&span, parent);
+        }
+        self.answer(request.into_inner()).instrument(span).await
+    }
+}
+
+impl Publisher {
+    async fn answer(&self, request: PublishRequest) -> Result<Response<PublishResponse>, Status> {
         let ids = validate(&request.events).map_err(Status::invalid_argument)?;
         let appended = self.0.db.try_within(self.append(&request.events, &ids)).await;
         let places = appended.map_err(|error| {
@@ -54,9 +69,7 @@ impl PushHubService for Publisher {
             .collect::<Result<_, _>>()?;
         Ok(Response::new(PublishResponse { cursors }))
     }
-}
 
-impl Publisher {
     async fn append(&self, events: &[ClientEvent], ids: &[Uuid]) -> Result<HashMap<Uuid, Place>, sqlx::Error> {
         let hub = &self.0;
         let mut seen = HashSet::new();
@@ -73,6 +86,7 @@ impl Publisher {
                 request_id: &event.request_id,
                 trace_id: &event.trace_id,
                 encoding: &event.encoding,
+                traceparent: &event.traceparent,
             })
             .collect();
         let mut head = hub.log.head();
@@ -138,6 +152,7 @@ fn check(event: &ClientEvent) -> Result<Uuid, String> {
         ("request_id", &event.request_id, 0, 512),
         ("trace_id", &event.trace_id, 0, 128),
         ("encoding", &event.encoding, 0, 32),
+        ("traceparent", &event.traceparent, 0, 128),
     ];
     for (name, text, least, most) in texts {
         if text.len() < least || text.len() > most {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use futures::Stream;
 use shared::db::push_log::{self, Bounds, Cursor};
 use shared::proto::push::{Bookmark, Hello, PushEvent, ResumeGap, push_event::Kind, resume_gap::Reason};
+use shared::service::telemetry;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tonic::Status;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::Hub;
@@ -192,7 +194,31 @@ impl Feeder {
     async fn event(&mut self, entry: &Entry) -> Result<(), End> {
         // The position moves with the frame, not before: a farewell in between must name what was handed over.
         let at = self.position.at(entry.seq);
-        self.frame(at, entry.kind.clone()).await
+        let mut kind = entry.kind.clone();
+        let span = self.span(&mut kind);
+        self.frame(at, kind).instrument(span).await
+    }
+
+    /// The span of sending a frame, where the trace of what it tells is recorded. The gateway's goes on from there.
+    fn span(&self, kind: &mut Kind) -> Span {
+        if !frame::traceparent(kind).is_some_and(|cause| telemetry::is_recorded(cause)) {
+            return Span::none();
+        }
+        let label = frame::label(kind).to_owned();
+        let span = tracing::info_span!(
+            parent: None,
+            "push.frame",
+            otel.kind = "producer",
+            kind = label,
+            gateway_client_id = self.client
+        );
+        if let Some(traceparent) = frame::traceparent(kind) {
+            telemetry::set_parent(&span, traceparent);
+            if let Some(ours) = telemetry::traceparent_of(&span) {
+                *traceparent = ours;
+            }
+        }
+        span
     }
 
     async fn send(&mut self, kind: Kind) -> Result<(), End> {

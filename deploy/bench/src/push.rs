@@ -114,6 +114,7 @@ fn event(number: u16) -> ClientEvent {
         event_id: RouteId::new().to_string(),
         request_id: format!("bench-{number}"),
         trace_id: String::new(),
+        traceparent: String::new(),
         encoding: "flatbuffers".to_owned(),
     }
 }

@@ -1,5 +1,5 @@
 //! Writes what is generated from the processes' own code: the OpenAPI documents, the configuration reference, the example of
-//! Compose's settings, and the catalogue of events with its FlatBuffers schema.
+//! Compose's settings, the catalogue of events with its FlatBuffers schema, and the names of SQL statements.
 //!
 //! A crate of its own, since it links every process: `xtask` itself must build while one of them does not.
 
@@ -7,6 +7,7 @@ mod compose;
 mod events;
 mod flatc;
 mod schema;
+mod statements;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     write(&root.join("docs/events.md"), &events::page(&document)?)?;
     write(&root.join("deploy/typescript/src/catalogue.ts"), &events::typescript(&document)?)?;
     write(&root.join("deploy/typescript/test/events.json"), &events::examples()?)?;
+    write(&root.join("shared/src/postgres/statement/generated.rs"), &statements::table(&root)?)?;
     let compose = root.join("deploy/compose");
     let text = std::fs::read_to_string(compose.join("compose.yaml")).context("compose.yaml")?;
     write(&compose.join(".env.example"), &compose::example(PROCESSES, &text))?;

@@ -11,9 +11,11 @@
 //! | a game engine that misbehaves as told | [`scripted`], the binary `scripted-engine` |
 //! | a registry of images, with a login | [`registry::Registry`] |
 //! | a Prometheus over it, and what the dashboards ask | [`prometheus::Prometheus::start`] |
+//! | a collector of traces, and what it was told | [`otlp::Collector::start`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
+//! | a property of a parser held against odd inputs | [`fuzz::Target`] |
 //! | a geo database | [`mmdb::countries`] |
 //! | a database as full as the product must bear | [`seed::seed`] |
 //! | an HTTP client that holds the server to `openapi.json` | [`openapi::ContractClient`] |
@@ -28,15 +30,18 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "test tools: a failed expectation must end the test with its message, and the real clock is wanted"
 )]
 
 pub mod db;
+pub mod fuzz;
 pub mod hostile;
 pub mod kubernetes;
 pub mod mail;
 pub mod mmdb;
 pub mod openapi;
+pub mod otlp;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

@@ -23,6 +23,7 @@ const EXEMPT: &[(&str, &str)] = &[
     ("deploy/typescript/src/contract.ts", "generated from openapi.json"),
     ("docs/configuration.md", "generated from the settings' definitions"),
     ("migrations/sql/", "an applied migration is known by its checksum"),
+    ("shared/src/postgres/statement/generated.rs", "generated from the statements' functions"),
     ("shared/src/proto/galaxy.", "generated from the protocol's files"),
 ];
 

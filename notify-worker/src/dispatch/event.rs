@@ -22,6 +22,7 @@ pub(super) fn of(claim: &Claim, route: &Route) -> Result<ClientEvent, String> {
         request_id: notice.idempotency_key.clone(),
         trace_id: claim.traceparent.as_deref().and_then(trace_id).unwrap_or_default().to_owned(),
         encoding: encoding.to_owned(),
+        traceparent: claim.traceparent.clone().unwrap_or_default(),
     })
 }
 

@@ -36,11 +36,12 @@ impl Outcomes {
     pub(super) async fn no_next_turn(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         game: &LockedGame,
     ) -> Result<(), sqlx::Error> {
         let error = schedule_of(game).err().unwrap_or(ScheduleError::Never);
-        self.ran_dry(conn, None, game_id, game, &error).await
+        self.ran_dry(conn, claim, game_id, game, &error).await
     }
 
     async fn ran_dry(

@@ -10,6 +10,7 @@ use shared::domain::runtime::RuntimeStatus;
 use shared::domain::schedule::Timer;
 use shared::engine_client::EngineStatus;
 use shared::ids::GameId;
+use shared::queue::Claim;
 use sqlx::PgConnection;
 
 use super::{Locked, Outcomes};
@@ -29,13 +30,15 @@ pub enum Snapshot {
 }
 
 impl Outcomes {
-    /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule, where it has one.
+    /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule, where it has one; `claim`, the timer's, by whose trace
+    /// what is told goes on.
     ///
     /// # Errors
     /// Those of the database.
     pub async fn on_snapshot(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         snapshot: &Snapshot,
         next: Option<Timer>,
@@ -45,24 +48,25 @@ impl Outcomes {
         match snapshot {
             Snapshot::Advanced(status) => {
                 let game = locked.read()?;
-                self.advanced(conn, game_id, status).await?;
+                self.advanced(conn, claim, game_id, status).await?;
                 match next {
                     // Paused or ended while its turn was generated: from now on the timer rests, with what is left.
                     Some(_) if game.status != GameStatus::Running => runtime::park_turn(conn, game_id).await,
                     None if !status.finished => {
                         let game = LockedGame { current_turn: status.turn, ..game };
-                        self.no_next_turn(conn, game_id, &game).await
+                        self.no_next_turn(conn, claim, game_id, &game).await
                     }
                     _ => Ok(()),
                 }
             }
-            Snapshot::Failed { status, reason } => self.failed(conn, game_id, &locked, *status, reason).await,
+            Snapshot::Failed { status, reason } => self.failed(conn, claim, game_id, &locked, *status, reason).await,
         }
     }
 
     async fn advanced(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         status: &EngineStatus,
     ) -> Result<(), sqlx::Error> {
@@ -74,23 +78,31 @@ impl Outcomes {
         let turn = status.turn.unsigned_abs();
         if games::turn_generated(conn, game_id, status.turn).await? {
             let key = turn_ready_key(game_id, turn);
-            self.tell(conn, None, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
+            self.tell(conn, claim, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
         runtime::record_turn(conn, game_id, turn).await?;
         if !status.finished || !games::finished(conn, game_id, &status.winners).await? {
             return Ok(());
         }
         let winners = status.winners.clone();
-        self.tell(conn, None, game_id, Payload::GameFinished { game_id, turn, winners }, format!("finished:{game_id}"))
-            .await?;
-        self.settle_names(conn, game_id, status).await?;
-        runtime::enqueue_stop(conn, game_id, None, None).await?;
+        self.tell(
+            conn,
+            claim,
+            game_id,
+            Payload::GameFinished { game_id, turn, winners },
+            format!("finished:{game_id}"),
+        )
+        .await?;
+        self.settle_names(conn, claim, game_id, status).await?;
+        let traceparent = claim.and_then(|claim| claim.traceparent.as_deref());
+        runtime::enqueue_stop(conn, game_id, None, traceparent).await?;
         Ok(())
     }
 
     async fn settle_names(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         status: &EngineStatus,
     ) -> Result<(), sqlx::Error> {
@@ -104,7 +116,7 @@ impl Outcomes {
                 audience: Audience::Users(vec![name.user_id]),
                 game_id: None,
                 request_id: None,
-                traceparent: None,
+                traceparent: claim.and_then(|claim| claim.traceparent.clone()),
             };
             produce(conn, new).await?;
         }
@@ -114,6 +126,7 @@ impl Outcomes {
     async fn failed(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         game: &Locked,
         status: RuntimeStatus,
@@ -126,7 +139,7 @@ impl Outcomes {
             _ => PauseReason::GenerationFailed,
         };
         let turn = game.turn();
-        let key = match (self.pause(conn, None, game_id, turn, why).await?, game) {
+        let key = match (self.pause(conn, claim, game_id, turn, why).await?, game) {
             (Some(key), _) => key,
             (None, Locked::Read(_)) => return Ok(()),
             // Perhaps it runs, under a word of a later build: somebody has to look.
@@ -134,19 +147,19 @@ impl Outcomes {
         };
         let turn = turn.unsigned_abs();
         let payload = Payload::GameGenerationFailed { game_id, turn, reason: excerpt(reason, SHORT) };
-        self.tell(conn, None, game_id, payload, key).await
+        self.tell(conn, claim, game_id, payload, key).await
     }
 
     /// A timer that came to rest while its game went on (resumed just then) is set again.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn on_rest(&self, conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+    pub async fn on_rest(&self, conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), sqlx::Error> {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, None).await?;
         runtime::generation_broken_off(conn, game_id).await?;
         if game.status == GameStatus::Running {
-            self.go_on(conn, None, game_id, &game).await?;
+            self.go_on(conn, Some(claim), game_id, &game).await?;
         }
         Ok(())
     }

@@ -106,10 +106,12 @@ impl Queue for Turns {
             let game_id = GameId::from(finished.claim.id);
             match (&finished.settled, &finished.note) {
                 (Settled::Again | Settled::Done(_), Some(Note::Snapshot(snapshot, next))) => {
-                    self.outcomes.on_snapshot(conn, game_id, snapshot, *next).await?;
+                    self.outcomes.on_snapshot(conn, Some(&finished.claim), game_id, snapshot, *next).await?;
                 }
-                (Settled::Again | Settled::Done(_), _) => self.outcomes.on_rest(conn, game_id).await?,
-                (Settled::Dead { error }, note) => self.dead(conn, game_id, note.as_ref(), error).await?,
+                (Settled::Again | Settled::Done(_), _) => self.outcomes.on_rest(conn, &finished.claim, game_id).await?,
+                (Settled::Dead { error }, note) => {
+                    self.dead(conn, Some(&finished.claim), game_id, note.as_ref(), error).await?
+                }
                 (Settled::Retrying { .. } | Settled::Released, _) => {}
             }
         }
@@ -118,7 +120,7 @@ impl Queue for Turns {
 
     async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
         for row in rows.iter().filter(|row| row.fate != Fate::Due) {
-            self.dead(conn, GameId::from(row.id), None, &row.error).await?;
+            self.dead(conn, None, GameId::from(row.id), None, &row.error).await?;
         }
         Ok(())
     }
@@ -222,6 +224,7 @@ impl Turns {
     async fn dead(
         &self,
         conn: &mut PgConnection,
+        claim: Option<&Claim>,
         game_id: GameId,
         note: Option<&Note>,
         error: &str,
@@ -230,6 +233,6 @@ impl Turns {
             Some(Note::Snapshot(snapshot @ Snapshot::Failed { .. }, _)) => snapshot.clone(),
             _ => Snapshot::Failed { status: RuntimeStatus::GenerationFailed, reason: error.to_owned() },
         };
-        self.outcomes.on_snapshot(conn, game_id, &snapshot, None).await
+        self.outcomes.on_snapshot(conn, claim, game_id, &snapshot, None).await
     }
 }

@@ -36,12 +36,13 @@ pub fn command(process: &'static str, about: &'static str, described: &Reader) -
             Kind::Unused => " [unused]".to_owned(),
         };
         let aliases: Vec<String> = setting.aliases.iter().map(|name| super::reader::flag_of(name)).collect();
+        let standard = setting.standard.map(|name| format!(", else {name}")).unwrap_or_default();
         command = command.arg(
             Arg::new(setting.name)
                 .long(flag.clone())
                 .visible_aliases(aliases)
                 .value_name(value)
-                .help(format!("{}{note} [env: {}]", setting.doc.replace('`', ""), setting.name))
+                .help(format!("{}{note} [env: {}{standard}]", setting.doc.replace('`', ""), setting.name))
                 .help_heading(setting.section)
                 .global(true),
         );

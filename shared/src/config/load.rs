@@ -1,6 +1,10 @@
 //! The reading of a whole configuration.
 
-use super::{Fault, Group, Reader, reader::flag_of, source::Source};
+use super::{
+    Fault, Group, Reader,
+    reader::flag_of,
+    source::{PREFIX, Source},
+};
 
 /// A configuration, and what there is to say about it once logging is up.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ pub fn load<C: Group>(process: &'static str, source: Source) -> Result<Loaded<C>
     }
     let config = C::read(&mut reader);
     let mut ignored = Vec::new();
-    for name in source.env.keys() {
+    for name in source.env.keys().filter(|name| name.starts_with(PREFIX)) {
         if is_known(&reader, name) {
             continue;
         }

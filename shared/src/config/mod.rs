@@ -11,6 +11,8 @@
 
 mod cli;
 pub mod credentials;
+#[cfg(test)]
+mod fuzz;
 mod groups;
 mod listen;
 mod load;
@@ -19,21 +21,20 @@ mod postgres;
 mod reader;
 mod reference;
 mod source;
+mod telemetry;
 
 pub use self::cli::flags;
 pub use self::{
     cli::command,
     credentials::Certificate,
-    groups::{
-        DriverKind, EngineLimits, EngineSource, GameRules, LifecycleConfig, MetricsExporter, OpsConfig, OtlpProtocol,
-        TelemetryConfig, TracesExporter,
-    },
+    groups::{DriverKind, EngineLimits, EngineSource, GameRules, LifecycleConfig, OpsConfig},
     listen::ListenAddr,
     load::{Loaded, load},
     postgres::{PostgresConfig, connect_options},
     reader::{Fault, Kind, Reader, Setting},
     reference::{Process, Row, contradictions, reference, rows},
     source::Source,
+    telemetry::{MetricsExporter, OtlpProtocol, TelemetryConfig, TracesExporter},
 };
 
 /// A set of settings that belong together, or a process's whole configuration made of such sets.

@@ -12,6 +12,8 @@ pub struct Setting {
     pub name: &'static str,
     /// Older names that are read where the name itself is absent.
     pub aliases: Vec<&'static str>,
+    /// OpenTelemetry's own variable, which counts where the name itself and its aliases are absent.
+    pub standard: Option<&'static str>,
     /// The heading under which it is documented.
     pub section: &'static str,
     /// Whether it must be given, and what holds when it is not.
@@ -72,6 +74,7 @@ pub struct Reader {
     source: Option<Source>,
     section: &'static str,
     aliases: Vec<(&'static str, &'static str)>,
+    standards: Vec<(&'static str, &'static str)>,
     pub(super) settings: Vec<Setting>,
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<String>,
@@ -86,6 +89,7 @@ impl Reader {
             source: None,
             section: "General",
             aliases: Vec::new(),
+            standards: Vec::new(),
             settings: Vec::new(),
             faults: Vec::new(),
             warnings: Vec::new(),
@@ -134,7 +138,7 @@ impl Reader {
     ) -> T {
         self.note(name, Kind::Default(default), false, doc, path_of(&parse));
         match self.value(name) {
-            Some(value) => self.parsed(name, &value, &parse).unwrap_or_else(|| placeholder(name, default, &parse)),
+            Some((by, value)) => self.parsed(by, &value, &parse).unwrap_or_else(|| placeholder(name, default, &parse)),
             None => placeholder(name, default, &parse),
         }
     }
@@ -150,7 +154,7 @@ impl Reader {
     ) -> T {
         self.note(name, Kind::Required(example), false, doc, path_of(&parse));
         match self.value(name) {
-            Some(value) => self.parsed(name, &value, &parse).unwrap_or_else(|| placeholder(name, example, &parse)),
+            Some((by, value)) => self.parsed(by, &value, &parse).unwrap_or_else(|| placeholder(name, example, &parse)),
             None => {
                 self.missing(name);
                 placeholder(name, example, &parse)
@@ -167,8 +171,8 @@ impl Reader {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         self.note(name, Kind::Maybe(example), false, doc, path_of(&parse));
-        let value = self.value(name)?;
-        self.parsed(name, &value, &parse)
+        let (by, value) = self.value(name)?;
+        self.parsed(by, &value, &parse)
     }
 
     /// A secret that may be absent. `NAME_FILE` may name a file that holds it instead; its trailing newline is dropped.
@@ -195,6 +199,19 @@ impl Reader {
         if !self.aliases.contains(&(name, old_name)) {
             self.aliases.push((name, old_name));
         }
+    }
+
+    /// Lets a variable of OpenTelemetry's stand in where `name` is absent. To be called before `name` is asked for.
+    pub fn standard(&mut self, name: &'static str, standard: &'static str) {
+        if !self.standards.contains(&(name, standard)) {
+            self.standards.push((name, standard));
+        }
+    }
+
+    /// The text of a variable of OpenTelemetry's that is no setting of ours.
+    #[must_use]
+    pub fn outside(&self, standard: &str) -> Option<String> {
+        self.source.as_ref()?.get(standard)
     }
 
     /// A setting that is accepted so that old environments keep working, and is not used: giving it is a warning.
@@ -226,7 +243,8 @@ impl Reader {
             return;
         }
         let aliases = self.aliases.iter().filter(|(of, _)| *of == name).map(|(_, old)| *old).collect();
-        self.settings.push(Setting { name, aliases, section: self.section, kind, secret, doc, parser });
+        let standard = self.standards.iter().find(|(of, _)| *of == name).map(|(_, standard)| *standard);
+        self.settings.push(Setting { name, aliases, standard, section: self.section, kind, secret, doc, parser });
     }
 
     fn missing(&mut self, name: &str) {
@@ -238,8 +256,8 @@ impl Reader {
         parse(value).map_err(|message| self.fault(name, message)).ok()
     }
 
-    /// The text given for a name or one of its aliases.
-    fn value(&mut self, name: &'static str) -> Option<String> {
+    /// The text given for a name, one of its aliases or its standard variable, and which of them a fault is to name.
+    fn value(&mut self, name: &'static str) -> Option<(&'static str, String)> {
         let source = self.source.as_ref()?;
         let mut given = source.get(name);
         for (_, old) in self.aliases.iter().filter(|(of, _)| *of == name) {
@@ -252,7 +270,12 @@ impl Reader {
                 None => given = Some(older),
             }
         }
-        given
+        let standard = self.standards.iter().find(|(of, _)| *of == name).map(|(_, standard)| *standard);
+        match (given, standard) {
+            (Some(given), _) => Some((name, given)),
+            (None, Some(standard)) => Some((standard, source.get(standard)?)),
+            (None, None) => None,
+        }
     }
 
     fn secret_value(&mut self, name: &'static str) -> Option<Secret<String>> {
@@ -375,6 +398,20 @@ mod tests {
         assert_eq!(ask(reader(&[], &[])), ("none".to_owned(), 0));
         assert_eq!(ask(reader(&[], &[("BACKEND_OLD", "old")])), ("old".to_owned(), 0));
         assert_eq!(ask(reader(&[], &[("BACKEND_OLD", "old"), ("BACKEND_NEW", "new")])), ("new".to_owned(), 1));
+    }
+
+    #[test]
+    fn a_standard_variable_stands_in_without_a_word_and_a_fault_names_it() {
+        let ask = |env: &[(&str, &str)]| {
+            let mut r = reader(&[], env);
+            r.standard("BACKEND_OURS", "OTEL_THEIRS");
+            let got = r.optional("BACKEND_OURS", "5s", "o", parse::duration).as_secs();
+            (got, r.warnings.len(), r.faults.iter().map(|fault| fault.name.clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(ask(&[]), (5, 0, vec![]));
+        assert_eq!(ask(&[("OTEL_THEIRS", "7s")]), (7, 0, vec![]));
+        assert_eq!(ask(&[("OTEL_THEIRS", "7s"), ("BACKEND_OURS", "9s")]), (9, 0, vec![]));
+        assert_eq!(ask(&[("OTEL_THEIRS", "soon")]), (5, 0, vec!["OTEL_THEIRS".to_owned()]));
     }
 
     #[test]

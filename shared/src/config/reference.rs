@@ -104,7 +104,8 @@ pub fn rows(processes: &[Process]) -> Vec<Row> {
 fn name(setting: &Setting) -> String {
     let lock = if setting.secret { " 🔒" } else { "" };
     let aliases: String = setting.aliases.iter().map(|old| format!("<br>or `{old}`")).collect();
-    format!("`{}`{lock}{aliases}", setting.name)
+    let standard = setting.standard.map(|name| format!("<br>else `{name}`")).unwrap_or_default();
+    format!("`{}`{lock}{aliases}{standard}", setting.name)
 }
 
 fn default(setting: &Setting) -> String {

@@ -8,6 +8,9 @@ use crate::secret::Secret;
 /// What every environment variable of ours begins with.
 pub(super) const PREFIX: &str = "BACKEND_";
 
+/// What OpenTelemetry's own environment variables begin with.
+pub(super) const STANDARD: &str = "OTEL_";
+
 /// The values that were given: on the command line and in the environment, both keyed by variable name.
 #[derive(Clone, Default)]
 pub struct Source {
@@ -29,7 +32,7 @@ impl Source {
         Self { flags, env, unreadable: Vec::new() }
     }
 
-    /// Takes the process's own environment, of which only `BACKEND_*` matters.
+    /// Takes the process's own environment, of which only `BACKEND_*` and OpenTelemetry's `OTEL_*` matter.
     #[must_use]
     pub fn from_env(flags: BTreeMap<String, String>) -> Self {
         Self::from_vars(flags, std::env::vars_os())
@@ -39,12 +42,13 @@ impl Source {
         let mut source = Self { flags, ..Self::default() };
         for (name, value) in vars {
             let Ok(name) = name.into_string() else { continue };
-            if !name.starts_with(PREFIX) {
+            if !name.starts_with(PREFIX) && !name.starts_with(STANDARD) {
                 continue;
             }
             match value.into_string() {
                 Ok(value) => drop(source.env.insert(name, value)),
-                Err(_) => source.unreadable.push(name),
+                Err(_) if name.starts_with(PREFIX) => source.unreadable.push(name),
+                Err(_) => {}
             }
         }
         source

@@ -13,7 +13,7 @@ use sqlx::{Connection as _, PgConnection, postgres::PgTransactionManager};
 // connection is dead.
 use sqlx_core::transaction::TransactionManager as _;
 
-use super::{deadline::Held, maker::Maker};
+use super::{deadline::Held, maker::Maker, statement};
 
 /// A connection on loan from the pool; it goes back when dropped.
 pub struct Conn {
@@ -107,7 +107,7 @@ impl Tx {
     pub(super) async fn begin(conn: Conn) -> Result<Self, sqlx::Error> {
         // Open from the start: where the answer to BEGIN is not waited for, it may have begun.
         let mut tx = Self { conn, open: true };
-        PgTransactionManager::begin(&mut tx.conn, None).await?;
+        statement::begin(PgTransactionManager::begin(&mut tx.conn, None)).await?;
         Ok(tx)
     }
 

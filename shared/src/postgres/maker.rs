@@ -10,7 +10,7 @@ use deadpool::managed::{self, Manager, Metrics, RecycleError, RecycleResult, Wea
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{pool::Fitness, session};
+use super::{pool::Fitness, session, statement};
 use crate::config::PostgresConfig;
 
 /// The pool of the library.
@@ -68,7 +68,7 @@ impl Maker {
     /// With a process's settings: see [`super::Db::connect`].
     pub(super) fn new(config: &PostgresConfig, app_name: &str, fitness: Arc<Fitness>) -> Self {
         Self {
-            options: config.options(app_name),
+            options: statement::told(config.options(app_name)),
             limit: config.operation_timeout,
             max_lifetime: Some(config.conn_max_lifetime),
             checked: true,
@@ -78,7 +78,7 @@ impl Maker {
 
     /// Connections that nothing is asked of.
     pub(super) fn unchecked(options: PgConnectOptions, limit: Duration, fitness: Arc<Fitness>) -> Self {
-        Self { options, limit, max_lifetime: None, checked: false, fitness }
+        Self { options: statement::told(options), limit, max_lifetime: None, checked: false, fitness }
     }
 
     pub(super) fn options(&self) -> &PgConnectOptions {

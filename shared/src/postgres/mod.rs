@@ -6,6 +6,7 @@ mod deadline;
 mod maker;
 pub mod pool;
 pub mod session;
+pub mod statement;
 
 pub use connection::{Conn, InTransaction, Tx};
 pub use pool::Db;

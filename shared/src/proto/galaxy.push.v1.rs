@@ -64,6 +64,10 @@ pub struct ClientEvent {
     /// "flatbuffers", or "json" for a kind without a table.
     #[prost(string, tag = "8")]
     pub encoding: ::prost::alloc::string::String,
+    /// W3C Trace Context of the span that the event goes on from; its trace is trace_id. On a frame that of sending the frame. Empty:
+    /// of no trace, or from before this field was there.
+    #[prost(string, tag = "9")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SessionInvalidation {
@@ -74,6 +78,9 @@ pub struct SessionInvalidation {
     pub device_session_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
+    /// As on a client event: the request that revoked goes on here.
+    #[prost(string, tag = "4")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Hello {

@@ -8,6 +8,7 @@ use tokio::{
     sync::mpsc::UnboundedReceiver,
     time::{Instant, sleep, timeout},
 };
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
@@ -17,9 +18,10 @@ use super::{
     engine::{Engine, bounded, is_transient},
     metrics,
     sql::Kind,
+    trace,
     work::{Bundle, Report},
 };
-use crate::service::lifecycle::panic_message;
+use crate::{postgres::statement, service::lifecycle::panic_message};
 
 /// Rows of one finish, give or take the last call's.
 const BATCH: usize = 512;
@@ -50,7 +52,8 @@ impl<Q: Queue> Engine<Q> {
             }
             last = Some(Instant::now());
             let settled: Vec<(Uuid, i64)> = reports.iter().map(|r| (r.claim.id, r.claim.token)).collect();
-            self.settle(reports).await;
+            let span = trace::around("queue.finish", self.name(), reports.iter().map(|report| &report.claim));
+            self.settle(reports).instrument(span).await;
             self.flags.let_go(settled);
             drop(rooms);
             self.flags.freed.notify_one();
@@ -158,7 +161,7 @@ impl<Q: Queue> Engine<Q> {
         batch: &mut Prepared<Q::Note>,
         record: bool,
     ) -> Result<Matched, Trouble> {
-        let mut tx = conn.begin().await.map_err(trouble)?;
+        let mut tx = statement::begin(conn.begin()).await.map_err(trouble)?;
         let matched = self.update(&mut tx, &batch.rows).await.map_err(trouble)?;
         let (finished, interrupted) = batch.ours(&matched);
         if record && !finished.is_empty() {

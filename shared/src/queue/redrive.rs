@@ -20,12 +20,11 @@ pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[U
         return Ok(0);
     }
     let QueueSpec { table, key, dead, .. } = *spec;
-    let text: Text = format!(
+    let text = Text::new("queue.redrive", format!(
         "UPDATE {table} d SET status = 'pending', next_attempt_at = clock_timestamp(), token = d.token + 1, failures = 0, crashes = 0,
                 suspect = false, worker_id = NULL, deadline_at = NULL, finished_at = NULL
           WHERE d.{key} = ANY ($1) AND d.status IN ('pending', 'retrying', '{dead}', 'quarantined', 'dismissed')"
-    )
-    .into();
+    ));
     Ok(text.query().bind(ids).execute(conn).await?.rows_affected())
 }
 
@@ -39,10 +38,9 @@ pub async fn dismiss(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[U
         return Ok(0);
     }
     let QueueSpec { table, key, dead, .. } = *spec;
-    let text: Text = format!(
+    let text = Text::new("queue.dismiss", format!(
         "UPDATE {table} d SET status = 'dismissed', token = d.token + 1, suspect = false, worker_id = NULL, deadline_at = NULL
           WHERE d.{key} = ANY ($1) AND d.status IN ('{dead}', 'quarantined')"
-    )
-    .into();
+    ));
     Ok(text.query().bind(ids).execute(conn).await?.rows_affected())
 }

@@ -11,6 +11,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{
@@ -21,6 +22,7 @@ use super::{
     metrics,
     seat::Seat,
     sql::{Claimed, Statements},
+    trace,
     work::{After, Bundle, Loaded, Report, Reported, Room},
     worker::Lease,
 };
@@ -215,7 +217,8 @@ impl<Q: Queue> ClaimLoop<Q> {
     /// One look at the table. `None`: look again at once.
     async fn step(&mut self, lease: &Arc<Lease>) -> Option<Wait> {
         let slots = self.engine.settings.slots.max(1);
-        if self.engine.flags.suspects() && Instant::now() >= self.suspects_from {
+        // Not while there may be rows of ours that nobody works: a suspect among them would be blamed for the death of another.
+        if !self.doubtful && self.engine.flags.suspects() && Instant::now() >= self.suspects_from {
             match self.suspects(lease, slots).await {
                 Ok(Some(wait)) => return Some(wait),
                 Ok(None) => {}
@@ -307,8 +310,8 @@ impl<Q: Queue> ClaimLoop<Q> {
         let (sweep, deadline, looked_at) = (engine.flags.take_sweep(), self.deadline(), Instant::now());
         let looking = async {
             if self.doubtful {
-                let held = engine.flags.held();
-                engine.sql.reclaim.query().bind(lease.id.uuid()).bind(held).execute(&mut *conn).await?;
+                let (ids, tokens) = engine.flags.held();
+                engine.sql.reclaim.query().bind(lease.id.uuid()).bind(ids).bind(tokens).execute(&mut *conn).await?;
             }
             self.claimer.pass(&mut conn, &engine.sql, lease.id.uuid(), free, deadline, sweep).await
         };
@@ -367,7 +370,9 @@ impl<Q: Queue> ClaimLoop<Q> {
         }
         let claims: Vec<Claim> = rows.into_iter().map(|row| row.claim).collect();
         let ids: Vec<(Uuid, i64)> = claims.iter().map(|claim| (claim.id, claim.token)).collect();
-        let (loaded, after) = match timeout(engine.statement_limit(), engine.load(&mut conn, claims)).await {
+        let span = trace::around("queue.load", engine.name(), claims.iter());
+        let loading = engine.load(&mut conn, claims);
+        let (loaded, after) = match timeout(engine.statement_limit(), loading.instrument(span)).await {
             Ok(loaded) => loaded,
             Err(elapsed) => {
                 // No task will work these rows. The next claim gives them back.

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, postgres::PgArgument
 use uuid::Uuid;
 
 use super::{Claim, QueueSpec};
+use crate::postgres::statement;
 
 /// Rows that one rescue takes; more are taken by the next, at once.
 pub(super) const RESCUE_LIMIT: i64 = 256;
@@ -25,13 +26,13 @@ const STRIKES: i32 = 3;
 #[derive(Clone)]
 pub(super) struct Text(Arc<str>);
 
-impl From<String> for Text {
-    fn from(text: String) -> Self {
+impl Text {
+    /// `name`: what the statement is called in traces.
+    pub(super) fn new(name: &'static str, text: String) -> Self {
+        statement::name(&text, name);
         Self(text.into())
     }
-}
 
-impl Text {
     pub(super) fn query(&self) -> Query<'static, Postgres, PgArguments> {
         // Safe: see the module's head.
         sqlx::query(AssertSqlSafe(Arc::clone(&self.0)))
@@ -71,36 +72,36 @@ impl Statements {
         let (due, suspect) = (DUE, SUSPECT);
         let first = format!("ORDER BY q.next_attempt_at, q.{key} LIMIT 1");
         let since = format!("AND q.next_attempt_at > statement_timestamp() - make_interval(secs => $1) {first}");
-        let priorities = 0..spec.priorities.max(1);
+        let claims = |name: &'static str, rows: &str| -> Vec<Text> {
+            let of = |p: i16| Text::new(name, claim(spec, &format!("{rows} AND q.priority = {p}")));
+            (0..spec.priorities.max(1)).map(of).collect()
+        };
         Self {
             spec,
             arg,
-            claims: priorities.clone().map(|p| claim(spec, &format!("{due} AND q.priority = {p}")).into()).collect(),
-            claim_suspects: priorities.clone().map(|p| claim(spec, &format!("{suspect} AND q.priority = {p}")).into()).collect(),
+            claims: claims("queue.claim", due),
+            claim_suspects: claims("queue.claim_suspect", suspect),
             // From the time of the look before, $1 seconds ago, on: what came due since was not seen by it. What was due
             // before then was either claimed or is held back, and must not turn the wait into a spin.
-            next_due: format!(
+            next_due: Text::new("queue.next_due", format!(
                 "SELECT extract(epoch FROM min(at) - clock_timestamp())::float8 AS seconds
                  FROM ({} UNION ALL (SELECT next_attempt_at FROM {table} q WHERE {suspect} {since})) AS n (at)",
                 each_priority(spec, |p| format!("SELECT next_attempt_at FROM {table} q WHERE {due} AND q.priority = {p} {since}")),
-            )
-            .into(),
-            hold: format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE").into(),
-            finish: finish(spec).into(),
+            )),
+            hold: Text::new("queue.hold", format!("SELECT FROM {table} WHERE {key} = $1 AND token = $2 FOR NO KEY UPDATE")),
+            finish: Text::new("queue.finish", finish(spec)),
             // Never to the last strike: that one is for a death alone.
-            acquit: format!(
+            acquit: Text::new("queue.acquit", format!(
                 "UPDATE {table} SET suspect = false, crashes = crashes + 1 WHERE {key} = $1 AND token = $2 AND suspect
                  AND crashes < {STRIKES} - 1"
-            )
-            .into(),
-            probe: format!(
+            )),
+            probe: Text::new("queue.probe", format!(
                 "SELECT EXISTS (SELECT FROM {table} q WHERE {lost}) AS lost,
                         EXISTS (SELECT FROM {table} q WHERE {suspect} AND q.next_attempt_at <= statement_timestamp(){filter}) AS suspects",
                 lost = lost(spec, "$1"),
                 filter = filter(spec, "$2"),
-            )
-            .into(),
-            rescue: format!(
+            )),
+            rescue: Text::new("queue.rescue", format!(
                 "WITH c AS MATERIALIZED (
                    SELECT q.{key} AS id, NOT {ALIVE} AS crashed
                      FROM {table} q WHERE {lost} ORDER BY q.{key} LIMIT $3 FOR NO KEY UPDATE OF q SKIP LOCKED)
@@ -118,26 +119,26 @@ impl Statements {
                  FROM c WHERE d.{key} = c.id
                  RETURNING d.{key} AS id, d.attempt_no, c.crashed, d.status, d.last_error",
                 lost = lost(spec, "$1"),
-            )
-            .into(),
-            // A claim that committed while its answer was lost on the way leaves rows that we own and know nothing of.
-            reclaim: format!(
+            )),
+            // A claim that committed while its answer was lost on the way leaves rows that we own and know nothing of. By token: of
+            // such a row we may still know an earlier attempt, whose finish was not heard of either.
+            reclaim: Text::new("queue.reclaim", format!(
                 "UPDATE {table} d SET status = CASE WHEN d.attempt_no > 1 THEN 'retrying' ELSE 'pending' END,
                    attempt_no = d.attempt_no - 1, token = d.token + 1, worker_id = NULL, deadline_at = NULL
-                 WHERE d.status = '{active}' AND d.worker_id = $1 AND NOT d.{key} = ANY ($2)"
-            )
-            .into(),
-            depth: depth(spec).into(),
-            oldest: oldest(spec).into(),
-            remove: format!(
+                 WHERE d.status = '{active}' AND d.worker_id = $1
+                   AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::bigint[]) AS h (id, token)
+                                    WHERE h.id = d.{key} AND h.token = d.token)"
+            )),
+            depth: Text::new("queue.depth", depth(spec)),
+            oldest: Text::new("queue.oldest", oldest(spec)),
+            remove: Text::new("queue.remove", format!(
                 "WITH c AS MATERIALIZED (
                    SELECT q.{key} AS id FROM {table} q
                     WHERE q.finished_at < statement_timestamp() - make_interval(secs => $1){removable}
                     ORDER BY q.finished_at LIMIT $2 FOR UPDATE OF q SKIP LOCKED)
                  DELETE FROM {table} d USING c WHERE d.{key} = c.id",
                 removable = predicate(spec.removable),
-            )
-            .into(),
+            )),
         }
     }
 
@@ -289,14 +290,13 @@ fn oldest(spec: &QueueSpec) -> String {
 /// standby, a replication slot or a prepared transaction. A running VACUUM holds nobody else's up, and is left out. Everybody may
 /// see these ages, whoever the sessions belong to.
 pub(super) fn held() -> Text {
-    "SELECT coalesce(greatest(
+    let text = "SELECT coalesce(greatest(
        (SELECT max(greatest(age(backend_xmin), age(backend_xid))) FROM pg_stat_activity
          WHERE (datname = current_database() OR datid IS NULL) AND pid <> pg_backend_pid()
            AND pid NOT IN (SELECT pid FROM pg_stat_progress_vacuum)),
        (SELECT max(age(xmin)) FROM pg_replication_slots),
-       (SELECT max(age(transaction)) FROM pg_prepared_xacts WHERE database = current_database())), 0)::int8 AS transactions"
-        .to_owned()
-        .into()
+       (SELECT max(age(transaction)) FROM pg_prepared_xacts WHERE database = current_database())), 0)::int8 AS transactions";
+    Text::new("queue.held", text.to_owned())
 }
 
 /// Several queues at once, in their order, dead letters counted too.
@@ -315,7 +315,7 @@ pub(super) fn overview(specs: &[&'static QueueSpec]) -> Text {
             oldest = oldest(spec),
         )
     });
-    format!("{} ORDER BY at", each.collect::<Vec<_>>().join(" UNION ALL ")).into()
+    Text::new("queue.overview", format!("{} ORDER BY at", each.collect::<Vec<_>>().join(" UNION ALL ")))
 }
 
 /// ` AND (predicate)`, or nothing.
@@ -431,12 +431,14 @@ pub async fn explain_claim(
     generic: bool,
 ) -> Result<String, sqlx::Error> {
     let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
-    let text: Text = format!(
-        "PREPARE explained (uuid, timestamptz, bigint, float8, text) AS {}",
-        claim(spec, &format!("q.status IN ('pending', 'retrying') AND NOT q.suspect AND q.priority = {}", 0))
-    )
-    .into();
-    let set: Text = format!("SET plan_cache_mode = {mode}").into();
+    let text = Text::new(
+        "queue.explain_claim",
+        format!(
+            "PREPARE explained (uuid, timestamptz, bigint, float8, text) AS {}",
+            claim(spec, &format!("q.status IN ('pending', 'retrying') AND NOT q.suspect AND q.priority = {}", 0))
+        ),
+    );
+    let set = Text::new("queue.explain_claim", format!("SET plan_cache_mode = {mode}"));
     set.query().execute(&mut *conn).await?;
     text.query().execute(&mut *conn).await?;
     let plan = sqlx::query("EXPLAIN EXECUTE explained (gen_random_uuid(), now() - interval '1 hour', 64, 60, NULL)")

@@ -138,10 +138,11 @@ impl<Q: Queue> Engine<Q> {
         rows: Vec<(Claim, Q::Work)>,
         seat: Arc<Seat>,
     ) -> Vec<Report<Q::Note>> {
-        let claims: Vec<Claim> = rows.iter().map(|(claim, _)| claim.clone()).collect();
+        let (mut claims, works): (Vec<Claim>, Vec<Q::Work>) = rows.into_iter().unzip();
         let results = if lease.is_valid() {
-            let span = trace::span(self.name(), &claims);
-            self.attempt(&lease, claimed_at, &claims, rows, seat).instrument(span).await
+            let spans = trace::work(self.name(), &mut claims);
+            let rows = claims.iter().cloned().zip(works).collect();
+            self.attempt(&lease, claimed_at, &claims, rows, seat).instrument(spans.whole.clone()).await
         } else {
             claims.iter().map(|_| decided(Outcome::Release)).collect()
         };

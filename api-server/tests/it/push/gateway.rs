@@ -160,6 +160,7 @@ pub fn event(kind: &str, request_id: impl Into<String>) -> ClientEvent {
         event_id: RouteId::new().to_string(),
         request_id: request_id.into(),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        traceparent: String::new(),
         encoding: "json".to_owned(),
         ..ClientEvent::default()
     }

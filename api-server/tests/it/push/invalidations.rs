@@ -38,6 +38,7 @@ async fn an_invalidation_comes_with_the_commit_and_never_without() {
             user_id: user.to_string(),
             device_session_ids: sessions,
             reason: reason.to_owned(),
+            traceparent: String::new(),
         }))
     };
     for stream in &mut streams {

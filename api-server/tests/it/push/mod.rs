@@ -149,6 +149,7 @@ fn event(mark: &str) -> ClientEvent {
         event_id: RouteId::new().to_string(),
         request_id: mark.to_owned(),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        traceparent: String::new(),
         encoding: "flatbuffers".to_owned(),
     }
 }

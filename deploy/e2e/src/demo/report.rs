@@ -7,6 +7,7 @@ use super::audit::Counted;
 use super::cast::Table;
 use super::measure::Latencies;
 use super::stage::Stage;
+use crate::gateway::Traced;
 
 /// A game that was played to its end.
 #[derive(Debug, Clone)]
@@ -48,6 +49,10 @@ pub struct Report {
     pub retries: usize,
     /// Tokens and keys of the players' sessions, which nobody else may come to know.
     pub secrets: Vec<String>,
+    /// The traces that the gateway began.
+    pub traced: Vec<Traced>,
+    /// The trace contexts that the entries of the push stream came with, in their order.
+    pub frames: Vec<String>,
     /// From intent to effect.
     pub latencies: Latencies,
     /// From the first sign-up to the last count.
@@ -65,6 +70,8 @@ impl Report {
             resumes: counted.resumes,
             retries: stage.rest.retries(),
             secrets: stage.secrets.clone(),
+            traced: stage.rest.traced(),
+            frames: stage.push.look(|journal| journal.entries.iter().map(|entry| entry.traceparent.clone()).collect()),
             latencies: stage.latencies.clone(),
             took,
         }

@@ -72,6 +72,8 @@ pub struct Entry {
     pub at: DateTime<Utc>,
     /// What it says.
     pub news: News,
+    /// The trace context that it came with.
+    pub traceparent: String,
 }
 
 impl Entry {
@@ -168,13 +170,13 @@ impl Journal {
                 if let Some(earlier) = self.seen.insert(id, cursor) {
                     return Err(format!("event {id} ({}) came twice: at {earlier} and at {cursor}", event.kind));
                 }
-                self.entries.push(Entry { cursor, at, news });
+                self.entries.push(Entry { cursor, at, news, traceparent: event.traceparent.clone() });
             }
             Some(Frame::SessionInvalidation(gone)) => {
                 dense()?;
                 let sessions: Result<_, String> = gone.device_session_ids.iter().map(|id| uuid(id)).collect();
                 let news = News::Invalidation { user_id: uuid(&gone.user_id)?, sessions: sessions? };
-                self.entries.push(Entry { cursor, at, news });
+                self.entries.push(Entry { cursor, at, news, traceparent: gone.traceparent });
             }
             Some(Frame::ResumeGap(gap)) => {
                 return Err(format!("events were lost: {} up to {}", gap.reason().as_str_name(), gap.oldest));

@@ -7,4 +7,4 @@ mod rest;
 
 pub use journal::{Cursor, Entry, Journal, News};
 pub use push::Subscriber;
-pub use rest::{Answer, As, Call, Rest};
+pub use rest::{Answer, As, Call, Rest, Traced};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
@@ -66,6 +67,17 @@ impl Call {
     }
 }
 
+/// A call of which the gateway has begun a trace.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// Method and path.
+    pub call: String,
+    /// The trace's id, in hexadecimal.
+    pub trace_id: String,
+    /// The gateway's own span, from which the trace goes on.
+    pub span_id: String,
+}
+
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -117,6 +129,7 @@ pub struct Rest {
     admin: (String, String),
     patience: Duration,
     retries: AtomicUsize,
+    traced: Mutex<Vec<Traced>>,
 }
 
 impl Rest {
@@ -139,12 +152,27 @@ impl Rest {
             admin: (summary.admin_user.clone(), summary.admin_password.clone()),
             patience,
             retries: AtomicUsize::new(0),
+            traced: Mutex::default(),
         })
     }
 
     /// How many calls had to be repeated so far.
     pub fn retries(&self) -> usize {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// The traces that were begun so far, one for each call that was sent.
+    pub fn traced(&self) -> Vec<Traced> {
+        self.traced.lock().clone()
+    }
+
+    /// Begins a trace for a call.
+    fn trace(&self, call: &Call) -> String {
+        let trace_id = Uuid::new_v4().simple().to_string();
+        let span_id = format!("{:016x}", rand::random::<u64>().max(1));
+        let traceparent = format!("00-{trace_id}-{span_id}-01");
+        self.traced.lock().push(Traced { call: format!("{} {}", call.method, call.path), trace_id, span_id });
+        traceparent
     }
 
     /// Makes a call; the answer may be a refusal.
@@ -188,6 +216,7 @@ impl Rest {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let base = self.replicas.get(turn % self.replicas.len()).map_or("", String::as_str);
         let mut request = self.client.request(call.method.clone(), format!("{base}/api/v1{}", call.path));
+        request = request.header("traceparent", self.trace(call));
         request = match who {
             As::Anyone(address) => request.header("x-forwarded-for", address.to_string()),
             As::Gateway => request.bearer_auth(&self.gateway_token),

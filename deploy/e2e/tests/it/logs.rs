@@ -64,8 +64,8 @@ impl Secrets {
         Secrets { texts, codes }
     }
 
-    /// What this line of a log tells, if it is one of them.
-    fn told_by(&self, line: &str) -> Option<&'static str> {
+    /// What this line of a log, or of a span, tells, if it is one of them.
+    pub fn told_by(&self, line: &str) -> Option<&'static str> {
         // Who fails is named by network or IP address, in these lines alone (SPEC §6).
         let failed = line.contains("\"event\":\"code_refused\"") || line.contains("\"event\":\"admin_refused\"");
         let told = self.texts.iter().find(|(what, text)| !(failed && *what == CALLER) && line.contains(text.as_str()));

@@ -19,4 +19,5 @@ mod observe;
 mod roles;
 mod schema;
 mod shutdown;
+mod traces;
 mod world;

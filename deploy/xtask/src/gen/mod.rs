@@ -16,6 +16,7 @@ const GENERATED: &[&str] = &[
     "shared/.sqlx",
     "shared/src/proto",
     "shared/schema/notification.fbs",
+    "shared/src/postgres/statement/generated.rs",
     "api-server/openapi.json",
     "api-server/openapi.baseline.json",
     "deploy/engine/openapi.json",
@@ -44,7 +45,7 @@ pub fn r#gen(check: bool, accept_breaking: bool) -> Result<()> {
     // The whole workspace, not this one crate: cargo would choose other features for its dependencies and build them again.
     build::binaries()?;
     run::step(
-        "OpenAPI documents, configuration reference, Compose's example, catalogue of events, FlatBuffers schema",
+        "OpenAPI documents, configuration reference, Compose's example, catalogue of events, FlatBuffers schema, statements' names",
         Command::new(testkit::process::bin_path("galaxy-gen")).arg(&root),
     )?;
     typescript::generate(&root)?;

@@ -27,7 +27,8 @@ pub struct Expansion {
     game_seq: Option<i64>,
     priority: i16,
     request_id: Option<String>,
-    traceparent: Option<String>,
+    /// The W3C trace context that its routes carry on.
+    pub traceparent: Option<String>,
     unmailed: Option<String>,
 }
 

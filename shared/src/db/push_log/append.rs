@@ -1,7 +1,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::ids::{DeviceSessionId, UserId};
+use crate::{
+    ids::{DeviceSessionId, UserId},
+    service::telemetry::current_traceparent,
+};
 
 /// A client event to append; the fields are those of `galaxy.push.v1.ClientEvent`.
 #[derive(Debug, Clone)]
@@ -14,13 +17,14 @@ pub struct NewEvent<'a> {
     pub payload: &'a [u8],
     pub request_id: &'a str,
     pub trace_id: &'a str,
+    pub traceparent: &'a str,
     pub encoding: &'a str,
 }
 
 /// Appends a session invalidation; call it in the transaction that revokes, while that holds the sessions' rows, and
 /// `waker.wake(Topic::PushLog)` after the commit. Rolled back, it was never there.
 ///
-/// Empty `sessions` means all of the user's.
+/// Empty `sessions` means all of the user's. The trace of the current span goes on in whoever is told.
 ///
 /// # Errors
 /// What Postgres answers.
@@ -32,10 +36,11 @@ pub async fn append_invalidation(
 ) -> Result<(), sqlx::Error> {
     let sessions: Vec<String> = sessions.iter().map(ToString::to_string).collect();
     sqlx::query!(
-        "INSERT INTO push_events (what, user_id, device_sessions, reason) VALUES ('invalidation', $1, $2, $3)",
+        "INSERT INTO push_events (what, user_id, device_sessions, reason, traceparent) VALUES ('invalidation', $1, $2, $3, $4)",
         user_id.to_string(),
         &sessions,
-        reason
+        reason,
+        current_traceparent().unwrap_or_default()
     )
     .execute(conn)
     .await?;
@@ -59,16 +64,20 @@ pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> 
         r#"
         WITH numbered AS MATERIALIZED (
             SELECT nextval('push_events_ev_id_seq') AS ev_id, i.*
-              FROM (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[])
-                         WITH ORDINALITY AS u(event_id, user_id, device_session_id, kind, payload, request_id, trace_id, encoding, ord)
+              FROM (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+                                         $8::text[], $9::text[])
+                         WITH ORDINALITY AS u(event_id, user_id, device_session_id, kind, payload, request_id, trace_id,
+                                              encoding, traceparent, ord)
                      ORDER BY ord) i
         ), fresh AS (
             INSERT INTO push_event_ids (event_id, ev_id)
             SELECT event_id, ev_id FROM numbered ORDER BY event_id
             ON CONFLICT DO NOTHING RETURNING event_id
         )
-        INSERT INTO push_events (ev_id, what, event_id, user_id, device_session_id, kind, payload, request_id, trace_id, encoding)
-        SELECT n.ev_id, 'client', n.event_id, n.user_id, n.device_session_id, n.kind, n.payload, n.request_id, n.trace_id, n.encoding
+        INSERT INTO push_events (ev_id, what, event_id, user_id, device_session_id, kind, payload, request_id, trace_id,
+                                 encoding, traceparent)
+        SELECT n.ev_id, 'client', n.event_id, n.user_id, n.device_session_id, n.kind, n.payload, n.request_id, n.trace_id,
+               n.encoding, n.traceparent
           FROM numbered n JOIN fresh USING (event_id)
         RETURNING event_id AS "event_id!"
         "#,
@@ -80,6 +89,7 @@ pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> 
         &texts(events, |e| e.request_id),
         &texts(events, |e| e.trace_id),
         &texts(events, |e| e.encoding),
+        &texts(events, |e| e.traceparent),
     )
     .fetch_all(conn)
     .await

@@ -30,11 +30,13 @@ pub enum LogEvent {
         request_id: String,
         trace_id: String,
         encoding: String,
+        traceparent: String,
     },
     Invalidation {
         user_id: String,
         device_session_ids: Vec<String>,
         reason: String,
+        traceparent: String,
     },
 }
 
@@ -78,7 +80,7 @@ pub async fn events_after(
         SELECT seq AS "seq!", at AS "at!", extract(epoch FROM clock_timestamp() - at)::float8 AS "age!", what AS "what!", event_id,
                user_id AS "user_id!", device_session_id AS "device_session_id!", kind AS "kind!", payload AS "payload!",
                request_id AS "request_id!", trace_id AS "trace_id!", encoding AS "encoding!", device_sessions AS "device_sessions!",
-               reason AS "reason!"
+               reason AS "reason!", traceparent AS "traceparent!"
           FROM page WHERE bytes_before < $4::bigint ORDER BY seq
         "#,
         after.epoch,
@@ -104,11 +106,13 @@ pub async fn events_after(
                     request_id: row.request_id,
                     trace_id: row.trace_id,
                     encoding: row.encoding,
+                    traceparent: row.traceparent,
                 },
                 None => LogEvent::Invalidation {
                     user_id: row.user_id,
                     device_session_ids: row.device_sessions,
                     reason: row.reason,
+                    traceparent: row.traceparent,
                 },
             },
         })

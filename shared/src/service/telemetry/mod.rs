@@ -7,6 +7,7 @@ mod export;
 mod filter;
 mod log;
 mod propagation;
+mod statements;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use opentelemetry_sdk::{
     Resource,
     metrics::SdkMeterProvider,
     propagation::TraceContextPropagator,
+    resource::{EnvResourceDetector, TelemetryResourceDetector},
     trace::{Sampler, SdkTracerProvider},
 };
 use tracing_subscriber::{
@@ -29,8 +31,14 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-pub use self::propagation::{current_traceparent, link, link_or_parent, parse_traceparent, set_parent, trace_id_hex};
-use crate::config::{MetricsExporter, TelemetryConfig, TracesExporter};
+pub use self::propagation::{
+    current_traceparent, is_recorded, is_sampled, link, link_or_parent, parse_traceparent, set_attribute, set_parent,
+    trace_id_hex, traceparent_of,
+};
+use crate::{
+    config::{MetricsExporter, TelemetryConfig, TracesExporter},
+    postgres::statement,
+};
 
 /// `service.namespace` of all our processes.
 const NAMESPACE: &str = "galaxy-backend";
@@ -71,14 +79,7 @@ pub struct Telemetry {
 /// # Errors
 /// An exporter that cannot be built, or a second call. A collector that is not there is no error.
 pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetry> {
-    let resource = Resource::builder()
-        .with_service_name(config.service_name.clone())
-        .with_attributes([
-            KeyValue::new("service.namespace", NAMESPACE),
-            KeyValue::new("service.instance.id", instance.to_owned()),
-            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        ])
-        .build();
+    let resource = resource(config, instance);
     let tracer = tracer_provider(config, resource.clone())?;
     let (meter, registry) = meter_provider(config, resource)?;
 
@@ -98,8 +99,14 @@ pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetr
             })
             .with_max_level_hint(LevelFilter::INFO),
         );
+    // Where spans go nowhere, statements tell nobody of themselves.
+    let statements = (config.traces != TracesExporter::None).then(|| {
+        statement::trace();
+        statements::layer(tracer.tracer("galaxy"))
+    });
     tracing_subscriber::registry()
         .with(traces)
+        .with(statements)
         .with(log::JsonLog::to_stdout(&config.service_name).with_filter(filter))
         .try_init()
         .context("telemetry is set up already")?;
@@ -112,14 +119,35 @@ pub fn init(config: &TelemetryConfig, instance: &str) -> anyhow::Result<Telemetr
     Ok(Telemetry { tracer, meter, registry })
 }
 
+/// What every span and every metric says of its process: what `OTEL_RESOURCE_ATTRIBUTES` says counts, but for the name.
+fn resource(config: &TelemetryConfig, instance: &str) -> Resource {
+    Resource::builder_empty()
+        .with_attributes([
+            KeyValue::new("service.namespace", NAMESPACE),
+            KeyValue::new("service.instance.id", instance.to_owned()),
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        ])
+        .with_detectors(&[Box::new(TelemetryResourceDetector), Box::new(EnvResourceDetector::new())])
+        .with_service_name(config.service_name.clone())
+        .build()
+}
+
 fn tracer_provider(config: &TelemetryConfig, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
-    let builder = SdkTracerProvider::builder().with_resource(resource);
+    let mut builder = SdkTracerProvider::builder().with_resource(resource);
+    if let Some(ratio) = config.ratio {
+        builder = builder.with_sampler(sampler(ratio));
+    }
     Ok(match config.traces {
         // Ids are made, logged and passed on all the same; nothing is recorded.
         TracesExporter::None => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build(),
         TracesExporter::Stdout => builder.with_batch_exporter(opentelemetry_stdout::SpanExporter::default()).build(),
         TracesExporter::Otlp => builder.with_batch_exporter(export::spans(config)?).build(),
     })
+}
+
+/// Whoever began a trace has decided; of those that begin here a share is recorded.
+fn sampler(ratio: f64) -> Sampler {
+    Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)))
 }
 
 fn meter_provider(
@@ -189,8 +217,32 @@ mod tests {
             metrics,
             protocol: OtlpProtocol::Grpc,
             endpoint: None,
+            ratio: None,
             service_name: "test".to_owned(),
         }
+    }
+
+    #[test]
+    fn a_trace_is_recorded_where_its_parent_is_and_a_share_of_those_without_one() {
+        use opentelemetry::{
+            Context,
+            trace::{SpanKind, TraceContextExt as _, TraceId},
+        };
+        use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
+        let decide = |ratio, parent: Option<&Context>, id: u64| {
+            let spread = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let trace = TraceId::from_bytes(((u128::from(id) << 64) | u128::from(spread)).to_be_bytes());
+            sampler(ratio).should_sample(parent, trace, "request", &SpanKind::Server, &[], &[]).decision
+                == SamplingDecision::RecordAndSample
+        };
+        let parent = |flags| {
+            let text = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
+            Context::new().with_remote_span_context(parse_traceparent(&text).unwrap())
+        };
+        assert!(decide(0.0, Some(&parent("01")), 1) && !decide(1.0, Some(&parent("00")), 1));
+        assert!(!decide(0.0, None, 1) && decide(1.0, None, 1));
+        let share = (1..10_000).filter(|id| decide(0.25, None, *id)).count();
+        assert!((2_000..3_000).contains(&share), "{share} of 10 000");
     }
 
     #[test]

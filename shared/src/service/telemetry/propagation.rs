@@ -1,7 +1,7 @@
 //! W3C trace context, as it goes through headers and rows.
 
 use opentelemetry::{
-    Context,
+    Context, Value,
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
 use tracing::Span;
@@ -14,10 +14,22 @@ pub fn current_traceparent() -> Option<String> {
     Some(format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8() & 1))
 }
 
+/// The `traceparent` of a span, which stands from now on as it is: its parent is set before.
+#[must_use]
+pub fn traceparent_of(span: &Span) -> Option<String> {
+    span.in_scope(current_traceparent)
+}
+
 /// The trace id of the current span, 32 hex digits; `None` outside any trace.
 #[must_use]
 pub fn trace_id_hex() -> Option<String> {
     Some(current()?.trace_id().to_string())
+}
+
+/// Whether the trace of the current span is recorded. Costs next to nothing.
+#[must_use]
+pub fn is_sampled() -> bool {
+    Context::map_current(|context| context.has_active_span() && context.span().span_context().is_sampled())
 }
 
 fn current() -> Option<SpanContext> {
@@ -47,6 +59,19 @@ pub fn parse_traceparent(value: &str) -> Option<SpanContext> {
         TraceState::default(),
     );
     context.is_valid().then_some(context)
+}
+
+/// Whether the trace that a `traceparent` is of is recorded.
+#[must_use]
+pub fn is_recorded(traceparent: &str) -> bool {
+    parse_traceparent(traceparent).is_some_and(|context| context.is_sampled())
+}
+
+/// Sets an attribute of the current span, where it is recorded. It is on no log line.
+pub fn set_attribute(key: &'static str, value: impl Into<Value>) {
+    if is_sampled() {
+        Span::current().set_attribute(key, value);
+    }
 }
 
 /// Makes `span` a child of the remote span: its trace goes on here. To be called right after the span was made, before

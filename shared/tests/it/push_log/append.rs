@@ -27,6 +27,7 @@ async fn an_invalidation_is_part_of_the_transaction_that_revokes() {
         user_id: kept.to_string(),
         device_session_ids: sessions.iter().map(ToString::to_string).collect(),
         reason: reason.to_owned(),
+        traceparent: String::new(),
     };
     assert_eq!(events, [invalidation(&[session], "logout"), invalidation(&[], "blocked")]);
 }

@@ -33,6 +33,7 @@ fn event(event_id: Uuid, user_id: &str) -> NewEvent<'_> {
         payload: b"payload",
         request_id: "",
         trace_id: "",
+        traceparent: "",
         encoding: "json",
     }
 }
