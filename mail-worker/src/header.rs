@@ -84,6 +84,25 @@ mod tests {
 
     use super::*;
 
+    mod fuzz {
+        use super::*;
+
+        #[test]
+        fn nothing_ends_a_header_but_its_end() {
+            let samples = ["Welcome, Ada", "Привіт, Ада", "=?utf-8?q?a?=", "a\r\nBcc: eve@example.org", "\"A\" \\ <b>"];
+            let words =
+                &["\r\n", "\r", "=?", "?=", "\u{2028}", "\"", "\\", "é", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"];
+            testkit::fuzz::Target::new(5_000).samples(samples).words(words).texts(|given| {
+                for header in [text("Subject", given), mailbox("From", Some(given), "galaxy@example.org")] {
+                    assert!(header.is_ascii(), "{header:?}");
+                    let body = header.strip_suffix("\r\n").unwrap();
+                    assert!(!body.replace("\r\n ", "").contains(['\r', '\n']), "{header:?}");
+                    assert!(header.len() <= 200 + 8 * given.len(), "{header:?}");
+                }
+            });
+        }
+    }
+
     /// What a reader makes of a header: subject and the name of the sender.
     fn read(header: &str) -> (Option<String>, Option<String>) {
         let raw = format!("{header}\r\nbody");

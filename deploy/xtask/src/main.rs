@@ -1,4 +1,5 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `gen`, `engine-check`, `images`, `compose`,
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `gen`,
+//! `engine-check`, `images`, `compose`,
 //! and what they share: the static builds and the tools that tests run.
 #![allow(
     clippy::print_stdout,
@@ -11,6 +12,7 @@ mod build;
 mod circles;
 mod compose;
 mod down;
+mod fuzz;
 mod r#gen;
 mod images;
 mod kubernetes;
@@ -92,6 +94,15 @@ enum Command {
         /// Only the Compose file: images of this tree, a game on them, and nothing left behind
         #[arg(long, conflicts_with = "fast")]
         compose: bool,
+    },
+    /// The fuzz targets, led by coverage (docs/fuzzing.md); `test` runs each of them for a second or two
+    Fuzz {
+        /// How long, all targets together
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+        /// Only targets whose name has this in it
+        #[arg(default_value = "")]
+        target: String,
     },
     /// One static image per binary, with a bill of materials beside each, in target/images
     Images {
@@ -175,6 +186,7 @@ fn main() -> ExitCode {
         Command::Test { kubernetes: Some(dir), tag, .. } => kubernetes::test(&dir, &tag),
         Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
+        Command::Fuzz { minutes, target } => fuzz::fuzz(minutes, &target),
         Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),
         Command::Compose { dev, packaged, no_demo, .. } => {

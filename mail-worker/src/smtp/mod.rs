@@ -3,6 +3,8 @@
 
 mod delay;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod hello;
 mod path;
 mod pool;

@@ -78,6 +78,24 @@ mod tests {
         );
     }
 
+    mod fuzz {
+        use super::*;
+
+        #[test]
+        fn an_end_is_shown_alike_in_whatever_pieces_it_came() {
+            let samples: [&[u8]; 3] = [b"one\ntw\r\nthree", b"a\0b\x1b[31mc\td\xff\n", b"\n\n\r\r\n"];
+            testkit::fuzz::Target::new(3_000).samples(samples).words(&["\n", "\r\n", "\u{1b}["]).bytes(|given| {
+                let whole = tail(&[given], 20);
+                assert!(whole.len() <= 20);
+                assert!(whole.iter().all(|line| line.chars().count() <= LINE + 1));
+                assert!(!whole.iter().any(|line| line.contains(|c: char| c.is_control() && c != '\t')));
+                for size in [1, 7] {
+                    assert_eq!(tail(&given.chunks(size).collect::<Vec<_>>(), 20), whole);
+                }
+            });
+        }
+    }
+
     #[test]
     fn a_flood_leaves_its_end_and_no_half_line() {
         let flood: Vec<u8> = (0..100_000).flat_map(|n| format!("line {n}\n").into_bytes()).collect();

@@ -99,7 +99,7 @@ pub fn duration(value: &str) -> Result<Duration, String> {
         let mut place = scale;
         for digit in fraction.chars().filter_map(|c| c.to_digit(10)) {
             place /= 10;
-            nanos += place * u128::from(digit);
+            nanos = nanos.checked_add(place * u128::from(digit)).ok_or_else(wrong)?;
         }
         rest = tail;
     }
@@ -134,8 +134,8 @@ pub fn size(value: &str) -> Result<u64, String> {
         return whole.checked_mul(scale).ok_or_else(wrong);
     }
     let amount: f64 = amount.parse().map_err(|_| wrong())?;
-    let bytes = (amount * scale as f64) as u64;
-    Ok(bytes)
+    let bytes = amount * scale as f64;
+    if bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
 /// An absolute `http://` or `https://` URL with a host and neither query nor fragment; a trailing slash is dropped, so
@@ -224,7 +224,9 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(wanted), "{text}");
         }
-        for text in ["", "5", "s", "-5s", "1x", "1.2.3s", "5 s", "99999999999999999999h", "1h-2m", "."] {
+        // As many as fit into 128 bits, and some.
+        let beyond = "340282366920938463463374607431768211455ns.9s";
+        for text in ["", "5", "s", "-5s", "1x", "1.2.3s", "5 s", "99999999999999999999h", "1h-2m", ".", beyond] {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(duration("5").unwrap_err().contains("5s"), "says what to write instead");
@@ -245,7 +247,7 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(wanted), "{text}");
         }
-        for text in ["", "m", "-1m", "1x", "1.2.3m", "99999999999g"] {
+        for text in ["", "m", "-1m", "1x", "1.2.3m", "99999999999g", "99999999999.5g", "99999999999999999999"] {
             assert!(size(text).is_err(), "{text}");
         }
     }

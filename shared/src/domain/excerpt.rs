@@ -46,7 +46,9 @@ pub fn ending(text: &str, max: usize) -> String {
     if from == 0 {
         return excerpt(text, max);
     }
-    let kept = text.char_indices().rev().nth(max.saturating_sub(2)).map_or(text.len(), |(at, _)| at);
+    // The first character says that something is left out: of one there is nothing else.
+    let room = max.checked_sub(2);
+    let kept = room.and_then(|last| text.char_indices().rev().nth(last)).map_or(text.len(), |(at, _)| at);
     format!("…{}", excerpt(text.get(kept..).unwrap_or_default(), max))
 }
 
@@ -84,6 +86,7 @@ mod tests {
     fn the_end_is_kept_where_the_end_matters() {
         assert_eq!(ending("short", 10), "short");
         assert_eq!(ending("0123456789", 4), "…789");
+        assert_eq!(ending("0123456789", 1), "…");
         assert_eq!(ending("panicked:\nno such luck\n", 8), "…ch luck");
     }
 }

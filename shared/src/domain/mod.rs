@@ -10,6 +10,8 @@ pub mod email;
 pub mod engine_version;
 pub mod excerpt;
 pub mod fault;
+#[cfg(test)]
+mod fuzz;
 pub mod game;
 pub mod game_settings;
 pub mod image_reference;

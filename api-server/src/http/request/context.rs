@@ -114,6 +114,53 @@ mod tests {
         assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.7"]), "203.0.113.7");
     }
 
+    mod fuzz {
+        use poem::http::HeaderValue;
+        use testkit::fuzz::Target;
+
+        use super::*;
+
+        #[test]
+        fn a_client_is_the_peer_or_what_a_trusted_proxy_named() {
+            let trusted: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+            let samples = [
+                "198.51.100.1, 203.0.113.7",
+                "[2001:db8::1]:443, 127.0.0.2",
+                "\"203.0.113.7\"",
+                "unknown, _hidden",
+                "::ffff:127.0.0.1",
+            ];
+            let words =
+                &[",", "127.0.0.1", "[", "]:80", "\"", "::ffff:203.0.113.7", " ", "2001:db8::1", ", ,", "%eth0"];
+            Target::new(10_000).samples(samples).words(words).bytes(|given| {
+                let mut headers = HeaderMap::new();
+                for line in given.split(|byte| *byte == b'\n').take(4) {
+                    let Ok(value) = HeaderValue::from_bytes(line) else { continue };
+                    headers.append("x-forwarded-for", value.clone());
+                    headers.insert("x-request-id", value);
+                }
+                let hops: Vec<IpAddr> = headers
+                    .get_all("x-forwarded-for")
+                    .iter()
+                    .filter_map(|value| value.to_str().ok())
+                    .flat_map(|value| value.split(',').filter_map(hop_address).map(|ip| ip.to_canonical()))
+                    .collect();
+                for (peer, believed) in [("192.0.2.1", false), ("127.0.0.1", true), ("::ffff:127.0.0.1", true)] {
+                    let peer: IpAddr = peer.parse().unwrap();
+                    let context = read(&headers, peer, &trusted);
+                    assert_eq!(context.ip, context.ip.to_canonical());
+                    assert!(
+                        context.ip == peer.to_canonical() || believed && hops.contains(&context.ip),
+                        "{}",
+                        context.ip
+                    );
+                    assert!((1..=128).contains(&context.request_id.len()));
+                    assert!(context.request_id.bytes().all(|byte| byte.is_ascii_graphic()));
+                }
+            });
+        }
+    }
+
     #[test]
     fn an_unusable_request_id_is_replaced() {
         let mut map = HeaderMap::new();

@@ -143,6 +143,78 @@ mod tests {
         assert_eq!(read(br#"{"a":{"b":1},"b":{"a":1}}"#).unwrap(), json!({ "a": { "b": 1 }, "b": { "a": 1 } }));
     }
 
+    mod fuzz {
+        use testkit::fuzz::Target;
+
+        use super::*;
+        use crate::http::request::schema;
+
+        #[test]
+        fn a_body_is_what_a_parser_reads_unless_it_says_something_twice() {
+            let samples = [
+                r#"{"a":[0,{"b/c":1,"b\/c":2}],"d":{"e":1,"e":null}}"#,
+                "\u{feff}[1]",
+                r#"{"a":{"b":1},"b":{"a":1e3}}"#,
+                "1 2",
+                r#"["\ud83d\ude00", "\ud800"]"#,
+            ];
+            let words = &[
+                "{",
+                "}",
+                "[[[[[[[[[[[[[[[[",
+                "]",
+                "\"a\":",
+                ",",
+                "\\u0000",
+                "\u{feff}",
+                "1e999",
+                "-0",
+                "\"",
+                "~",
+                "secret",
+            ];
+            Target::new(15_000).samples(samples).words(words).bytes(|given| {
+                let parsed = serde_json::from_slice::<Value>(without_mark(given));
+                match (read(given), parsed) {
+                    (Ok(read), Ok(parsed)) => assert_eq!(read, parsed),
+                    (Ok(read), Err(error)) => panic!("{read} is no JSON: {error}"),
+                    (Err(problem), parsed) => {
+                        // What is left out may be no JSON either.
+                        let twice = parsed.is_ok();
+                        assert!(!problem.errors.is_empty());
+                        assert!(
+                            !twice || problem.errors.iter().all(|error| error.code == "duplicate"),
+                            "{:?}",
+                            problem.errors
+                        );
+                        assert!(problem.errors.iter().all(|error| error.pointer.chars().count() < 130));
+                        let said = problem.errors.iter().map(|error| error.detail.len()).sum::<usize>();
+                        assert!(said + problem.detail.len() < 5_000);
+                        assert!(!problem.detail.contains("secret"), "{}", problem.detail);
+                    }
+                }
+            });
+        }
+
+        #[test]
+        fn a_time_has_one_form() {
+            let samples = [
+                "2026-01-31T12:00:00Z",
+                "9999-12-31T23:59:59-10:00",
+                "2016-12-31T23:59:60.5+23:59",
+                "0001-01-01t00:00:00z",
+            ];
+            Target::new(15_000).samples(samples).words(&["Z", "-", "+", ":60", ".999999999", "T", " "]).texts(
+                |given| {
+                    if let Some(time) = schema::time(given) {
+                        let written = time.to_rfc3339();
+                        assert_eq!(schema::time(&written), Some(time), "{written}");
+                    }
+                },
+            );
+        }
+    }
+
     #[test]
     fn a_byte_order_mark_is_passed_over_once() {
         assert_eq!(read(b"\xEF\xBB\xBF[1]").unwrap(), json!([1]));

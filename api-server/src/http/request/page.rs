@@ -63,7 +63,9 @@ impl WordPage {
     /// `invalid_request` naming the parameter.
     pub fn read(limit: Option<u16>, cursor: Option<&str>) -> Result<Self, Problem> {
         let word = |cursor: &str| {
-            URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad_cursor)
+            let word = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            // The database takes no NUL, and no word of it has one.
+            word.filter(|word| !word.contains('\0')).ok_or_else(bad_cursor)
         };
         Ok(Self { before: cursor.map(word).transpose()?, page: Page::read(limit, None)? })
     }
@@ -151,5 +153,47 @@ mod tests {
         assert_eq!(Page::read(Some(0), None).unwrap_err().errors[0].pointer, "/query/limit");
         assert_eq!(Page::read(Some(201), None).unwrap_err().errors[0].pointer, "/query/limit");
         assert_eq!(Page::read(None, Some("x y")).unwrap_err().errors[0].pointer, "/query/cursor");
+        // `a`, NUL, `b`.
+        assert_eq!(WordPage::read(None, Some("YQBi")).unwrap_err().errors[0].pointer, "/query/cursor");
+    }
+
+    mod fuzz {
+        use testkit::fuzz::Target;
+
+        use super::*;
+
+        const SAMPLES: [&str; 4] = ["AZDzwW0uekGcVTuPTi16EA", "MS40LjI", "AAAABw", "_____w"];
+
+        /// What a cursor that is taken is written as again; what is not, is refused by its place and not repeated.
+        fn same<P>(given: &str, read: Result<P, Problem>, again: impl Fn(P) -> Option<String>) {
+            match read {
+                Ok(page) => assert_eq!(again(page).as_deref(), Some(given)),
+                Err(problem) => {
+                    let [error] = problem.errors.as_slice() else { panic!("{:?}", problem.errors) };
+                    assert_eq!((error.pointer.as_str(), error.code.as_str()), ("/query/cursor", "format"));
+                    assert!(error.detail.len() + problem.detail.len() < 300);
+                }
+            }
+        }
+
+        #[test]
+        fn a_cursor_that_is_read_is_written_as_itself() {
+            Target::new(20_000).samples(SAMPLES).words(&["=", "A", "_", "-", "AA"]).texts(|given| {
+                let limit = Some(1);
+                same(given, Page::read(limit, Some(given)), |page| {
+                    let before = page.before?;
+                    page.cut(vec![before, before], |id| *id).1
+                });
+                same(given, WordPage::read(limit, Some(given)), |page| {
+                    let before = page.before.clone()?;
+                    assert!(!before.contains('\0'), "no database takes it");
+                    page.cut(vec![before.clone(), before], |word| word).1
+                });
+                same(given, NumberPage::read(limit, Some(given)), |page| {
+                    let before = page.before?;
+                    page.cut(vec![before, before], |number| *number).1
+                });
+            });
+        }
     }
 }

@@ -55,8 +55,9 @@ fn read(text: &[u8], registry: &str) -> Result<Option<DockerCredentials>, String
         file.auths.get(registry).or_else(|| file.auths.iter().find(|(key, _)| here(key)).map(|(_, entry)| entry));
     let Some(entry) = entry else {
         return match file.helpers.keys().find(|key| here(key)) {
-            Some(key) => Err(format!(
-                "names a credential helper for {key}, a program that is not run here: write it into `auths`"
+            // Not as the file writes it: who puts a registry's address there may put a password into it.
+            Some(_) => Err(format!(
+                "names a credential helper for {registry}, a program that is not run here: write it into `auths`"
             )),
             None => Ok(None),
         };
@@ -157,5 +158,48 @@ mod tests {
         let helper = r#"{ "auths": {}, "credHelpers": { "r.example": "ecr-login" } }"#;
         assert!(read(helper.as_bytes(), "r.example").unwrap_err().contains("helper"));
         assert!(read(helper.as_bytes(), "other.example").unwrap().is_none());
+        let helper = r#"{ "credHelpers": { "https://r.example/v2/?password=secret": "ecr-login" } }"#;
+        assert!(!read(helper.as_bytes(), "r.example").unwrap_err().contains("secret"));
+    }
+
+    mod fuzz {
+        use testkit::fuzz::Target;
+
+        use super::*;
+
+        #[test]
+        fn no_fault_of_the_file_tells_what_is_in_it() {
+            let samples = [
+                // ann:sesame-open, whole and cut.
+                r#"{"auths":{"r.example":{"auth":"YW5uOnNlc2FtZS1vcGVu"},"https://old.example/v2/":{"auth":"YW5uOnNl"}}}"#,
+                r#"{"auths":{"r.example":{"username":"ann","password":"sesame-open","identitytoken":"sesame-open"}}}"#,
+                r#"{"credHelpers":{"https://r.example/sesame-open":"ecr-login"},"credsStore":"sesame-open"}"#,
+            ];
+            let words = &[
+                "sesame-open",
+                "YW5uOnNlc2FtZS1vcGVu",
+                "\"",
+                "null",
+                "[",
+                "https://r.example/",
+                "{",
+                "}",
+                "7",
+                "credHelpers",
+            ];
+            Target::new(20_000).samples(samples).words(words).bytes(|given| {
+                for registry in ["r.example", "docker.io"] {
+                    match read(given, registry) {
+                        Ok(Some(found)) => assert!(found.serveraddress.is_some_and(|to| to.contains(registry))),
+                        Ok(None) => {}
+                        Err(error) => {
+                            let told = ["sesame", "nNlc2FtZ", "ann"].iter().find(|secret| error.contains(**secret));
+                            assert_eq!(told, None, "{error}");
+                            assert!(error.len() < 200, "{error}");
+                        }
+                    }
+                }
+            });
+        }
     }
 }

@@ -82,7 +82,7 @@ pub enum ReferenceError {
     Id,
     /// The host before the first `/`.
     #[error(
-        "names no registry: {0:?} is not a host name, an IPv4 address or an IPv6 address in brackets, with a port or without"
+        "names no registry: {0:?} is not a host name with a dot or a port, an IPv4 address or an IPv6 address in brackets"
     )]
     Registry(String),
     /// The path has capitals.
@@ -133,6 +133,10 @@ impl FromStr for ImageReference {
         } else {
             path.to_owned()
         };
+        // In its normal form, which must be read again.
+        if path.len() > PATH_MAX {
+            return Err(ReferenceError::TooLong);
+        }
         Ok(Self { registry, path, tag, digest })
     }
 }
@@ -148,13 +152,17 @@ fn split_registry(text: &str) -> Result<(String, &str), ReferenceError> {
     if !is_host {
         return Ok((DEFAULT_REGISTRY.to_owned(), text));
     }
-    Ok((registry_host(first).ok_or_else(|| ReferenceError::Registry(first.to_owned()))?, rest))
+    // A host that only its capitals set apart would be a part of Docker Hub's path once it is written in its normal form.
+    let is_host = |host: &String| host.contains(['.', ':']) || host == "localhost";
+    let host = registry_host(first).filter(is_host).ok_or_else(|| ReferenceError::Registry(first.to_owned()))?;
+    Ok((host, rest))
 }
 
 /// A registry's host in its normal form, lower case; `None` where it is none.
 fn registry_host(text: &str) -> Option<String> {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
             address.parse::<Ipv6Addr>().ok()?;
             let port = if port.is_empty() { None } else { Some(port.strip_prefix(':')?) };
             (format!("[{address}]"), port)
@@ -189,9 +197,6 @@ fn registry_host(text: &str) -> Option<String> {
 fn check_path(path: &str) -> Result<(), ReferenceError> {
     if path.is_empty() {
         return Err(ReferenceError::NoName);
-    }
-    if path.len() > PATH_MAX {
-        return Err(ReferenceError::TooLong);
     }
     for part in path.split('/') {
         if part.bytes().any(|b| b.is_ascii_uppercase()) {

@@ -36,3 +36,24 @@ fn a_name_is_shown_as_it_was_written() {
     assert_eq!(shown("Ｚｅｒｇ"), "Ｚｅｒｇ");
     assert_eq!(parse(&shown("Ｚｅｒｇ")).unwrap(), parse("Ｚｅｒｇ").unwrap());
 }
+
+mod fuzz {
+    use super::*;
+
+    #[test]
+    fn a_key_is_its_own_key_and_that_of_the_name_in_capitals() {
+        let names = table::rows::<3>(TABLE).map(|(_, [_, name, _])| name);
+        let words = &[
+            "ß", "İ", "ı", "ﬁ", "ν", "Н", "ς", "\u{307}", "\u{345}", "ꭰ", "ა", "א", "ك", "\u{fdfa}", "Ⅷ", "７", "l1I",
+        ];
+        testkit::fuzz::Target::new(2_000).samples(names).words(words).texts(|given| {
+            let Ok(name) = parse(given) else { return };
+            assert_eq!(key::canonical(&name.canonical_key), name.canonical_key, "{name:?}");
+            for other in [name.name.to_uppercase(), name.name.to_lowercase()] {
+                if let Ok(other) = parse(&other) {
+                    assert_eq!(other.canonical_key, name.canonical_key, "{name:?} {other:?}");
+                }
+            }
+        });
+    }
+}

@@ -121,7 +121,8 @@ pub fn lines(what: &str, text: &str, max: usize) -> Result<String, String> {
             format!("{what} has no invisible characters (U+{:04X})", u32::from(c))
         }
     })?;
-    Ok(text)
+    // What was dropped may have kept apart what composes.
+    Ok(text.nfc().collect())
 }
 
 /// A reason or remark: as [`lines`], of one line, and not empty.

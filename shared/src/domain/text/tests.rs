@@ -11,6 +11,8 @@ fn longer_texts_keep_their_lines_and_emoji() {
         Ok("علی\u{200C}رضا\nhttps://example.org")
     );
     assert_eq!(lines("it", "", 99).as_deref(), Ok(""));
+    // A break between lines goes, and the Burmese letter on both sides of it becomes one.
+    assert_eq!(lines("it", "\u{1025}\u{200B}\u{102E}", 99).as_deref(), Ok("\u{1026}"));
     for bad in ["a\u{0}b", "a\u{202E}b", "a\u{E0041}b", "a\u{200B}b", &"x".repeat(100)] {
         assert!(lines("it", bad, 99).is_err(), "{bad:?}");
     }

@@ -1,5 +1,6 @@
 //! Against a real socket: what the other side does is written byte by byte.
 
+mod fuzz;
 mod hostile;
 
 use std::time::Duration;

@@ -135,6 +135,38 @@ mod tests {
         verdict
     }
 
+    mod fuzz {
+        use super::*;
+
+        #[test]
+        fn a_head_is_read_alike_in_whatever_pieces_it_came() {
+            let samples = [
+                "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345\r\nGET / HTTP/1.1\nTransfer-Encoding: chunked\n\n0\r\n\r\n",
+            ];
+            let words = &[
+                "\r\n",
+                "\n",
+                "Content-Length: ",
+                "transfer-encoding:",
+                "18446744073709551616",
+                "\r\n\r\n",
+                " ",
+                ":",
+                "1",
+            ];
+            testkit::fuzz::Target::new(10_000).samples(samples).words(words).bytes(|given| {
+                let (mut whole, mut pieces) = (Heads::default(), Heads::default());
+                whole.read(given);
+                given.chunks(3).for_each(|piece| pieces.read(piece));
+                let verdict = whole.take();
+                assert_eq!(pieces.take(), verdict);
+                assert!(verdict.seen || !verdict.both);
+                assert!(whole.name.len() <= LONGEST + 1, "nothing is kept but a name");
+            });
+        }
+    }
+
     #[test]
     fn both_lengths_are_found_in_either_order_case_and_line_end() {
         for head in [

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod fuzz;
 mod model;
 mod table;
 mod timer;
