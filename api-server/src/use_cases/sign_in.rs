@@ -159,8 +159,8 @@ async fn find_or_create(
     Ok(db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await?.map(|user_id| (user_id, false)))
 }
 
-/// Makes the account that owns the identity, with the sanctions that its last owner left, in one statement; `None` where somebody else has made it meanwhile. An open
-/// transaction is to be rolled back then.
+/// Makes the account that owns the identity, with the sanctions that its last owner left, in one statement; `None` where
+/// somebody else has made it meanwhile. An open transaction is to be rolled back then.
 pub(super) async fn create(
     app: &App,
     conn: &mut sqlx::PgConnection,

@@ -87,7 +87,8 @@ async fn sanctions_of_deleted_accounts_go_when_they_end() {
     sqlx::query(
         "INSERT INTO carried_sanctions (sanction_id, identity_hash, kind, actor, starts_at, ends_at)
          SELECT gen_random_uuid(), decode(repeat('00', 32), 'hex'), 'login_block', actor, now() - interval '2 days', ends_at
-           FROM (VALUES ('ended', now() - interval '1 second'), ('runs', now() + interval '1 day'), ('for good', NULL)) AS v (actor, ends_at)",
+           FROM (VALUES ('ended', now() - interval '1 second'), ('runs', now() + interval '1 day'), ('for good', NULL))
+                AS v (actor, ends_at)",
     )
     .execute(&stage.pool())
     .await

@@ -9,7 +9,7 @@ use crate::domain::excerpt::excerpt;
 /// The longest `code`, in characters of `[a-z0-9_]`.
 const CODE: usize = 64;
 /// The code of a refusal that has none, or none that is a code.
-const NO_CODE: &str = "engine_error";
+pub(super) const NO_CODE: &str = "engine_error";
 /// The longest `detail`, in characters.
 const DETAIL: usize = 1_000;
 /// The longest `pointer`, in characters.

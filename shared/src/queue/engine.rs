@@ -116,8 +116,9 @@ impl Flags {
         }
     }
 
-    pub(super) fn held(&self) -> Vec<Uuid> {
-        self.held.lock().keys().copied().collect()
+    /// What this process knows that it has: ids, and the tokens in the same order.
+    pub(super) fn held(&self) -> (Vec<Uuid>, Vec<i64>) {
+        self.held.lock().iter().map(|(id, token)| (*id, *token)).unzip()
     }
 }
 
@@ -148,8 +149,8 @@ mod tests {
         // Released, and claimed again before the finisher gets to forget the first attempt.
         flags.hold([(id, 3)]);
         flags.let_go([(id, 1)]);
-        assert_eq!(flags.held(), [id]);
+        assert_eq!(flags.held(), (vec![id], vec![3]));
         flags.let_go([(id, 3)]);
-        assert!(flags.held().is_empty());
+        assert_eq!(flags.held(), (vec![], vec![]));
     }
 }
