@@ -97,11 +97,7 @@ async fn played(name: &str, collector: &Collector, settings: &[(&str, &str)]) ->
 async fn log_statements(stack: &Stack) {
     let dsn = stack.summary().postgres_dsn.split('?').next().unwrap().to_owned();
     let mut conn = sqlx::PgConnection::connect(&dsn).await.unwrap();
-    for statement in [
-        "ALTER SYSTEM SET log_statement = 'all'",
-        "ALTER SYSTEM SET log_line_prefix = '%a|%p|'",
-        "SELECT pg_reload_conf()",
-    ] {
+    for statement in ["ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()"] {
         sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
     }
     conn.close().await.unwrap();
@@ -178,16 +174,16 @@ fn statements(log: &str) -> Vec<(String, String)> {
             }
             continue;
         }
-        let mut parts = line.splitn(3, '|');
-        let (application, pid, said) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
-        let said = said.strip_prefix("LOG:  ").unwrap_or_default();
+        // The prefix is `%m [%p] %d `.
+        let (head, said) = line.split_once("LOG:  ").unwrap_or_default();
+        let session = head.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(session, _)| session);
         let text = match said.strip_prefix("statement: ") {
             Some(text) => Some(text),
             None => said.strip_prefix("execute ").and_then(|said| said.split_once(": ")).map(|(_, text)| text),
         };
         goes_on = text.is_some();
-        if let (Some(application), Some(pid), Some(text)) = (application, pid, text) {
-            found.push((format!("{application} {pid}"), text.to_owned()));
+        if let (Some(session), Some(text)) = (session, text) {
+            found.push((session.to_owned(), text.to_owned()));
         }
     }
     found
