@@ -12,7 +12,8 @@ use testkit::stack::{Driver, Stack};
 use crate::logs::Secrets;
 use crate::world::{play, report, stack_on, stop};
 
-/// The kind of a span that calls somebody, as OTLP numbers it.
+/// Kinds of spans, as OTLP numbers them.
+const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
 
 /// Statements that belong to no function.
