@@ -133,12 +133,15 @@ where
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let peer = peer(&request);
         let context = context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
-        let span = tracing::info_span!("request", otel.name = %format!("{} {}", request.method(), group_path(request.uri().path())),
-            otel.kind = "server", request_id = %context.request_id, method = %request.method());
+        let entry = self.paths.find(request.uri().path());
+        // Known before routing, as it must be: the name of a span that has begun stands.
+        let name = format!("{} {}", known_method(request.method()), template(entry));
+        let span = tracing::info_span!("request", otel.name = name, otel.kind = "server",
+            request_id = %context.request_id, method = %request.method());
         if let Some(parent) = request.headers().get("traceparent").and_then(|v| v.to_str().ok()) {
             telemetry::set_parent(&span, parent);
         }
-        Ok(self.handle(request, context, peer).instrument(span).await)
+        Ok(self.handle(request, context, peer, entry).instrument(span).await)
     }
 }
 
@@ -147,12 +150,11 @@ where
     E: Endpoint,
     E::Output: IntoResponse,
 {
-    async fn handle(&self, mut request: Request, mut context: Context, peer: Peer) -> Response {
+    async fn handle(&self, mut request: Request, mut context: Context, peer: Peer, entry: Option<&Path>) -> Response {
         let started = Instant::now();
         context.traceparent = telemetry::current_traceparent();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let entry = self.paths.find(&path);
         let group = Group::of(&path);
         let origin = self.cors.allowed(request.headers());
         if method == Method::HEAD {
@@ -183,10 +185,8 @@ where
         }
         let status = response.status();
         let elapsed = started.elapsed();
-        // Unknown paths share one label, and so do unknown methods: a scanner must not make series.
-        let template = entry.map_or("unknown", Path::template).to_owned();
+        let template = template(entry).to_owned();
         if telemetry::is_sampled() {
-            tracing::Span::current().record("otel.name", format!("{} {template}", known_method(&method)));
             telemetry::set_attribute("http.route", template.clone());
             telemetry::set_attribute("http.response.status_code", i64::from(status.as_u16()));
         }
@@ -310,7 +310,7 @@ fn kind(group: Group, path: &str) -> Kind {
     }
 }
 
-/// The first three segments: enough for a span's name, with no ids in it.
-fn group_path(path: &str) -> &str {
-    path.match_indices('/').nth(4).map_or(path, |(end, _)| path.get(..end).unwrap_or(path))
+/// Unknown paths share one name, and so do unknown methods: a scanner must make neither series nor names of spans.
+fn template(entry: Option<&Path>) -> &str {
+    entry.map_or("unknown", Path::template)
 }

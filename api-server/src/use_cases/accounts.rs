@@ -41,9 +41,12 @@ pub async fn delete(app: &App, caller: &Caller<'_>, user_id: UserId) -> Result<(
     let mut tx = app.db.begin().await?;
     let left = departures::depart(&mut tx, caller, user_id, Departure::Deleted).await?;
     sessions::revoke_all_in(&mut tx, user_id, "account_deleted").await?;
-    let identities = db::accounts::identities(&mut tx, user_id).await?;
-    let hashes: Vec<_> = identities.iter().map(|(kind, id)| app.config.auth.peppers.identity(*kind, id)).collect();
-    db::sanctions::carry(&mut tx, user_id, &hashes).await?;
+    let sanctions = db::sanctions::in_force(&mut tx, user_id).await?;
+    if !sanctions.is_empty() {
+        let identities = db::accounts::identities(&mut tx, user_id).await?;
+        let hashes: Vec<_> = identities.iter().map(|(kind, id)| app.config.auth.peppers.identity(*kind, id)).collect();
+        db::sanctions::carry(&mut tx, &sanctions, &hashes).await?;
+    }
     if !db::erasure::erase(&mut tx, user_id).await? {
         present(&mut tx, user_id).await?;
         return Ok(());

@@ -10,7 +10,7 @@ use shared::domain::lobby::MembershipStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
 use shared::queue::wake::Topic;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::transitions;
@@ -57,7 +57,7 @@ pub async fn depart(
 ) -> Result<Left, Problem> {
     for _ in 0..TRIES {
         // A savepoint: going back to it gives the locks back that turned out not to be all.
-        let mut savepoint = conn.begin().await?;
+        let mut savepoint = db::savepoint(conn).await?;
         let games = db::departures::games(&mut savepoint, user_id).await?;
         db::departures::lock(&mut savepoint, &games).await?;
         db::departures::lock_account(&mut savepoint, user_id).await?;

@@ -146,11 +146,10 @@ async fn find_or_create(
     conn: &mut sqlx::PgConnection,
     newcomer: &Newcomer<'_>,
 ) -> Result<Option<(UserId, bool)>, Problem> {
-    use sqlx::Connection as _;
     if let Some(user_id) = db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await? {
         return Ok(Some((user_id, false)));
     }
-    let mut savepoint = conn.begin().await?;
+    let mut savepoint = db::savepoint(conn).await?;
     if let Some(user_id) = create(app, &mut savepoint, newcomer).await? {
         savepoint.commit().await?;
         return Ok(Some((user_id, true)));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
-use shared::postgres::statement::{key, summary};
+use shared::postgres::statement::{OF_TRANSACTIONS, key, summary};
 use syn::visit::{self, Visit};
 
 /// Where SQL stands, below `shared/src` (docs/architecture.md, Layers).
@@ -218,6 +218,7 @@ impl<'a> Visit<'a> for Found {
             && path.path.segments.first().is_some_and(|first| first.ident == "sqlx")
             && path.path.segments.last().is_some_and(|last| is_query(&last.ident.to_string()))
             && let Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. })) = call.args.first()
+            && !OF_TRANSACTIONS.contains(&text.value().as_str())
         {
             let name = self.name();
             self.unchecked.entry(text.value()).or_insert(name);

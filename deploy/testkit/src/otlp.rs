@@ -119,11 +119,6 @@ impl Collector {
         self.received.lock().spans.clone()
     }
 
-    /// The spans of a trace so far.
-    pub fn trace(&self, trace_id: &str) -> Vec<Span> {
-        self.received.lock().spans.iter().filter(|span| span.trace_id == trace_id).cloned().collect()
-    }
-
     /// Every export so far.
     pub fn exports(&self) -> Vec<Export> {
         self.received.lock().exports.clone()

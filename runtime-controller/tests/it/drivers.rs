@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use runtime_controller::config::{Addressing, Config};
 use runtime_controller::driver::docker::DockerDriver;
 use runtime_controller::driver::kubernetes::KubernetesDriver;
 use runtime_controller::driver::process::ProcessDriver;
 use runtime_controller::driver::{Doing, Driver, EngineSpec, Observed, Silent};
 use serde_json::json;
+use shared::clock::Clock;
 use shared::config::{Group as _, Reader};
 use shared::engine_client::{EngineClient, EngineTarget};
 use shared::ids::GameId;
@@ -66,6 +68,7 @@ pub fn client() -> EngineClient {
 
 /// What [`Driver`] promises. Leaves the game's state and nothing else.
 pub async fn obeys(driver: &dyn Driver, image: &str) {
+    let begun = Clock::system().now().timestamp_nanos_opt().unwrap();
     let daemon = driver.daemon_id().await.unwrap();
     assert!(daemon.starts_with(&format!("{}:", driver.name())), "{daemon}");
     assert_eq!(driver.daemon_id().await.unwrap(), daemon);
@@ -100,8 +103,12 @@ pub async fn obeys(driver: &dyn Driver, image: &str) {
     client().init(&target, game_id, &["Ants".to_owned(), "Bees".to_owned()], &json!({})).await.unwrap();
     assert!(driver.log(game_id, 5).await.unwrap().is_some_and(|lines| lines.len() <= 5));
 
-    // The state stays when the container goes, and goes back to what a copy has.
+    // The state stays when the container goes, and goes back to what a copy has. What has happened is told to who asks later.
     driver.remove(game_id).await.unwrap();
+    if let Some(mut changes) = driver.changes(Some(begun)).await.unwrap() {
+        let heard = tokio::time::timeout(SOON, changes.next()).await.unwrap();
+        assert!(heard.unwrap().unwrap() > begun);
+    }
     driver.remove(game_id).await.unwrap();
     assert_eq!((driver.inspect(game_id).await.unwrap(), listed().await), (None, None));
     let copies = driver.snapshots();

@@ -107,7 +107,7 @@ async fn an_engine_that_dies_of_every_turn_has_one_end_whoever_misses_it_first()
 }
 
 /// By the reconciler, when the budget of its revivals was spent: its turn burned no attempt.
-async fn given_up_once(world: &World, game_id: GameId) {
+pub async fn given_up_once(world: &World, game_id: GameId) {
     assert_eq!(world.runtime(game_id).await.status.as_str(), "removed");
     assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", game_id).await, "engine_unreachable");
     let lost = operation(world, game_id, "lost", "removed").await;

@@ -7,6 +7,7 @@ use testkit::eventually;
 
 use crate::docker_away::one_container_each;
 use crate::docker_world::DockerWorld;
+use crate::failures::given_up_once;
 use crate::reconcile::{operation, set};
 use crate::turns::each_turn_once;
 use crate::world::SOON;
@@ -80,4 +81,28 @@ async fn an_engine_that_is_killed_for_its_memory_is_brought_back_until_it_is_giv
         let journal = world.journal(game_id);
         assert_eq!(journal, (1..).take(journal.len()).collect::<Vec<i32>>());
     }
+}
+
+#[tokio::test]
+async fn an_engine_that_is_killed_for_its_memory_on_every_turn_has_one_end() {
+    let mut docker = DockerWorld::new().await;
+    docker.world.image = docker.hostile(&[r#"ENTRYPOINT ["/galaxy-hostile", "greed"]"#], &[]);
+    let world = &docker.world;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[("BACKEND_RUNTIME_CONTAINER_MEMORY", "64m")]);
+    world.reaches(game_id, "running").await;
+    std::fs::write(world.state_dir(game_id).join("greedy-turns"), "").unwrap();
+    world.enqueue(game_id, JobKind::ForceNextTurn, json!({})).await;
+    eventually(SOON * 2, "its engine is given up", || async {
+        let runtime = world.runtime(game_id).await;
+        if runtime.status.as_str() == "removed" { Ok(()) } else { Err(runtime) }
+    })
+    .await;
+    given_up_once(world, game_id).await;
+    let lost = operation(world, game_id, "lost", "removed").await;
+    assert!(lost[0].1.contains("it ended: exit code 137, out of memory"), "{lost:?}");
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
+    assert!(world.told(game_id, "game.resumed").await.is_empty());
+    controller.kill9();
 }

@@ -30,4 +30,4 @@ pub mod sanctions;
 pub mod sessions;
 mod words;
 
-pub use crate::postgres::{Conn, Db, InTransaction, Tx};
+pub use crate::postgres::{Conn, Db, InTransaction, Tx, savepoint};

@@ -188,26 +188,30 @@ pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> R
 /// The reason of a sanction that was taken over: the words of the one before went with its account.
 pub(super) const CARRIED: &str = "was in force on a deleted account of this person";
 
-/// Lets the sanctions in force outlive the account, which is about to be deleted: each waits once under every hash, for whoever makes an
-/// account of that identity ([`super::accounts::insert`]). The caller holds the account's lock.
+/// The sanctions in force of an account that is about to be deleted, to be given to [`carry`]. The caller holds the account's lock.
 ///
 /// # Errors
 /// What Postgres answers.
-pub async fn carry(conn: &mut PgConnection, user_id: UserId, hashes: &[[u8; 32]]) -> Result<(), sqlx::Error> {
-    let standing = sqlx::query_scalar!(
+pub async fn in_force(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<SanctionId>, sqlx::Error> {
+    sqlx::query_scalar!(
         r#"SELECT sanction_id AS "sanction_id: SanctionId" FROM sanctions
             WHERE user_id = $1 AND lifted_at IS NULL AND starts_at <= statement_timestamp()
               AND (ends_at IS NULL OR ends_at > statement_timestamp())
             ORDER BY sanction_id"#,
         user_id as UserId
     )
-    .fetch_all(&mut *conn)
-    .await?;
+    .fetch_all(conn)
+    .await
+}
+
+/// Lets sanctions outlive their account: each waits once under every hash, for whoever makes an account of that identity
+/// ([`super::accounts::insert`]).
+///
+/// # Errors
+/// What Postgres answers.
+pub async fn carry(conn: &mut PgConnection, sanctions: &[SanctionId], hashes: &[[u8; 32]]) -> Result<(), sqlx::Error> {
     let rows: Vec<_> =
-        standing.iter().flat_map(|of| hashes.iter().map(move |hash| (of.uuid(), hash.to_vec()))).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
+        sanctions.iter().flat_map(|of| hashes.iter().map(move |hash| (of.uuid(), hash.to_vec()))).collect();
     let ids: Vec<Uuid> = rows.iter().map(|_| SanctionId::new().uuid()).collect();
     let (of, hashes): (Vec<Uuid>, Vec<Vec<u8>>) = rows.into_iter().unzip();
     sqlx::query!(

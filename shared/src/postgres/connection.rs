@@ -8,7 +8,7 @@ use std::{
 
 use deadpool::managed::Object;
 use futures::FutureExt as _;
-use sqlx::{Connection as _, PgConnection, postgres::PgTransactionManager};
+use sqlx::{Connection as _, PgConnection, Postgres, Transaction, postgres::PgTransactionManager};
 // Nothing but this trait: a transaction of sqlx's own gives its connection back in its own way, which waits for ever where the
 // connection is dead.
 use sqlx_core::transaction::TransactionManager as _;
@@ -96,6 +96,14 @@ fn close(pooled: Object<Maker>) {
     drop(Object::take(pooled));
 }
 
+/// A savepoint of the caller's transaction: what is done in it is undone with it, and nothing else is.
+///
+/// # Errors
+/// The server's.
+pub async fn savepoint(conn: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    statement::begin("SAVEPOINT", conn.begin()).await
+}
+
 /// A transaction; rolled back unless committed. Functions that take a connection take it, too.
 #[derive(Debug)]
 pub struct Tx {
@@ -107,7 +115,7 @@ impl Tx {
     pub(super) async fn begin(conn: Conn) -> Result<Self, sqlx::Error> {
         // Open from the start: where the answer to BEGIN is not waited for, it may have begun.
         let mut tx = Self { conn, open: true };
-        statement::begin(PgTransactionManager::begin(&mut tx.conn, None)).await?;
+        statement::begin("BEGIN", PgTransactionManager::begin(&mut tx.conn, None)).await?;
         Ok(tx)
     }
 

@@ -8,5 +8,5 @@ pub mod pool;
 pub mod session;
 pub mod statement;
 
-pub use connection::{Conn, InTransaction, Tx};
+pub use connection::{Conn, InTransaction, Tx, savepoint};
 pub use pool::Db;

@@ -161,7 +161,7 @@ impl<Q: Queue> Engine<Q> {
         batch: &mut Prepared<Q::Note>,
         record: bool,
     ) -> Result<Matched, Trouble> {
-        let mut tx = statement::begin(conn.begin()).await.map_err(trouble)?;
+        let mut tx = statement::begin("BEGIN", conn.begin()).await.map_err(trouble)?;
         let matched = self.update(&mut tx, &batch.rows).await.map_err(trouble)?;
         let (finished, interrupted) = batch.ours(&matched);
         if record && !finished.is_empty() {

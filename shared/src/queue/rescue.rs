@@ -91,7 +91,7 @@ impl<Q: Queue> Engine<Q> {
         limit: i64,
         record: bool,
     ) -> Result<Vec<Rescued>, sqlx::Error> {
-        let mut tx = statement::begin(conn.begin()).await?;
+        let mut tx = statement::begin("BEGIN", conn.begin()).await?;
         let budget = i32::try_from(self.settings.max_attempts).unwrap_or(i32::MAX);
         let rows = self.sql.rescue.query().bind(judge).bind(budget).bind(limit).fetch_all(&mut *tx).await?;
         let rows = rows

@@ -54,7 +54,7 @@ impl<Q: Queue> Engine<Q> {
     }
 
     async fn remove(&self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
-        let mut tx = statement::begin(conn.begin()).await?;
+        let mut tx = statement::begin("BEGIN", conn.begin()).await?;
         let alone: bool =
             sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended('retention of ' || $1, 0))")
                 .bind(self.name())

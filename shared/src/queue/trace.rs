@@ -1,5 +1,7 @@
 //! Spans around work, tied to the requests that caused the rows (`docs/tracing.md`).
 
+use std::collections::{BTreeMap, HashMap};
+
 use tracing::{Span, field::Empty, info_span};
 
 use super::Claim;
@@ -9,15 +11,14 @@ use crate::service::telemetry;
 pub(super) struct Spans {
     /// Around the call.
     pub(super) whole: Span,
-    /// Of a batch from several traces: one in each trace that is recorded.
+    /// Of a batch from several traces: one for the rows of each cause that is recorded, in its trace.
     _rows: Vec<Span>,
 }
 
-/// Opens the spans of one call of work. Rows of one trace are worked in it. A batch from several traces is worked in a trace of
-/// its own, linked to each, and each that is recorded gets a span of its own for its rows. What the work writes goes on from
-/// these spans: the claims are given their `traceparent`.
+/// Opens the spans of one call of work. Rows of one trace are worked in it. A batch from several traces, or with rows of none, is worked
+/// in a trace of its own, linked to each that is recorded, and each of these gets a span of its own for its rows. What the work writes
+/// goes on from these spans: the claims are given their `traceparent`.
 pub(super) fn work(queue: &'static str, claims: &mut [Claim]) -> Spans {
-    let causes = causes(claims.iter());
     let whole = info_span!(
         parent: None, "queue.work", otel.kind = "consumer", queue, rows = claims.len(), row_id = Empty, attempt_no = Empty,
         request_id = Empty
@@ -29,37 +30,32 @@ pub(super) fn work(queue: &'static str, claims: &mut [Claim]) -> Spans {
             whole.record("request_id", request_id.as_str());
         }
     }
-    let rows = if let [cause] = causes.as_slice() {
-        telemetry::set_parent(&whole, cause);
-        Vec::new()
-    } else {
-        let recorded = causes.iter().filter(|cause| telemetry::is_recorded(cause));
-        recorded
-            .map(|cause| {
-                telemetry::link(&whole, cause);
-                rows_of(queue, cause, &whole, claims)
-            })
-            .collect()
-    };
-    if let Some(traceparent) = telemetry::traceparent_of(&whole) {
-        let ours = |claim: &&mut Claim| claim.traceparent.is_none() || causes.len() == 1;
-        claims.iter_mut().filter(ours).for_each(|claim| claim.traceparent = Some(traceparent.clone()));
+    let causes = Causes::of(claims.iter());
+    causes.tie(&whole);
+    let ours = telemetry::traceparent_of(&whole);
+    let (mut rows, mut goes_on) = (Vec::new(), HashMap::new());
+    if !causes.are_one {
+        for (cause, count) in causes.recorded() {
+            let span = info_span!(parent: None, "queue.rows", otel.kind = "consumer", queue, rows = count);
+            telemetry::set_parent(&span, cause);
+            if let Some(ours) = &ours {
+                telemetry::link(&span, ours);
+            }
+            goes_on.insert(cause.to_owned(), telemetry::traceparent_of(&span));
+            rows.push(span);
+        }
+    }
+    let are_one = causes.are_one;
+    for claim in claims {
+        let given = match &claim.traceparent {
+            Some(cause) if !are_one => goes_on.get(cause),
+            _ => Some(&ours),
+        };
+        if let Some(Some(given)) = given {
+            claim.traceparent = Some(given.clone());
+        }
     }
     Spans { whole, _rows: rows }
-}
-
-/// The span of a batch's rows in the trace that they are from.
-fn rows_of(queue: &'static str, cause: &str, whole: &Span, claims: &mut [Claim]) -> Span {
-    let of_cause = |claim: &&mut Claim| claim.traceparent.as_deref() == Some(cause);
-    let count = claims.iter_mut().filter(of_cause).count();
-    let span = info_span!(parent: None, "queue.rows", otel.kind = "consumer", queue, rows = count);
-    telemetry::set_parent(&span, cause);
-    if let Some(whole) = telemetry::traceparent_of(whole) {
-        telemetry::link(&span, &whole);
-    }
-    let traceparent = telemetry::traceparent_of(&span);
-    claims.iter_mut().filter(of_cause).for_each(|claim| claim.traceparent.clone_from(&traceparent));
-    span
 }
 
 /// The span of what is done for claimed rows around their work: `queue.load`, `queue.finish`. None where no row is of a
@@ -69,25 +65,55 @@ pub(super) fn around<'a>(
     queue: &'static str,
     claims: impl Iterator<Item = &'a Claim> + Clone,
 ) -> Span {
-    let rows = claims.clone().count();
-    let causes = causes(claims);
-    if !causes.iter().any(|cause| telemetry::is_recorded(cause)) {
+    if !claims.clone().filter_map(|claim| claim.traceparent.as_deref()).any(telemetry::is_recorded) {
         return Span::none();
     }
-    let span = info_span!(parent: None, "queue", otel.name = name, queue, rows);
-    match causes.as_slice() {
-        [cause] => telemetry::set_parent(&span, cause),
-        causes => causes.iter().for_each(|cause| telemetry::link(&span, cause)),
-    }
+    let span = info_span!(parent: None, "queue", otel.name = name, queue, rows = claims.clone().count());
+    Causes::of(claims).tie(&span);
     span
 }
 
-/// The traces that rows are from, each once.
-fn causes<'a>(claims: impl Iterator<Item = &'a Claim>) -> Vec<String> {
-    let mut causes: Vec<&str> = claims.filter_map(|claim| claim.traceparent.as_deref()).collect();
-    causes.sort_unstable();
-    causes.dedup();
-    causes.into_iter().map(str::to_owned).collect()
+/// What rows were caused by.
+struct Causes<'a> {
+    /// Each `traceparent` once, with the number of its rows.
+    rows: BTreeMap<&'a str, usize>,
+    /// Whether every row has a cause, and all are of one trace: perhaps by several spans of it.
+    are_one: bool,
+}
+
+impl<'a> Causes<'a> {
+    fn of(claims: impl Iterator<Item = &'a Claim>) -> Self {
+        let (mut rows, mut every) = (BTreeMap::new(), true);
+        for claim in claims {
+            match &claim.traceparent {
+                Some(cause) => *rows.entry(cause.as_str()).or_default() += 1,
+                None => every = false,
+            }
+        }
+        // Version, trace, span, flags.
+        let mut traces = rows.keys().map(|cause| cause.split('-').nth(1));
+        let first = traces.next();
+        let are_one = every && first.is_some() && traces.all(|trace| Some(trace) == first);
+        Self { rows, are_one }
+    }
+
+    fn recorded(&self) -> impl Iterator<Item = (&'a str, usize)> {
+        self.rows.iter().map(|(cause, count)| (*cause, *count)).filter(|(cause, _)| telemetry::is_recorded(cause))
+    }
+
+    /// Makes a span part of the trace that all rows are of, or links it to those that are recorded. To be called before anything is
+    /// logged in it.
+    fn tie(&self, span: &Span) {
+        let mut causes = self.rows.keys();
+        if self.are_one
+            && let Some(first) = causes.next()
+        {
+            telemetry::set_parent(span, first);
+            causes.for_each(|cause| telemetry::link(span, cause));
+        } else {
+            self.recorded().for_each(|(cause, _)| telemetry::link(span, cause));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,9 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_no_trace_begins_one() {
+    fn rows_of_several_spans_of_one_trace_are_worked_in_it() {
+        let again = ONE.replace("b7ad6b7169203331", "c7ad6b7169203331");
+        let (given, whole) = worked(&[Some(ONE), Some(&again)]);
+        assert_eq!(whole, trace(ONE));
+        assert!(given[0] == given[1] && trace(&given[0]) == trace(ONE), "{given:?}");
+    }
+
+    #[test]
+    fn a_row_of_no_trace_begins_one_and_gets_into_nobody_elses() {
         let (given, whole) = worked(&[None]);
         assert_eq!(trace(&given[0]), whole);
+        let (given, whole) = worked(&[Some(ONE), None, None]);
+        assert_ne!(whole, trace(ONE));
+        assert_eq!([trace(&given[0]), trace(&given[1]), trace(&given[2])], [trace(ONE), &whole, &whole]);
     }
 
     #[test]

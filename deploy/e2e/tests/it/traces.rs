@@ -1,10 +1,10 @@
-//! The traces that the gateway begins, as a collector receives them (docs/tracing.md).
-//! The whole demo is played; what is asserted holds of every trace.
+//! One trace from the gateway's `traceparent` to the frame that the gateway reads, as a collector receives it (docs/tracing.md).
+//! The whole demo is played; what is asserted of a trace holds of every one that the gateway began.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use galaxy_e2e::demo::{Options, Report};
-use shared::postgres::statement::summary;
+use shared::postgres::statement::{OF_TRANSACTIONS, summary};
 use sqlx::Connection as _;
 use testkit::otlp::{Collector, Span};
 use testkit::stack::{Driver, Stack};
@@ -13,11 +13,13 @@ use crate::logs::Secrets;
 use crate::world::{play, report, stack_on, stop};
 
 /// Kinds of spans, as OTLP numbers them.
+const INTERNAL: i32 = 1;
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
+const PRODUCER: i32 = 4;
+const CONSUMER: i32 = 5;
 
-/// Statements that belong to no function.
-const OF_TRANSACTIONS: [&str; 5] = ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+const PUBLISH: &str = "galaxy.push.v1.PushHub/Publish";
 
 /// All that a span of a statement says.
 const OF_STATEMENT: [&str; 4] =
@@ -82,6 +84,8 @@ async fn played(name: &str, collector: &Collector, settings: &[(&str, &str)]) ->
     everything_hangs_together(&spans, &report);
     nothing_is_told(&spans, &secrets);
     every_statement_of_an_invite_has_a_span(&spans, &report, &String::from_utf8_lossy(&logged));
+    an_invite_reaches_its_mail_and_its_frame(&spans, &report);
+    a_turn_goes_from_its_timer_to_the_engine_and_to_the_frame(&spans, &report);
     let protocols: BTreeSet<&'static str> = collector.exports().iter().map(|export| export.protocol).collect();
     protocols.into_iter().collect()
 }
@@ -112,6 +116,12 @@ fn everything_hangs_together(spans: &[Span], report: &Report) {
             None => assert!(known.contains(&(trace, parent)), "{} hangs in the air: {span:?}", span.name),
         }
     }
+    // The rows of a batch that is from several traces: tied to the batch, and the batch to what caused them.
+    for rows in spans.iter().filter(|span| span.name == "queue.rows") {
+        let batch = spans.iter().find(|span| rows.links == [span.span_id.as_str()]);
+        let batch = batch.unwrap_or_else(|| panic!("of no batch: {rows:?}"));
+        assert!(batch.name == "queue.work" && batch.links.contains(&rows.parent_id), "{rows:?}, {batch:?}");
+    }
     for traced in &report.traced {
         let roots = spans.iter().filter(|span| span.trace_id == traced.trace_id && span.parent_id == traced.span_id);
         assert_eq!(roots.count(), 1, "{} has no span, or several", traced.call);
@@ -127,8 +137,9 @@ fn nothing_is_told(spans: &[Span], secrets: &Secrets) {
         if span.is_statement() {
             let keys: Vec<&str> = span.attributes.keys().map(String::as_str).collect();
             assert_eq!(keys, OF_STATEMENT, "{span:?}");
-            let named = span.name.contains('.') || OF_TRANSACTIONS.contains(&span.name.as_str());
-            assert!(named, "a statement without a name: {span:?}");
+            let said = span.attributes["db.query.summary"].as_str();
+            let named = if OF_TRANSACTIONS.contains(&said) { span.name == said } else { span.name.contains('.') };
+            assert!(named, "a statement without a name of its own: {span:?}");
             assert_eq!(span.kind, CLIENT, "{span:?}");
         }
     }
@@ -207,4 +218,129 @@ fn traces_of(spans: &[Span], report: &Report, path: &str) -> Vec<Vec<Span>> {
         calls.map(|traced| spans.iter().filter(|span| span.trace_id == traced.trace_id).cloned().collect()).collect();
     assert!(!traces.is_empty(), "no call of {path}");
     traces
+}
+
+/// The one span that fits; its trace is printed where there is none, or where there are several.
+fn the<'a>(trace: &'a [Span], what: &str, fits: impl Fn(&Span) -> bool) -> &'a Span {
+    let found: Vec<&Span> = trace.iter().filter(|span| fits(span)).collect();
+    match found.as_slice() {
+        [one] => one,
+        others => panic!("{} spans are {what}, in\n{}", others.len(), drawn(trace)),
+    }
+}
+
+fn drawn(trace: &[Span]) -> String {
+    let line = |span: &Span| {
+        format!("{:<20} {} < {:16} {} {:?}\n", span.service(), span.span_id, span.parent_id, span.name, span.attributes)
+    };
+    trace.iter().map(line).collect()
+}
+
+fn works(span: &Span, service: &str, queue: &str) -> bool {
+    matches!(span.name.as_str(), "queue.work" | "queue.rows")
+        && span.kind == CONSUMER
+        && span.service() == service
+        && span.attributes.get("queue").map(String::as_str) == Some(queue)
+}
+
+/// Request, statements, notification, routes, hub and frames, mail and relay: one tree. What a worker does for rows of several
+/// traces at once is in a trace of its own, which may befall an invite, too: the call of the hub and the finish are asked of one.
+fn an_invite_reaches_its_mail_and_its_frame(spans: &[Span], report: &Report) {
+    let mut whole = 0;
+    for trace in traces_of(spans, report, "/invites") {
+        let request = the(&trace, "the request", |span| {
+            span.kind == SERVER && span.service() == "api-server" && span.name != PUBLISH
+        });
+        assert_eq!(request.name, "POST /api/v1/user/lobby/games/{game_id}/invites");
+        assert_eq!(request.attributes["http.response.status_code"], "201");
+        let below = |parent: &Span, span: &Span| span.parent_id == parent.span_id;
+        the(&trace, "the invite's INSERT", |span| {
+            below(request, span)
+                && span.name.starts_with("invites.")
+                && span.attributes["db.query.summary"] == "INSERT invites"
+        });
+        let expansion =
+            the(&trace, "the expansion", |span| below(request, span) && works(span, "notify-worker", "notifications"));
+        assert!(trace.iter().any(|span| below(expansion, span) && span.is_statement()), "{}", drawn(&trace));
+        // More than one where a route was claimed after another, or once more.
+        let dispatches: Vec<&Span> = trace
+            .iter()
+            .filter(|span| below(expansion, span) && works(span, "notify-worker", "notification_routes"))
+            .collect();
+        let under = |parents: &[&Span], fits: &dyn Fn(&Span) -> bool| -> Vec<Span> {
+            trace.iter().filter(|span| parents.iter().any(|p| below(p, span)) && fits(span)).cloned().collect()
+        };
+        let routes = dispatches
+            .iter()
+            .find(|dispatch| !under(&[dispatch], &|span| span.name == "push.frame").is_empty())
+            .unwrap_or_else(|| panic!("nothing is sent to a gateway, in\n{}", drawn(&trace)));
+        frames_reach_the_gateway(&trace, routes, report);
+        let mails = under(&dispatches, &|span| works(span, "mail-worker", "mail"));
+        let relays = under(&mails.iter().collect::<Vec<_>>(), &|span| span.name == "smtp" && span.kind == CLIENT);
+        assert!(!relays.is_empty(), "no relay is spoken to, in\n{}", drawn(&trace));
+        let mail = mails.first();
+        let child = |parent: Option<&Span>, name: &str, kind: i32| {
+            trace
+                .iter()
+                .find(|span| parent.is_some_and(|parent| below(parent, span)) && span.name == name && span.kind == kind)
+        };
+        let called = child(Some(routes), PUBLISH, CLIENT);
+        let answered = child(called, PUBLISH, SERVER).filter(|span| span.service() == "api-server");
+        let appended = child(answered, "push_log.append_events", CLIENT);
+        let loaded = child(child(Some(request), "queue.load", INTERNAL), "notifications.load_expansions", CLIENT);
+        let written = child(child(mail, "queue.finish", INTERNAL), "queue.finish", CLIENT);
+        whole += usize::from(appended.is_some() && loaded.is_some() && written.is_some());
+    }
+    assert!(whole > 0, "of no invite the hub and the finish are there");
+}
+
+/// Each gateway is sent a frame below the dispatch, and the frame carries the span of its being sent.
+fn frames_reach_the_gateway(trace: &[Span], dispatch: &Span, report: &Report) {
+    let sent: Vec<&Span> =
+        trace.iter().filter(|span| span.name == "push.frame" && span.parent_id == dispatch.span_id).collect();
+    let gateways: BTreeSet<&str> = sent.iter().map(|span| span.attributes["gateway_client_id"].as_str()).collect();
+    assert!(gateways.len() >= 2, "two gateways subscribe, in\n{}", drawn(trace));
+    assert!(sent.iter().all(|span| span.kind == PRODUCER));
+    let carried = |span: &&&Span| report.frames.contains(&format!("00-{}-{}-01", span.trace_id, span.span_id));
+    assert!(sent.iter().filter(carried).count() > 0, "no frame carries it on, in\n{}", drawn(trace));
+}
+
+/// A turn's own trace: timer, engine, what is written of it, and the news of it at the gateway.
+fn a_turn_goes_from_its_timer_to_the_engine_and_to_the_frame(spans: &[Span], report: &Report) {
+    let (mut seen, mut written) = (0, 0);
+    let turns: BTreeSet<&str> = spans
+        .iter()
+        .filter(|span| works(span, "runtime-controller", "runtime_turns"))
+        .map(|span| span.trace_id.as_str())
+        .collect();
+    for id in turns {
+        let trace: Vec<Span> = spans.iter().filter(|span| span.trace_id == id).cloned().collect();
+        let below = |parent: &Span, span: &Span| span.parent_id == parent.span_id;
+        let timer = the(&trace, "the turn", |span| works(span, "runtime-controller", "runtime_turns"));
+        let Some(asked) = trace.iter().find(|span| span.name == "PUT /api/v1/admin/turn") else { continue };
+        assert!(below(timer, asked) && asked.kind == CLIENT, "{}", drawn(&trace));
+        let finished = trace.iter().find(|span| below(timer, span) && span.name == "queue.finish");
+        if let Some(finished) = finished {
+            assert!(
+                trace.iter().any(|span| below(finished, span) && span.name.starts_with("games.")),
+                "{}",
+                drawn(&trace)
+            );
+            written += 1;
+        }
+        let told = |span: &&Span| below(timer, span) && works(span, "notify-worker", "notifications");
+        assert!(trace.iter().any(|span| told(&span)), "{}", drawn(&trace));
+        for expansion in trace.iter().filter(told) {
+            for dispatch in trace
+                .iter()
+                .filter(|span| below(expansion, span) && works(span, "notify-worker", "notification_routes"))
+                .filter(|span| trace.iter().any(|frame| below(span, frame) && frame.name == "push.frame"))
+            {
+                frames_reach_the_gateway(&trace, dispatch, report);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10 && written > 0, "only {seen} dispatches of turns, and {written} finishes");
+    println!("{seen} dispatches of turns are in the turns' own traces");
 }

@@ -241,7 +241,6 @@ pub(super) static NAMES: &[(u64, &str, &str)] = &[
     (0xa7b7f1168585d97a, "notifications.dead_letter", "SELECT"),
     (0xa7c5e42a1686c8d6, "memberships.seat", "SELECT games"),
     (0xa80639b40790664d, "entitlements.get", "SELECT entitlements"),
-    (0xa8402858d4f1e1d2, "postgres.probe_pooler", "BEGIN"),
     (0xa8528d2a1d46dc54, "audit_log.list", "SELECT audit_log"),
     (0xa9ca8e8d1a594165, "erasure.remove_mails", "DELETE mail_deliveries"),
     (0xaa149e9fa02ef8fb, "runtime.job_step", "UPDATE runtime_jobs"),

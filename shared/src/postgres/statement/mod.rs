@@ -28,6 +28,9 @@ pub use self::summary::summary;
 /// The target of sqlx's events.
 pub const TARGET: &str = "sqlx::query";
 
+/// Statements that belong to no function, by their first words. They are called after these.
+pub const OF_TRANSACTIONS: [&str; 5] = ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+
 /// Whether anybody makes spans of statements.
 static TRACED: AtomicBool = AtomicBool::new(false);
 
@@ -74,6 +77,10 @@ pub(crate) fn name(text: &str, name: &'static str) {
 /// What a statement is called. One that nobody named is called after what it does.
 #[must_use]
 pub fn named(text: &str) -> Named {
+    let word = text.split_ascii_whitespace().next().unwrap_or_default();
+    if let Some(name) = OF_TRANSACTIONS.into_iter().find(|known| *known == word) {
+        return Named { name, summary: name.to_owned() };
+    }
     let key = key(text);
     if let Ok(at) = generated::NAMES.binary_search_by_key(&key, |(key, ..)| *key)
         && let Some((_, name, summary)) = generated::NAMES.get(at)
@@ -83,10 +90,7 @@ pub fn named(text: &str) -> Named {
     if let Some(named) = MADE.read().get(&key) {
         return named.clone();
     }
-    let summary = summary(text);
-    let word = summary.split(' ').next().unwrap_or_default();
-    let name = ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"].into_iter().find(|known| *known == word);
-    Named { name: name.unwrap_or("sql"), summary }
+    Named { name: "sql", summary: summary(text) }
 }
 
 /// The first 64 bits of the SHA-256 of a text: sqlx's own name of it, in `.sqlx/query-….json`, begins with them.
@@ -96,11 +100,14 @@ pub fn key(text: &str) -> u64 {
     digest.iter().take(8).fold(0, |key, byte| (key << 8) | u64::from(*byte))
 }
 
-/// Runs a BEGIN, which is the one statement that sqlx does not tell of.
+/// Runs a `BEGIN` or a `SAVEPOINT`, the two statements that sqlx does not tell of.
 ///
 /// # Errors
 /// The statement's.
-pub(crate) async fn begin<T>(begin: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+pub(crate) async fn begin<T>(
+    what: &'static str,
+    begin: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
     if !is_traced() {
         return begin.await;
     }
@@ -108,7 +115,7 @@ pub(crate) async fn begin<T>(begin: impl Future<Output = Result<T, sqlx::Error>>
     let done = begin.await;
     tracing::info!(
         target: TARGET,
-        summary = "BEGIN",
+        summary = what,
         db.statement = "",
         rows_returned = 0_u64,
         elapsed_secs = began.elapsed().as_secs_f64()
@@ -133,6 +140,9 @@ mod tests {
     fn a_text_without_a_name_tells_nothing_but_what_it_does() {
         let secret = named("SELECT * FROM people WHERE address = 'a@b.example'");
         assert_eq!(secret, Named { name: "sql", summary: "SELECT people".to_owned() });
-        assert_eq!(named("COMMIT"), Named { name: "COMMIT", summary: "COMMIT".to_owned() });
+        for name in OF_TRANSACTIONS {
+            assert_eq!(named(name), Named { name, summary: name.to_owned() });
+        }
+        assert_eq!(named("ROLLBACK TO SAVEPOINT _sqlx_savepoint_1").name, "ROLLBACK");
     }
 }

@@ -32,8 +32,8 @@ use tracing_subscriber::{
 };
 
 pub use self::propagation::{
-    current_traceparent, is_recorded, is_sampled, link, link_or_parent, parse_traceparent, set_attribute, set_parent,
-    trace_id_hex, traceparent_of,
+    current_traceparent, is_recorded, is_sampled, link, parse_traceparent, set_attribute, set_parent, trace_id_hex,
+    traceparent_of,
 };
 use crate::{
     config::{MetricsExporter, TelemetryConfig, TracesExporter},
@@ -132,13 +132,16 @@ fn resource(config: &TelemetryConfig, instance: &str) -> Resource {
         .build()
 }
 
+/// More than a batch has rows, each perhaps of another trace.
+const LINKS: u32 = 1024;
+
 fn tracer_provider(config: &TelemetryConfig, resource: Resource) -> anyhow::Result<SdkTracerProvider> {
-    let mut builder = SdkTracerProvider::builder().with_resource(resource);
+    let mut builder = SdkTracerProvider::builder().with_resource(resource).with_max_links_per_span(LINKS);
     if let Some(ratio) = config.ratio {
         builder = builder.with_sampler(sampler(ratio));
     }
     Ok(match config.traces {
-        // Ids are made, logged and passed on all the same; nothing is recorded.
+        // Ids are made, logged and passed on all the same, and what a caller records it is told to go on recording; nothing goes anywhere.
         TracesExporter::None => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build(),
         TracesExporter::Stdout => builder.with_batch_exporter(opentelemetry_stdout::SpanExporter::default()).build(),
         TracesExporter::Otlp => builder.with_batch_exporter(export::spans(config)?).build(),

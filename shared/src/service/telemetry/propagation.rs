@@ -90,24 +90,8 @@ pub fn link(span: &Span, traceparent: &str) {
     }
 }
 
-/// Ties the work on a row to the request that caused the row: outside any span the trace goes on in `span`, as its
-/// child; within one (a batch) `span` keeps its trace and is linked. To be called right after the span was made.
-pub fn link_or_parent(span: &Span, traceparent: Option<&str>) {
-    let Some(traceparent) = traceparent else { return };
-    let outer = Span::current();
-    if outer.is_none() || outer.id() == span.id() {
-        set_parent(span, traceparent);
-    } else {
-        link(span, traceparent);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::TracerProvider as _;
-    use opentelemetry_sdk::trace::SdkTracerProvider;
-    use tracing_subscriber::layer::SubscriberExt as _;
-
     use super::*;
 
     const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -129,28 +113,5 @@ mod tests {
         ] {
             assert!(parse_traceparent(bad).is_none(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_trace_goes_on_from_a_row_and_a_batch_keeps_its_own() {
-        let provider = SdkTracerProvider::builder().build();
-        let subscriber =
-            tracing_subscriber::registry().with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")));
-        tracing::subscriber::with_default(subscriber, || {
-            assert_eq!(current_traceparent(), None);
-            let row = tracing::info_span!("row");
-            link_or_parent(&row, Some(REMOTE));
-            row.in_scope(|| {
-                assert_eq!(trace_id_hex().as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
-                let traceparent = current_traceparent().unwrap();
-                assert!(traceparent.ends_with("-01") && traceparent != REMOTE, "{traceparent}");
-            });
-            let batch = tracing::info_span!("batch");
-            batch.in_scope(|| {
-                let row = tracing::info_span!("row");
-                link_or_parent(&row, Some(REMOTE));
-                row.in_scope(|| assert_ne!(trace_id_hex().as_deref(), Some("0af7651916cd43dd8448eb211c80319c")));
-            });
-        });
     }
 }
