@@ -123,13 +123,18 @@ pub fn work(
     driver: Arc<dyn Driver>,
     daemon_id: String,
 ) -> (Arc<Engines>, Outcomes) {
+    let mut tuning = config.tuning.clone();
+    if config.driver == DriverKind::Kubernetes {
+        // Bringing an engine back waits for a node and for the image there: nobody else brings it back meanwhile.
+        tuning.revivals.claim = tuning.pull_silence;
+    }
     let engines = Arc::new(Engines {
         driver,
         daemon_id: daemon_id.clone(),
         client,
         db: deps.db.clone(),
         metrics: Metrics::new(),
-        tuning: config.tuning.clone(),
+        tuning,
         random: deps.random.clone(),
         reviving: engines::Reviving::default(),
     });
@@ -169,6 +174,7 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         waker: deps.waker.clone(),
         settings: turn_settings.clone(),
         lane: Lane::new(tuning.turn_lane, tuning.slow_after),
+        dropping: Arc::default(),
     };
     queue::run(Arc::new(jobs), settings, deps);
     queue::run(Arc::new(turns), turn_settings, deps);

@@ -5,6 +5,7 @@
 //! does not carry our labels and our instance's name (SPEC §8).
 
 pub mod docker;
+mod image;
 pub mod kubernetes;
 mod log;
 pub mod process;
@@ -133,19 +134,19 @@ pub trait Copies: Send + Sync + 'static {
     /// Whether the state of a game can be copied now: there is room for it. Asked before the engine is touched.
     ///
     /// # Errors
-    /// [`DriverError::Config`], with what is missing.
+    /// [`DriverError`]; [`DriverError::Config`], with what is missing, where there is no room.
     async fn fits(&self, game_id: GameId) -> Result<(), DriverError>;
 
     /// Copies the state of a game, unless the copy of this name is there already. Those of other names go first.
     ///
     /// # Errors
-    /// [`DriverError::Config`] where it cannot be copied: no room, unreadable files.
+    /// [`DriverError`]; [`DriverError::Config`] where it cannot be copied: no room, unreadable files.
     async fn take(&self, game_id: GameId, name: &str) -> Result<(), DriverError>;
 
     /// Puts the copy of this name back in place of the state; the copy stays. Answers whether there is one.
     ///
     /// # Errors
-    /// [`DriverError::Config`] where it cannot be put back; the state is then what it was, or gone, and the copy is whole.
+    /// [`DriverError`]; [`DriverError::Config`] where it cannot be put back. The state is then what it was, or gone, and the copy is whole.
     async fn restore(&self, game_id: GameId, name: &str) -> Result<bool, DriverError>;
 
     /// Whether a game has a copy, of whatever name, or part of one.
@@ -157,7 +158,7 @@ pub trait Copies: Send + Sync + 'static {
     /// Drops the copies of a game. Without any it is quick: it is asked for after every turn.
     ///
     /// # Errors
-    /// [`DriverError::Config`] where they cannot be removed.
+    /// [`DriverError`]; [`DriverError::Config`] where they cannot be removed.
     async fn drop_all(&self, game_id: GameId) -> Result<(), DriverError>;
 }
 
@@ -253,8 +254,11 @@ pub trait Driver: Send + Sync + 'static {
     }
 }
 
+/// What the name of a game's container begins with.
+pub(crate) const CONTAINER_PREFIX: &str = "galaxy-game-";
+
 /// The name of a game's container.
 #[must_use]
 pub fn container_name(game_id: GameId) -> String {
-    format!("galaxy-game-{game_id}")
+    format!("{CONTAINER_PREFIX}{game_id}")
 }

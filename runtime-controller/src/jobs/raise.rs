@@ -10,7 +10,7 @@ use super::Jobs;
 use super::error::JobError;
 use super::progress::PullProgress;
 use super::start;
-use crate::driver::EngineSpec;
+use crate::driver::{CONTAINER_PREFIX, EngineSpec};
 
 impl Jobs {
     /// Makes sure that the image is there; answers which it is. The step is written down by the caller.
@@ -50,14 +50,17 @@ impl Jobs {
         if wanted == start::WANTED && spec.pinned != pinned {
             runtime::set_record_image(&mut tx, game_id, spec.pinned.as_ref()).await?;
         }
-        let made = format!("{} from {}", container_id.get(..12).unwrap_or(&container_id), spec.made_from());
+        // Of an id of Docker's the beginning tells it; a pod is called after its game.
+        let id = container_id.strip_prefix(CONTAINER_PREFIX).unwrap_or(&container_id);
+        let made = format!("{} from {}", id.get(..12).unwrap_or(id), spec.made_from());
         runtime::record_operation(&mut tx, game_id, Some(claim.id), "container", "ok", Some(&made)).await?;
         tx.commit().await?;
 
         if !wanted.contains(&self.step(cx, claim, game_id, JobStep::Start).await?) {
             return Ok(None);
         }
-        let started = engines.start_made(spec).await;
+        // A pod may wait for a node and its image for minutes.
+        let started = cx.stopping().run_until_cancelled(engines.start_made(spec)).await.ok_or(JobError::Stopping)?;
         started.map_err(|error| JobError::driver(&spec.image, error))?;
         let target = self.reached(cx, claim, spec).await?;
 

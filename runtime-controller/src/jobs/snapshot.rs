@@ -8,6 +8,7 @@ use shared::queue::{Claim, WorkContext};
 
 use super::Jobs;
 use super::error::JobError;
+use crate::driver::DriverError;
 
 impl Jobs {
     /// Whether there is room for the copy: asked while the former engine still runs.
@@ -35,9 +36,13 @@ impl Jobs {
             self.rests(image, game_id).await
         };
         let taken = taken.await;
-        let failed = |error| JobError::driver(image, error);
-        if taken.is_err() && snapshots.has_any(game_id).await.map_err(failed)? {
-            snapshots.drop_all(game_id).await.map_err(failed)?;
+        if taken.is_err() {
+            let dropped =
+                async { if snapshots.has_any(game_id).await? { snapshots.drop_all(game_id).await } else { Ok(()) } };
+            // Why there is no copy is what people must know; why what there is of it stays is beside it.
+            if let Err(error) = dropped.await {
+                tracing::warn!(%game_id, %error, "what there is of a copy could not be dropped");
+            }
         }
         taken
     }
@@ -70,7 +75,11 @@ impl Jobs {
         let failed = |error| JobError::driver(image, error);
         engines.op("remove", engines.driver.remove(game_id)).await.map_err(failed)?;
         let restored = engines.op("restore", engines.driver.snapshots().restore(game_id, &claim.id.to_string())).await;
-        let restored = restored.map_err(|error| JobError::container(error.to_string()))?;
+        // Without an answer the job waits. What cannot be put back now may be with the next attempt, also where files are in the way.
+        let restored = restored.map_err(|error| match error {
+            DriverError::Unavailable(_) => failed(error),
+            error => JobError::container(error.to_string()),
+        })?;
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         runtime::job_note(&mut tx, claim.id, &json!({ "restored": restored })).await?;

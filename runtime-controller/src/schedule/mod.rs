@@ -7,12 +7,13 @@ mod mend;
 mod reports;
 mod tick;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 use shared::db::runtime::{self, TurnWork};
 use shared::domain::excerpt::{LONG, SHORT, excerpt};
 use shared::domain::runtime::{RuntimeStatus, TurnStatus};
@@ -42,6 +43,8 @@ pub struct Turns {
     pub(crate) settings: Settings,
     /// For games whose engines are slow.
     pub(crate) lane: Lane,
+    /// Games whose copies are being dropped: turns that come faster than that ask once.
+    pub(crate) dropping: Arc<Mutex<HashSet<GameId>>>,
 }
 
 /// A turn that is due.
@@ -132,11 +135,15 @@ impl Queue for Turns {
                 && finished.settled == Settled::Again
         });
         for game_id in advanced.map(|finished| GameId::from(finished.claim.id)) {
-            let snapshots = self.engines.driver.snapshots();
+            if !self.dropping.lock().insert(game_id) {
+                continue;
+            }
+            let (snapshots, dropping) = (self.engines.driver.snapshots(), Arc::clone(&self.dropping));
             tokio::spawn(async move {
                 if let Err(error) = snapshots.drop_all(game_id).await {
                     tracing::warn!(%game_id, %error, "the copy of before a patch could not be dropped");
                 }
+                dropping.lock().remove(&game_id);
             });
         }
         if finished.iter().any(|finished| finished.note.is_some() || matches!(finished.settled, Settled::Dead { .. })) {

@@ -127,7 +127,7 @@ async fn what_is_not_ours_is_never_touched() {
         for error in [
             bench.driver.create(&spec).await.map(drop).unwrap_err(),
             if resource == "persistentvolumeclaims" {
-                bench.driver.snapshots().has_any(spec.game_id).await.map(drop).unwrap_err()
+                bench.driver.snapshots().take(spec.game_id, "a").await.unwrap_err()
             } else {
                 bench.driver.remove(spec.game_id).await.unwrap_err()
             },

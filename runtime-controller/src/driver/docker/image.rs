@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use shared::db::runtime::PinnedImage;
 use shared::domain::image_reference::ImageReference;
 
+use super::super::image::{allowed, by_digest, parsed};
 use super::super::{DriverError, Progress};
 use super::error::{is_status, other};
 use super::{DockerDriver, auth, pulls, whole};
@@ -19,8 +20,7 @@ impl DockerDriver {
         pinned: Option<&PinnedImage>,
         progress: &dyn Progress,
     ) -> Result<PinnedImage, DriverError> {
-        let reference = image.parse::<ImageReference>();
-        let reference = reference.map_err(|why| DriverError::Config(format!("the image {image:?} {why}")))?;
+        let reference = parsed(image)?;
         match pinned {
             Some(pinned) => self.pinned(pinned, progress).await,
             None => self.named(&reference, progress).await,
@@ -29,7 +29,7 @@ impl DockerDriver {
 
     /// What the reference stands for now.
     async fn named(&self, reference: &ImageReference, progress: &dyn Progress) -> Result<PinnedImage, DriverError> {
-        self.check_registry(reference)?;
+        allowed(&self.config.registries, reference)?;
         if self.config.pull_policy != PullPolicy::Always
             && let Some(found) = self.find_image(&reference.to_pull()).await?
         {
@@ -44,9 +44,7 @@ impl DockerDriver {
         if self.find_image(&pinned.id).await?.is_some() {
             return Ok(pinned.clone());
         }
-        // One that came from no registry has its id in place of a digest, which is no reference.
-        let digest = pinned.digest.as_deref().and_then(|digest| digest.parse::<ImageReference>().ok());
-        let Some(reference) = digest.filter(|reference| reference.digest().is_some()) else {
+        let Some(reference) = by_digest(pinned) else {
             let reason = format!(
                 "the image {} that the game began with is gone from the daemon, and came from no registry: load it \
                  again, or patch the game",
@@ -54,14 +52,9 @@ impl DockerDriver {
             );
             return Err(DriverError::Image { reason, passing: false });
         };
-        self.check_registry(&reference)?;
+        allowed(&self.config.registries, &reference)?;
         let found = self.pull(&reference, progress).await?;
         self.sound(&reference, &found).await
-    }
-
-    fn check_registry(&self, reference: &ImageReference) -> Result<(), DriverError> {
-        let allowed = self.config.registries.check(reference);
-        allowed.map_err(|why| DriverError::Config(format!("the image {reference} {why}")))
     }
 
     async fn pull(&self, reference: &ImageReference, progress: &dyn Progress) -> Result<ImageInspect, DriverError> {

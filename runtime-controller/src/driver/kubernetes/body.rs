@@ -191,9 +191,14 @@ pub(super) fn copy(cluster: &Cluster, game_id: GameId, deed: &Deed, image: &str,
     };
     let metadata = ObjectMeta {
         annotations: Some(BTreeMap::from([(ANNOTATION_DEED.to_owned(), deed.to_string())])),
-        ..meta(format!("galaxy-copy-{game_id}"), cluster.labels(Some(game_id), Some(Role::Copy)))
+        ..meta(copier_name(game_id), cluster.labels(Some(game_id), Some(Role::Copy)))
     };
     Pod { metadata, spec: Some(spec), ..Pod::default() }
+}
+
+/// The name of the pod that copies a game's state.
+pub(super) fn copier_name(game_id: GameId) -> String {
+    format!("galaxy-copy-{game_id}")
 }
 
 fn pod(cluster: &Cluster, container: Container, grace: Duration) -> PodSpec {
@@ -217,7 +222,8 @@ fn pod(cluster: &Cluster, container: Container, grace: Duration) -> PodSpec {
             ..PodSecurityContext::default()
         }),
         image_pull_secrets: Some(secrets),
-        termination_grace_period_seconds: Some(seconds(grace)),
+        // None at all would be no end, but forgetting the pod: see `Cluster::end`.
+        termination_grace_period_seconds: Some(seconds(grace).max(1)),
         containers: vec![container],
         ..PodSpec::default()
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{DeleteParams, Preconditions};
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use shared::ids::GameId;
 use tokio::sync::OnceCell;
@@ -152,6 +153,24 @@ impl Cluster {
         )))
     }
 
+    /// Makes an object; the one of ours that somebody else has made in the same moment is as good.
+    ///
+    /// # Errors
+    /// [`DriverError::Config`] where the name is another's.
+    pub(super) async fn make<K>(&self, object: &K, game_id: Option<GameId>) -> Result<K, DriverError>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug,
+    {
+        match whole(self.api::<K>().await?.create(&posted(), object)).await {
+            Err(error) if code(&error) == Some(409) => {
+                let name = object.name_any();
+                let found = self.find(&name, game_id).await?;
+                found.ok_or_else(|| DriverError::Failed(format!("the {} {name} came and went", K::kind(&()))))
+            }
+            made => made.map_err(other),
+        }
+    }
+
     /// Deletes this very object, and not one that has its name by then. One that is gone is fine.
     ///
     /// # Errors
@@ -172,7 +191,8 @@ impl Cluster {
     /// Ends a pod and waits until it is gone. A node that does not answer keeps its pod: whether that has ended nobody can say, so it is
     /// never taken to have.
     pub(super) async fn end(&self, pod: &Pod, grace: Duration) -> Result<(), DriverError> {
-        let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX);
+        // None at all would take the pod out of the books without asking its node: it might run on, with the game's volume.
+        let seconds = u32::try_from(grace.as_secs()).unwrap_or(u32::MAX).max(1);
         self.delete(pod, Some(seconds)).await?;
         let (pods, name, limit) = (self.api::<Pod>().await?, pod.name_any(), Instant::now() + grace + CALL);
         loop {
@@ -191,4 +211,9 @@ impl Cluster {
             sleep(STEP).await;
         }
     }
+}
+
+/// How objects are made: in our name.
+pub(super) fn posted() -> PostParams {
+    PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }
 }

@@ -55,6 +55,11 @@ impl Deed {
         }
     }
 
+    /// Whether the state, or the copy, is another one afterwards.
+    const fn changes(&self) -> bool {
+        matches!(self, Self::Take(_) | Self::Restore(_))
+    }
+
     const fn verb(&self) -> &'static str {
         match self {
             Self::Fits | Self::Take(_) => "be copied",
@@ -81,20 +86,28 @@ impl VolumeCopies {
         self.0.find(&container_name(game_id), Some(game_id)).await
     }
 
-    /// The name of the copy that there is, or that was begun.
-    async fn noted(&self, game_id: GameId) -> Result<Option<String>, DriverError> {
+    /// The claim that has a copy, or where one was begun, with its name.
+    async fn noted(&self, game_id: GameId) -> Result<Option<(PersistentVolumeClaim, String)>, DriverError> {
         let claim = self.claim(game_id).await?;
-        Ok(claim.and_then(|claim| claim.annotations().get(ANNOTATION_COPY).cloned()))
+        Ok(claim.and_then(|claim| claim.annotations().get(ANNOTATION_COPY).cloned().map(|name| (claim, name))))
     }
 
-    async fn note(&self, game_id: GameId, name: Option<&str>) -> Result<(), DriverError> {
+    /// Writes a name on this very claim, as it was read: what somebody else has written since is not written over.
+    async fn note(&self, claim: &PersistentVolumeClaim, name: Option<&str>) -> Result<(), DriverError> {
         let claims = self.0.api::<PersistentVolumeClaim>().await?;
-        let patch = Patch::Merge(json!({ "metadata": { "annotations": { ANNOTATION_COPY: name } } }));
+        let patch = Patch::Merge(json!({ "metadata": {
+            "uid": claim.metadata.uid, "resourceVersion": claim.metadata.resource_version, "annotations": { ANNOTATION_COPY: name },
+        } }));
         let how = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
-        whole(claims.patch(&container_name(game_id), &how, &patch)).await.map_err(other).map(drop)
+        whole(claims.patch(&claim.name_any(), &how, &patch)).await.map_err(other).map(drop)
     }
 
-    /// Has it done by a pod. Answers whether there was a copy of that name.
+    /// The claim of a game that has one.
+    async fn volume(&self, game_id: GameId) -> Result<PersistentVolumeClaim, DriverError> {
+        self.claim(game_id).await?.ok_or_else(|| DriverError::Config("the game has no volume".to_owned()))
+    }
+
+    /// Has it done by a pod, on a claim that the caller has found to be ours. Answers whether there was a copy of that name.
     async fn by_pod(&self, game_id: GameId, deed: Deed) -> Result<bool, DriverError> {
         let cluster = &self.0;
         let Some(image) = cluster.own.copy_image.as_deref() else {
@@ -111,11 +124,15 @@ impl VolumeCopies {
         let pod = match cluster.find::<Pod>(&wanted.name_any(), Some(game_id)).await? {
             // Of an attempt whose controller is gone: the same may go on.
             Some(found) if is_at(&found, &deed) => found,
+            // A late clean-up takes nothing from whoever copies, or puts back.
+            Some(found) if !deed.changes() && changes(&found) => {
+                return Err(DriverError::Failed("the game's state is being copied, or put back".to_owned()));
+            }
             Some(found) => {
                 cluster.end(&found, Duration::from_secs(1)).await?;
-                cluster.post(&wanted).await?
+                cluster.make(&wanted, Some(game_id)).await?
             }
-            None => cluster.post(&wanted).await?,
+            None => cluster.make(&wanted, Some(game_id)).await?,
         };
         let ended = cluster.wait(&pod, Until::Over, &Silent).await;
         let said = |why: &str| format!("the game's state cannot {}: {why}", deed.verb());
@@ -127,11 +144,21 @@ impl VolumeCopies {
                 _ => Err(DriverError::Failed(said(&Seen(pod).said()))),
             },
             Err(error @ DriverError::Unavailable(_)) => return Err(error.clone()),
+            // No other attempt helps against either.
+            Err(DriverError::Config(why) | DriverError::Image { reason: why, passing: false }) => {
+                Err(DriverError::Config(said(why)))
+            }
             Err(error) => Err(DriverError::Failed(said(&error.to_string()))),
         };
         cluster.end(&pod, Duration::from_secs(1)).await?;
         result
     }
+}
+
+/// Whether a pod that has not ended copies a state, or puts one back.
+fn changes(pod: &Pod) -> bool {
+    let deed = pod.annotations().get(ANNOTATION_DEED).map(String::as_str).unwrap_or_default();
+    !Seen(pod).is_over() && (deed.starts_with("take") || deed.starts_with("restore"))
 }
 
 /// Whether a pod is about this very deed, and has not ended.
@@ -142,13 +169,9 @@ fn is_at(pod: &Pod, deed: &Deed) -> bool {
 impl Cluster {
     /// Refuses an engine while a pod changes its game's state: one that a controller left behind.
     pub(super) async fn is_left_alone(&self, game_id: GameId) -> Result<(), DriverError> {
-        let Some(found) = self.find::<Pod>(&format!("galaxy-copy-{game_id}"), Some(game_id)).await? else {
-            return Ok(());
-        };
+        let found = self.find::<Pod>(&body::copier_name(game_id), Some(game_id)).await?;
+        let Some(found) = found.filter(changes) else { return Ok(()) };
         let deed = found.annotations().get(ANNOTATION_DEED).map(String::as_str).unwrap_or_default();
-        if Seen(&found).is_over() || !(deed.starts_with("take") || deed.starts_with("restore")) {
-            return Ok(());
-        }
         self.end(&found, Duration::from_secs(1)).await?;
         if deed.starts_with("restore") {
             // It may have been between two renames.
@@ -163,16 +186,17 @@ impl Cluster {
 #[async_trait]
 impl Copies for VolumeCopies {
     async fn fits(&self, game_id: GameId) -> Result<(), DriverError> {
+        self.volume(game_id).await?;
         self.by_pod(game_id, Deed::Fits).await.map(drop)
     }
 
     async fn take(&self, game_id: GameId, name: &str) -> Result<(), DriverError> {
-        self.note(game_id, Some(name)).await?;
+        self.note(&self.volume(game_id).await?, Some(name)).await?;
         self.by_pod(game_id, Deed::Take(name.to_owned())).await.map(drop)
     }
 
     async fn restore(&self, game_id: GameId, name: &str) -> Result<bool, DriverError> {
-        if self.noted(game_id).await?.as_deref() != Some(name) {
+        if self.noted(game_id).await?.is_none_or(|(_, noted)| noted != name) {
             return Ok(false);
         }
         self.by_pod(game_id, Deed::Restore(name.to_owned())).await
@@ -183,10 +207,10 @@ impl Copies for VolumeCopies {
     }
 
     async fn drop_all(&self, game_id: GameId) -> Result<(), DriverError> {
-        if self.noted(game_id).await?.is_none() {
-            return Ok(());
-        }
+        let Some((claim, _)) = self.noted(game_id).await? else { return Ok(()) };
         self.by_pod(game_id, Deed::Drop).await?;
-        self.note(game_id, None).await
+        // As it was read before: where another copy was begun since, its name stays, and where the claim is another for some other reason
+        // the next turn asks again.
+        self.note(&claim, None).await
     }
 }

@@ -2,16 +2,15 @@
 //! kubelet pull the image and tell its digest, before a game is touched; the engine's pod is then made by that digest.
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
-use kube::api::PostParams;
 use sha2::{Digest as _, Sha256};
 use shared::db::runtime::PinnedImage;
 use shared::domain::image_reference::ImageReference;
+use tokio::time::Instant;
 
+use super::super::image::{allowed, by_digest, parsed};
 use super::super::{DriverError, EngineSpec, Progress};
 use super::body;
-use super::cluster::{Cluster, MANAGER};
-use super::error::{code, other, whole};
+use super::cluster::Cluster;
 use super::status::Seen;
 use super::wait::Until;
 use crate::config::PullPolicy;
@@ -23,12 +22,10 @@ impl Cluster {
         pinned: Option<&PinnedImage>,
         progress: &dyn Progress,
     ) -> Result<PinnedImage, DriverError> {
-        let reference = image.parse::<ImageReference>();
-        let reference = reference.map_err(|why| DriverError::Config(format!("the image {image:?} {why}")))?;
+        let reference = parsed(image)?;
         let by_digest = pinned.and_then(by_digest);
         let wanted = by_digest.as_ref().unwrap_or(&reference);
-        let allowed = self.container.registries.check(wanted);
-        allowed.map_err(|why| DriverError::Config(format!("the image {wanted} {why}")))?;
+        allowed(&self.container.registries, wanted)?;
         if let (Some(pinned), Some(_), PullPolicy::Never) = (pinned, &by_digest, self.container.pull_policy) {
             // The node of the engine has it, or its pod will say so.
             return Ok(pinned.clone());
@@ -50,10 +47,17 @@ impl Cluster {
         progress: &dyn Progress,
     ) -> Result<PinnedImage, DriverError> {
         let image = reference.to_pull();
-        let made = self.pull_pod(&image, always).await?;
-        let waited = self.wait(&made, Until::Pulled, progress).await;
-        // Whoever else waits for it has seen the same, or makes another.
-        self.delete(&made, Some(0)).await?;
+        let begun = Instant::now();
+        let waited = loop {
+            let made = self.pull_pod(&image, always).await?;
+            let waited = self.wait(&made, Until::Pulled, progress).await;
+            // Who waited for the same pod saw first what it had to say, and took it away: the image is on a node by now, or soon told of.
+            if matches!(waited, Err(DriverError::Gone(_))) && begun.elapsed() < self.limit() {
+                continue;
+            }
+            self.delete(&made, Some(0)).await?;
+            break waited;
+        };
         let pod = match waited {
             Err(DriverError::Gone(reason) | DriverError::Failed(reason)) => {
                 return Err(DriverError::Image { reason, passing: true });
@@ -81,21 +85,7 @@ impl Cluster {
             // What it has to say may be old.
             self.end(&found, std::time::Duration::ZERO).await?;
         }
-        self.post(&body::pull(self, &name, image, always, self.limit())).await
-    }
-
-    /// Makes a pod; the one that somebody else has made in the same moment is as good.
-    pub(super) async fn post(&self, pod: &Pod) -> Result<Pod, DriverError> {
-        let how = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        match whole(self.api::<Pod>().await?.create(&how, pod)).await {
-            Ok(made) => Ok(made),
-            Err(error) if code(&error) == Some(409) => {
-                let game_id = pod.labels().get(super::super::LABEL_GAME).and_then(|game_id| game_id.parse().ok());
-                let found = self.find::<Pod>(&pod.name_any(), game_id).await?;
-                found.ok_or_else(|| DriverError::Failed(format!("the pod {} came and went", pod.name_any())))
-            }
-            Err(error) => Err(other(error)),
-        }
+        self.make(&body::pull(self, &name, image, always, self.limit()), None).await
     }
 
     /// Whether a pod that has been started has the image that it should; where a digest names it, its kubelet has seen to that.
@@ -103,7 +93,9 @@ impl Cluster {
         let Some(pinned) = spec.pinned.as_ref().filter(|pinned| by_digest(pinned).is_none()) else { return Ok(()) };
         let id = Seen(pod).container().map(|container| digest_in(&container.image_id)).unwrap_or_default();
         let reference = spec.image.parse::<ImageReference>().map_err(|why| DriverError::Config(why.to_string()))?;
-        if id.is_empty() || id == pinned.id { Ok(()) } else { Err(changed(&reference, pinned)) }
+        // One that has not run has told no id yet, and has done nothing with the state.
+        let unknown = id.is_empty() && !Seen(pod).runs();
+        if unknown || id == pinned.id { Ok(()) } else { Err(changed(&reference, pinned)) }
     }
 }
 
@@ -113,15 +105,9 @@ pub(super) fn asked_for(spec: &EngineSpec) -> Result<String, DriverError> {
     let pinned = spec.pinned.as_ref().ok_or_else(gone)?;
     let reference = match by_digest(pinned) {
         Some(reference) => reference,
-        None => spec.image.parse().map_err(|why| DriverError::Config(format!("the image {:?} {why}", spec.image)))?,
+        None => parsed(&spec.image)?,
     };
     Ok(reference.to_pull())
-}
-
-/// An image that came from no registry has its id in place of a digest, which is no reference.
-fn by_digest(pinned: &PinnedImage) -> Option<ImageReference> {
-    let reference = pinned.digest.as_deref()?.parse::<ImageReference>().ok()?;
-    reference.digest().is_some().then_some(reference)
 }
 
 fn changed(reference: &ImageReference, pinned: &PinnedImage) -> DriverError {

@@ -22,11 +22,11 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
-use kube::api::{LogParams, Patch, PatchParams, PostParams};
+use kube::api::{LogParams, Patch, PatchParams};
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 
-use self::cluster::{Cluster, MANAGER};
+use self::cluster::{Cluster, MANAGER, posted};
 use self::copies::VolumeCopies;
 use self::error::{CALL, code, other, whole};
 use self::status::Seen;
@@ -85,43 +85,22 @@ impl KubernetesDriver {
     /// Makes the claim, unless it is there. What it asks for is left as it was: a volume does not shrink.
     async fn claim(&self, game_id: GameId) -> Result<(), DriverError> {
         let cluster = &self.cluster;
-        let name = container_name(game_id);
-        if cluster.find::<PersistentVolumeClaim>(&name, Some(game_id)).await?.is_some() {
-            return Ok(());
+        if cluster.find::<PersistentVolumeClaim>(&container_name(game_id), Some(game_id)).await?.is_none() {
+            cluster.make(&body::claim(cluster, game_id), Some(game_id)).await?;
         }
-        let claims = cluster.api::<PersistentVolumeClaim>().await?;
-        match whole(claims.create(&posted(), &body::claim(cluster, game_id))).await {
-            // Somebody made it a moment ago. Whether it is ours is looked at again.
-            Err(error) if code(&error) == Some(409) => {
-                cluster.find::<PersistentVolumeClaim>(&name, Some(game_id)).await.map(drop)
-            }
-            made => made.map_err(other).map(drop),
-        }
+        Ok(())
     }
 
     /// Makes the Service, or applies what it should be to the one that is there.
     async fn apply_service(&self, game_id: GameId) -> Result<Service, DriverError> {
         let cluster = &self.cluster;
         let (services, mut wanted) = (cluster.api::<Service>().await?, body::service(cluster, game_id));
-        let found = match self.service(game_id).await? {
-            Some(found) => found,
-            None => match whole(services.create(&posted(), &wanted)).await {
-                Err(error) if code(&error) == Some(409) => {
-                    let found = self.service(game_id).await?;
-                    found.ok_or_else(|| DriverError::Failed("its Service came and went".to_owned()))?
-                }
-                made => return made.map_err(other),
-            },
-        };
+        let Some(found) = self.service(game_id).await? else { return cluster.make(&wanted, Some(game_id)).await };
         // This one and no other that has its name by then.
         wanted.metadata.uid = found.metadata.uid;
         let how = PatchParams::apply(MANAGER).force();
         whole(services.patch(&container_name(game_id), &how, &Patch::Apply(&wanted))).await.map_err(other)
     }
-}
-
-fn posted() -> PostParams {
-    PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }
 }
 
 /// Where an engine's pod is reached.
@@ -211,7 +190,7 @@ impl Driver for KubernetesDriver {
                     return Err(DriverError::Gone("its Service is gone".to_owned()));
                 };
                 let secret = body::secret_name(&self.cluster, spec, &service);
-                self.cluster.post(&body::engine(&self.cluster, spec, &image, &secret)).await?
+                self.cluster.make(&body::engine(&self.cluster, spec, &image, &secret), Some(game_id)).await?
             }
         };
         let started = self.cluster.wait(&pod, Until::Started, &Silent).await?;

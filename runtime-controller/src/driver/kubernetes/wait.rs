@@ -40,7 +40,7 @@ impl Cluster {
     /// [`DriverError::Gone`] where it goes; what keeps its container from starting; [`DriverError::Failed`] where it takes too long.
     pub(super) async fn wait(&self, pod: &Pod, until: Until, progress: &dyn Progress) -> Result<Pod, DriverError> {
         let (name, pods) = (pod.name_any(), self.api::<Pod>().await?);
-        let (begun, mut homeless_since) = (Instant::now(), None);
+        let (begun, mut homeless_since) = (Instant::now(), None::<Instant>);
         let (mut pause, mut told) = (FIRST_PAUSE, String::new());
         loop {
             let found = whole(pods.get_opt(&name)).await.map_err(other)?;
@@ -60,12 +60,8 @@ impl Cluster {
                 return Err(stuck);
             }
             let said = seen.said();
-            let without_node = seen.homeless().is_some();
-            let since = *homeless_since.get_or_insert_with(Instant::now);
-            if !without_node {
-                homeless_since = None;
-            }
-            if (without_node && since.elapsed() >= self.patience) || begun.elapsed() >= self.limit() {
+            homeless_since = seen.homeless().map(|_| homeless_since.unwrap_or_else(Instant::now));
+            if homeless_since.is_some_and(|since| since.elapsed() >= self.patience) || begun.elapsed() >= self.limit() {
                 return Err(DriverError::Failed(format!("the pod {name} does not start: {said}")));
             }
             if said != told {

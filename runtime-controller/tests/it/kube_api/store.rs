@@ -72,7 +72,7 @@ impl Store {
         })
     }
 
-    /// Merges; with a uid only into the object that has it.
+    /// Merges; with a uid only into the object that has it, with a version only into that one.
     pub(super) fn patch(&self, resource: &str, name: &str, patch: &Value, applies: bool) -> Result<Value, Refusal> {
         self.write(|inner| {
             let found = inner.objects.get(&(resource.to_owned(), name.to_owned())).cloned();
@@ -83,6 +83,10 @@ impl Store {
                 None => return Err((404, "NotFound", format!("{resource} \"{name}\" not found"))),
                 Some(_) => return Err((409, "Conflict", format!("{resource} \"{name}\": the uid is another"))),
             };
+            let version = &patch["metadata"]["resourceVersion"];
+            if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
+                return Err((409, "Conflict", format!("{resource} \"{name}\": it has been changed since")));
+            }
             merge(&mut object, patch);
             Ok(inner.keep(resource, name, object))
         })
