@@ -21,15 +21,29 @@ where
     walk(model, HasDiscoveries::AnyFailures)
 }
 
-/// The shortest way to break a property, if there is one.
-pub fn counterexample<M>(model: M, property: &'static str) -> Option<Vec<String>>
+/// Whether a property breaks in some state.
+pub fn breaks<M>(model: M, property: &'static str) -> bool
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + PartialEq + Hash + Send + Sync,
     M::Action: Clone + Debug + PartialEq + Send + Sync,
 {
     let (_, broken) = walk(model, HasDiscoveries::AnyOf([property].into()));
-    broken.into_iter().find(|(name, _)| *name == property).map(|(_, steps)| steps)
+    broken.iter().any(|(name, _)| *name == property)
+}
+
+/// The state after a step; `None` where it cannot be done, or changes nothing.
+fn after<S: Clone + PartialEq>(state: &S, step: impl FnOnce(&mut S) -> Option<()>) -> Option<S> {
+    let mut next = state.clone();
+    step(&mut next)?;
+    (next != *state).then_some(next)
+}
+
+/// Whether one of these steps can be taken.
+fn goes_on<M: Model>(model: &M, state: &M::State, counts: impl Fn(&M::Action) -> bool) -> bool {
+    let mut actions = Vec::new();
+    model.actions(state, &mut actions);
+    actions.into_iter().any(|action| counts(&action) && model.next_state(state, action).is_some())
 }
 
 fn walk<M>(model: M, until: HasDiscoveries) -> (usize, Vec<(&'static str, Vec<String>)>)

@@ -221,9 +221,7 @@ impl Model for Log {
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        let mut next = state.clone();
-        self.apply(&mut next, action)?;
-        (next != *state).then_some(next)
+        crate::after(state, |next| self.apply(next, action))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -242,7 +240,7 @@ impl Model for Log {
             }),
             Property::always(must::NOTHING_MISSED, |model: &Self, s: &State| !model.is_at_head(s) || s.was_told_all()),
             Property::always(must::GETS_THERE, |model: &Self, s: &State| {
-                (model.is_at_head(s) && s.was_told_all()) || model.goes_on(s)
+                (model.is_at_head(s) && s.was_told_all()) || crate::goes_on(model, s, |action| action.has_to())
             }),
             Property::always(must::IN_ORDER, |_, s: &State| {
                 let told = &s.reader.told;
@@ -272,13 +270,6 @@ impl Log {
         let (Some(last), Some((head, _))) = (state.db.last(), state.db.bounds()) else { return false };
         let unnumbered = state.db.members(&last.snap, &state.db.snapshot(), Guards { under_way: true, ..self.guards });
         state.db.is_own() && unnumbered.is_empty() && state.reader.at == head
-    }
-
-    /// Whether something happens yet that has to.
-    fn goes_on(&self, state: &State) -> bool {
-        let mut actions = Vec::new();
-        self.possible(state, &mut actions);
-        actions.into_iter().any(|action| action.has_to() && self.next_state(state, action).is_some())
     }
 }
 

@@ -212,9 +212,7 @@ impl Model for Queue {
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
-        let mut next = state.clone();
-        self.apply(&mut next, action)?;
-        (next != *state).then_some(next)
+        crate::after(state, |next| self.apply(next, action))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -242,17 +240,8 @@ impl Model for Queue {
                 })
             }),
             Property::always(must::ENDS, |model: &Self, s: &State| {
-                s.rows.iter().all(|row| row.status.is_end()) || model.goes_on(s)
+                s.rows.iter().all(|row| row.status.is_end()) || crate::goes_on(model, s, |action| !action.is_fault())
             }),
         ]
-    }
-}
-
-impl Queue {
-    /// Whether something happens yet that is no fault.
-    fn goes_on(&self, state: &State) -> bool {
-        let mut actions = Vec::new();
-        self.possible(state, &mut actions);
-        actions.into_iter().any(|action| !action.is_fault() && self.next_state(state, action).is_some())
     }
 }

@@ -1,4 +1,3 @@
-use galaxy_model::has_endless_run;
 use galaxy_model::log::{Disaster, Guards, Log, must};
 
 use super::{breaks, holds};
@@ -61,15 +60,6 @@ fn a_restore_is_not_noticed_where_a_replica_that_saw_less_ticks_on_first() {
     let found = || Log { replicas: 2, ..struck(Disaster::Restore) };
     breaks(found(), must::NUMBER_KEEPS_ITS_EVENT);
     breaks(found(), must::NOTHING_MISSED);
-}
-
-#[test]
-fn every_run_ends() {
-    assert!(!has_endless_run(&raced()));
-    assert!(!has_endless_run(&cleaned()));
-    for disaster in [Disaster::Crash, Disaster::Failover, Disaster::Restore, Disaster::Dump] {
-        assert!(!has_endless_run(&struck(disaster)));
-    }
 }
 
 #[test]

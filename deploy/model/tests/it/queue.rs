@@ -1,4 +1,3 @@
-use galaxy_model::has_endless_run;
 use galaxy_model::queue::{Faults, Guards, Queue, must};
 
 use super::{breaks, holds};
@@ -68,13 +67,6 @@ fn it_holds_where_a_row_kills_its_worker() {
 #[test]
 fn it_holds_where_rows_are_committed_late() {
     holds(late(), 9_000);
-}
-
-#[test]
-fn every_run_ends() {
-    assert!(!has_endless_run(&stopped_and_killed()));
-    assert!(!has_endless_run(&poisoned()));
-    assert!(!has_endless_run(&late()));
 }
 
 #[test]
