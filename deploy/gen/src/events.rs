@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value, json};
-use shared::client_events::encode;
-use shared::domain::notification::{Addressee, Channel, Field, Form, Kind, Payload};
+use serde_json::{Value, json};
+use shared::client_events::{encode, samples};
+use shared::domain::notification::{Addressee, Channel, Field, Form, Kind};
 
 /// The paths of the operations that read, by operation id.
 struct Reads(BTreeMap<String, String>);
@@ -196,39 +196,4 @@ pub fn examples() -> Result<String> {
         }
     }
     Ok(serde_json::to_string_pretty(&examples)? + "\n")
-}
-
-/// A payload of some length, and one as short as may be.
-///
-/// # Errors
-/// A payload is none of its kind.
-pub fn samples(kind: Kind) -> Result<[Payload; 2]> {
-    let payload = |sample: fn(Form) -> Value| {
-        let fields: Map<String, Value> =
-            kind.fields().iter().map(|field| (field.name.to_owned(), sample(field.form))).collect();
-        Payload::from_json(kind.as_str(), Value::Object(fields))
-    };
-    Ok([payload(full)?, payload(bare)?])
-}
-
-/// A value of some length.
-fn full(form: Form) -> Value {
-    match form {
-        Form::Id => json!("019cb4db-5900-7297-8ab7-7e702c787b4c"),
-        Form::Text => json!("Зоряні 星 \"quoted\" <b>"),
-        Form::Texts => json!(["Зоряні 星", "Terran"]),
-        Form::Number => json!(u32::MAX),
-        Form::Time => json!("2027-01-15T08:00:00.123Z"),
-    }
-}
-
-/// A value as short as may be; a table leaves out a number that is zero.
-fn bare(form: Form) -> Value {
-    match form {
-        Form::Id => json!("00000000-0000-7000-8000-000000000001"),
-        Form::Text => json!(""),
-        Form::Texts => json!([]),
-        Form::Number => json!(0),
-        Form::Time => json!("1970-01-01T00:00:00Z"),
-    }
 }

@@ -6,10 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
-use shared::client_events;
+use shared::client_events::{self, samples};
 use shared::domain::notification::{FieldValue, Kind, Payload};
-
-use crate::events::samples;
 
 /// Reads two buffers of each kind with flatc.
 ///

@@ -56,6 +56,7 @@ fn modules(sources: &Path) -> Result<Vec<(String, String)>> {
         } else if !["lib", "main"].contains(&module.as_str()) && path.extension().is_some_and(|end| end == "rs") {
             files.push(path);
         }
+        // A file of either name is one of tests.
         for file in files.iter().filter(|file| !file.ends_with("tests.rs") && !file.ends_with("fuzz.rs")) {
             found.push((module.clone(), std::fs::read_to_string(file)?));
         }

@@ -12,7 +12,7 @@ mod build;
 mod circles;
 mod compose;
 mod down;
-mod fuzz;
+mod fuzzer;
 mod r#gen;
 mod images;
 mod kubernetes;
@@ -186,7 +186,7 @@ fn main() -> ExitCode {
         Command::Test { kubernetes: Some(dir), tag, .. } => kubernetes::test(&dir, &tag),
         Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
-        Command::Fuzz { minutes, target } => fuzz::fuzz(minutes, &target),
+        Command::Fuzz { minutes, target } => fuzzer::fuzz(minutes, &target),
         Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),
         Command::Compose { dev, packaged, no_demo, .. } => {

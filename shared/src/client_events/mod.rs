@@ -5,12 +5,16 @@
 //! Decoding is safe on bytes from anywhere: what is read was verified, and comes to no more than a small multiple of the
 //! buffer.
 
+mod samples;
+
 use flatbuffers::{
     FlatBufferBuilder, ForwardsUOffset, InvalidFlatbuffer, TableVerifier, UOffsetT, VOffsetT, Vector, Verifier,
     VerifierOptions, WIPOffset, field_index_to_field_offset as slot, root_with_opts,
 };
 
 use crate::domain::notification::{Field, FieldValue, Form, Kind, Payload};
+
+pub use self::samples::samples;
 
 /// The `encoding` of client events whose payload [`encode`] wrote.
 pub const FLATBUFFERS: &str = "flatbuffers";

@@ -131,7 +131,7 @@ pub fn size(value: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     if let Ok(whole) = amount.parse::<u64>() {
-        return whole.checked_mul(scale).ok_or_else(wrong);
+        return whole.checked_mul(scale).filter(|bytes| *bytes < u64::MAX).ok_or_else(wrong);
     }
     let amount: f64 = amount.parse().map_err(|_| wrong())?;
     let bytes = amount * scale as f64;
@@ -145,7 +145,8 @@ pub fn http_url(value: &str) -> Result<String, String> {
     let uri: http::Uri = value.parse().map_err(|_| wrong())?;
     let known = matches!(uri.scheme_str(), Some("http" | "https"));
     let host = uri.host().is_some_and(|h| !h.is_empty());
-    if !known || !host || uri.query().is_some() {
+    // The parser drops a fragment.
+    if !known || !host || uri.query().is_some() || value.contains('#') {
         return Err(wrong());
     }
     Ok(value.trim_end_matches('/').to_owned())
@@ -267,7 +268,7 @@ mod tests {
     fn urls_are_http_with_a_host() {
         assert_eq!(http_url("http://127.0.0.1:8081/"), Ok("http://127.0.0.1:8081".to_owned()));
         assert_eq!(http_url("https://hub/base"), Ok("https://hub/base".to_owned()));
-        for text in ["", "hub:8081", "ftp://hub", "http://", "/path", "http://hub?x=1"] {
+        for text in ["", "hub:8081", "ftp://hub", "http://", "/path", "http://hub?x=1", "https://hub/#a"] {
             assert!(http_url(text).is_err(), "{text}");
         }
     }

@@ -39,8 +39,8 @@ templates! {
         },
         |_m, v| format!("You are invited to a game on {}", v.product()),
         |m| Some(("Open the invite", match m.invite {
-            Some((invite, _)) => format!("/games/{}/invites/{invite}", m.game_id),
-            None => format!("/games/{}", m.game_id),
+            Some((invite, _)) => format!("{}/invites/{invite}", game(m.game_id)),
+            None => game(m.game_id),
         }));
     /// The reader's application was approved.
     LobbyApplicationApproved { game_id } with known = "lobby.application.approved", Transactional,

@@ -148,7 +148,7 @@ mod tests {
         for wrong in ["a\u{202E}b", "two  blanks", "x".repeat(41).as_str()] {
             assert_eq!(read(&[("BACKEND_PRODUCT_NAME", wrong)]).unwrap_err().len(), 1, "{wrong:?}");
         }
-        for wrong in ["play.example.org", "ftp://play.example.org", "https://x/?a=b"] {
+        for wrong in ["play.example.org", "ftp://play.example.org", "https://x/?a=b", "https://x/#a"] {
             assert_eq!(read(&[("BACKEND_PUBLIC_URL", wrong)]).unwrap_err().len(), 1, "{wrong:?}");
         }
     }

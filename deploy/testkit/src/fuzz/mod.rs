@@ -240,9 +240,9 @@ impl Drop for Finding<'_> {
     }
 }
 
-/// An input as the tables write it.
+/// An input as the tables write it, or as bytes where it is no text.
 fn row(input: &[u8]) -> String {
-    let text = String::from_utf8_lossy(input);
+    let Ok(text) = std::str::from_utf8(input) else { return format!("the bytes b\"{}\"", input.escape_ascii()) };
     let mut row = String::new();
     for c in text.chars() {
         match c {

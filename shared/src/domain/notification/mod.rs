@@ -172,6 +172,16 @@ impl Payload {
         serde_json::from_value(serde_json::json!({ "kind": kind.as_str(), "payload": fields }))
             .map_err(|error| PayloadError::Fields { kind, error })
     }
+
+    /// A payload for examples and tests: each field says what `value` has for it, as in JSON.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when a value does not fit its field.
+    pub fn example(kind: Kind, value: impl Fn(&Field) -> Value) -> Result<Self, PayloadError> {
+        let fields: serde_json::Map<_, _> =
+            kind.fields().iter().map(|field| (field.name.to_owned(), value(field))).collect();
+        Self::from_json(kind.as_str(), fields.into())
+    }
 }
 
 #[cfg(test)]
