@@ -77,7 +77,7 @@ fn without_the_claims_lock_two_workers_have_a_row() {
 }
 
 #[test]
-fn without_the_token_a_late_finish_lands_on_anothers_attempt() {
+fn without_the_token_a_late_finish_lands_on_another_attempt() {
     breaks(without(stopped_and_killed(), |guards| guards.finish_by_token = false), must::RECORDED_BY_THE_HOLDER);
 }
 

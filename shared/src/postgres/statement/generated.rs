@@ -225,7 +225,7 @@ pub(super) static NAMES: &[(u64, &str, &str)] = &[
     (0x9b2081afac77452d, "challenges.remove_ended", "SELECT ended"),
     (0x9c03f3ba1d223b96, "push_log.append_events", "INSERT push_events"),
     (0x9c7bf0f9a6d1e2f9, "invites.end", "UPDATE invites"),
-    (0x9c91ce73bdad8436, "sanctions.carry", "SELECT sanctions"),
+    (0x9c91ce73bdad8436, "sanctions.in_force", "SELECT sanctions"),
     (0x9d67990fd912766d, "games.list", "SELECT games"),
     (0x9d8b2ea883bfdd5b, "erasure.remove_words_to_others", "UPDATE mail_payloads"),
     (0x9db802f0236fcd56, "erasure.erase", "UPDATE accounts"),
