@@ -29,9 +29,10 @@ fn main() -> ExitCode {
 /// Applies what is pending; of several replicas at once one does, under the migrator's lock. Waits for Postgres to come up.
 async fn migrate(service: &Service<Config>) -> anyhow::Result<()> {
     loop {
-        match PgConnection::connect_with(&service.base.postgres.listen_options()).await {
+        match PgConnection::connect_with(&service.base.postgres.listen_options()).await.map_err(shared::db::Error::from)
+        {
             Ok(mut conn) => return Ok(galaxy_migrations::apply(&mut conn).await.map(drop)?),
-            Err(error) if shared::error::is_unavailable(&error) => {
+            Err(error) if error.is_unavailable() => {
                 tracing::warn!(%error, "waiting for Postgres to migrate");
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;
             }

@@ -36,7 +36,7 @@ pub async fn sweep(age: Duration, db: Db, mut gate: SchemaGate, random: Random, 
 }
 
 /// How many challenges and how many sanctions it removed.
-async fn pass(age: Duration, db: &Db) -> Result<(u64, u64), sqlx::Error> {
+async fn pass(age: Duration, db: &Db) -> Result<(u64, u64), shared::db::Error> {
     let mut conn = db.acquire().await?;
     let (mut challenges, mut sanctions) = (0, 0);
     loop {

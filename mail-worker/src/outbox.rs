@@ -64,7 +64,7 @@ impl Queue for Outbox {
         &self,
         conn: &mut PgConnection,
         claims: &[Claim],
-    ) -> Result<Vec<Result<Letter, String>>, sqlx::Error> {
+    ) -> Result<Vec<Result<Letter, String>>, shared::db::Error> {
         let ids: Vec<Uuid> = claims.iter().map(|claim| claim.id).collect();
         letters(conn, &ids).await
     }
@@ -77,7 +77,7 @@ impl Queue for Outbox {
         verdicts
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), shared::db::Error> {
         // The engine itself ended these, by panic or time limit: perhaps in the middle of DATA.
         let broken_off: Vec<(Uuid, i32)> =
             finished.iter().filter(|f| f.note.is_none()).map(|f| (f.claim.id, f.claim.attempt_no)).collect();
@@ -103,7 +103,7 @@ impl Queue for Outbox {
         record(conn, &records).await
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         let lost: Vec<(Uuid, i32)> = rows.iter().map(|row| (row.id, row.attempt_no)).collect();
         let unknown = lost_attempts(conn, &lost, "the worker was lost after DATA had begun").await?;
         self.tried(AttemptOutcome::Unknown, unknown);

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use shared::db::Db;
 use shared::db::notifications::{self, Chunk, Expansion};
 use shared::domain::notification::{Kind, NotificationStatus};
-use shared::error::is_unavailable;
 use shared::queue::{
     Claim, Fate, Finished, Lost, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
 };
@@ -53,7 +52,7 @@ pub struct Note {
 enum Failure {
     /// The row is another worker's now, or may be.
     Lost,
-    Database(sqlx::Error),
+    Database(shared::db::Error),
 }
 
 impl Expand {
@@ -112,7 +111,7 @@ fn failed(expansion: &Expansion, failure: &Failure) -> Verdict<Note> {
     let outcome = match failure {
         Failure::Lost => Outcome::Release,
         Failure::Database(e) => {
-            Outcome::Retry { error: format!("routes not written: {e}"), after: None, counts: !is_unavailable(e) }
+            Outcome::Retry { error: format!("routes not written: {e}"), after: None, counts: !e.is_unavailable() }
         }
     };
     verdict(expansion, outcome)
@@ -131,7 +130,7 @@ impl Queue for Expand {
         &self,
         conn: &mut PgConnection,
         claims: &[Claim],
-    ) -> Result<Vec<Result<Expansion, String>>, sqlx::Error> {
+    ) -> Result<Vec<Result<Expansion, String>>, shared::db::Error> {
         let ids: Vec<Uuid> = claims.iter().map(|c| c.id).collect();
         notifications::load_expansions(conn, &ids).await
     }
@@ -142,7 +141,7 @@ impl Queue for Expand {
         }
         match self.chunk(cx, &batch).await {
             Ok(chunks) => batch.iter().zip(&chunks).map(|(row, chunk)| self.settled(row, chunk)).collect(),
-            Err(Failure::Database(e)) if is_unavailable(&e) => {
+            Err(Failure::Database(e)) if e.is_unavailable() => {
                 let failure = Failure::Database(e);
                 batch.iter().map(|(_, expansion)| failed(expansion, &failure)).collect()
             }
@@ -163,7 +162,7 @@ impl Queue for Expand {
         }
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), shared::db::Error> {
         let over: Vec<Uuid> = finished
             .iter()
             .filter(|f| matches!(f.settled, Settled::Done(_) | Settled::Dead { .. }))
@@ -176,7 +175,7 @@ impl Queue for Expand {
         Ok(())
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         let over: Vec<Uuid> = rows.iter().filter(|r| r.fate != Fate::Due).map(|r| r.id).collect();
         if !over.is_empty() {
             notifications::renew_notification_successors(conn, &over).await?;

@@ -6,7 +6,6 @@ pub mod config;
 pub mod db;
 pub mod domain;
 pub mod engine_client;
-pub mod error;
 #[cfg(test)]
 mod fuzz;
 pub mod ids;

@@ -80,7 +80,7 @@ impl Counts {
 
     /// Writes all that waits, a batch a statement. Whatever is not known to be written waits again, also when this is
     /// dropped in the middle: a statement whose answer was lost may so be counted twice, and none is lost.
-    async fn flush(&self, db: &Db) -> Result<(), sqlx::Error> {
+    async fn flush(&self, db: &Db) -> Result<(), shared::db::Error> {
         let mut taken = Taken { of: self, rows: self.take() };
         while let Some(batch) = taken.rows.chunks(BATCH).next() {
             let written = db.try_within(async { countries::add(&mut *db.acquire().await?, batch).await }).await;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::db::push_log::{self, NewEvent, Place};
-use shared::error::is_unavailable;
 use shared::proto::push::push_hub_server::PushHub as PushHubService;
 use shared::proto::push::{ClientEvent, PublishRequest, PublishResponse};
 use shared::queue::wake::Topic;
@@ -51,7 +50,7 @@ impl Publisher {
         let appended = self.0.db.try_within(self.append(&request.events, &ids)).await;
         let places = appended.map_err(|error| {
             // Everything is undone or repeatable: the same call again answers the same.
-            if is_unavailable(&error) {
+            if error.is_unavailable() {
                 return Status::unavailable("the database is not reachable; publish again");
             }
             tracing::error!(%error, "publishing failed");
@@ -70,7 +69,7 @@ impl Publisher {
         Ok(Response::new(PublishResponse { cursors }))
     }
 
-    async fn append(&self, events: &[ClientEvent], ids: &[Uuid]) -> Result<HashMap<Uuid, Place>, sqlx::Error> {
+    async fn append(&self, events: &[ClientEvent], ids: &[Uuid]) -> Result<HashMap<Uuid, Place>, shared::db::Error> {
         let hub = &self.0;
         let mut seen = HashSet::new();
         let new: Vec<NewEvent<'_>> = events

@@ -82,7 +82,7 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn look(hub: &Hub) -> Result<(), sqlx::Error> {
+async fn look(hub: &Hub) -> Result<(), shared::db::Error> {
     let looked_at = hub.streams.snapshot();
     if looked_at.is_empty() {
         return Ok(());

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::db::push_log;
-use shared::error::{is_locked, is_unavailable};
 use tokio::time::Instant;
 
 use super::Hub;
@@ -29,7 +28,7 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
             match hub.db.try_within(pass(&hub, slow)).await {
                 Ok(()) => {}
                 // The follower has said so already.
-                Err(error) if is_unavailable(&error) => {
+                Err(error) if error.is_unavailable() => {
                     tracing::debug!(%error, "the push log was not cleaned this time")
                 }
                 // A missing right, say: nobody else would tell why the log grows.
@@ -44,7 +43,7 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn pass(hub: &Hub, slow: bool) -> Result<(), sqlx::Error> {
+async fn pass(hub: &Hub, slow: bool) -> Result<(), shared::db::Error> {
     let window = hub.config.freshness_window;
     let mut conn = hub.db.acquire().await?;
     while push_log::expire_ticks(&mut conn, window, i64::from(BATCH)).await? >= u64::from(BATCH) {}
@@ -65,7 +64,7 @@ async fn pass(hub: &Hub, slow: bool) -> Result<(), sqlx::Error> {
                 tracing::info!(slot, "emptied a slot of the push log");
             }
             Ok(false) => {}
-            Err(error) if is_locked(&error) => tracing::debug!(slot, "slot not emptied this time: it is in use"),
+            Err(error) if error.is_locked() => tracing::debug!(slot, "slot not emptied this time: it is in use"),
             Err(error) => return Err(error),
         }
     }

@@ -318,7 +318,7 @@ impl Feeder {
         }
     }
 
-    async fn troubled(&mut self, error: &sqlx::Error) -> Result<(), End> {
+    async fn troubled(&mut self, error: &shared::db::Error) -> Result<(), End> {
         tracing::debug!(%error, gateway_client_id = self.client, "a push stream cannot read the log");
         self.pause().await
     }

@@ -57,7 +57,7 @@ impl PushService for Subscriptions {
 
 impl Subscriptions {
     /// Takes the client id over, and reads the log's bounds afresh: this replica's ring may lag behind the cursor.
-    async fn admit(&self, gateway_client_id: &str, stream_id: uuid::Uuid) -> Result<Option<Bounds>, sqlx::Error> {
+    async fn admit(&self, gateway_client_id: &str, stream_id: uuid::Uuid) -> Result<Option<Bounds>, shared::db::Error> {
         let hub = &self.0;
         let mut conn = hub.db.acquire().await?;
         push_log::register_subscriber(&mut conn, gateway_client_id, stream_id).await?;

@@ -104,21 +104,20 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
-        if shared::error::is_unavailable(&error) {
+impl From<shared::db::Error> for Problem {
+    fn from(error: shared::db::Error) -> Self {
+        if error.is_unavailable() {
             tracing::warn!(%error, "database out of reach");
             return Self::new(ErrorCode::Unavailable, "The service cannot reach its database; try again shortly.")
                 .retry_after(Duration::from_secs(1));
         }
-        // Class 40: Postgres chose this transaction as the victim of a deadlock and undid it whole.
-        if error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code.starts_with("40")) {
+        if error.is_undone() {
             tracing::warn!(%error, "a transaction was undone by the database");
             return Self::new(ErrorCode::Unavailable, "The change ran into another one; try again.")
                 .retry_after(Duration::from_secs(1));
         }
-        // Class 22021: a NUL character, which a query or a path can hold and no text of Postgres can.
-        if error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "22021") {
+        // A query or a path can hold one.
+        if error.is_impossible_text() {
             return Self::new(ErrorCode::InvalidRequest, "A text has a NUL character, which none may have.");
         }
         Self::internal(&error)

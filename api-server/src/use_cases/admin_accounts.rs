@@ -47,7 +47,7 @@ pub async fn create(
     let hash = app.admins.hash(password.to_owned()).await.map_err(|e| Problem::internal(&e))?;
     let mut tx = app.db.begin().await?;
     let made = match db::admin_accounts::insert(&mut tx, user_name, &hash, key).await {
-        Err(error) if shared::error::constraint(&error) == Some("admin_accounts_pkey") => {
+        Err(error) if error.constraint() == Some("admin_accounts_pkey") => {
             tx.rollback().await?;
             // Perhaps it was a twin of this request that has the name.
             let made = replay(&mut *app.db.acquire().await?, key).await?;

@@ -107,15 +107,16 @@ pub async fn apply(
     if !db::race_names::is_free(&mut tx, game_id, user_id, &name.canonical_key).await? {
         return Err(enroll::name_taken());
     }
-    let made = db::applications::insert(&mut tx, id, game_id, user_id, &name, key).await.map_err(|error| {
-        match shared::error::constraint(&error) {
-            Some("applications_game_id_user_id_key") => Problem::new(
-                ErrorCode::ApplicationExists,
-                "The caller has applied to this game already: withdraw that application to apply anew.",
-            ),
-            _ => error.into(),
-        }
-    })?;
+    let made =
+        db::applications::insert(&mut tx, id, game_id, user_id, &name, key).await.map_err(|error| {
+            match error.constraint() {
+                Some("applications_game_id_user_id_key") => Problem::new(
+                    ErrorCode::ApplicationExists,
+                    "The caller has applied to this game already: withdraw that application to apply anew.",
+                ),
+                _ => error.into(),
+            }
+        })?;
     if !made {
         // The same key at the same time on another game: the body cannot be the same.
         return Err(Problem::new(

@@ -46,7 +46,7 @@ pub async fn create(
         return Ok(made);
     }
     let made = match db::engine_versions::insert(&mut tx, new, key).await {
-        Err(error) if shared::error::constraint(&error) == Some("engine_versions_pkey") => {
+        Err(error) if error.constraint() == Some("engine_versions_pkey") => {
             tx.rollback().await?;
             // Perhaps it was a twin of this request that registered it.
             let made = replay(&mut *app.db.acquire().await?, key).await?;
@@ -97,8 +97,8 @@ fn trail(change: &EngineVersionChange<'_>) -> serde_json::Value {
     parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-fn constraint(error: sqlx::Error) -> Problem {
-    match shared::error::constraint(&error) {
+fn constraint(error: db::Error) -> Problem {
+    match error.constraint() {
         Some("engine_versions_players_check") => {
             Problem::field("/max_players", "range", "must be 1 to 1000 and not below min_players")
         }

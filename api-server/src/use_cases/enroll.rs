@@ -91,8 +91,8 @@ pub async fn enroll(
     Ok(membership)
 }
 
-fn constraint(error: sqlx::Error) -> Problem {
-    match shared::error::constraint(&error) {
+fn constraint(error: db::Error) -> Problem {
+    match error.constraint() {
         Some("games_approved_count_check") => Problem::new(ErrorCode::GameFull, "The game is full."),
         Some("memberships_game_id_user_id_key") => {
             Problem::new(ErrorCode::AlreadyMember, "The user is a member already.")

@@ -418,8 +418,8 @@ async fn check_engine(conn: &mut PgConnection, game: &LockedGame, wanted: &Edit)
     })
 }
 
-fn constraint(error: sqlx::Error) -> Problem {
-    match shared::error::constraint(&error) {
+fn constraint(error: db::Error) -> Problem {
+    match error.constraint() {
         Some("games_approved_count_check") => {
             Problem::field("/max_players", "range", "more members than this are in already")
         }

@@ -137,13 +137,12 @@ pub async fn create(
         default_ttl_seconds: app.config.lobby.invite_ttl.as_secs_f64(),
         mailed,
     };
-    let made =
-        db::invites::insert(&mut tx, &new, key).await.map_err(|error| match shared::error::constraint(&error) {
-            Some("invites_game_id_invited_user_id_key") => {
-                Problem::new(ErrorCode::InviteExists, "The user has an open invite to this game already.")
-            }
-            _ => error.into(),
-        })?;
+    let made = db::invites::insert(&mut tx, &new, key).await.map_err(|error| match error.constraint() {
+        Some("invites_game_id_invited_user_id_key") => {
+            Problem::new(ErrorCode::InviteExists, "The user has an open invite to this game already.")
+        }
+        _ => error.into(),
+    })?;
     if !made {
         // The same key at the same time on another game: the body cannot be the same.
         return Err(Problem::new(

@@ -84,14 +84,14 @@ impl Act {
         }
     }
 
-    async fn on(self, conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+    async fn on(self, conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, shared::db::Error> {
         match self {
             Self::Resend => db::mail::resend(conn, ids).await,
             Self::Dismiss => db::mail::dismiss(conn, ids).await,
         }
     }
 
-    async fn pick(self, tx: &mut Tx, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+    async fn pick(self, tx: &mut Tx, filter: &DeliveryFilter, limit: i64) -> Result<Picked, shared::db::Error> {
         match self {
             Self::Resend => db::mail::pick(tx, filter, limit).await,
             Self::Dismiss => db::mail::pick_dead(tx, filter, limit).await,

@@ -180,7 +180,7 @@ async fn bar(conn: &mut PgConnection, caller: &Caller<'_>, membership: Membershi
     let membership = if membership.status == MembershipStatus::Active {
         end(&mut *conn, caller, &membership, MembershipStatus::Blocked).await?
     } else {
-        let again = |error: sqlx::Error| match shared::error::constraint(&error) {
+        let again = |error: db::Error| match error.constraint() {
             Some("memberships_game_id_user_id_key") => ended(),
             _ => error.into(),
         };

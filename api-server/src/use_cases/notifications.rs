@@ -53,7 +53,7 @@ impl Act {
         }
     }
 
-    async fn on(self, conn: &mut PgConnection, picked: &Picked) -> Result<u64, sqlx::Error> {
+    async fn on(self, conn: &mut PgConnection, picked: &Picked) -> Result<u64, db::Error> {
         match self {
             Self::Redrive => db::notifications::redrive(conn, picked).await,
             Self::Dismiss => db::notifications::dismiss(conn, picked).await,

@@ -149,7 +149,7 @@ pub(super) async fn enqueue(
     match db::runtime::enqueue_if_idle(conn, job).await {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(busy()),
-        Err(error) if shared::error::constraint(&error) == Some("runtime_jobs_one_active_key") => Err(busy()),
+        Err(error) if error.constraint() == Some("runtime_jobs_one_active_key") => Err(busy()),
         Err(error) => Err(error.into()),
     }
 }

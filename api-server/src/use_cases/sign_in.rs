@@ -182,7 +182,7 @@ pub(super) async fn create(
         match db::accounts::insert(conn, &account, Some(&identity)).await {
             Ok(true) => return Ok(Some(user_id)),
             Ok(false) => {}
-            Err(error) if shared::error::constraint(&error) == Some("identities_kind_external_id_key") => {
+            Err(error) if error.constraint() == Some("identities_kind_external_id_key") => {
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),

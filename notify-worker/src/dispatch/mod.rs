@@ -132,7 +132,11 @@ impl Queue for Dispatch {
         Some(if self.hub.is_open() { "open" } else { "away" }.to_owned())
     }
 
-    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Route, String>>, sqlx::Error> {
+    async fn load(
+        &self,
+        conn: &mut PgConnection,
+        claims: &[Claim],
+    ) -> Result<Vec<Result<Route, String>>, shared::db::Error> {
         let ids: Vec<Uuid> = claims.iter().map(|c| c.id).collect();
         notifications::load_routes(conn, &ids).await
     }
@@ -168,7 +172,7 @@ impl Queue for Dispatch {
         verdicts
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), shared::db::Error> {
         let letters: Vec<(&Finished<Note>, &Letter)> = finished
             .iter()
             .filter(|row| row.settled == Settled::Done(RouteStatus::Delivered.as_str()))
@@ -221,7 +225,7 @@ impl Queue for Dispatch {
         Ok(())
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         let over: Vec<Uuid> = rows.iter().filter(|r| r.fate != Fate::Due).map(|r| r.id).collect();
         if !over.is_empty() {
             notifications::renew_route_successors(conn, &over).await?;

@@ -73,7 +73,7 @@ impl Desk {
         served: &mut Option<WorkerId>,
         tasks: &TaskTracker,
         room: &Arc<Semaphore>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let mut conn = self.deps.db.acquire().await?;
         // A lease that was lost and taken anew is another worker.
         let worker = self.deps.worker.id();

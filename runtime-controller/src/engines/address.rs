@@ -26,7 +26,7 @@ impl Engines {
 
     /// Forgets the addresses of all records of this daemon whose containers do not run.
     async fn forget_dead(&self) -> Result<(), DriverError> {
-        let away = |error: sqlx::Error| DriverError::Unavailable(format!("the database: {error}"));
+        let away = |error: shared::db::Error| DriverError::Unavailable(format!("the database: {error}"));
         let listed = self.op("list", self.driver.list()).await?;
         let there = listed.iter().filter(|listed| matches!(listed.doing, Doing::Runs | Doing::Frozen));
         let there: HashSet<_> = there.filter_map(|listed| Some((listed.game_id, listed.endpoint.clone()?))).collect();

@@ -34,7 +34,7 @@ pub enum ReviveError {
     Unhealthy(#[from] Unhealthy),
     /// The database did not answer.
     #[error("the database does not answer")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] shared::db::Error),
 }
 
 /// Whether the engine is to run though no job is at work on it: the game runs, or waits for nothing but its engine.

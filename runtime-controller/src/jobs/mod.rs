@@ -74,7 +74,11 @@ impl Queue for Jobs {
         Some(self.engines.daemon_id.clone())
     }
 
-    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Work, String>>, sqlx::Error> {
+    async fn load(
+        &self,
+        conn: &mut PgConnection,
+        claims: &[Claim],
+    ) -> Result<Vec<Result<Work, String>>, shared::db::Error> {
         let mut jobs = jobs_by_id(conn, claims.iter().map(|claim| claim.id)).await?;
         let work = |claim: &Claim| {
             let job = jobs.remove(&claim.id).ok_or("the job is gone")?;
@@ -92,7 +96,7 @@ impl Queue for Jobs {
         verdicts
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), shared::db::Error> {
         let jobs = jobs_by_id(conn, finished.iter().map(|finished| finished.claim.id)).await?;
         for (job, finished) in by_game(&jobs, finished, |finished| finished.claim.id) {
             let note = finished.note.as_ref();
@@ -112,7 +116,7 @@ impl Queue for Jobs {
         Ok(())
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         let given_up = rows.iter().filter(|row| row.fate != Fate::Due);
         let jobs = jobs_by_id(conn, given_up.clone().map(|row| row.id)).await?;
         for (job, row) in by_game(&jobs, given_up, |row| row.id) {
@@ -197,7 +201,7 @@ impl Jobs {
         job: &JobWork,
         note: Option<&Note>,
         error: &str,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let result = note.and_then(|note| note.result.as_ref());
         // Where the engine gave it up by itself, there is no result: a crash loop, a hang, an unreadable row.
         let failure = match result {
@@ -231,7 +235,7 @@ impl Jobs {
 async fn jobs_by_id(
     conn: &mut PgConnection,
     ids: impl Iterator<Item = uuid::Uuid>,
-) -> Result<HashMap<uuid::Uuid, JobWork>, sqlx::Error> {
+) -> Result<HashMap<uuid::Uuid, JobWork>, shared::db::Error> {
     let ids: Vec<_> = ids.collect();
     if ids.is_empty() {
         return Ok(HashMap::new());

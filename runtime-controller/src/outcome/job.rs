@@ -83,7 +83,7 @@ impl Outcomes {
         claim: &Claim,
         game_id: GameId,
         result: &JobResult,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let Some(game) = self.lock(conn, game_id).await? else { return Ok(()) };
         match result {
             JobResult::Started { ahead } => self.started(conn, claim, game_id, &game.read()?, *ahead).await,
@@ -116,7 +116,7 @@ impl Outcomes {
         claim: &Claim,
         job: &JobWork,
         well: bool,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let (game_id, request_id, traceparent) =
             (job.game_id, claim.request_id.as_deref(), claim.traceparent.as_deref());
         let Some(Locked::Read(game)) = self.lock(conn, game_id).await? else { return Ok(()) };
@@ -145,7 +145,7 @@ impl Outcomes {
         game_id: GameId,
         game: &LockedGame,
         ahead: bool,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         runtime::turn_advanced(conn, game_id, game.current_turn, RuntimeStatus::Running).await?;
         if !games::started(conn, game_id).await? {
             // Cancelled while it started: the container has to go again.
@@ -172,7 +172,7 @@ impl Outcomes {
         game_id: GameId,
         failure: &StartFailure,
         cleared: bool,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
         if !cleared {
             enqueue_stop(conn, claim, game_id).await?;
@@ -184,7 +184,12 @@ impl Outcomes {
         self.tell_owner(conn, claim, game_id, failure).await
     }
 
-    async fn replaced(&self, conn: &mut PgConnection, game_id: GameId, release: &Release) -> Result<(), sqlx::Error> {
+    async fn replaced(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        release: &Release,
+    ) -> Result<(), shared::db::Error> {
         let Release { version, image, pinned } = release;
         runtime::engine_replaced(conn, game_id, version, image, pinned.as_ref()).await?;
         games::patched(conn, game_id, version).await
@@ -199,7 +204,7 @@ impl Outcomes {
         turn: i32,
         failure: &StartFailure,
         left: &Left,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         match left {
             Left::Former(release) => self.replaced(conn, game_id, release).await?,
             Left::Nothing { cleared } => self.lost(conn, claim, game_id, turn, *cleared).await?,
@@ -221,7 +226,7 @@ impl Outcomes {
         game_id: GameId,
         turn: i32,
         cleared: bool,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
         runtime::park_turn(conn, game_id).await?;
         if !cleared {
@@ -236,7 +241,7 @@ impl Outcomes {
         claim: &Claim,
         game_id: GameId,
         failure: &StartFailure,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let payload = match failure {
             StartFailure::ImagePull { image, .. } => {
                 Payload::RuntimeImagePullFailed { game_id, image_ref: excerpt(image, SHORT) }
@@ -261,12 +266,12 @@ impl Outcomes {
         kind: &str,
         outcome: &str,
         detail: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         runtime::record_operation(conn, game_id, Some(job_id), kind, outcome, detail).await
     }
 }
 
-async fn enqueue_stop(conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), sqlx::Error> {
+async fn enqueue_stop(conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), shared::db::Error> {
     let (request_id, traceparent) = (claim.request_id.as_deref(), claim.traceparent.as_deref());
     runtime::enqueue_stop(conn, game_id, request_id, traceparent).await.map(drop)
 }

@@ -15,7 +15,6 @@ use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime;
 use shared::domain::game::PauseReason;
 use shared::domain::notification::{Audience, Payload, pause_key};
-use shared::error::is_unreadable;
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
@@ -54,10 +53,10 @@ impl Locked {
     }
 
     /// For what cannot be done without knowing the game.
-    fn read(self) -> Result<LockedGame, sqlx::Error> {
+    fn read(self) -> Result<LockedGame, shared::db::Error> {
         match self {
             Self::Read(game) => Ok(*game),
-            Self::Unread { .. } => Err(sqlx::Error::Protocol("the game's row cannot be read".to_owned())),
+            Self::Unread { .. } => Err(shared::db::Error::Inconsistent("the game's row cannot be read".to_owned())),
         }
     }
 }
@@ -73,7 +72,7 @@ impl Outcomes {
         game_id: GameId,
         turn: i32,
         reason: PauseReason,
-    ) -> Result<Option<String>, sqlx::Error> {
+    ) -> Result<Option<String>, shared::db::Error> {
         let Some(pause) = games::paused(conn, game_id, reason).await? else { return Ok(None) };
         let turn = turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
@@ -83,9 +82,9 @@ impl Outcomes {
     }
 
     /// The game under its lock. One whose row this build cannot read is locked too: of that only its turn is known.
-    async fn lock(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<Locked>, sqlx::Error> {
+    async fn lock(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<Locked>, shared::db::Error> {
         match games::lock(conn, game_id).await {
-            Err(error) if is_unreadable(&error) => {
+            Err(error) if error.is_unreadable() => {
                 tracing::error!(%game_id, %error, "a game's row cannot be read: a later build wrote it");
                 let record = runtime::record(conn, game_id).await?;
                 Ok(Some(Locked::Unread { turn: record.map_or(0, |record| record.current_turn) }))
@@ -101,7 +100,7 @@ impl Outcomes {
         game_id: GameId,
         payload: Payload,
         idempotency_key: String,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let new = NewNotification {
             payload,
             idempotency_key,

@@ -18,7 +18,7 @@ impl Outcomes {
         claim: &Claim,
         game_id: GameId,
         failure: &StartFailure,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let owner = games::owner(conn, game_id).await?;
         let new = NewNotification {
             payload: Payload::GameStartFailed { game_id, reason: failure.for_owner() },

@@ -27,7 +27,7 @@ impl Outcomes {
         game_id: GameId,
         budget: i32,
         why: &str,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, shared::db::Error> {
         let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
         // Without a job nobody brings back what is none of these; else the budget must still be spent.
@@ -51,7 +51,7 @@ impl Outcomes {
         conn: &mut PgConnection,
         game_id: GameId,
         why: &str,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, shared::db::Error> {
         let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
         if record.status != RuntimeStatus::Running || record.health != Health::Unhealthy {
@@ -73,7 +73,7 @@ impl Outcomes {
         conn: &mut PgConnection,
         game_id: GameId,
         within: TimeDelta,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, shared::db::Error> {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
         if game.status != GameStatus::Paused
@@ -97,7 +97,7 @@ impl Outcomes {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn unserved(&self, conn: &mut PgConnection, daemon: &Unserved) -> Result<bool, sqlx::Error> {
+    pub async fn unserved(&self, conn: &mut PgConnection, daemon: &Unserved) -> Result<bool, shared::db::Error> {
         let Unserved { daemon_id, since, games, game_id } = daemon;
         let reason = format!(
             "no live controller serves the daemon {daemon_id}, which has the engines of {games} games, this one among them; \
@@ -115,7 +115,11 @@ impl Outcomes {
     }
 
     /// The game under its lock, if it runs and no job is at work on it.
-    async fn lock_running(&self, conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
+    async fn lock_running(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+    ) -> Result<Option<LockedGame>, shared::db::Error> {
         let game = games::lock(conn, game_id).await?.filter(|game| game.status == GameStatus::Running);
         if game.is_none() || runtime::has_active_job(conn, game_id).await? {
             return Ok(None);
@@ -129,7 +133,7 @@ impl Outcomes {
         game_id: GameId,
         game: &LockedGame,
         why: &str,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, shared::db::Error> {
         let turn = game.current_turn;
         let Some(key) = self.pause(conn, None, game_id, turn, PauseReason::EngineUnreachable).await? else {
             return Ok(false);

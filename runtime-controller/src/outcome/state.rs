@@ -28,7 +28,7 @@ impl Outcomes {
         conn: &mut PgConnection,
         game_id: GameId,
         size: &StateSize,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, shared::db::Error> {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(false) };
         let turn = game.current_turn.unsigned_abs();
         let reason = size.reason.clone();

@@ -20,7 +20,7 @@ impl Outcomes {
         claim: Option<&Claim>,
         game_id: GameId,
         game: &LockedGame,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let offset = schedule::offset(game_id, self.turn_spread);
         let set = match schedule_of(game) {
             Ok(turns) => runtime::resume_turns(conn, game_id, &self.daemon_id, &turns, offset, game.now).await?,
@@ -39,7 +39,7 @@ impl Outcomes {
         claim: Option<&Claim>,
         game_id: GameId,
         game: &LockedGame,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let error = schedule_of(game).err().unwrap_or(ScheduleError::Never);
         self.ran_dry(conn, claim, game_id, game, &error).await
     }
@@ -51,7 +51,7 @@ impl Outcomes {
         game_id: GameId,
         game: &LockedGame,
         error: &ScheduleError,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         // A person has to set another schedule.
         let why = PauseReason::ScheduleEnded;
         let Some(key) = self.pause(conn, claim, game_id, game.current_turn, why).await? else { return Ok(()) };

@@ -42,7 +42,7 @@ impl Outcomes {
         game_id: GameId,
         snapshot: &Snapshot,
         next: Option<Timer>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let Some(locked) = self.lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, next).await?;
         match snapshot {
@@ -69,7 +69,7 @@ impl Outcomes {
         claim: Option<&Claim>,
         game_id: GameId,
         status: &EngineStatus,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let shown = if status.finished { RuntimeStatus::Finished } else { RuntimeStatus::Running };
         runtime::turn_advanced(conn, game_id, status.turn, shown).await?;
         let extinct: Vec<String> =
@@ -105,7 +105,7 @@ impl Outcomes {
         claim: Option<&Claim>,
         game_id: GameId,
         status: &EngineStatus,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let surviving: Vec<String> =
             status.races.iter().filter(|race| !race.extinct).map(|race| race.race_name.clone()).collect();
         let ttl = self.pending_registration_ttl.as_secs_f64();
@@ -131,7 +131,7 @@ impl Outcomes {
         game: &Locked,
         status: RuntimeStatus,
         reason: &str,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         runtime::set_record_status(conn, game_id, status).await?;
         runtime::record_operation(conn, game_id, None, "turn", status.as_str(), Some(reason)).await?;
         let why = match status {
@@ -154,7 +154,12 @@ impl Outcomes {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn on_rest(&self, conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), sqlx::Error> {
+    pub async fn on_rest(
+        &self,
+        conn: &mut PgConnection,
+        claim: &Claim,
+        game_id: GameId,
+    ) -> Result<(), shared::db::Error> {
         let Some(game) = games::lock(conn, game_id).await? else { return Ok(()) };
         runtime::turn_settled(conn, game_id, None).await?;
         runtime::generation_broken_off(conn, game_id).await?;

@@ -226,8 +226,8 @@ enum DeedError {
     Revive(#[from] ReviveError),
 }
 
-impl From<sqlx::Error> for DeedError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<shared::db::Error> for DeedError {
+    fn from(error: shared::db::Error) -> Self {
         Self::Pass(error.into())
     }
 }

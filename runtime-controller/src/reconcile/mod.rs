@@ -59,7 +59,7 @@ pub enum PassError {
     Driver(#[from] DriverError),
     /// Postgres.
     #[error("the database does not answer: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] shared::db::Error),
 }
 
 /// One controller's reconciler.

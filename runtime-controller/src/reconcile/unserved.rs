@@ -12,7 +12,7 @@ use crate::outcome::Outcomes;
 const GRACE: Duration = Duration::from_secs(60);
 
 /// Notes them, and tells the administrators of each once, however many controllers look.
-pub(super) async fn look(engines: &Engines, outcomes: &Outcomes, waker: &Waker) -> Result<(), sqlx::Error> {
+pub(super) async fn look(engines: &Engines, outcomes: &Outcomes, waker: &Waker) -> Result<(), shared::db::Error> {
     let mut tx = engines.db.begin().await?;
     let daemons = seen::note_unserved(&mut tx, GRACE).await?;
     let mut told = false;

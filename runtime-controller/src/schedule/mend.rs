@@ -61,7 +61,7 @@ impl Mender {
     async fn page(
         &self,
         from: Option<(DateTime<Utc>, GameId)>,
-    ) -> Result<Option<(DateTime<Utc>, GameId)>, sqlx::Error> {
+    ) -> Result<Option<(DateTime<Utc>, GameId)>, shared::db::Error> {
         let mut conn = self.engines.db.acquire().await?;
         let timers =
             runtime::waiting_timers(&mut conn, &self.engines.daemon_id, SOON.as_secs_f64(), from, PAGE).await?;

@@ -84,7 +84,11 @@ impl Queue for Turns {
         Some(self.engines.daemon_id.clone())
     }
 
-    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Work, String>>, sqlx::Error> {
+    async fn load(
+        &self,
+        conn: &mut PgConnection,
+        claims: &[Claim],
+    ) -> Result<Vec<Result<Work, String>>, shared::db::Error> {
         let ids: Vec<_> = claims.iter().map(|claim| claim.id).collect();
         let rows = runtime::turn_work(conn, &ids).await?;
         let read_at = Instant::now();
@@ -104,7 +108,7 @@ impl Queue for Turns {
         verdicts
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Note>]) -> Result<(), shared::db::Error> {
         for finished in finished {
             let game_id = GameId::from(finished.claim.id);
             match (&finished.settled, &finished.note) {
@@ -121,7 +125,7 @@ impl Queue for Turns {
         Ok(())
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         for row in rows.iter().filter(|row| row.fate != Fate::Due) {
             self.dead(conn, None, GameId::from(row.id), None, &row.error).await?;
         }
@@ -235,7 +239,7 @@ impl Turns {
         game_id: GameId,
         note: Option<&Note>,
         error: &str,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), shared::db::Error> {
         let snapshot = match note {
             Some(Note::Snapshot(snapshot @ Snapshot::Failed { .. }, _)) => snapshot.clone(),
             _ => Snapshot::Failed { status: RuntimeStatus::GenerationFailed, reason: error.to_owned() },

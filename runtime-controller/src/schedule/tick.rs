@@ -92,13 +92,9 @@ impl From<ReviveError> for TickError {
     }
 }
 
-impl From<sqlx::Error> for TickError {
-    fn from(error: sqlx::Error) -> Self {
-        if shared::error::is_unavailable(&error) {
-            Self::Away(error.to_string())
-        } else {
-            Self::Passing(error.to_string())
-        }
+impl From<shared::db::Error> for TickError {
+    fn from(error: shared::db::Error) -> Self {
+        if error.is_unavailable() { Self::Away(error.to_string()) } else { Self::Passing(error.to_string()) }
     }
 }
 

@@ -69,7 +69,7 @@ impl StateWatch {
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn pass(&self) -> Result<(), sqlx::Error> {
+    pub async fn pass(&self) -> Result<(), shared::db::Error> {
         let (begun, mut after) = (Instant::now(), None);
         let mut measured = 0_u64;
         loop {
@@ -87,12 +87,12 @@ impl StateWatch {
         Ok(())
     }
 
-    async fn page(&self, after: Option<GameId>) -> Result<Vec<GameOnDisk>, sqlx::Error> {
+    async fn page(&self, after: Option<GameId>) -> Result<Vec<GameOnDisk>, shared::db::Error> {
         let engines = &self.engines;
         runtime::games_on_disk(&mut *engines.db.acquire().await?, &engines.daemon_id, after, PAGE).await
     }
 
-    async fn look(&self, game: &GameOnDisk) -> Result<(), sqlx::Error> {
+    async fn look(&self, game: &GameOnDisk) -> Result<(), shared::db::Error> {
         let dir = self.state_root.join(game.game_id.to_string());
         let measuring = tokio::task::spawn_blocking(move || measure(&dir));
         let size = match timeout(ONE, measuring).await {

@@ -69,7 +69,7 @@ impl Sweeper {
         }
     }
 
-    async fn pass(&self, stop: &CancellationToken) -> Result<(), sqlx::Error> {
+    async fn pass(&self, stop: &CancellationToken) -> Result<(), shared::db::Error> {
         while !stop.is_cancelled() && self.close_enrolments().await? == GAMES {}
         while !stop.is_cancelled() && self.release_names().await? == NAMES {}
         while !stop.is_cancelled() && self.expire_invites().await? == INVITES.unsigned_abs() {}
@@ -83,7 +83,7 @@ impl Sweeper {
 
     /// `enrollment_open → ready_to_start` after `enrollment_ends_at` with enough players; what was still open on the game
     /// is closed with it. A game that is short of players stays open (SPEC §7).
-    async fn close_enrolments(&self) -> Result<i64, sqlx::Error> {
+    async fn close_enrolments(&self) -> Result<i64, shared::db::Error> {
         let mut tx = self.db.begin().await?;
         let full = games::lock_full_enrolments(&mut tx, GAMES).await?;
         for game_id in &full {
@@ -97,7 +97,7 @@ impl Sweeper {
     }
 
     /// Pending names lapse: they are anybody's again, and their holders are told.
-    async fn release_names(&self) -> Result<i64, sqlx::Error> {
+    async fn release_names(&self) -> Result<i64, shared::db::Error> {
         let mut tx = self.db.begin().await?;
         let lapsed = race_names::release_lapsed(&mut tx, NAMES).await?;
         for name in &lapsed {
@@ -119,13 +119,13 @@ impl Sweeper {
         Ok(i64::try_from(lapsed.len()).unwrap_or(i64::MAX))
     }
 
-    async fn expire_invites(&self) -> Result<u64, sqlx::Error> {
+    async fn expire_invites(&self) -> Result<u64, shared::db::Error> {
         let mut conn = self.db.acquire().await?;
         invites::expire(&mut conn, INVITES).await
     }
 
     /// A game that has run and has had no active member for a while ends, as if somebody had ended it.
-    async fn end_abandoned(&self) -> Result<i64, sqlx::Error> {
+    async fn end_abandoned(&self) -> Result<i64, shared::db::Error> {
         let mut tx = self.db.begin().await?;
         let abandoned = endings::lock_abandoned(&mut tx, self.abandoned_ttl.as_secs_f64(), GAMES).await?;
         let mut ended = 0;
@@ -154,7 +154,7 @@ impl Sweeper {
 
     /// Banishments that nothing else has enqueued: the daemon, the engine or the job failed when they were due. Those that
     /// still cannot be told wait for the next turn, so that they are in nobody's way.
-    async fn banish(&self) -> Result<i64, sqlx::Error> {
+    async fn banish(&self) -> Result<i64, shared::db::Error> {
         let mut tx = self.db.begin().await?;
         let games = banishments::lock_due(&mut tx, GAMES).await?;
         let enqueued = banishments::enqueue_due(&mut tx, &games, None, None).await?;
@@ -166,7 +166,7 @@ impl Sweeper {
         Ok(i64::try_from(games.len()).unwrap_or(i64::MAX))
     }
 
-    async fn remove_operations(&self) -> Result<u64, sqlx::Error> {
+    async fn remove_operations(&self) -> Result<u64, shared::db::Error> {
         let mut conn = self.db.acquire().await?;
         runtime::delete_old_operations(&mut conn, self.retention.as_secs_f64(), ENTRIES).await
     }

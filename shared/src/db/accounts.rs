@@ -9,6 +9,7 @@ use crate::domain::account::{IdentityKind, SanctionKind, canonical_user_name};
 use crate::domain::email::Address;
 use crate::domain::plan::Plan;
 use crate::ids::{IdentityId, UserId};
+use crate::postgres::Error;
 
 /// An account with what every reader wants beside it, read in one statement.
 #[derive(Debug, Clone)]
@@ -121,10 +122,7 @@ macro_rules! accounts {
 }
 
 /// The account, deleted or not.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Account>, sqlx::Error> {
+pub async fn get(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Account>, Error> {
     let row = accounts!("SELECT $1::uuid AS user_id"; user_id as UserId).fetch_optional(conn).await?;
     Ok(row.map(Into::into))
 }
@@ -143,15 +141,12 @@ pub struct Search<'a> {
 }
 
 /// Accounts, deleted ones too, newest first, from below `before`: one statement, led by the index of the rarest condition.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     search: &Search<'_>,
     before: Option<UserId>,
     limit: i64,
-) -> Result<Vec<Account>, sqlx::Error> {
+) -> Result<Vec<Account>, Error> {
     let (from, to) = search.name.unzip();
     let email = search.email.map(|address| spellings(IdentityKind::Email, address));
     // The conditions that do not lead filter what the leading one found.
@@ -207,11 +202,8 @@ pub async fn list(
 
 /// The kinds of the sanctions in force on an existing account; `None` where there is no such account (any more).
 /// Read on every request of the user group (SPEC §15).
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT ARRAY(SELECT kind FROM sanctions s
                          WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
                            AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())) AS "kinds!: Vec<SanctionKind>"
@@ -219,15 +211,12 @@ pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Keeps an existing account from being deleted or sanctioned until the transaction ends, and answers as [`standing`]: what
 /// was committed before is seen, what comes later waits. Any number of transactions may hold an account at once.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, sqlx::Error> {
+pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, Error> {
     let there = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR SHARE"#,
         user_id as UserId
@@ -240,25 +229,19 @@ pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec
 
 /// Keeps existing accounts from being deleted until the transaction ends, and answers which of these are there. For who is
 /// about to write down something that a deletion would erase. Before any other lock, as a deletion takes the account's first.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn hold_all(conn: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, sqlx::Error> {
+pub async fn hold_all(conn: &mut PgConnection, users: &[UserId]) -> Result<Vec<UserId>, Error> {
     let users: Vec<uuid::Uuid> = users.iter().map(|user| user.uuid()).collect();
-    sqlx::query_scalar!(
+    Ok(sqlx::query_scalar!(
         r#"SELECT user_id AS "user_id: UserId" FROM accounts WHERE user_id = ANY ($1) AND deleted_at IS NULL ORDER BY user_id FOR SHARE"#,
         &users
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Locks an existing account until the transaction ends; false where there is none (any more). For who changes it, or counts
 /// what it has. The lock order is games by id, account, everything else.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx::Error> {
+pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, Error> {
     let there = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"#,
         user_id as UserId
@@ -302,15 +285,12 @@ pub struct NewIdentity<'a> {
 ///
 /// Who calls has looked for the identity and found it free: a deletion that freed it was committed before this statement began, and what
 /// waits is seen.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     account: &NewAccount<'_>,
     identity: Option<&NewIdentity<'_>>,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"WITH account AS (
              INSERT INTO accounts (user_id, user_name, canonical_user_name, display_name, preferred_language, time_zone, declared_country)
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING user_id),
@@ -339,14 +319,11 @@ pub async fn insert(
         super::sanctions::CARRIED
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// The identities of an account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<(IdentityKind, String)>, sqlx::Error> {
+pub async fn identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<(IdentityKind, String)>, Error> {
     let rows = sqlx::query!("SELECT kind, external_id FROM identities WHERE user_id = $1", user_id as UserId)
         .fetch_all(conn)
         .await?;
@@ -355,41 +332,35 @@ pub async fn identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<
 
 /// The account that owns an identity. An address is looked for in the spellings of former times as well; where two accounts
 /// were made for two of them, the one with the normal form is the answer.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn by_identity(
     conn: &mut PgConnection,
     kind: IdentityKind,
     external_id: &str,
-) -> Result<Option<UserId>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Option<UserId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT user_id AS "user_id: UserId" FROM identities WHERE kind = $1 AND external_id = ANY ($2)
             ORDER BY array_position($2, external_id) LIMIT 1"#,
         kind.as_str(),
         &spellings(kind, external_id)
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// The IANA time zone of the account that owns an identity.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn time_zone_of(
     conn: &mut PgConnection,
     kind: IdentityKind,
     external_id: &str,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar!(
         "SELECT a.time_zone FROM identities i JOIN accounts a USING (user_id)
          WHERE i.kind = $1 AND i.external_id = ANY($2) ORDER BY array_position($2, i.external_id) LIMIT 1",
         kind.as_str(),
         &spellings(kind, external_id)
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Under which ids an identity may be kept.
@@ -401,27 +372,21 @@ fn spellings(kind: IdentityKind, external_id: &str) -> Vec<String> {
 }
 
 /// The account with a user name, if it was not deleted.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn user_named(conn: &mut PgConnection, user_name: &str) -> Result<Option<UserId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn user_named(conn: &mut PgConnection, user_name: &str) -> Result<Option<UserId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT user_id AS "user_id: UserId" FROM accounts WHERE user_name = $1 AND deleted_at IS NULL"#,
         user_name
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Keeps accounts' addresses from being freed until the transaction ends, and answers those that are there: one that is
 /// missing was freed before. For who is about to write them down somewhere else.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn hold_addresses(conn: &mut PgConnection, holders: &[(UserId, &str)]) -> Result<Vec<String>, sqlx::Error> {
+pub async fn hold_addresses(conn: &mut PgConnection, holders: &[(UserId, &str)]) -> Result<Vec<String>, Error> {
     let users: Vec<uuid::Uuid> = holders.iter().map(|(user, _)| user.uuid()).collect();
     let addresses: Vec<String> = holders.iter().map(|(_, address)| (*address).to_owned()).collect();
-    sqlx::query_scalar!(
+    Ok(sqlx::query_scalar!(
         "SELECT i.external_id FROM unnest($1::uuid[], $2::text[]) AS h (user_id, address)
            JOIN identities i ON i.kind = 'email' AND i.external_id = h.address AND i.user_id = h.user_id
           FOR KEY SHARE OF i",
@@ -429,7 +394,7 @@ pub async fn hold_addresses(conn: &mut PgConnection, holders: &[(UserId, &str)])
         &addresses
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A change of profile or settings: `None` leaves a field as it is.
@@ -447,14 +412,11 @@ pub struct ProfileChange<'a> {
 
 /// Applies a change; false where there is no such account (any more). A taken `user_name` is the constraint
 /// `accounts_user_name_key`, one that looks like another's `accounts_canonical_user_name_key`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn change_profile(
     conn: &mut PgConnection,
     user_id: UserId,
     change: &ProfileChange<'_>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE accounts SET user_name = coalesce($2, user_name),
                 canonical_user_name = CASE WHEN $2::text IS NULL THEN canonical_user_name ELSE $7 END,

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed};
 use crate::domain::network::Network;
+use crate::postgres::Error;
 
 /// An administrator.
 #[derive(Debug, Clone)]
@@ -21,15 +22,12 @@ pub struct AdminAccount {
 
 /// Makes an administrator, enabled; false when the idempotency key made one before. A known name is the constraint
 /// `admin_accounts_pkey`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     user_name: &str,
     password_hash: &str,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash)
@@ -47,49 +45,37 @@ pub async fn insert(
 }
 
 /// The administrator who was made under this key.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn replayed(
-    conn: &mut PgConnection,
-    idempotency: &Idempotency,
-) -> Result<Option<Replayed<String>>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<String>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT user_name AS id, idempotency_hash AS "hash!" FROM admin_accounts WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
         idempotency.owner,
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One administrator.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, user_name: &str) -> Result<Option<AdminAccount>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn get(conn: &mut PgConnection, user_name: &str) -> Result<Option<AdminAccount>, Error> {
+    Ok(sqlx::query_as!(
         AdminAccount,
         "SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts WHERE user_name = $1",
         user_name
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Administrators, perhaps only those who are enabled or disabled, in descending order of their names' bytes, from below
 /// `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     enabled: Option<bool>,
     before: Option<&str>,
     limit: i64,
-) -> Result<Vec<AdminAccount>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<AdminAccount>, Error> {
+    Ok(sqlx::query_as!(
         AdminAccount,
         r#"SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts
             WHERE ($1::text IS NULL OR user_name COLLATE "C" < $1) AND ($2::boolean IS NULL OR enabled = $2)
@@ -99,56 +85,47 @@ pub async fn list(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
 /// else disables one of them. Whoever waited sees what the one before them left.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock_enabled(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT user_name FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
+pub async fn lock_enabled(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar!("SELECT user_name FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
         .fetch_all(conn)
-        .await
+        .await?)
 }
 
 /// Enables or disables an administrator; `None` where there is none of this name.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn set_enabled(
     conn: &mut PgConnection,
     user_name: &str,
     enabled: bool,
-) -> Result<Option<AdminAccount>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<AdminAccount>, Error> {
+    Ok(sqlx::query_as!(
         AdminAccount,
         "UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
         user_name,
         enabled
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Gives an administrator another password; `None` where there is none of this name.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn set_password(
     conn: &mut PgConnection,
     user_name: &str,
     password_hash: &str,
-) -> Result<Option<AdminAccount>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<AdminAccount>, Error> {
+    Ok(sqlx::query_as!(
         AdminAccount,
         "UPDATE admin_accounts SET password_hash = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
         user_name,
         password_hash
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// What a log-in is checked against.
@@ -168,15 +145,12 @@ pub struct Credentials {
 const FAMILIAR_DAYS: i32 = 90;
 
 /// The credentials of an administrator who calls from `network`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn credentials(
     conn: &mut PgConnection,
     user_name: &str,
     network: Network,
-) -> Result<Option<Credentials>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Credentials>, Error> {
+    Ok(sqlx::query_as!(
         Credentials,
         r#"SELECT password_hash, enabled,
                   (last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute') AS "last_used_stale!",
@@ -189,23 +163,17 @@ pub async fn credentials(
         FAMILIAR_DAYS
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Whether an administrator of this name exists.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn exists(conn: &mut PgConnection, user_name: &str) -> Result<bool, sqlx::Error> {
+pub async fn exists(conn: &mut PgConnection, user_name: &str) -> Result<bool, Error> {
     let found = sqlx::query_scalar!("SELECT 1 FROM admin_accounts WHERE user_name = $1", user_name);
     Ok(found.fetch_optional(conn).await?.is_some())
 }
 
 /// Notes that the account was used, from `network`, and forgets networks that it was not used from for long.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn touch(conn: &mut PgConnection, user_name: &str, network: Network) -> Result<(), sqlx::Error> {
+pub async fn touch(conn: &mut PgConnection, user_name: &str, network: Network) -> Result<(), Error> {
     sqlx::query!(
         "WITH used AS (
            UPDATE admin_accounts SET last_used_at = clock_timestamp() WHERE user_name = $1 RETURNING user_name),
@@ -224,10 +192,7 @@ pub async fn touch(conn: &mut PgConnection, user_name: &str, network: Network) -
 }
 
 /// Inserts an administrator unless the name exists: an existing or rotated password is never overwritten.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn bootstrap(conn: &mut PgConnection, user_name: &str, password_hash: &str) -> Result<bool, sqlx::Error> {
+pub async fn bootstrap(conn: &mut PgConnection, user_name: &str, password_hash: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
         "INSERT INTO admin_accounts (user_name, password_hash) VALUES ($1, $2) ON CONFLICT ON CONSTRAINT admin_accounts_pkey DO NOTHING",
         user_name,

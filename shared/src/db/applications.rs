@@ -9,6 +9,7 @@ use super::lists::{below, walk_in_order};
 use crate::domain::lobby::ApplicationStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{ApplicationId, GameId, UserId};
+use crate::postgres::Error;
 
 /// An application.
 #[derive(Debug, Clone)]
@@ -56,9 +57,6 @@ macro_rules! applications {
 
 /// Makes an application; false when the idempotency key made one before. A second live application of the user to the game
 /// is the constraint `applications_game_id_user_id_key`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     id: ApplicationId,
@@ -66,7 +64,7 @@ pub async fn insert(
     user_id: UserId,
     race_name: &RaceName,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO applications (application_id, game_id, user_id, race_name, canonical_key, idempotency_owner,
@@ -87,14 +85,11 @@ pub async fn insert(
 }
 
 /// The application that was made under this key.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
-) -> Result<Option<Replayed<ApplicationId>>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Replayed<ApplicationId>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT application_id AS "id: ApplicationId", idempotency_hash AS "hash!" FROM applications
             WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
@@ -102,56 +97,43 @@ pub async fn replayed(
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One application to a game.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    id: ApplicationId,
-) -> Result<Option<Application>, sqlx::Error> {
-    applications!("WHERE application_id = $1 AND game_id = $2", id as ApplicationId, game_id as GameId)
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: ApplicationId) -> Result<Option<Application>, Error> {
+    Ok(applications!("WHERE application_id = $1 AND game_id = $2", id as ApplicationId, game_id as GameId)
         .fetch_optional(conn)
-        .await
+        .await?)
 }
 
 /// The applications to a game, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
     before: Option<ApplicationId>,
     limit: i64,
-) -> Result<Vec<Application>, sqlx::Error> {
-    applications!(
+) -> Result<Vec<Application>, Error> {
+    Ok(applications!(
         "WHERE game_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
         game_id as GameId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The applications to a game of one status, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     game_id: GameId,
     status: ApplicationStatus,
     before: Option<ApplicationId>,
     limit: i64,
-) -> Result<Vec<Application>, sqlx::Error> {
+) -> Result<Vec<Application>, Error> {
     let conn = walk_in_order(tx).await?;
-    applications!(
+    Ok(applications!(
         "WHERE game_id = $1 AND (status, application_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, application_id DESC LIMIT $4",
         game_id as GameId,
         status.as_str(),
@@ -159,38 +141,28 @@ pub async fn list_by_status(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A user's applications, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_of_user(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<ApplicationId>,
     limit: i64,
-) -> Result<Vec<Application>, sqlx::Error> {
-    applications!(
+) -> Result<Vec<Application>, Error> {
+    Ok(applications!(
         "WHERE user_id = $1 AND application_id < $2 ORDER BY application_id DESC LIMIT $3",
         user_id as UserId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Decides a submitted application: `approved`, `rejected` or `withdrawn`. Answers false when it was decided before.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn decide(
-    conn: &mut PgConnection,
-    id: ApplicationId,
-    status: ApplicationStatus,
-) -> Result<bool, sqlx::Error> {
+pub async fn decide(conn: &mut PgConnection, id: ApplicationId, status: ApplicationStatus) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = $2, decided_at = clock_timestamp() WHERE application_id = $1 AND status = 'submitted'",
         id as ApplicationId,
@@ -202,15 +174,12 @@ pub async fn decide(
 }
 
 /// Ends a user's open application to a game: `withdrawn` by the user, or `rejected` with a block. Answers whether there was one.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn end_open(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
     status: ApplicationStatus,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = $3, decided_at = clock_timestamp() WHERE game_id = $1 AND user_id = $2 AND status = 'submitted'",
         game_id as GameId,
@@ -223,10 +192,7 @@ pub async fn end_open(
 }
 
 /// Closes what is still open on a game that left enrolment; answers how many.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, sqlx::Error> {
+pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = 'closed', decided_at = clock_timestamp() WHERE game_id = $1 AND status = 'submitted'",
         game_id as GameId

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use super::InTransaction;
 use super::lists::{Span, walk_in_order};
 use crate::ids::AuditId;
+use crate::postgres::Error;
 
 /// One line of the trail.
 #[derive(Debug, Clone)]
@@ -50,10 +51,7 @@ pub struct NewEntry<'a> {
 }
 
 /// Writes a line; in the same transaction as the change it tells of.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), sqlx::Error> {
+pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -88,15 +86,12 @@ pub struct Filter {
 
 /// Lines, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
 /// others pass over lines.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     tx: &mut impl InTransaction,
     filter: &Filter,
     before: Option<AuditId>,
     limit: i64,
-) -> Result<Vec<Entry>, sqlx::Error> {
+) -> Result<Vec<Entry>, Error> {
     let conn = walk_in_order(tx).await?;
     macro_rules! entries {
         ($walk:literal) => {
@@ -118,10 +113,10 @@ pub async fn list(
                 limit
             )
             .fetch_all(conn)
-            .await
+            .await?
         };
     }
-    match filter {
+    Ok(match filter {
         Filter { target_id: Some(_), .. } => entries!(
             "(target_id, audit_id) < ($8, $1) AND (target_id, audit_id) >= ($8, $2) ORDER BY target_id DESC, audit_id DESC LIMIT $9"
         ),
@@ -135,5 +130,5 @@ pub async fn list(
             "(target_type, audit_id) < ($7, $1) AND (target_type, audit_id) >= ($7, $2) ORDER BY target_type DESC, audit_id DESC LIMIT $9"
         ),
         _ => entries!("audit_id < $1 AND audit_id >= $2 ORDER BY audit_id DESC LIMIT $9"),
-    }
+    })
 }

@@ -4,14 +4,12 @@ use sqlx::PgConnection;
 
 use crate::domain::challenge::{Recent, Standing};
 use crate::ids::ChallengeId;
+use crate::postgres::Error;
 
 /// Locks the address's row, making it if needed, and answers how it stands: whoever holds it decides alone about the next
 /// challenge of this address.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<Standing, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<Standing, Error> {
+    Ok(sqlx::query_as!(
         Standing,
         r#"INSERT INTO auth_addresses AS a (address, day) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date)
            ON CONFLICT (address) DO UPDATE SET day = a.day
@@ -20,21 +18,18 @@ pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<Stan
         address
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// The challenges of an address that live or were made within the hour, newest first, `limit` at most. Call under [`lock_address`].
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn recent_challenges(
     conn: &mut PgConnection,
     address: &str,
     window_seconds: f64,
     max_attempts: i32,
     limit: i64,
-) -> Result<Vec<Recent>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<Recent>, Error> {
+    Ok(sqlx::query_as!(
         Recent,
         r#"SELECT challenge_id AS "challenge_id: ChallengeId", guarded,
                   consumed_at IS NULL AND expires_at > statement_timestamp() AS "live!",
@@ -50,14 +45,11 @@ pub async fn recent_challenges(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Guards the address for a day; false where it is guarded already.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn guard(conn: &mut PgConnection, address: &str) -> Result<bool, sqlx::Error> {
+pub async fn guard(conn: &mut PgConnection, address: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE auth_addresses SET guarded_until = clock_timestamp() + interval '1 day'
           WHERE address = $1 AND (guarded_until IS NULL OR guarded_until <= clock_timestamp())",
@@ -87,14 +79,11 @@ pub struct NewChallenge<'a> {
 }
 
 /// Writes a challenge; answers when it expires, on the database's clock.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert_challenge(
     conn: &mut PgConnection,
     new: &NewChallenge<'_>,
-) -> Result<chrono::DateTime<chrono::Utc>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<chrono::DateTime<chrono::Utc>, Error> {
+    Ok(sqlx::query_scalar!(
         "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_language, guarded, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7)) RETURNING expires_at",
         new.challenge_id as ChallengeId,
@@ -106,7 +95,7 @@ pub async fn insert_challenge(
         new.ttl_seconds
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// What a counted try may compare with.
@@ -125,10 +114,7 @@ pub struct Challenge {
 }
 
 /// Whether this challenge lives and carries a long code.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn is_guarded(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, sqlx::Error> {
+pub async fn is_guarded(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, Error> {
     let guarded = sqlx::query_scalar!(
         "SELECT guarded FROM auth_challenges WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp()",
         challenge_id as ChallengeId
@@ -140,15 +126,12 @@ pub async fn is_guarded(conn: &mut PgConnection, challenge_id: ChallengeId) -> R
 
 /// Counts a try against the challenge. Commit before comparing: a try that is not counted is never compared. `None` when the
 /// challenge is unknown, expired, used, or out of tries; a guarded one is never out of tries.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn count_try(
     conn: &mut PgConnection,
     challenge_id: ChallengeId,
     max_attempts: i32,
-) -> Result<Option<Challenge>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Challenge>, Error> {
+    Ok(sqlx::query_as!(
         Challenge,
         "UPDATE auth_challenges SET attempts = attempts + 1
           WHERE challenge_id = $1 AND consumed_at IS NULL AND expires_at > clock_timestamp() AND (guarded OR attempts < $2)
@@ -157,15 +140,12 @@ pub async fn count_try(
         max_attempts
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Counts a wrong try against the address's day, over all its challenges, and answers how many there are now.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn count_wrong(conn: &mut PgConnection, address: &str) -> Result<i32, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn count_wrong(conn: &mut PgConnection, address: &str) -> Result<i32, Error> {
+    Ok(sqlx::query_scalar!(
         "INSERT INTO auth_addresses AS a (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
          ON CONFLICT (address) DO UPDATE
             SET wrong_tries = CASE WHEN a.day = excluded.day THEN a.wrong_tries + 1 ELSE 1 END, day = excluded.day
@@ -173,14 +153,11 @@ pub async fn count_wrong(conn: &mut PgConnection, address: &str) -> Result<i32, 
         address
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// Uses the challenge up, once. False when another request was first.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn consume(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, sqlx::Error> {
+pub async fn consume(conn: &mut PgConnection, challenge_id: ChallengeId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE auth_challenges SET consumed_at = clock_timestamp() WHERE challenge_id = $1 AND consumed_at IS NULL",
         challenge_id as ChallengeId

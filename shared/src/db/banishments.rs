@@ -10,19 +10,17 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::ids::{GameId, JobId};
+use crate::postgres::Error;
 
 /// Enqueues one `banish` job for each of these games that owes one now, can be told (`running` or `paused`, with an engine)
 /// and has no active job; answers for how many. The caller holds the games' row locks. Wake `Topic::RuntimeJobs` after the
 /// commit.
-///
-/// # Errors
-/// Those of the database.
 pub async fn enqueue_due(
     conn: &mut PgConnection,
     games: &[GameId],
     request_id: Option<&str>,
     traceparent: Option<&str>,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, Error> {
     let jobs: Vec<Uuid> = games.iter().map(|_| JobId::new().uuid()).collect();
     let games: Vec<Uuid> = games.iter().map(|game| game.uuid()).collect();
     // NOT EXISTS for the reason that `enqueue_stop` gives. A job that is just ending is still seen here as active; it locks
@@ -49,10 +47,7 @@ pub async fn enqueue_due(
 }
 
 /// The engine has banished the race: nothing is owed for it any more.
-///
-/// # Errors
-/// Those of the database.
-pub async fn settled(conn: &mut PgConnection, game_id: GameId, race_name: &str) -> Result<(), sqlx::Error> {
+pub async fn settled(conn: &mut PgConnection, game_id: GameId, race_name: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE memberships SET banish_due_at = NULL, banished_at = clock_timestamp()
           WHERE game_id = $1 AND race_name = $2 AND banish_due_at IS NOT NULL",
@@ -66,15 +61,7 @@ pub async fn settled(conn: &mut PgConnection, game_id: GameId, race_name: &str) 
 
 /// A job ended that may not have got through to the engine: the race it names, if that is still owed, is tried again after
 /// `seconds`. Answers whether it is.
-///
-/// # Errors
-/// Those of the database.
-pub async fn postpone(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    payload: &Value,
-    seconds: f64,
-) -> Result<bool, sqlx::Error> {
+pub async fn postpone(conn: &mut PgConnection, game_id: GameId, payload: &Value, seconds: f64) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE memberships SET banish_due_at = clock_timestamp() + make_interval(secs => $3)
           WHERE game_id = $1 AND race_name = $2::jsonb ->> 'race_name' AND banish_due_at IS NOT NULL",
@@ -88,10 +75,7 @@ pub async fn postpone(
 }
 
 /// Whatever stood in the way of the game's banishments is over: all are due now.
-///
-/// # Errors
-/// Those of the database.
-pub async fn bring_forward(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn bring_forward(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE memberships SET banish_due_at = clock_timestamp() WHERE game_id = $1 AND banish_due_at > clock_timestamp()",
         game_id.uuid()
@@ -103,27 +87,21 @@ pub async fn bring_forward(conn: &mut PgConnection, game_id: GameId) -> Result<(
 
 /// Locks games with banishments that are due, in the order of their ids, at most `limit`. Those that somebody else has
 /// locked are left to them.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_due(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn lock_due(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT game_id AS "game_id: GameId" FROM games
             WHERE game_id IN (SELECT game_id FROM memberships WHERE banish_due_at <= statement_timestamp() ORDER BY banish_due_at LIMIT $1)
             ORDER BY game_id FOR NO KEY UPDATE SKIP LOCKED"#,
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// What the sweeper does with due banishments of locked games after [`enqueue_due`]: where the game is over nothing is owed
 /// any more; the rest waits `seconds` before it is looked at again, so that what cannot be told now is not in the way of what
 /// can. A job, or a start, that ends sooner does not wait for that.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_aside(conn: &mut PgConnection, games: &[GameId], seconds: f64) -> Result<(), sqlx::Error> {
+pub async fn set_aside(conn: &mut PgConnection, games: &[GameId], seconds: f64) -> Result<(), Error> {
     let games: Vec<Uuid> = games.iter().map(|game| game.uuid()).collect();
     sqlx::query!(
         "UPDATE memberships m

@@ -1,5 +1,6 @@
 //! The end of sign-in challenges: what is in them is of no use soon after, and names an address.
 
+use crate::postgres::Error;
 use std::time::Duration;
 
 use sqlx::PgConnection;
@@ -9,10 +10,7 @@ const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
 /// Removes up to `limit` challenges that ended more than `age` ago, oldest first, and answers how many. With them go their
 /// addresses' rows, but for today's wrong tries and for a guard that holds. What was mailed within the hour stays: it counts.
-///
-/// # Errors
-/// The database's.
-pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) -> Result<u64, Error> {
     let removed = sqlx::query_scalar!(
         r#"WITH ended AS (
              DELETE FROM auth_challenges WHERE challenge_id = ANY (ARRAY(

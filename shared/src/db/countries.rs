@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::country::CountryCode;
 use crate::ids::UserId;
+use crate::postgres::Error;
 
 /// Requests of a user from a country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,10 +23,7 @@ pub struct Requests {
 ///
 /// Rows are written in the order of their key, so that replicas which count the same users wait for each other, and never
 /// in a circle.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn add(conn: &mut PgConnection, requests: &[Requests]) -> Result<(), sqlx::Error> {
+pub async fn add(conn: &mut PgConnection, requests: &[Requests]) -> Result<(), Error> {
     let users: Vec<Uuid> = requests.iter().map(|r| r.user_id.uuid()).collect();
     let countries: Vec<String> = requests.iter().map(|r| r.country.to_string()).collect();
     let counts: Vec<i64> = requests.iter().map(|r| r.count).collect();
@@ -47,10 +45,7 @@ pub async fn add(conn: &mut PgConnection, requests: &[Requests]) -> Result<(), s
 }
 
 /// The countries of a user and their requests from each, most first; `None` where there is no such account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn list(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<(String, i64)>>, sqlx::Error> {
+pub async fn list(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<(String, i64)>>, Error> {
     // The account stands in a row of its own where it has no countries: one statement tells both.
     let rows = sqlx::query!(
         r#"SELECT c.country AS "country?", c.count AS "count?"
@@ -67,10 +62,7 @@ pub async fn list(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec
 }
 
 /// Forgets where a user called from: part of the erasure of their account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     sqlx::query!("DELETE FROM user_countries WHERE user_id = $1", user_id as UserId).execute(conn).await?;
     Ok(())
 }

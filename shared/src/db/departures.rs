@@ -4,14 +4,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::ids::{GameId, InviteId, MembershipId, UserId};
+use crate::postgres::Error;
 
 /// The games that go on and that the user owns, is a member of, has an open application to, or has sent or got an open invite
 /// to.
-///
-/// # Errors
-/// Those of the database.
-pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT game_id AS "game_id!: GameId" FROM (
                SELECT m.game_id FROM memberships m JOIN games g USING (game_id)
                 WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')
@@ -23,14 +21,11 @@ pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameI
         user_id as UserId
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Locks games until the transaction ends, in the order of their ids: two that lock several do not wait for each other.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock(conn: &mut PgConnection, games: &[GameId]) -> Result<(), sqlx::Error> {
+pub async fn lock(conn: &mut PgConnection, games: &[GameId]) -> Result<(), Error> {
     let games: Vec<Uuid> = games.iter().map(|game| game.uuid()).collect();
     sqlx::query!("SELECT game_id FROM games WHERE game_id = ANY ($1) ORDER BY game_id FOR NO KEY UPDATE", &games)
         .fetch_all(conn)
@@ -40,10 +35,7 @@ pub async fn lock(conn: &mut PgConnection, games: &[GameId]) -> Result<(), sqlx:
 
 /// Locks the account until the transaction ends, deleted or not: nobody takes it in or lets it apply meanwhile. After
 /// the games' locks.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_account(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+pub async fn lock_account(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     sqlx::query!("SELECT user_id FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE", user_id as UserId)
         .fetch_optional(conn)
         .await?;
@@ -51,38 +43,29 @@ pub async fn lock_account(conn: &mut PgConnection, user_id: UserId) -> Result<()
 }
 
 /// The user's active memberships of games that go on.
-///
-/// # Errors
-/// Those of the database.
-pub async fn memberships(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<MembershipId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn memberships(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<MembershipId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT m.membership_id AS "membership_id: MembershipId" FROM memberships m JOIN games g USING (game_id)
             WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')"#,
         user_id as UserId
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The user's own private games that are not over.
-///
-/// # Errors
-/// Those of the database.
-pub async fn own_private_games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn own_private_games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT game_id AS "game_id: GameId" FROM games
             WHERE owner_user_id = $1 AND visibility = 'private' AND status NOT IN ('finished', 'cancelled') ORDER BY game_id"#,
         user_id as UserId
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Withdraws the user's open applications; answers how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn withdraw_applications(conn: &mut PgConnection, user_id: UserId) -> Result<u64, sqlx::Error> {
+pub async fn withdraw_applications(conn: &mut PgConnection, user_id: UserId) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE applications SET status = 'withdrawn', decided_at = clock_timestamp() WHERE user_id = $1 AND status = 'submitted'",
         user_id as UserId
@@ -93,10 +76,7 @@ pub async fn withdraw_applications(conn: &mut PgConnection, user_id: UserId) -> 
 }
 
 /// Closes the open invites to the user; answers how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn close_invites(conn: &mut PgConnection, user_id: UserId) -> Result<u64, sqlx::Error> {
+pub async fn close_invites(conn: &mut PgConnection, user_id: UserId) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE invites SET status = 'closed' WHERE invited_user_id = $1 AND status = 'open'",
         user_id as UserId
@@ -118,25 +98,19 @@ pub struct Revoked {
 }
 
 /// Takes back the open invites that the user has sent.
-///
-/// # Errors
-/// Those of the database.
-pub async fn revoke_invites(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<Revoked>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn revoke_invites(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<Revoked>, Error> {
+    Ok(sqlx::query_as!(
         Revoked,
         r#"UPDATE invites SET status = 'revoked' WHERE inviter_user_id = $1 AND status = 'open'
            RETURNING invite_id AS "invite_id: InviteId", game_id AS "game_id: GameId", invited_user_id AS "invited_user_id: UserId""#,
         user_id as UserId
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Releases every race name that the user still holds, registered ones too.
-///
-/// # Errors
-/// Those of the database.
-pub async fn release_race_names(conn: &mut PgConnection, user_id: UserId) -> Result<u64, sqlx::Error> {
+pub async fn release_race_names(conn: &mut PgConnection, user_id: UserId) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
          WHERE user_id = $1 AND status <> 'released'",

@@ -8,6 +8,7 @@ use super::notifications::{NewNotification, produce};
 use super::{race_names, runtime};
 use crate::domain::notification::{Audience, Payload};
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// Why a game ends when nobody is left in it, for those who look at it later.
 pub const ABANDONED: &str = "nobody was left in it";
@@ -43,10 +44,7 @@ pub enum Ended {
 /// Finishes a game that has run, without winners, with all that follows: its timer rests, names that were reserved for it become
 /// `pending_registration` where the race was not extinct by the engine's last status and are released otherwise, members are
 /// told, and its container goes by a job. A turn that is being generated is let end. The caller holds the game's row lock.
-///
-/// # Errors
-/// Those of the database.
-pub async fn end(conn: &mut PgConnection, ending: &Ending<'_>) -> Result<Ended, sqlx::Error> {
+pub async fn end(conn: &mut PgConnection, ending: &Ending<'_>) -> Result<Ended, Error> {
     let game_id = ending.game_id;
     let state = sqlx::query!(
         r#"SELECT g.status IN ('running', 'paused', 'start_failed') AND g.started_at IS NOT NULL AS "may!",
@@ -83,7 +81,7 @@ pub async fn end(conn: &mut PgConnection, ending: &Ending<'_>) -> Result<Ended, 
     Ok(Ended::Done)
 }
 
-async fn settle_names(conn: &mut PgConnection, ending: &Ending<'_>, extinct: &[String]) -> Result<(), sqlx::Error> {
+async fn settle_names(conn: &mut PgConnection, ending: &Ending<'_>, extinct: &[String]) -> Result<(), Error> {
     let game_id = ending.game_id;
     let surviving = sqlx::query_scalar!(
         "SELECT race_name FROM race_names WHERE game_id = $1 AND status = 'reserved' AND NOT race_name = ANY ($2)",
@@ -108,7 +106,7 @@ async fn tell(
     idempotency_key: String,
     audience: Audience,
     game_id: Option<GameId>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     let new = NewNotification {
         payload,
         idempotency_key,
@@ -121,10 +119,7 @@ async fn tell(
 }
 
 /// Whether the game was ended before its engine ended it: then its reports are still to be kept.
-///
-/// # Errors
-/// Those of the database.
-pub async fn was_ended(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn was_ended(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
     let ended = sqlx::query_scalar!(
         r#"SELECT end_reason IS NOT NULL AS "ended!" FROM games WHERE game_id = $1 AND status = 'finished'"#,
         game_id.uuid()
@@ -134,14 +129,11 @@ pub async fn was_ended(conn: &mut PgConnection, game_id: GameId) -> Result<bool,
 
 /// Locks games that have run and had no active member for `ttl_seconds` (`BACKEND_LOBBY_ABANDONED_TTL`), at most `limit`, with
 /// their open turns. Those that another sweeper has, and those whose runtime is at work, are left for later.
-///
-/// # Errors
-/// Those of the database.
 pub async fn lock_abandoned(
     conn: &mut PgConnection,
     ttl_seconds: f64,
     limit: i64,
-) -> Result<Vec<(GameId, u32)>, sqlx::Error> {
+) -> Result<Vec<(GameId, u32)>, Error> {
     let rows = sqlx::query!(
         r#"SELECT g.game_id AS "game_id: GameId", g.current_turn FROM games g
             WHERE g.approved_count = 0 AND g.started_at IS NOT NULL AND g.status IN ('running', 'paused', 'start_failed')

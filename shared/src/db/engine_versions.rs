@@ -1,5 +1,6 @@
 //! `engine_versions`: which images may play (SPEC §8).
 
+use crate::postgres::Error;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
@@ -73,14 +74,11 @@ pub struct Terms {
 
 /// Registers a version; false when the idempotency key made a row before. A known version is the constraint
 /// `engine_versions_pkey`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     new: NewEngineVersion<'_>,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO engine_versions (version, image, title, description, min_players, max_players, idempotency_owner,
@@ -102,48 +100,36 @@ pub async fn insert(
 }
 
 /// The version that was registered under this key.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn replayed(
-    conn: &mut PgConnection,
-    idempotency: &Idempotency,
-) -> Result<Option<Replayed<String>>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<String>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT version AS id, idempotency_hash AS "hash!" FROM engine_versions WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
         idempotency.owner,
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One version.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, version: &str) -> Result<Option<EngineVersion>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn get(conn: &mut PgConnection, version: &str) -> Result<Option<EngineVersion>, Error> {
+    Ok(sqlx::query_as!(
         EngineVersion,
         "SELECT version, image, enabled, created_at, title, description, min_players, max_players FROM engine_versions WHERE version = $1",
         version
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Versions, perhaps only enabled or disabled ones, in descending order of their labels' bytes, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     enabled: Option<bool>,
     before: Option<&str>,
     limit: i64,
-) -> Result<Vec<EngineVersion>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<EngineVersion>, Error> {
+    Ok(sqlx::query_as!(
         EngineVersion,
         r#"SELECT version, image, enabled, created_at, title, description, min_players, max_players FROM engine_versions
             WHERE ($1::text IS NULL OR version COLLATE "C" < $1) AND ($2::boolean IS NULL OR enabled = $2)
@@ -153,20 +139,17 @@ pub async fn list(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Changes a version. Answers the version as it then is, `None` where there is none. Bounds of players that cross each other are
 /// the constraint `engine_versions_players_check`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn change(
     conn: &mut PgConnection,
     version: &str,
     change: &EngineVersionChange<'_>,
-) -> Result<Option<EngineVersion>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<EngineVersion>, Error> {
+    Ok(sqlx::query_as!(
         EngineVersion,
         "UPDATE engine_versions
             SET image = coalesce($2, image), enabled = coalesce($3, enabled), title = CASE WHEN $4 THEN $5 ELSE title END,
@@ -188,20 +171,17 @@ pub async fn change(
         change.max_players.flatten()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// The terms of a version, and keeps that answer true until the transaction ends: who changes it waits. `None` where there is
 /// no such version.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn hold(conn: &mut PgConnection, version: &str) -> Result<Option<Terms>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn hold(conn: &mut PgConnection, version: &str) -> Result<Option<Terms>, Error> {
+    Ok(sqlx::query_as!(
         Terms,
         "SELECT enabled, min_players, max_players FROM engine_versions WHERE version = $1 FOR SHARE",
         version
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }

@@ -8,6 +8,7 @@ use super::idempotency::{Idempotency, Replayed};
 use super::lists::below;
 use crate::domain::plan::Plan;
 use crate::ids::{EntitlementId, UserId};
+use crate::postgres::Error;
 
 /// A granted plan, with its place in the history.
 #[derive(Debug, Clone)]
@@ -58,14 +59,11 @@ pub struct NewGrant<'a> {
 
 /// Grants a plan in place of the one before, which stays as history; false when the idempotency key granted one before. The
 /// caller holds the account's lock.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn grant(
     conn: &mut PgConnection,
     new: &NewGrant<'_>,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     sqlx::query!(
         "UPDATE entitlements SET superseded_at = clock_timestamp() WHERE user_id = $1 AND superseded_at IS NULL",
@@ -93,14 +91,11 @@ pub async fn grant(
 }
 
 /// The grant that was made under this key.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
-) -> Result<Option<Replayed<EntitlementId>>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Replayed<EntitlementId>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT entitlement_id AS "id: EntitlementId", idempotency_hash AS "hash!" FROM entitlements
             WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
@@ -108,35 +103,29 @@ pub async fn replayed(
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One grant of an account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, user_id: UserId, id: EntitlementId) -> Result<Option<Grant>, sqlx::Error> {
-    grants!("WHERE entitlement_id = $1 AND user_id = $2", id as EntitlementId, user_id as UserId)
+pub async fn get(conn: &mut PgConnection, user_id: UserId, id: EntitlementId) -> Result<Option<Grant>, Error> {
+    Ok(grants!("WHERE entitlement_id = $1 AND user_id = $2", id as EntitlementId, user_id as UserId)
         .fetch_optional(conn)
-        .await
+        .await?)
 }
 
 /// The history of an account's plans, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<EntitlementId>,
     limit: i64,
-) -> Result<Vec<Grant>, sqlx::Error> {
-    grants!(
+) -> Result<Vec<Grant>, Error> {
+    Ok(grants!(
         "WHERE user_id = $1 AND entitlement_id < $2 ORDER BY entitlement_id DESC LIMIT $3",
         user_id as UserId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

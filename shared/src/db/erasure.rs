@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::domain::account::IdentityKind;
 use crate::domain::notification::Kind;
 use crate::ids::UserId;
+use crate::postgres::Error;
 
 /// Deletes an account softly and erases the person from everywhere, in the caller's transaction; false where there is no
 /// such account (any more). The caller holds the locks of the account's games and of the account, and has ended what it took
@@ -16,10 +17,7 @@ use crate::ids::UserId;
 /// one either is seen here or is not written ([`super::accounts::hold_addresses`]); rows of queues are locked by id, as the
 /// workers lock them; what a sign-in holds is passed over, since it may be waiting for this account; and the account's own
 /// row is written last, since its unique names take the strongest lock of all.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sqlx::Error> {
+pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, Error> {
     let addresses = free_identities(&mut *conn, user_id).await?;
     if !addresses.is_empty() {
         forget_sign_ins(&mut *conn, &addresses).await?;
@@ -44,7 +42,7 @@ pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, sql
 }
 
 /// Frees the account's identities for others and answers its addresses.
-async fn free_identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<String>, sqlx::Error> {
+async fn free_identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<String>, Error> {
     let freed =
         sqlx::query!("DELETE FROM identities WHERE user_id = $1 RETURNING kind, external_id", user_id as UserId)
             .fetch_all(conn)
@@ -54,7 +52,7 @@ async fn free_identities(conn: &mut PgConnection, user_id: UserId) -> Result<Vec
 
 /// Codes that were asked for before open nothing afterwards. One that is being confirmed at this moment is its own
 /// transaction's, makes a new account or none, and is removed with its age.
-async fn forget_sign_ins(conn: &mut PgConnection, addresses: &[String]) -> Result<(), sqlx::Error> {
+async fn forget_sign_ins(conn: &mut PgConnection, addresses: &[String]) -> Result<(), Error> {
     sqlx::query!(
         "DELETE FROM auth_challenges WHERE challenge_id = ANY (ARRAY(
              SELECT challenge_id FROM auth_challenges WHERE address = ANY ($1) FOR UPDATE SKIP LOCKED))",
@@ -74,7 +72,7 @@ async fn forget_sign_ins(conn: &mut PgConnection, addresses: &[String]) -> Resul
 
 /// Removes what was or is to be mailed to the addresses, whatever its state: a worker that has it finds at its next step that
 /// it is gone. Mails for administrators are not the person's, even where one of them had the same address.
-async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(), sqlx::Error> {
+async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(), Error> {
     let administrators: Vec<String> =
         Kind::ALL.iter().filter(|kind| kind.for_administrators()).map(|kind| kind.as_str().to_owned()).collect();
     let ids = sqlx::query_scalar!(
@@ -104,7 +102,7 @@ async fn remove_mails(conn: &mut PgConnection, addresses: &[String]) -> Result<(
 
 /// Mails to others that name the user are those of their invites, which ended with them: those that are not sent yet go,
 /// and of the others only that there was one stays.
-async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     let ids = sqlx::query_scalar!(
         "SELECT d.delivery_id FROM invites i
            JOIN notifications n ON n.kind = $2 AND n.idempotency_key = i.invite_id::text
@@ -134,7 +132,7 @@ async fn remove_words_to_others(conn: &mut PgConnection, user_id: UserId) -> Res
 
 /// Takes the person out of the notifications that name them, and the words about them out of those that were theirs
 /// alone. The rows stay: others may be waiting behind them.
-async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     let ids = sqlx::query_scalar!(
         "SELECT notification_id FROM notifications WHERE audience = 'users' AND user_ids @> ARRAY[$1::uuid]
           ORDER BY notification_id FOR NO KEY UPDATE",
@@ -159,7 +157,7 @@ async fn scrub_notifications(conn: &mut PgConnection, user_id: UserId) -> Result
 }
 
 /// Where the user called from, keys of their devices, keys of their requests, and what administrators wrote about them.
-async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     super::countries::erase(&mut *conn, user_id).await?;
     sqlx::query!(
         "UPDATE device_sessions SET client_public_key = NULL WHERE user_id = $1 AND client_public_key IS NOT NULL",
@@ -204,7 +202,7 @@ async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), 
 }
 
 /// What administrators did to the account stays in the trail; free words about the person do not.
-async fn scrub_trail(conn: &mut PgConnection, user_id: UserId) -> Result<(), sqlx::Error> {
+async fn scrub_trail(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
     // As the function's owner: whoever runs this may append to the trail and not change it.
     sqlx::query!("SELECT scrub_trail($1)", user_id as UserId).fetch_one(conn).await?;
     Ok(())

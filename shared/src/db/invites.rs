@@ -9,6 +9,7 @@ use super::idempotency::{Idempotency, Replayed};
 use super::lists::below;
 use crate::domain::lobby::InviteStatus;
 use crate::ids::{GameId, InviteId, UserId};
+use crate::postgres::Error;
 
 /// An invite.
 #[derive(Debug, Clone)]
@@ -79,14 +80,11 @@ pub struct NewInvite<'a> {
 
 /// Makes an invite; false when the idempotency key made one before. A second open invite of the user to the game is the
 /// constraint `invites_game_id_invited_user_id_key`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     new: &NewInvite<'_>,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO invites (invite_id, game_id, inviter_user_id, invited_user_id, code, max_uses, expires_at,
@@ -113,14 +111,8 @@ pub async fn insert(
 }
 
 /// The invite that was made under this key.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn replayed(
-    conn: &mut PgConnection,
-    idempotency: &Idempotency,
-) -> Result<Option<Replayed<InviteId>>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<InviteId>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1
            AND idempotency_key = $2"#,
@@ -128,23 +120,19 @@ pub async fn replayed(
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One invite to a game.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Result<Option<Invite>, sqlx::Error> {
-    invites!("WHERE invite_id = $1 AND game_id = $2", id as InviteId, game_id as GameId).fetch_optional(conn).await
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: InviteId) -> Result<Option<Invite>, Error> {
+    Ok(invites!("WHERE invite_id = $1 AND game_id = $2", id as InviteId, game_id as GameId)
+        .fetch_optional(conn)
+        .await?)
 }
 
 /// The invite with one of these shareable codes: the ways to read what somebody typed, of which one can be a code.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn by_code(conn: &mut PgConnection, codes: &[String]) -> Result<Option<Invite>, sqlx::Error> {
-    invites!("WHERE code = ANY ($1)", codes).fetch_optional(conn).await
+pub async fn by_code(conn: &mut PgConnection, codes: &[String]) -> Result<Option<Invite>, Error> {
+    Ok(invites!("WHERE code = ANY ($1)", codes).fetch_optional(conn).await?)
 }
 
 /// Invites of one user within any hour at most (SPEC §7).
@@ -153,10 +141,7 @@ pub const INVITES_AN_HOUR: i64 = 20;
 /// Takes the inviter's own lock until the transaction ends, and answers for how long they are to wait until they may invite
 /// again; `None`: they may now. The lock is none of the account's: two who invite each other at once would wait for each
 /// other there.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Option<Duration>, sqlx::Error> {
+pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Option<Duration>, Error> {
     sqlx::query!(
         r#"SELECT 1 AS "one!" FROM (SELECT pg_advisory_xact_lock(hashtextextended('invites of ' || $1, 0))) l"#,
         inviter.to_string()
@@ -179,70 +164,54 @@ pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Opti
 
 /// Whether a mail of an invite to this game was ordered for the user within the last day (SPEC §7). The caller holds the game's
 /// lock.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn mailed_within_a_day(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    user_id: UserId,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn mailed_within_a_day(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM invites WHERE game_id = $1 AND invited_user_id = $2
                              AND mailed_at > statement_timestamp() - interval '1 day') AS "mailed!""#,
         game_id as GameId,
         user_id as UserId
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// The invites to a game, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
     before: Option<InviteId>,
     limit: i64,
-) -> Result<Vec<Invite>, sqlx::Error> {
-    invites!(
+) -> Result<Vec<Invite>, Error> {
+    Ok(invites!(
         "WHERE game_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         game_id as GameId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The invites for a user, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_for_user(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<InviteId>,
     limit: i64,
-) -> Result<Vec<Invite>, sqlx::Error> {
-    invites!(
+) -> Result<Vec<Invite>, Error> {
+    Ok(invites!(
         "WHERE invited_user_id = $1 AND invite_id < $2 ORDER BY invite_id DESC LIMIT $3",
         user_id as UserId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Uses an invite once: one for a user is then `redeemed`, one with a code when its last use is taken. False when it is not
 /// open any more, or expired.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn redeem(conn: &mut PgConnection, id: InviteId) -> Result<bool, sqlx::Error> {
+pub async fn redeem(conn: &mut PgConnection, id: InviteId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE invites SET uses = uses + 1, status = CASE WHEN uses + 1 >= coalesce(max_uses, 1) THEN 'redeemed' ELSE status END
           WHERE invite_id = $1 AND status = 'open' AND expires_at > clock_timestamp()",
@@ -254,10 +223,7 @@ pub async fn redeem(conn: &mut PgConnection, id: InviteId) -> Result<bool, sqlx:
 }
 
 /// Ends an open invite unused: `declined` or `revoked`. False when it is not open any more, or expired.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn end(conn: &mut PgConnection, id: InviteId, status: InviteStatus) -> Result<bool, sqlx::Error> {
+pub async fn end(conn: &mut PgConnection, id: InviteId, status: InviteStatus) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE invites SET status = $2 WHERE invite_id = $1 AND status = 'open' AND expires_at > clock_timestamp()",
         id as InviteId,
@@ -269,10 +235,7 @@ pub async fn end(conn: &mut PgConnection, id: InviteId, status: InviteStatus) ->
 }
 
 /// Takes back a blocked user's open invite to a game, if there is one.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn revoke_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), sqlx::Error> {
+pub async fn revoke_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE invites SET status = 'revoked' WHERE game_id = $1 AND invited_user_id = $2 AND status = 'open'",
         game_id as GameId,
@@ -284,10 +247,7 @@ pub async fn revoke_for(conn: &mut PgConnection, game_id: GameId, user_id: UserI
 }
 
 /// Closes what is still open on a game that left enrolment; answers how many.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, sqlx::Error> {
+pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64, Error> {
     let done =
         sqlx::query!("UPDATE invites SET status = 'closed' WHERE game_id = $1 AND status = 'open'", game_id as GameId)
             .execute(conn)
@@ -297,10 +257,7 @@ pub async fn close_open(conn: &mut PgConnection, game_id: GameId) -> Result<u64,
 
 /// Marks invites whose time is over as such, at most `limit`; answers how many. Those that somebody else has locked are left
 /// to them. They count as expired before that, too: this only says so in the table.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE invites SET status = 'expired'
           WHERE invite_id IN (SELECT invite_id FROM invites
@@ -314,10 +271,7 @@ pub async fn expire(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Er
 }
 
 /// Marks a user's expired invite to a game as such, so that a new one may be open.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn expire_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), sqlx::Error> {
+pub async fn expire_for(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE invites SET status = 'expired'
           WHERE game_id = $1 AND invited_user_id = $2 AND status = 'open' AND expires_at <= clock_timestamp()",

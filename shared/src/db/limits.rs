@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use crate::domain::plan::{self, Limits, Overrides, Plan};
 use crate::ids::UserId;
+use crate::postgres::Error;
 
 /// What an account may have at this moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +18,7 @@ pub struct Allowance {
 
 /// Locks an account until the transaction ends and answers what it may have; `None` where there is no such account (any
 /// more). Whoever counts against a limit holds this lock; the lock order is games by id, then the account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Allowance>, sqlx::Error> {
+pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Allowance>, Error> {
     let overrides = sqlx::query_as!(
         Overrides,
         "SELECT limit_private_games AS private_games, limit_memberships AS memberships, limit_race_names AS race_names
@@ -36,7 +34,7 @@ pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<All
     Ok(Some(Allowance { limits: plan::limits(plan).overridden(&overrides), plan }))
 }
 
-async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<Plan, sqlx::Error> {
+async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<Plan, Error> {
     let plan = sqlx::query_scalar!(
         "SELECT plan FROM entitlements
           WHERE user_id = $1 AND superseded_at IS NULL AND starts_at <= statement_timestamp()
@@ -49,30 +47,20 @@ async fn plan(conn: &mut PgConnection, user_id: UserId) -> Result<Plan, sqlx::Er
 }
 
 /// What was set for an account alone; `None` where there never was such an account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn overrides(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Overrides>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn overrides(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Overrides>, Error> {
+    Ok(sqlx::query_as!(
         Overrides,
         "SELECT limit_private_games AS private_games, limit_memberships AS memberships, limit_race_names AS race_names
            FROM accounts WHERE user_id = $1",
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Sets what counts for an account instead of its plan's limits, all three at once; false where there is no such account
 /// (any more). What an account has beyond a smaller limit stays; it gets no more.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn set_overrides(
-    conn: &mut PgConnection,
-    user_id: UserId,
-    overrides: &Overrides,
-) -> Result<bool, sqlx::Error> {
+pub async fn set_overrides(conn: &mut PgConnection, user_id: UserId, overrides: &Overrides) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE accounts SET limit_private_games = $2, limit_memberships = $3, limit_race_names = $4, updated_at = clock_timestamp()
           WHERE user_id = $1 AND deleted_at IS NULL",
@@ -87,15 +75,12 @@ pub async fn set_overrides(
 }
 
 /// Private games of a user that still cost them one of their limit.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn count_private_games(conn: &mut PgConnection, owner: UserId) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn count_private_games(conn: &mut PgConnection, owner: UserId) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM games WHERE owner_user_id = $1 AND visibility = 'private'
            AND status NOT IN ('finished', 'cancelled')"#,
         owner as UserId
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }

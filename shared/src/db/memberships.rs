@@ -11,6 +11,7 @@ use crate::domain::lobby::MembershipStatus;
 use crate::domain::race_name::RaceName;
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, InviteId, MembershipId, UserId};
+use crate::postgres::Error;
 
 /// A membership.
 #[derive(Debug, Clone)]
@@ -45,9 +46,6 @@ macro_rules! memberships {
 
 /// Takes a user in, perhaps by an invite. Constraints: `memberships_game_id_user_id_key` when the user is in already or
 /// blocked, `memberships_game_id_canonical_key_key` when another member has the name.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     id: MembershipId,
@@ -55,8 +53,8 @@ pub async fn insert(
     user_id: UserId,
     race_name: &RaceName,
     invite_id: Option<InviteId>,
-) -> Result<Membership, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Membership, Error> {
+    Ok(sqlx::query_as!(
         Membership,
         r#"INSERT INTO memberships (membership_id, game_id, user_id, race_name, canonical_key, invite_id) VALUES ($1, $2, $3, $4, $5, $6)
            RETURNING membership_id AS "membership_id: MembershipId", game_id AS "game_id: GameId", user_id AS "user_id: UserId",
@@ -70,42 +68,36 @@ pub async fn insert(
         invite_id as Option<InviteId>
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// The memberships of a game, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     game_id: GameId,
     before: Option<MembershipId>,
     limit: i64,
-) -> Result<Vec<Membership>, sqlx::Error> {
-    memberships!(
+) -> Result<Vec<Membership>, Error> {
+    Ok(memberships!(
         "WHERE game_id = $1 AND membership_id < $2 ORDER BY membership_id DESC LIMIT $3",
         game_id as GameId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The memberships of a game of one status, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     game_id: GameId,
     status: MembershipStatus,
     before: Option<MembershipId>,
     limit: i64,
-) -> Result<Vec<Membership>, sqlx::Error> {
+) -> Result<Vec<Membership>, Error> {
     let conn = walk_in_order(tx).await?;
-    memberships!(
+    Ok(memberships!(
         "WHERE game_id = $1 AND (status, membership_id) < ($2, $3) AND status >= $2 ORDER BY status DESC, membership_id DESC LIMIT $4",
         game_id as GameId,
         status.as_str(),
@@ -113,71 +105,51 @@ pub async fn list_by_status(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The status of a user's membership that stands, `active` or `blocked`; `None` where they are neither.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn standing(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
-) -> Result<Option<MembershipStatus>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Option<MembershipStatus>, Error> {
+    Ok(sqlx::query_scalar!(
         "SELECT status FROM memberships WHERE game_id = $1 AND user_id = $2 AND status IN ('active', 'blocked')",
         game_id as GameId,
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One membership of a game.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    id: MembershipId,
-) -> Result<Option<Membership>, sqlx::Error> {
-    memberships!("WHERE membership_id = $1 AND game_id = $2", id as MembershipId, game_id as GameId)
+pub async fn get(conn: &mut PgConnection, game_id: GameId, id: MembershipId) -> Result<Option<Membership>, Error> {
+    Ok(memberships!("WHERE membership_id = $1 AND game_id = $2", id as MembershipId, game_id as GameId)
         .fetch_optional(conn)
-        .await
+        .await?)
 }
 
 /// A user's newest membership of a game, whatever its status: the one that stands, if any does.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn newest(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    user_id: UserId,
-) -> Result<Option<Membership>, sqlx::Error> {
-    memberships!(
+pub async fn newest(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Option<Membership>, Error> {
+    Ok(memberships!(
         "WHERE game_id = $1 AND user_id = $2 ORDER BY membership_id DESC LIMIT 1",
         game_id as GameId,
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// The active membership that an invite to one user, or a code, gave this user. Memberships that are older than the record
 /// of their invites count as given by an invite to that very user.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn given_by(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
     invite_id: InviteId,
-) -> Result<Option<Membership>, sqlx::Error> {
-    memberships!(
+) -> Result<Option<Membership>, Error> {
+    Ok(memberships!(
         "WHERE game_id = $1 AND user_id = $2 AND status = 'active'
             AND (invite_id = $3
                  OR (invite_id IS NULL AND EXISTS (
@@ -187,28 +159,25 @@ pub async fn given_by(
         invite_id as InviteId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Ends active memberships: `left`, `removed` or `blocked`. The one place where a membership ends, with all that follows
 /// from it in the lobby: the seat is counted out, the reserved race name released, and where the game's engine may know the
 /// race its banishment is owed from now on (see [`super::banishments`]). The caller holds the row locks of the games.
 /// Answers what it ended: those that had ended before are left as they are.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn end(
     conn: &mut PgConnection,
     ids: &[MembershipId],
     status: MembershipStatus,
-) -> Result<Vec<Membership>, sqlx::Error> {
+) -> Result<Vec<Membership>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let knowing: Vec<String> = GameStatus::ALL
         .iter()
         .filter(|status| status.may_have_races())
         .map(|status| status.as_str().to_owned())
         .collect();
-    sqlx::query_as!(
+    Ok(sqlx::query_as!(
         Membership,
         r#"WITH ended AS (
                UPDATE memberships m
@@ -233,15 +202,12 @@ pub async fn end(
         &knowing
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Blocks somebody whose membership ended before, `left` or `removed`: they do not come back. Answers whether it did; the
 /// constraint `memberships_game_id_user_id_key` when they are in again or blocked already.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn block_former(conn: &mut PgConnection, id: MembershipId) -> Result<bool, sqlx::Error> {
+pub async fn block_former(conn: &mut PgConnection, id: MembershipId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE memberships SET status = 'blocked' WHERE membership_id = $1 AND status IN ('left', 'removed')",
         id as MembershipId
@@ -252,17 +218,14 @@ pub async fn block_former(conn: &mut PgConnection, id: MembershipId) -> Result<b
 }
 
 /// Active memberships of a user in games that still go on: what their plan limits.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn count_active(conn: &mut PgConnection, user_id: UserId) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn count_active(conn: &mut PgConnection, user_id: UserId) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM memberships m JOIN games g USING (game_id)
             WHERE m.user_id = $1 AND m.status = 'active' AND g.status NOT IN ('finished', 'cancelled')"#,
         user_id as UserId
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// What a member's call to the engine depends on.
@@ -279,11 +242,8 @@ pub struct Seat {
 }
 
 /// The seat of a user in a game, in one index-backed statement; `None` where there is no such game.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn seat(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Option<Seat>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn seat(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Option<Seat>, Error> {
+    Ok(sqlx::query_as!(
         Seat,
         r#"SELECT g.status, g.current_turn, m.race_name AS "race_name?", r.status AS "runtime_status?"
              FROM games g
@@ -294,5 +254,5 @@ pub async fn seat(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> 
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }

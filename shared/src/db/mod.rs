@@ -1,5 +1,10 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
 //! Those that make sense in a transaction alone take an [`InTransaction`].
+//!
+//! # Errors
+//! An [`Error`] is the driver's or the server's ([`Error::Driver`]) unless a function says more. After any of them the
+//! transaction is not to be committed.
+#![expect(clippy::missing_errors_doc, reason = "said once, above; what is not ordinary is said where it is")]
 
 pub mod accounts;
 pub mod admin_accounts;
@@ -30,4 +35,4 @@ pub mod sanctions;
 pub mod sessions;
 mod words;
 
-pub use crate::postgres::{Conn, Db, InTransaction, Tx, savepoint};
+pub use crate::postgres::{Conn, Db, Error, InTransaction, Savepoint, Tx, savepoint};

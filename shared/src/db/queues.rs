@@ -7,6 +7,7 @@ use crate::domain::delivery::DeliveryStatus;
 use crate::domain::notification::{BROADCAST_PRIORITY, NotificationStatus, RouteStatus};
 use crate::domain::runtime::{JobStatus, TurnStatus};
 use crate::mail::Priority;
+use crate::postgres::Error;
 use crate::queue::{QueueSpec, Topic};
 
 /// The outbox: worked by mail-worker.
@@ -92,10 +93,7 @@ pub static ALL: [&QueueSpec; 5] = [&RUNTIME_TURNS, &RUNTIME_JOBS, &NOTIFICATIONS
 
 /// Pauses a queue, or lets it go on; whether it was otherwise before. A claim asks for it each time, so the next claim
 /// obeys; whoever sleeps is woken by [`Topic::Control`] after the commit.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn pause(conn: &mut PgConnection, spec: &QueueSpec, paused: bool) -> Result<bool, sqlx::Error> {
+pub async fn pause(conn: &mut PgConnection, spec: &QueueSpec, paused: bool) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE queues SET paused = $2, updated_at = clock_timestamp() WHERE name = $1 AND paused <> $2",
         spec.name,

@@ -7,6 +7,7 @@ use super::lists::below;
 use crate::domain::lobby::RaceNameStatus;
 use crate::domain::race_name::RaceName;
 use crate::ids::{GameId, RaceNameId, UserId};
+use crate::postgres::Error;
 
 /// An entry of the directory.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub struct Entry {
 
 /// Takes the name's own lock until the transaction ends. Two transactions that insert the same key at once would each wait
 /// for the other within the exclusion constraint, and one would die of a deadlock instead of the conflict that it is.
-async fn lock_key(conn: &mut PgConnection, canonical_key: &str) -> Result<(), sqlx::Error> {
+async fn lock_key(conn: &mut PgConnection, canonical_key: &str) -> Result<(), Error> {
     sqlx::query!(
         r#"SELECT 1 AS "one!" FROM (SELECT pg_advisory_xact_lock(hashtextextended('race_name:' || $1, 0))) l"#,
         canonical_key
@@ -39,15 +40,12 @@ async fn lock_key(conn: &mut PgConnection, canonical_key: &str) -> Result<(), sq
 
 /// Reserves a name for a user in a game. Constraints: `race_names_one_holder_excl` when somebody else holds it,
 /// `race_names_game_id_canonical_key_key` when it is taken in this game.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn reserve(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
     race_name: &RaceName,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     lock_key(&mut *conn, &race_name.canonical_key).await?;
     sqlx::query!(
         "INSERT INTO race_names (race_name_id, canonical_key, race_name, user_id, status, game_id) VALUES ($1, $2, $3, $4, 'reserved', $5)",
@@ -63,16 +61,13 @@ pub async fn reserve(
 }
 
 /// Whether the name is free for a user in a game, at this moment: a courtesy at the application, which reserves nothing.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn is_free(
     conn: &mut PgConnection,
     game_id: GameId,
     user_id: UserId,
     canonical_key: &str,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT NOT EXISTS (SELECT FROM race_names
                                WHERE canonical_key = $1 AND status <> 'released'
                                  AND (user_id <> $2 OR (game_id = $3 AND status <> 'registered'))) AS "free!""#,
@@ -81,14 +76,11 @@ pub async fn is_free(
         game_id as GameId
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// Releases what is reserved for a game that was called off.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn release_reserved(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn release_reserved(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE race_names SET status = 'released', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'reserved'",
         game_id as GameId
@@ -99,15 +91,12 @@ pub async fn release_reserved(conn: &mut PgConnection, game_id: GameId) -> Resul
 }
 
 /// A user's names of one key that are pending, and not lapsed, or registered: a registered one before the newest pending one.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn registrable(
     conn: &mut PgConnection,
     user_id: UserId,
     canonical_key: &str,
-) -> Result<Option<Entry>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Entry>, Error> {
+    Ok(sqlx::query_as!(
         Entry,
         r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
              FROM race_names
@@ -118,28 +107,22 @@ pub async fn registrable(
         canonical_key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// How many names a user has registered: what their plan limits.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn count_registered(conn: &mut PgConnection, user_id: UserId) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn count_registered(conn: &mut PgConnection, user_id: UserId) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "n!" FROM race_names WHERE user_id = $1 AND status = 'registered'"#,
         user_id as UserId
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// Registers a pending name for good. What its holder has pending of the same key from other games is released: there is
 /// nothing left to register. `None` where it is pending no more, or lapsed. The caller holds the account's lock.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<Entry>, sqlx::Error> {
+pub async fn register(conn: &mut PgConnection, id: RaceNameId) -> Result<Option<Entry>, Error> {
     let registered = sqlx::query_as!(
         Entry,
         r#"UPDATE race_names SET status = 'registered', expires_at = NULL, updated_at = clock_timestamp()
@@ -176,11 +159,8 @@ pub struct Lapsed {
 }
 
 /// Releases pending names whose time is over, at most `limit`. Those that somebody else has locked are left to them.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn release_lapsed(conn: &mut PgConnection, limit: i64) -> Result<Vec<Lapsed>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn release_lapsed(conn: &mut PgConnection, limit: i64) -> Result<Vec<Lapsed>, Error> {
+    Ok(sqlx::query_as!(
         Lapsed,
         r#"UPDATE race_names SET status = 'released', expires_at = NULL, updated_at = clock_timestamp()
             WHERE race_name_id IN (SELECT race_name_id FROM race_names
@@ -190,20 +170,17 @@ pub async fn release_lapsed(conn: &mut PgConnection, limit: i64) -> Result<Vec<L
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A user's entries but the released ones and those that have lapsed, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_of_user(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<RaceNameId>,
     limit: i64,
-) -> Result<Vec<Entry>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<Entry>, Error> {
+    Ok(sqlx::query_as!(
         Entry,
         r#"SELECT race_name_id AS "race_name_id: RaceNameId", race_name, canonical_key, status, game_id AS "game_id: GameId", expires_at
              FROM race_names
@@ -214,7 +191,7 @@ pub async fn list_of_user(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A name that its holder may now register.
@@ -231,15 +208,12 @@ pub struct PendingName {
 /// Settles the names that were reserved for a finished game: those of surviving races become `pending_registration` for
 /// `ttl_seconds` (`BACKEND_LOBBY_PENDING_REGISTRATION_TTL`), the others are released. So is a survivor's name that its
 /// holder has registered already: there is nothing left to register.
-///
-/// # Errors
-/// Those of the database.
 pub async fn settle(
     conn: &mut PgConnection,
     game_id: GameId,
     surviving: &[String],
     ttl_seconds: f64,
-) -> Result<Vec<PendingName>, sqlx::Error> {
+) -> Result<Vec<PendingName>, Error> {
     let pending = sqlx::query_as!(
         PendingName,
         r#"UPDATE race_names n

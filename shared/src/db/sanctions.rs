@@ -9,6 +9,7 @@ use super::idempotency::{Idempotency, Replayed};
 use super::lists::{below, walk_in_order};
 use crate::domain::account::SanctionKind;
 use crate::ids::{SanctionId, UserId};
+use crate::postgres::Error;
 
 /// A sanction.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -57,14 +58,11 @@ pub struct NewSanction<'a> {
 }
 
 /// Sets a sanction; false when the idempotency key set one before. The caller holds the account's lock.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     new: &NewSanction<'_>,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO sanctions (sanction_id, user_id, kind, reason, actor, ends_at, idempotency_owner, idempotency_key, idempotency_hash)
@@ -85,14 +83,11 @@ pub async fn insert(
 }
 
 /// The sanction that was set under this key.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
-) -> Result<Option<Replayed<SanctionId>>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Replayed<SanctionId>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT sanction_id AS "id: SanctionId", idempotency_hash AS "hash!" FROM sanctions
             WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
@@ -100,54 +95,45 @@ pub async fn replayed(
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// One sanction of an account.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<Option<Sanction>, sqlx::Error> {
-    sanctions!("WHERE sanction_id = $1 AND user_id = $2", id as SanctionId, user_id as UserId)
+pub async fn get(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<Option<Sanction>, Error> {
+    Ok(sanctions!("WHERE sanction_id = $1 AND user_id = $2", id as SanctionId, user_id as UserId)
         .fetch_optional(conn)
-        .await
+        .await?)
 }
 
 /// The sanctions of an account, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<SanctionId>,
     limit: i64,
-) -> Result<Vec<Sanction>, sqlx::Error> {
-    sanctions!(
+) -> Result<Vec<Sanction>, Error> {
+    Ok(sanctions!(
         "WHERE user_id = $1 AND sanction_id < $2 ORDER BY sanction_id DESC LIMIT $3",
         user_id as UserId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The sanctions of an account that are in force, or the ended and lifted ones, newest first, from below `before`. Of those in
 /// force it passes over what has ended without being lifted, of the others over those in force, few both.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_by_force(
     tx: &mut impl InTransaction,
     user_id: UserId,
     in_force: bool,
     before: Option<SanctionId>,
     limit: i64,
-) -> Result<Vec<Sanction>, sqlx::Error> {
+) -> Result<Vec<Sanction>, Error> {
     let conn = walk_in_order(tx).await?;
     if in_force {
-        return sanctions!(
+        return Ok(sanctions!(
             "WHERE user_id = $1 AND sanction_id < $2
                AND lifted_at IS NULL AND starts_at <= statement_timestamp() AND (ends_at IS NULL OR ends_at > statement_timestamp())
              ORDER BY sanction_id DESC LIMIT $3",
@@ -156,9 +142,9 @@ pub async fn list_by_force(
             limit
         )
         .fetch_all(conn)
-        .await;
+        .await?);
     }
-    sanctions!(
+    Ok(sanctions!(
         "WHERE user_id = $1 AND sanction_id < $2
                AND (lifted_at IS NOT NULL OR starts_at > statement_timestamp() OR ends_at <= statement_timestamp())
              ORDER BY sanction_id DESC LIMIT $3",
@@ -167,14 +153,11 @@ pub async fn list_by_force(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Lifts a sanction; false when it was lifted before, or there is none.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<bool, sqlx::Error> {
+pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE sanctions SET lifted_at = clock_timestamp() WHERE sanction_id = $1 AND user_id = $2 AND lifted_at IS NULL",
         id as SanctionId,
@@ -189,11 +172,8 @@ pub async fn lift(conn: &mut PgConnection, user_id: UserId, id: SanctionId) -> R
 pub(super) const CARRIED: &str = "was in force on a deleted account of this person";
 
 /// The sanctions in force of an account that is about to be deleted, to be given to [`carry`]. The caller holds the account's lock.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn in_force(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<SanctionId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn in_force(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<SanctionId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT sanction_id AS "sanction_id: SanctionId" FROM sanctions
             WHERE user_id = $1 AND lifted_at IS NULL AND starts_at <= statement_timestamp()
               AND (ends_at IS NULL OR ends_at > statement_timestamp())
@@ -201,15 +181,12 @@ pub async fn in_force(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<Sa
         user_id as UserId
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Lets sanctions outlive their account: each waits once under every hash, for whoever makes an account of that identity
 /// ([`super::accounts::insert`]).
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn carry(conn: &mut PgConnection, sanctions: &[SanctionId], hashes: &[[u8; 32]]) -> Result<(), sqlx::Error> {
+pub async fn carry(conn: &mut PgConnection, sanctions: &[SanctionId], hashes: &[[u8; 32]]) -> Result<(), Error> {
     let rows: Vec<_> =
         sanctions.iter().flat_map(|of| hashes.iter().map(move |hash| (of.uuid(), hash.to_vec()))).collect();
     let ids: Vec<Uuid> = rows.iter().map(|_| SanctionId::new().uuid()).collect();
@@ -228,10 +205,7 @@ pub async fn carry(conn: &mut PgConnection, sanctions: &[SanctionId], hashes: &[
 }
 
 /// Removes up to `limit` waiting sanctions that have ended, and answers how many.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn remove_ended_carried(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn remove_ended_carried(conn: &mut PgConnection, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
         "DELETE FROM carried_sanctions WHERE sanction_id = ANY (ARRAY(
            SELECT sanction_id FROM carried_sanctions WHERE ends_at <= statement_timestamp()

@@ -7,6 +7,7 @@ use super::InTransaction;
 use super::lists::{below, walk_in_order};
 use crate::domain::account::SessionStatus;
 use crate::ids::{DeviceSessionId, UserId};
+use crate::postgres::Error;
 
 /// A device session.
 #[derive(Debug, Clone)]
@@ -39,16 +40,13 @@ macro_rules! sessions {
 }
 
 /// Opens a session.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     id: DeviceSessionId,
     user_id: UserId,
     client_public_key: Option<&[u8]>,
     token_hash: &[u8],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO device_sessions (device_session_id, user_id, client_public_key, token_hash) VALUES ($1, $2, $3, $4)",
         id as DeviceSessionId,
@@ -62,54 +60,42 @@ pub async fn insert(
 }
 
 /// The session with this id: the gateway's hot path.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, id: DeviceSessionId) -> Result<Option<Session>, sqlx::Error> {
-    sessions!("WHERE device_session_id = $1", id as DeviceSessionId).fetch_optional(conn).await
+pub async fn get(conn: &mut PgConnection, id: DeviceSessionId) -> Result<Option<Session>, Error> {
+    Ok(sessions!("WHERE device_session_id = $1", id as DeviceSessionId).fetch_optional(conn).await?)
 }
 
 /// The session whose token hashes to this.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Session>, sqlx::Error> {
-    sessions!("WHERE token_hash = $1", token_hash).fetch_optional(conn).await
+pub async fn by_token(conn: &mut PgConnection, token_hash: &[u8]) -> Result<Option<Session>, Error> {
+    Ok(sessions!("WHERE token_hash = $1", token_hash).fetch_optional(conn).await?)
 }
 
 /// A user's sessions, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<DeviceSessionId>,
     limit: i64,
-) -> Result<Vec<Session>, sqlx::Error> {
-    sessions!(
+) -> Result<Vec<Session>, Error> {
+    Ok(sessions!(
         "WHERE user_id = $1 AND device_session_id < $2 ORDER BY device_session_id DESC LIMIT $3",
         user_id as UserId,
         below(before),
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A user's sessions of one status, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_by_status(
     tx: &mut impl InTransaction,
     user_id: UserId,
     status: SessionStatus,
     before: Option<DeviceSessionId>,
     limit: i64,
-) -> Result<Vec<Session>, sqlx::Error> {
+) -> Result<Vec<Session>, Error> {
     let conn = walk_in_order(tx).await?;
-    sessions!(
+    Ok(sessions!(
         "WHERE user_id = $1 AND (status, device_session_id) < ($2, $3) AND status >= $2
          ORDER BY status DESC, device_session_id DESC LIMIT $4",
         user_id as UserId,
@@ -118,14 +104,11 @@ pub async fn list_by_status(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Revokes one active session; answers whether it was active.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) -> Result<bool, sqlx::Error> {
+pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
           WHERE device_session_id = $1 AND status = 'active'",
@@ -138,20 +121,13 @@ pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) 
 }
 
 /// Revokes every active session of a user; answers which.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn revoke_all(
-    conn: &mut PgConnection,
-    user_id: UserId,
-    reason: &str,
-) -> Result<Vec<DeviceSessionId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn revoke_all(conn: &mut PgConnection, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
             WHERE user_id = $1 AND status = 'active' RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
         user_id as UserId,
         reason
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

@@ -1,5 +1,6 @@
 //! A connection on loan from the pool, and a transaction on one. Both go back within the operation timeout or not at all.
 
+use crate::postgres::Error;
 use std::{
     ops::{Deref, DerefMut},
     sync::Arc,
@@ -96,12 +97,48 @@ fn close(pooled: Object<Maker>) {
     drop(Object::take(pooled));
 }
 
-/// A savepoint of the caller's transaction: what is done in it is undone with it, and nothing else is.
+/// A savepoint of the caller's transaction: what is done in it is undone with it, and nothing else is. Undone unless committed.
+#[derive(Debug)]
+pub struct Savepoint<'a>(Transaction<'a, Postgres>);
+
+/// Begins a savepoint.
 ///
 /// # Errors
 /// The server's.
-pub async fn savepoint(conn: &mut PgConnection) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
-    statement::begin("SAVEPOINT", conn.begin()).await
+pub async fn savepoint(conn: &mut PgConnection) -> Result<Savepoint<'_>, Error> {
+    Ok(Savepoint(statement::begin("SAVEPOINT", conn.begin()).await?))
+}
+
+impl Savepoint<'_> {
+    /// Makes what was done in it a part of the transaction.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn commit(self) -> Result<(), Error> {
+        Ok(self.0.commit().await?)
+    }
+
+    /// Undoes what was done in it, and waits for that.
+    ///
+    /// # Errors
+    /// The server's.
+    pub async fn rollback(self) -> Result<(), Error> {
+        Ok(self.0.rollback().await?)
+    }
+}
+
+impl Deref for Savepoint<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.0
+    }
+}
+
+impl DerefMut for Savepoint<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
 }
 
 /// A transaction; rolled back unless committed. Functions that take a connection take it, too.
@@ -112,7 +149,7 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(super) async fn begin(conn: Conn) -> Result<Self, sqlx::Error> {
+    pub(super) async fn begin(conn: Conn) -> Result<Self, Error> {
         // Open from the start: where the answer to BEGIN is not waited for, it may have begun.
         let mut tx = Self { conn, open: true };
         statement::begin("BEGIN", PgTransactionManager::begin(&mut tx.conn, None)).await?;
@@ -123,7 +160,7 @@ impl Tx {
     ///
     /// # Errors
     /// The server's. Where the connection was lost, nobody knows whether it is committed.
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+    pub async fn commit(mut self) -> Result<(), Error> {
         PgTransactionManager::commit(&mut self.conn).await?;
         self.open = false;
         Ok(())
@@ -133,7 +170,7 @@ impl Tx {
     ///
     /// # Errors
     /// The server's.
-    pub async fn rollback(mut self) -> Result<(), sqlx::Error> {
+    pub async fn rollback(mut self) -> Result<(), Error> {
         PgTransactionManager::rollback(&mut self.conn).await?;
         self.open = false;
         Ok(())
@@ -145,6 +182,8 @@ impl Tx {
 pub trait InTransaction: DerefMut<Target = PgConnection> + Send {}
 
 impl InTransaction for Tx {}
+
+impl InTransaction for Savepoint<'_> {}
 
 impl InTransaction for sqlx::Transaction<'_, sqlx::Postgres> {}
 

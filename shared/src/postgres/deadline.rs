@@ -4,6 +4,7 @@
 //! Every connection of the pool notes when it was last used. [`within`] runs a piece of work and looks at the connections that
 //! the work holds: once one of them has been silent for longer than the limit, the work is dropped, and the connection with it.
 
+use crate::postgres::Error;
 use std::{
     future::Future,
     pin::pin,
@@ -98,8 +99,8 @@ impl Watch {
 /// is dropped where it stands, as by any time limit, and its dead connection closed.
 ///
 /// # Errors
-/// [`sqlx::Error::Io`] with [`std::io::ErrorKind::TimedOut`] when it was dropped.
-pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, sqlx::Error> {
+/// [`Error::Silent`] when it was dropped.
+pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, Error> {
     let watch = Arc::new(Watch::default());
     // In the scope of the watch to its end: connections that fall with the work look there, too.
     let watched = async {
@@ -107,10 +108,7 @@ pub async fn within<F: Future>(limit: Duration, work: F) -> Result<F::Output, sq
         tokio::select! {
             biased;
             done = &mut work => Ok(done),
-            () = watch.overdue(limit) => Err(sqlx::Error::Io(std::io::Error::new(
-                std::io::ErrorKind::TimedOut,
-                "the database did not answer in time",
-            ))),
+            () = watch.overdue(limit) => Err(Error::Silent),
         }
     };
     WATCH.scope(Arc::clone(&watch), watched).await
@@ -134,7 +132,7 @@ mod tests {
             std::future::pending::<()>().await;
         })
         .await;
-        assert!(matches!(ended, Err(sqlx::Error::Io(_))));
+        assert!(matches!(ended, Err(Error::Silent)));
         assert_eq!(started.elapsed().as_secs(), 45, "40 s of use, and 5 s of silence");
     }
 

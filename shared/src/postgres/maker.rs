@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::{pool::Fitness, session, statement};
 use crate::config::PostgresConfig;
+use crate::postgres::Error;
 
 /// The pool of the library.
 pub(super) type Pool = managed::Pool<Maker>;
@@ -95,12 +96,12 @@ impl Maker {
             && session.made_at >= self.fitness.trusted_from()
     }
 
-    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+    async fn connect(&self) -> Result<PgConnection, Error> {
         let mut pause = FIRST_PAUSE;
         loop {
             match PgConnection::connect_with(&self.options).await {
                 Err(error) if comes_by_itself(&error) => sleep(pause).await,
-                done => return done,
+                done => return Ok(done?),
             }
             pause = (pause * 2).min(self.limit / 5);
         }
@@ -120,15 +121,15 @@ fn comes_by_itself(error: &sqlx::Error) -> bool {
 
 impl Manager for Maker {
     type Type = Session;
-    type Error = sqlx::Error;
+    type Error = Error;
 
-    async fn create(&self) -> Result<Session, sqlx::Error> {
+    async fn create(&self) -> Result<Session, Error> {
         // On the heap: it is large, and would be a part of every future that asks for a connection.
         let mut conn = Box::pin(self.connect()).await?;
         if self.checked
             && let Some(unfit) = Box::pin(session::check(&mut conn)).await?
         {
-            let refused = unfit.error();
+            let refused = Error::Unfit(unfit.clone());
             // Whoever waits for a connection hears of it now, instead of when their patience ends.
             self.fitness.set(Some(unfit));
             return Err(refused);
@@ -137,13 +138,13 @@ impl Manager for Maker {
     }
 
     /// A round trip before each use is dear; one that was used a moment ago is taken to be alive.
-    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<sqlx::Error> {
+    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Error> {
         if !self.is_young(session) {
             return Err(RecycleError::message("too old"));
         }
         if self.checked && session.returned_at.elapsed() > TRUSTED_IDLE {
             match timeout(self.limit / SIGN_OF_LIFE, Box::pin(session.conn.ping())).await {
-                Ok(answered) => answered?,
+                Ok(answered) => answered.map_err(Error::from)?,
                 Err(_elapsed) => return Err(RecycleError::message("silent")),
             }
         }

@@ -3,10 +3,12 @@
 
 mod connection;
 mod deadline;
+mod error;
 mod maker;
 pub mod pool;
 pub mod session;
 pub mod statement;
 
-pub use connection::{Conn, InTransaction, Tx, savepoint};
+pub use connection::{Conn, InTransaction, Savepoint, Tx, savepoint};
+pub use error::{Error, ensure_affected_rows};
 pub use pool::Db;

@@ -20,7 +20,8 @@ use super::{
     maker::{self, Maker, Pool},
     session::{self, Unfit},
 };
-use crate::{config::PostgresConfig, error::is_unavailable};
+use crate::config::PostgresConfig;
+use crate::postgres::Error;
 
 /// How long the end waits for idle connections to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -135,9 +136,9 @@ impl Db {
     /// A connection.
     ///
     /// # Errors
-    /// Why there is none; [`is_unavailable`] holds of all of them: none was free or could be made within the operation
+    /// Why there is none; [`Error::is_unavailable`] holds of all of them: none was free or could be made within the operation
     /// timeout, or Postgres is unfit to be worked with (SPEC §5: a standby, say).
-    pub async fn acquire(&self) -> Result<Conn, sqlx::Error> {
+    pub async fn acquire(&self) -> Result<Conn, Error> {
         self.acquires.add(1, &[]);
         if self.pool.status().available == 0 {
             self.waits.add(1, &[]);
@@ -145,7 +146,7 @@ impl Db {
         let mut unfit = self.fitness.unfit.subscribe();
         let unfit = async {
             match unfit.wait_for(Option::is_some).await.ok().and_then(|unfit| unfit.clone()) {
-                Some(unfit) => unfit.error(),
+                Some(unfit) => Error::Unfit(unfit),
                 None => std::future::pending().await,
             }
         };
@@ -155,16 +156,16 @@ impl Db {
             pooled = timeout(self.limit, Box::pin(self.pool.get())) => match pooled {
                 Ok(Ok(pooled)) => Ok(pooled),
                 Ok(Err(PoolError::Backend(error))) => Err(error),
-                Ok(Err(PoolError::Closed)) => Err(sqlx::Error::PoolClosed),
-                Ok(Err(other)) => Err(sqlx::Error::Io(std::io::Error::other(other))),
-                Err(_elapsed) => Err(sqlx::Error::PoolTimedOut),
+                Ok(Err(PoolError::Closed)) => Err(Error::Closed),
+                Ok(Err(other)) => Err(Error::Unreachable(Box::new(other))),
+                Err(_elapsed) => Err(Error::NoneFree),
             },
         };
         match pooled {
             Ok(pooled) => Ok(Conn::new(pooled, self.limit)),
-            Err(error) if is_unavailable(&error) => Err(error),
+            Err(error) if error.is_unavailable() => Err(error),
             // A changed password, a database that is not there, a pooler that does not like us: out of reach as well.
-            Err(error) => Err(sqlx::Error::Io(std::io::Error::other(error))),
+            Err(error) => Err(Error::Unreachable(Box::new(error))),
         }
     }
 
@@ -172,7 +173,7 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::acquire`], or the server's.
-    pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
+    pub async fn begin(&self) -> Result<Tx, Error> {
         Tx::begin(self.acquire().await?).await
     }
 
@@ -180,8 +181,8 @@ impl Db {
     /// been answered for the operation timeout (SPEC §5), and the connection closed.
     ///
     /// # Errors
-    /// [`sqlx::Error::Io`] when it was dropped.
-    pub async fn within<F: Future>(&self, work: F) -> Result<F::Output, sqlx::Error> {
+    /// [`Error::Silent`] when it was dropped.
+    pub async fn within<F: Future>(&self, work: F) -> Result<F::Output, Error> {
         deadline::within(self.limit, work).await
     }
 
@@ -189,7 +190,7 @@ impl Db {
     ///
     /// # Errors
     /// The work's, or that it was dropped.
-    pub async fn try_within<T, E: From<sqlx::Error>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn try_within<T, E: From<Error>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         self.within(work).await?
     }
 
@@ -237,7 +238,7 @@ impl Db {
     ///
     /// # Errors
     /// Why it cannot be asked.
-    pub async fn diagnose(&self) -> Result<Option<Unfit>, sqlx::Error> {
+    pub async fn diagnose(&self) -> Result<Option<Unfit>, Error> {
         let mut conn = PgConnection::connect_with(self.options()).await?;
         let state = session::check(&mut conn).await?;
         conn.close().await?;
@@ -248,7 +249,7 @@ impl Db {
     ///
     /// # Errors
     /// Why it could not be found out.
-    pub(crate) async fn probe_pooler(&self) -> Result<Option<Unfit>, sqlx::Error> {
+    pub(crate) async fn probe_pooler(&self) -> Result<Option<Unfit>, Error> {
         session::probe_pooler(self.options()).await
     }
 }
@@ -279,15 +280,16 @@ impl SchemaState {
 ///
 /// # Errors
 /// The server's; a missing table is none of them, but `None`.
-pub async fn schema_state(conn: &mut PgConnection) -> Result<Option<SchemaState>, sqlx::Error> {
+pub async fn schema_state(conn: &mut PgConnection) -> Result<Option<SchemaState>, Error> {
     let state = sqlx::query_as!(
         SchemaState,
         "SELECT version AS applied, compatible_from FROM schema_versions ORDER BY version DESC LIMIT 1"
     )
     .fetch_optional(conn)
-    .await;
+    .await
+    .map_err(Error::from);
     match state {
-        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some("42P01") => Ok(None),
+        Err(error) if error.is_no_table() => Ok(None),
         state => state,
     }
 }

@@ -1,6 +1,7 @@
 //! What a session must be like before it is worked with: in our schema, on a server that takes writes, and without a pooler
 //! that loses prepared statements.
 
+use crate::postgres::Error;
 use std::fmt;
 
 use sqlx::{
@@ -23,14 +24,6 @@ pub enum Unfit {
     Pooler(String),
 }
 
-impl Unfit {
-    /// As the error of whoever wanted a connection.
-    #[must_use]
-    pub fn error(&self) -> sqlx::Error {
-        sqlx::Error::Io(std::io::Error::other(self.to_string()))
-    }
-}
-
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,8 +40,8 @@ impl fmt::Display for Unfit {
 /// Looks at a session: what it is unfit for.
 ///
 /// # Errors
-/// [`sqlx::Error::Configuration`] where unqualified names would not resolve to the schema `backend`, or the server's.
-pub async fn check(conn: &mut PgConnection) -> Result<Option<Unfit>, sqlx::Error> {
+/// [`Error::Schema`] where unqualified names would not resolve to the schema `backend`, or the server's.
+pub async fn check(conn: &mut PgConnection) -> Result<Option<Unfit>, Error> {
     // A standby, too, says that its transactions are read-only.
     let row: PgRow = sqlx::query(
         "SELECT current_schema()::text AS schema, current_setting('transaction_read_only')::boolean AS read_only",
@@ -58,15 +51,14 @@ pub async fn check(conn: &mut PgConnection) -> Result<Option<Unfit>, sqlx::Error
     match row.try_get::<Option<String>, _>("schema")?.as_deref() {
         Some(SCHEMA) => {}
         Some(other) => {
-            return Err(sqlx::Error::Configuration(
-                format!("current_schema() is {other:?}, not {SCHEMA:?}: does a pooler drop search_path?").into(),
-            ));
+            return Err(Error::Schema(format!(
+                "current_schema() is {other:?}, not {SCHEMA:?}: does a pooler drop search_path?"
+            )));
         }
         None => {
-            return Err(sqlx::Error::Configuration(
-                format!("the schema {SCHEMA:?} does not exist or may not be used: run `migrate`, or grant USAGE on it")
-                    .into(),
-            ));
+            return Err(Error::Schema(format!(
+                "the schema {SCHEMA:?} does not exist or may not be used: run `migrate`, or grant USAGE on it"
+            )));
         }
     }
     Ok(row.try_get::<bool, _>("read_only")?.then_some(Unfit::ReadOnly))
@@ -78,7 +70,7 @@ pub async fn check(conn: &mut PgConnection) -> Result<Option<Unfit>, sqlx::Error
 ///
 /// # Errors
 /// Why it could not be found out.
-pub async fn probe_pooler(options: &PgConnectOptions) -> Result<Option<Unfit>, sqlx::Error> {
+pub async fn probe_pooler(options: &PgConnectOptions) -> Result<Option<Unfit>, Error> {
     let mut first = PgConnection::connect_with(options).await?;
     let mut holders = Vec::new();
     let asked = async {
@@ -96,7 +88,7 @@ pub async fn probe_pooler(options: &PgConnectOptions) -> Result<Option<Unfit>, s
     };
     let verdict = match asked.await {
         Ok(_) => Ok(None),
-        Err(error) if is_unknown_statement(&error) => Ok(Some(Unfit::Pooler(error.to_string()))),
+        Err(error) if error.is_unknown_statement() => Ok(Some(Unfit::Pooler(error.to_string()))),
         Err(error) => Err(error),
     };
     for conn in holders.into_iter().chain([first]) {
@@ -106,11 +98,6 @@ pub async fn probe_pooler(options: &PgConnectOptions) -> Result<Option<Unfit>, s
 }
 
 /// The server process at the other end, by a statement that is prepared once a session.
-async fn backend(conn: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(conn).await
-}
-
-/// `26000`: the prepared statement does not exist; `42P05`: another session's stands under its name.
-fn is_unknown_statement(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "26000" || code == "42P05")
+async fn backend(conn: &mut PgConnection) -> Result<i32, Error> {
+    Ok(sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(conn).await?)
 }

@@ -1,5 +1,6 @@
 //! Picking due rows, without reading again and again over the entries that earlier claims left behind in the index.
 
+use crate::postgres::Error;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -81,7 +82,7 @@ impl Claimer {
         free: Free,
         deadline: Duration,
         force_sweep: bool,
-    ) -> Result<Pass, sqlx::Error> {
+    ) -> Result<Pass, Error> {
         let mut swept = force_sweep || self.sweep_is_due();
         let Look { mut rows, mut left, mut held, mut doubtful } =
             self.look(conn, sql, worker, free, deadline, swept).await?;
@@ -111,7 +112,7 @@ impl Claimer {
         free: Free,
         deadline: Duration,
         sweep: bool,
-    ) -> Result<Look, sqlx::Error> {
+    ) -> Result<Look, Error> {
         let began = Instant::now();
         let mut look = Look { rows: Vec::new(), left: free.slots, held: false, doubtful: false };
         let mut passed_over = false;

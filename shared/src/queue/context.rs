@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use super::{Claim, seat::Seat, sql::Statements, worker::Lease};
-use crate::postgres::Db;
+use crate::postgres::{Db, Error};
 
 /// Handed to each call of [`Queue::work`](super::Queue::work).
 #[derive(Clone)]
@@ -30,7 +30,7 @@ pub enum Lost {
     Row,
     /// The database did not answer.
     #[error("could not verify that the row is still ours")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] Error),
 }
 
 impl WorkContext {

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::{Queue, QueueSpec, Settings, WorkerDeps, sql::Statements};
 use crate::postgres::Conn;
+use crate::postgres::Error;
 
 /// Longest pause while Postgres is away.
 pub(super) const RECONNECT_CAP: Duration = Duration::from_secs(1);
@@ -63,7 +64,7 @@ impl<Q: Queue> Engine<Q> {
     }
 
     /// A connection to claim with; `None` at the soft stop, which must not wait for a pool that has none to give.
-    pub(super) async fn connection(&self) -> Result<Option<Conn>, sqlx::Error> {
+    pub(super) async fn connection(&self) -> Result<Option<Conn>, Error> {
         let soft = self.deps.lifecycle.soft();
         tokio::select! {
             conn = self.deps.db.acquire() => conn.map(Some),
@@ -124,18 +125,11 @@ impl Flags {
 
 /// The result of a bounded conversation with Postgres. A connection that did not answer in time is thrown away: its
 /// answer may still come, or never.
-pub(super) fn bounded<T>(done: Result<Result<T, sqlx::Error>, Elapsed>, mut conn: Conn) -> Result<T, sqlx::Error> {
+pub(super) fn bounded<T>(done: Result<Result<T, Error>, Elapsed>, mut conn: Conn) -> Result<T, Error> {
     done.unwrap_or_else(|_| {
         conn.close_on_drop();
-        Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))
+        Err(Error::Silent)
     })
-}
-
-/// Whether the same statement may well succeed later.
-pub(super) fn is_transient(error: &sqlx::Error) -> bool {
-    // Serialization failures and deadlocks are class 40.
-    crate::error::is_unavailable(error)
-        || matches!(error, sqlx::Error::Database(e) if e.code().is_some_and(|code| code.starts_with("40")))
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ use super::{
     Queue,
     backoff::Reconnect,
     batch::{Matched, Prepared, Row},
-    engine::{Engine, bounded, is_transient},
+    engine::{Engine, bounded},
     metrics,
     sql::Kind,
     trace,
     work::{Bundle, Report},
 };
+use crate::postgres::Error;
 use crate::{postgres::statement, service::lifecycle::panic_message};
 
 /// Rows of one finish, give or take the last call's.
@@ -161,7 +162,7 @@ impl<Q: Queue> Engine<Q> {
         batch: &mut Prepared<Q::Note>,
         record: bool,
     ) -> Result<Matched, Trouble> {
-        let mut tx = statement::begin("BEGIN", conn.begin()).await.map_err(trouble)?;
+        let mut tx = statement::begin("BEGIN", conn.begin()).await.map_err(|error| trouble(error.into()))?;
         let matched = self.update(&mut tx, &batch.rows).await.map_err(trouble)?;
         let (finished, interrupted) = batch.ours(&matched);
         if record && !finished.is_empty() {
@@ -172,11 +173,11 @@ impl<Q: Queue> Engine<Q> {
             let recording = AssertUnwindSafe(async { self.queue.rescued(&mut tx, interrupted).await }).catch_unwind();
             recording.await.map_err(|panic| panicked(panic.as_ref()))?.map_err(trouble)?;
         }
-        tx.commit().await.map_err(trouble)?;
+        tx.commit().await.map_err(|error| trouble(error.into()))?;
         Ok(matched)
     }
 
-    async fn update(&self, conn: &mut PgConnection, rows: &[Row]) -> Result<Matched, sqlx::Error> {
+    async fn update(&self, conn: &mut PgConnection, rows: &[Row]) -> Result<Matched, Error> {
         let each = rows.iter();
         let updated = self
             .sql
@@ -252,12 +253,12 @@ impl<Q: Queue> Engine<Q> {
 }
 
 enum Trouble {
-    Away(sqlx::Error),
+    Away(Error),
     Broken(String),
 }
 
-fn trouble(error: sqlx::Error) -> Trouble {
-    if is_transient(&error) { Trouble::Away(error) } else { Trouble::Broken(error.to_string()) }
+fn trouble(error: Error) -> Trouble {
+    if error.is_passing() { Trouble::Away(error) } else { Trouble::Broken(error.to_string()) }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Trouble {

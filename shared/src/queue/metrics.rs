@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
 use tokio::time::Instant;
 
 use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
+use crate::postgres::Error;
 use crate::service::telemetry::{from_nought, histogram_seconds, meter};
 
 /// Depths are counted no further than this: a state at this number has at least so many rows.
@@ -31,7 +32,7 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// The database's.
-pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Result<Snapshot, sqlx::Error> {
+pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Result<Snapshot, Error> {
     sample(conn, &Statements::new(spec, Box::new(|| None))).await
 }
 
@@ -40,7 +41,7 @@ pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Resu
 ///
 /// # Errors
 /// The database's.
-pub async fn overview(conn: &mut PgConnection, specs: &[&'static QueueSpec]) -> Result<Vec<Snapshot>, sqlx::Error> {
+pub async fn overview(conn: &mut PgConnection, specs: &[&'static QueueSpec]) -> Result<Vec<Snapshot>, Error> {
     if specs.is_empty() {
         return Ok(Vec::new());
     }
@@ -57,7 +58,7 @@ pub async fn overview(conn: &mut PgConnection, specs: &[&'static QueueSpec]) -> 
     rows.iter().zip(specs).map(snapshot).collect()
 }
 
-pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<Snapshot, sqlx::Error> {
+pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<Snapshot, Error> {
     let mut depth = BTreeMap::new();
     for row in sql.depth.query().fetch_all(&mut *conn).await? {
         depth.insert(row.try_get("status")?, row.try_get("rows")?);
@@ -69,8 +70,8 @@ pub(super) async fn sample(conn: &mut PgConnection, sql: &Statements) -> Result<
 }
 
 /// How many transactions ago the oldest snapshot was taken that keeps vacuum from the queues' dead rows.
-pub(super) async fn held(conn: &mut PgConnection) -> Result<i64, sqlx::Error> {
-    super::sql::held().query().fetch_one(conn).await?.try_get("transactions")
+pub(super) async fn held(conn: &mut PgConnection) -> Result<i64, Error> {
+    Ok(super::sql::held().query().fetch_one(conn).await?.try_get("transactions")?)
 }
 
 /// What is the database's, and not a queue's, is asked by whichever queue of a process comes first when it is time.

@@ -1,5 +1,6 @@
 //! What people do to rows by hand: set going again what is dead or waits for a retry, and put away what is dead.
 
+use crate::postgres::Error;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::{QueueSpec, sql::Text};
 ///
 /// # Errors
 /// The database's.
-pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, Error> {
     if ids.is_empty() {
         return Ok(0);
     }
@@ -33,7 +34,7 @@ pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[U
 ///
 /// # Errors
 /// The database's.
-pub async fn dismiss(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn dismiss(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, Error> {
     if ids.is_empty() {
         return Ok(0);
     }

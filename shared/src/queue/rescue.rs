@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::{
     Cause, Fate, Queue, Rescued,
     backoff::jittered,
-    engine::{Engine, bounded, is_transient},
+    engine::{Engine, bounded},
     metrics,
     sql::RESCUE_LIMIT,
     worker::Lease,
 };
+use crate::postgres::Error;
 use crate::postgres::statement;
 
 /// How often depth and age are sampled for metrics.
@@ -43,7 +44,7 @@ impl<Q: Queue> Engine<Q> {
         }
     }
 
-    async fn look_after(&self, lease: &Lease) -> Result<(), sqlx::Error> {
+    async fn look_after(&self, lease: &Lease) -> Result<(), Error> {
         let judge = lease.may_judge_others().then(|| lease.id.uuid());
         let mut conn = self.deps.db.acquire().await?;
         let probing = async {
@@ -61,7 +62,7 @@ impl<Q: Queue> Engine<Q> {
 
     /// Takes all lost rows, some at a time. Where the queue's own record of it fails the rows are taken one by one, and
     /// in the end without the record: a row must not stay lost for ever because its history cannot be written.
-    async fn rescue(&self, judge: Option<Uuid>) -> Result<(), sqlx::Error> {
+    async fn rescue(&self, judge: Option<Uuid>) -> Result<(), Error> {
         let (mut limit, mut record) = (RESCUE_LIMIT, true);
         loop {
             let mut conn = self.deps.db.acquire().await?;
@@ -74,7 +75,7 @@ impl<Q: Queue> Engine<Q> {
                     }
                     record = true;
                 }
-                Err(error) if is_transient(&error) || !record => return Err(error),
+                Err(error) if error.is_passing() || !record => return Err(error),
                 Err(error) => {
                     tracing::error!(%error, queue = self.name(), limit, "lost rows could not be recorded as such");
                     record = limit > 1;
@@ -90,7 +91,7 @@ impl<Q: Queue> Engine<Q> {
         judge: Option<Uuid>,
         limit: i64,
         record: bool,
-    ) -> Result<Vec<Rescued>, sqlx::Error> {
+    ) -> Result<Vec<Rescued>, Error> {
         let mut tx = statement::begin("BEGIN", conn.begin()).await?;
         let budget = i32::try_from(self.settings.max_attempts).unwrap_or(i32::MAX);
         let rows = self.sql.rescue.query().bind(judge).bind(budget).bind(limit).fetch_all(&mut *tx).await?;
@@ -110,10 +111,10 @@ impl<Q: Queue> Engine<Q> {
                     error: row.try_get("last_error")?,
                 })
             })
-            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+            .collect::<Result<Vec<_>, Error>>()?;
         if record && !rows.is_empty() {
             let recording = AssertUnwindSafe(async { self.queue.rescued(&mut tx, &rows).await }).catch_unwind();
-            recording.await.unwrap_or_else(|_| Err(sqlx::Error::Protocol("recording panicked".to_owned())))?;
+            recording.await.unwrap_or_else(|_| Err(Error::Inconsistent("recording panicked".to_owned())))?;
         }
         tx.commit().await?;
         Ok(rows)
@@ -144,7 +145,7 @@ impl<Q: Queue> Engine<Q> {
         }
     }
 
-    async fn sample(&self) -> Result<(), sqlx::Error> {
+    async fn sample(&self) -> Result<(), Error> {
         let mut conn = self.deps.db.acquire().await?;
         let sampled = timeout(self.statement_limit(), metrics::sample(&mut conn, &self.sql)).await;
         let snapshot = bounded(sampled, conn)?;

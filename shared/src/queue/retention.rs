@@ -10,6 +10,7 @@ use super::{
     backoff::jittered,
     engine::{Engine, bounded},
 };
+use crate::postgres::Error;
 use crate::postgres::statement;
 
 /// Rows of one DELETE: short enough to hold up nobody.
@@ -43,7 +44,7 @@ impl<Q: Queue> Engine<Q> {
         }
     }
 
-    async fn remove_some(&self) -> Result<u64, sqlx::Error> {
+    async fn remove_some(&self) -> Result<u64, Error> {
         let mut conn = self.deps.db.acquire().await?;
         let removing = timeout(self.statement_limit(), self.remove(&mut conn)).await;
         let removed = bounded(removing, conn)?;
@@ -53,7 +54,7 @@ impl<Q: Queue> Engine<Q> {
         Ok(removed)
     }
 
-    async fn remove(&self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    async fn remove(&self, conn: &mut PgConnection) -> Result<u64, Error> {
         let mut tx = statement::begin("BEGIN", conn.begin()).await?;
         let alone: bool =
             sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtextextended('retention of ' || $1, 0))")

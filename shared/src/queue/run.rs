@@ -26,6 +26,7 @@ use super::{
     work::{After, Bundle, Loaded, Report, Reported, Room},
     worker::Lease,
 };
+use crate::postgres::Error;
 use crate::{
     postgres::{Conn, Db},
     random::Random,
@@ -255,7 +256,7 @@ impl<Q: Queue> ClaimLoop<Q> {
     /// their turn for as long as the suspect took.
     ///
     /// Answers what to wait for; `None` means to go on with normal rows.
-    async fn suspects(&mut self, lease: &Arc<Lease>, slots: usize) -> Result<Option<Wait>, sqlx::Error> {
+    async fn suspects(&mut self, lease: &Arc<Lease>, slots: usize) -> Result<Option<Wait>, Error> {
         if self.slots.available_permits() < slots {
             return Ok(Some(Wait::slot()));
         }
@@ -293,7 +294,7 @@ impl<Q: Queue> ClaimLoop<Q> {
     }
 
     /// What to wait for after a claim that failed. The loop does not end for an error, since Postgres comes back.
-    fn failed(&mut self, error: &sqlx::Error) -> Wait {
+    fn failed(&mut self, error: &Error) -> Wait {
         self.doubtful = true;
         self.engine.flags.demand_sweep();
         if !std::mem::replace(&mut self.failing, true) {
@@ -302,7 +303,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         Wait::for_(self.reconnect.pause())
     }
 
-    async fn claim(&mut self, lease: &Arc<Lease>, free: Free) -> Result<Option<Wait>, sqlx::Error> {
+    async fn claim(&mut self, lease: &Arc<Lease>, free: Free) -> Result<Option<Wait>, Error> {
         let engine = Arc::clone(&self.engine);
         let Some(mut conn) = engine.connection().await? else { return Ok(Some(Wait::slot())) };
         // This look finds whatever a hint from before it was about.
@@ -363,7 +364,7 @@ impl<Q: Queue> ClaimLoop<Q> {
         rows: Vec<Claimed>,
         claimed_at: Instant,
         solo: Option<OwnedMutexGuard<()>>,
-    ) -> Result<Option<Conn>, sqlx::Error> {
+    ) -> Result<Option<Conn>, Error> {
         let engine = Arc::clone(&self.engine);
         for row in &rows {
             metrics::engine().picked_up(engine.name(), row.lag);

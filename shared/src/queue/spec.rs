@@ -1,5 +1,6 @@
 //! What a queue is, and the words in which its work is told.
 
+use crate::postgres::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -247,11 +248,7 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// # Errors
     /// The database's. A batch that fails for another reason than an unreachable database is loaded again row by row.
-    async fn load(
-        &self,
-        conn: &mut PgConnection,
-        claims: &[Claim],
-    ) -> Result<Vec<Result<Self::Work, String>>, sqlx::Error>;
+    async fn load(&self, conn: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<Self::Work, String>>, Error>;
 
     /// The effect. No transaction is open. One verdict for each row, in order. The call is dropped when the lease is
     /// lost, at [`Settings::attempt_limit`], or at the hard stop; a panic is caught and becomes a retry that counts.
@@ -262,14 +259,14 @@ pub trait Queue: Send + Sync + 'static {
     /// # Errors
     /// The database's. A row whose record cannot be written is retried, counted, without calling this for it. When its budget is spent it
     /// dies, and that is recorded here, without a note: whoever has to hear of a death hears of this one.
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Self::Note>]) -> Result<(), sqlx::Error>;
+    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<Self::Note>]) -> Result<(), Error>;
 
     /// Writes history inside the transaction that takes rows from lost attempts: mail notes `unknown` where DATA had
     /// begun, and the dead letter of a row whose fate is dead or quarantined.
     ///
     /// # Errors
     /// The database's; the rescue is tried again later.
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error>;
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), Error>;
 
     /// After the finish committed: wake other topics. Must not block.
     fn after_commit(&self, finished: &[Finished<Self::Note>]) {

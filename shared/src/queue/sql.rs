@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, postgres::PgArgument
 use uuid::Uuid;
 
 use super::{Claim, QueueSpec};
+use crate::postgres::Error;
 use crate::postgres::statement;
 
 /// Rows that one rescue takes; more are taken by the next, at once.
@@ -155,7 +156,7 @@ impl Statements {
         from: Option<DateTime<Utc>>,
         limit: usize,
         deadline: Duration,
-    ) -> Result<Vec<Claimed>, sqlx::Error> {
+    ) -> Result<Vec<Claimed>, Error> {
         let Some(text) = self.claims.get(priority) else { return Ok(Vec::new()) };
         self.fetch_claims(text, conn, worker, from, limit, deadline).await
     }
@@ -166,7 +167,7 @@ impl Statements {
         conn: &mut PgConnection,
         worker: Uuid,
         deadline: Duration,
-    ) -> Result<Option<Claimed>, sqlx::Error> {
+    ) -> Result<Option<Claimed>, Error> {
         for text in &self.claim_suspects {
             if let Some(claimed) = self.fetch_claims(text, conn, worker, None, 1, deadline).await?.pop() {
                 return Ok(Some(claimed));
@@ -183,7 +184,7 @@ impl Statements {
         from: Option<DateTime<Utc>>,
         limit: usize,
         deadline: Duration,
-    ) -> Result<Vec<Claimed>, sqlx::Error> {
+    ) -> Result<Vec<Claimed>, Error> {
         // Without a watermark the bound is the beginning of time: one statement, one plan.
         let from = from.unwrap_or(DateTime::UNIX_EPOCH);
         let rows = text
@@ -214,30 +215,26 @@ impl Statements {
                     lag: Duration::try_from_secs_f64(row.try_get("lag")?).unwrap_or_default(),
                 })
             })
-            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+            .collect::<Result<Vec<_>, Error>>()?;
         // RETURNING gives no order.
         claims.sort_by_key(|c| (c.claim.due_at, c.claim.id));
         Ok(claims)
     }
 
     /// How long until the next row comes due, zero for one that did within the last `since`; `None`: none is waiting.
-    pub(super) async fn next_due(
-        &self,
-        conn: &mut PgConnection,
-        since: Duration,
-    ) -> Result<Option<Duration>, sqlx::Error> {
+    pub(super) async fn next_due(&self, conn: &mut PgConnection, since: Duration) -> Result<Option<Duration>, Error> {
         let asked = self.next_due.query().bind(since.as_secs_f64());
         let seconds: Option<f64> = asked.fetch_one(conn).await?.try_get("seconds")?;
         Ok(seconds.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default()))
     }
 
     /// Locks a row if its token still is `token`.
-    pub(super) async fn hold(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, sqlx::Error> {
+    pub(super) async fn hold(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, Error> {
         Ok(self.hold.query().bind(id).bind(token).fetch_optional(conn).await?.is_some())
     }
 
     /// Ends a row's being alone in mid-work; `false` where it died too often for that, or is not ours any more.
-    pub(super) async fn acquit(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, sqlx::Error> {
+    pub(super) async fn acquit(&self, conn: &mut PgConnection, id: Uuid, token: i64) -> Result<bool, Error> {
         Ok(self.acquit.query().bind(id).bind(token).execute(conn).await?.rows_affected() == 1)
     }
 
@@ -425,11 +422,7 @@ fn finish(spec: &QueueSpec) -> String {
 ///
 /// # Errors
 /// The database's.
-pub async fn explain_claim(
-    conn: &mut PgConnection,
-    spec: &'static QueueSpec,
-    generic: bool,
-) -> Result<String, sqlx::Error> {
+pub async fn explain_claim(conn: &mut PgConnection, spec: &'static QueueSpec, generic: bool) -> Result<String, Error> {
     let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
     let text = Text::new(
         "queue.explain_claim",

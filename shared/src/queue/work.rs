@@ -8,13 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{
-    Claim, Outcome, Queue, Verdict, WorkContext,
-    engine::{Engine, is_transient},
-    seat::Seat,
-    trace,
-    worker::Lease,
-};
+use super::{Claim, Outcome, Queue, Verdict, WorkContext, engine::Engine, seat::Seat, trace, worker::Lease};
 use crate::service::lifecycle::panic_message;
 
 /// What a row's attempt came to, on its way to the finisher.
@@ -115,7 +109,7 @@ impl<Q: Queue> Engine<Q> {
                 after: None,
                 counts: true,
             })),
-            Ok(Err(error)) if is_transient(&error) => {
+            Ok(Err(error)) if error.is_passing() => {
                 tracing::warn!(%error, queue = self.name(), "payloads could not be read: the rows are given back");
                 Err(Trouble::Away)
             }

@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{background, backoff::Reconnect};
+use crate::postgres::Error;
 use crate::{
     ids::WorkerId,
     postgres::Db,
@@ -272,7 +273,7 @@ impl Keeper {
         }
     }
 
-    async fn register(&self, conn: &mut Option<PgConnection>, before: bool) -> Result<Arc<Lease>, sqlx::Error> {
+    async fn register(&self, conn: &mut Option<PgConnection>, before: bool) -> Result<Arc<Lease>, Error> {
         let sent = Instant::now();
         let limit = self.timing.lease - self.timing.margin;
         let id = WorkerId::new();
@@ -291,17 +292,18 @@ impl Keeper {
                 lease,
             )
             .execute(live)
-            .await
+            .await?;
+            Ok(())
         })
         .await;
-        inserted.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?;
+        inserted.unwrap_or_else(|_| Err(Error::Silent))?;
         let judge_from = if before { sent + self.timing.lease } else { sent };
         let lease = Lease::new(id, sent, judge_from);
         lease.extend(sent + limit);
         Ok(Arc::new(lease))
     }
 
-    async fn beat(&self, conn: &mut Option<PgConnection>, id: WorkerId) -> Result<bool, sqlx::Error> {
+    async fn beat(&self, conn: &mut Option<PgConnection>, id: WorkerId) -> Result<bool, Error> {
         let live = self.connected(conn).await?;
         let renewed = sqlx::query!(
             "UPDATE workers SET beat_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $2)
@@ -318,7 +320,8 @@ impl Keeper {
     async fn retire(&self, id: WorkerId, mut conn: Option<PgConnection>) {
         let retired = async {
             let live = self.connected(&mut conn).await?;
-            sqlx::query!("DELETE FROM workers WHERE worker_id = $1", id.uuid()).execute(live).await
+            sqlx::query!("DELETE FROM workers WHERE worker_id = $1", id.uuid()).execute(live).await?;
+            Ok::<_, Error>(())
         };
         if let Err(error) = retired.await {
             tracing::warn!(%error, "could not take the worker's row away; it expires");
@@ -328,10 +331,10 @@ impl Keeper {
         }
     }
 
-    async fn connected<'a>(&self, conn: &'a mut Option<PgConnection>) -> Result<&'a mut PgConnection, sqlx::Error> {
+    async fn connected<'a>(&self, conn: &'a mut Option<PgConnection>) -> Result<&'a mut PgConnection, Error> {
         if conn.is_none() {
             *conn = Some(self.options.connect().await?);
         }
-        conn.as_mut().ok_or(sqlx::Error::WorkerCrashed)
+        conn.as_mut().ok_or(Error::Lost)
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use shared::config::{PostgresConfig, Source, load};
 use shared::db::Db;
-use shared::error::is_unavailable;
 use shared::queue::{Timing, Worker};
 use shared::random::Random;
 use shared::service::health::{Health, watch_schema};
@@ -34,8 +33,8 @@ fn connect(dsn: String) -> Db {
     Db::connect(&load::<PostgresConfig>("test", Source::new(BTreeMap::new(), env)).unwrap().config, "test")
 }
 
-async fn ask(db: &Db) -> Result<i32, sqlx::Error> {
-    db.try_within(async { sqlx::query_scalar("SELECT 1").fetch_one(&mut *db.acquire().await?).await }).await
+async fn ask(db: &Db) -> Result<i32, shared::db::Error> {
+    db.try_within(async { Ok(sqlx::query_scalar("SELECT 1").fetch_one(&mut *db.acquire().await?).await?) }).await
 }
 
 /// Every place of the pool can be had at once, and its connection works.
@@ -46,7 +45,7 @@ async fn has_all_places(db: &Db) {
             for mut conn in conns {
                 sqlx::query("SELECT 1").execute(&mut *conn).await?;
             }
-            Ok::<_, sqlx::Error>(())
+            Ok::<_, shared::db::Error>(())
         })
         .await
     })
@@ -68,7 +67,7 @@ async fn a_statement_on_a_dead_connection_ends_and_its_place_is_free_again() {
         tx.commit().await
     });
     let ended = tokio::time::timeout(SOON, work).await.expect("it ends, though nothing ever answers");
-    assert!(is_unavailable(&ended.unwrap_err()));
+    assert!(ended.unwrap_err().is_unavailable());
     has_all_places(&db).await;
 }
 
@@ -151,7 +150,7 @@ async fn a_read_only_postgres_is_not_worked_with_and_not_ready_until_it_takes_wr
         failed("postgres", "read-only").await;
         failed("lease", "lease").await;
         assert!(!gate.is_open(), "nothing is claimed");
-        assert!(is_unavailable(&write().await.unwrap_err()));
+        assert!(write().await.unwrap_err().is_unavailable());
         for statement in off.into_iter().filter(|statement| !statement.contains("terminate")) {
             sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
         }
@@ -175,7 +174,7 @@ async fn a_refused_connection_is_an_absence_and_not_a_fault_of_the_statement() {
     let elsewhere = base.dsn().replace(base.name(), "no_such_database");
     for dsn in [as_role("narrow"), as_role("barred"), as_role("unknown"), elsewhere] {
         let error = ask(&connect(dsn.clone())).await.unwrap_err();
-        assert!(is_unavailable(&error), "{dsn}: {error}");
+        assert!(error.is_unavailable(), "{dsn}: {error}");
     }
 }
 

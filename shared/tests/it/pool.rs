@@ -131,5 +131,5 @@ async fn as_many_as_there_should_be_are_kept_and_none_grows_old() {
         if left == 0 { Ok(()) } else { Err(left) }
     })
     .await;
-    assert!(matches!(pool.acquire().await, Err(sqlx::Error::PoolClosed)));
+    assert!(matches!(pool.acquire().await, Err(shared::db::Error::Closed)));
 }

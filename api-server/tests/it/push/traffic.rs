@@ -85,7 +85,7 @@ pub async fn revoke(pool: PgPool, random: Random, load: Load) -> Written {
     written
 }
 
-async fn revoke_once(pool: &PgPool, random: &Random, written: &mut Written) -> Result<(), sqlx::Error> {
+async fn revoke_once(pool: &PgPool, random: &Random, written: &mut Written) -> Result<(), shared::db::Error> {
     let (user, entity) = (UserId::new(), random.below(ENTITIES));
     let mut tx = pool.begin().await?;
     let n: i64 = sqlx::query_scalar("UPDATE entity SET n = n + 1 WHERE id = $1 RETURNING n")
@@ -110,7 +110,7 @@ async fn revoke_once(pool: &PgPool, random: &Random, written: &mut Written) -> R
     }
     pause(random, 8_000).await;
     if random.below(5) == 0 {
-        return tx.rollback().await;
+        return Ok(tx.rollback().await?);
     }
     match tx.commit().await {
         Ok(()) => written.committed.extend(mine),

@@ -7,19 +7,17 @@ use crate::db::InTransaction;
 use crate::db::lists::{below, walk_in_order};
 use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::ids::{GameId, UserId};
+use crate::postgres::Error;
 
 /// The games that `user` may see, newest first, from below `before`. Each way to see a game has an index in the list's order:
 /// a page of each is looked up, and of these the newest page is read.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_visible(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<GameId>,
     limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
-    games!(
+) -> Result<Vec<Game>, Error> {
+    Ok(games!(
         "WHERE g.game_id = ANY (ARRAY(
             SELECT game_id FROM (
               (SELECT game_id FROM games WHERE visibility = 'public' AND status <> 'draft' AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
@@ -37,24 +35,21 @@ pub async fn list_visible(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Those of the games that `user` may see that are in one status, newest first, from below `before`. Public games and the
 /// user's own have an index with the status; those that they play in or are invited to are asked for theirs one by one, past
 /// those in another, as the status stands with the game alone.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_visible_by_status(
     tx: &mut impl InTransaction,
     user_id: UserId,
     status: GameStatus,
     before: Option<GameId>,
     limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
+) -> Result<Vec<Game>, Error> {
     let conn = walk_in_order(tx).await?;
-    games!(
+    Ok(games!(
         "WHERE g.game_id = ANY (ARRAY(
             SELECT game_id FROM (
               (SELECT game_id FROM games WHERE visibility = 'public' AND status <> 'draft' AND (status, game_id) < ($2, $3) AND status >= $2
@@ -80,20 +75,17 @@ pub async fn list_visible_by_status(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// The games that `user` owns or plays in, newest first, from below `before`.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list_own(
     conn: &mut PgConnection,
     user_id: UserId,
     before: Option<GameId>,
     limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
-    games!(
+) -> Result<Vec<Game>, Error> {
+    Ok(games!(
         "WHERE g.game_id = ANY (ARRAY(
             SELECT game_id FROM (
               (SELECT game_id FROM games WHERE owner_user_id = $1 AND game_id < $2 ORDER BY game_id DESC LIMIT $3)
@@ -106,7 +98,7 @@ pub async fn list_own(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Which games; what is absent leaves the choice open.
@@ -124,15 +116,12 @@ pub struct GameFilter {
 
 /// All games, newest first, from below `before`: the administrators' list. With several filters the one that leaves fewest,
 /// as a rule, is walked and the others pass over games.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn list(
     tx: &mut impl InTransaction,
     filter: &GameFilter,
     before: Option<GameId>,
     limit: i64,
-) -> Result<Vec<Game>, sqlx::Error> {
+) -> Result<Vec<Game>, Error> {
     let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($from:literal, $walk:literal $(, $argument:expr)*) => {
@@ -152,10 +141,10 @@ pub async fn list(
                 $(, $argument)*
             )
             .fetch_all(conn)
-            .await
+            .await?
         };
     }
-    match filter {
+    Ok(match filter {
         // Each game is looked up for its membership, and not joined: a merge would read all games between the user's.
         GameFilter { member_user_id: Some(member), .. } => walk!(
             "(SELECT game_id FROM memberships WHERE user_id = $6 AND status = 'active' AND game_id < $1) m
@@ -183,7 +172,7 @@ pub async fn list(
             "(c.visibility, c.game_id) < ($4, $1) AND c.visibility >= $4 ORDER BY c.visibility DESC, c.game_id DESC"
         ),
         _ => walk!("games c", "c.game_id < $1 ORDER BY c.game_id DESC"),
-    }
+    })
 }
 
 /// Of more games that match no more are counted.
@@ -204,14 +193,11 @@ pub struct PausedFilter<'a> {
 
 /// How many paused games match that can be resumed, counted up to [`MATCHED_LIMIT`], and the oldest `limit` of them. One whose
 /// container is stopped or being replaced cannot be; one that died meanwhile is brought back.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn resumable(
     conn: &mut PgConnection,
     filter: &PausedFilter<'_>,
     limit: i64,
-) -> Result<(i64, Vec<GameId>), sqlx::Error> {
+) -> Result<(i64, Vec<GameId>), Error> {
     let row = sqlx::query!(
         r#"WITH matching AS MATERIALIZED (
                SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)

@@ -7,6 +7,7 @@ use super::idempotency::{Idempotency, Replayed};
 use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, UserId};
+use crate::postgres::{Error, ensure_affected_rows};
 
 /// A game with what every reader wants beside it.
 #[derive(Debug, Clone)]
@@ -92,23 +93,13 @@ pub use runtime::{
 };
 
 /// One game, whoever asks.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Game>, sqlx::Error> {
-    games!("WHERE g.game_id = $1", game_id as GameId).fetch_optional(conn).await
+pub async fn get(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Game>, Error> {
+    Ok(games!("WHERE g.game_id = $1", game_id as GameId).fetch_optional(conn).await?)
 }
 
 /// One game, if `user` may see it: public and not a draft, or owned, or joined, or with an open invite that has not expired.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn get_visible(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    user_id: UserId,
-) -> Result<Option<Game>, sqlx::Error> {
-    games!(
+pub async fn get_visible(conn: &mut PgConnection, game_id: GameId, user_id: UserId) -> Result<Option<Game>, Error> {
+    Ok(games!(
         "WHERE g.game_id = $1
             AND ((g.visibility = 'public' AND g.status <> 'draft') OR g.owner_user_id = $2
                  OR EXISTS (SELECT FROM memberships m WHERE m.game_id = g.game_id AND m.user_id = $2 AND m.status = 'active')
@@ -118,7 +109,7 @@ pub async fn get_visible(
         user_id as UserId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// A game under its row lock.
@@ -160,11 +151,8 @@ pub struct LockedGame {
 
 /// Locks a game until the transaction ends: what follows in it is not raced. Not `FOR UPDATE`, which would also wait for
 /// rows that merely refer to the game.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<LockedGame>, Error> {
+    Ok(sqlx::query_as!(
         LockedGame,
         r#"SELECT game_id AS "game_id: GameId", visibility, status, owner_user_id AS "owner_user_id: UserId", min_players, max_players,
                   approved_count, enrollment_ends_at > clock_timestamp() AS "before_enrollment_end!", turn_schedule, time_zone,
@@ -174,22 +162,19 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         game_id as GameId
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Locks games whose enrolment ended with enough players, at most `limit`. Those that another sweeper has are left to it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT game_id AS "game_id: GameId" FROM games
             WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
             ORDER BY enrollment_ends_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// A game to be made, in `draft`. Everything in it has been checked.
@@ -222,14 +207,11 @@ pub struct NewGame<'a> {
 }
 
 /// Makes a game; false when the idempotency key made one before.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn insert(
     conn: &mut PgConnection,
     new: &NewGame<'_>,
     idempotency: Option<&Idempotency>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
         "INSERT INTO games (game_id, visibility, owner_user_id, name, description, min_players, max_players,
@@ -259,21 +241,15 @@ pub async fn insert(
 }
 
 /// The game that was made under this key.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn replayed(
-    conn: &mut PgConnection,
-    idempotency: &Idempotency,
-) -> Result<Option<Replayed<GameId>>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<GameId>>, Error> {
+    Ok(sqlx::query_as!(
         Replayed,
         r#"SELECT game_id AS "id: GameId", idempotency_hash AS "hash!" FROM games WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
         idempotency.owner,
         idempotency.key
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// A change of a game: `None` leaves a field as it is.
@@ -301,10 +277,7 @@ pub struct GameChange<'a> {
 
 /// Changes a game; the caller holds its lock. Constraints: `games_approved_count_check` when more are in already than
 /// `max_players`, `games_target_engine_version_fkey`.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChange<'_>) -> Result<(), sqlx::Error> {
+pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChange<'_>) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE games SET name = coalesce($2, name), description = coalesce($3, description), min_players = coalesce($4, min_players),
                 max_players = coalesce($5, max_players), enrollment_ends_at = coalesce($6, enrollment_ends_at),
@@ -325,7 +298,7 @@ pub async fn change(conn: &mut PgConnection, game_id: GameId, change: &GameChang
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("games", &done, 1)
+    ensure_affected_rows("games", &done, 1)
 }
 
 /// Moves a locked game to another status, by a person's action.
@@ -337,7 +310,7 @@ pub async fn set_status(
     game_id: GameId,
     from: GameStatus,
     to: GameStatus,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = $3, pause_reason = NULL, updated_at = clock_timestamp() WHERE game_id = $1 AND status = $2",
         game_id as GameId,
@@ -346,27 +319,21 @@ pub async fn set_status(
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("games", &done, 1)
+    ensure_affected_rows("games", &done, 1)
 }
 
 /// Counts a member in. The constraint `games_approved_count_check` refuses one too many, whatever was read before.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn count_member_in(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn count_member_in(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE games SET approved_count = approved_count + 1, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id as GameId
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("games", &done, 1)
+    ensure_affected_rows("games", &done, 1)
 }
 
 /// The database's time.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await
+pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await?)
 }

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use crate::domain::game::{GameStatus, PauseReason};
 use crate::ids::{GameId, UserId};
+use crate::postgres::{Error, ensure_affected_rows};
 
 /// What a start needs to know.
 #[derive(Debug, Clone)]
@@ -28,11 +29,8 @@ pub struct StartFacts {
 }
 
 /// Reads what a start needs.
-///
-/// # Errors
-/// Those of the database.
-pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Option<StartFacts>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Option<StartFacts>, Error> {
+    Ok(sqlx::query_as!(
         StartFacts,
         r#"SELECT g.status, v.version AS engine_version, v.image, g.current_turn, g.started_at IS NOT NULL AS "started!", g.settings,
                   ARRAY(SELECT m.race_name FROM memberships m WHERE m.game_id = g.game_id
@@ -43,30 +41,24 @@ pub async fn start_facts(conn: &mut PgConnection, game_id: GameId) -> Result<Opt
         game_id.uuid()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// The races that the game's engine was, or is to be, initialised with: those of the active members, and of those whose membership
 /// ended since (they are banished, or still to be). An engine that shows others, or fewer, answers badly (SPEC §8).
-///
-/// # Errors
-/// Those of the database.
-pub async fn engine_races(conn: &mut PgConnection, game_id: GameId) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn engine_races(conn: &mut PgConnection, game_id: GameId) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar!(
         "SELECT race_name FROM memberships
           WHERE game_id = $1 AND (status = 'active' OR banish_due_at IS NOT NULL OR banished_at IS NOT NULL)
           GROUP BY race_name ORDER BY min(membership_id::text)",
         game_id.uuid()
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Who owns a game; `None` where nobody does.
-///
-/// # Errors
-/// Those of the database.
-pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<UserId>, sqlx::Error> {
+pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<UserId>, Error> {
     let owner = sqlx::query_scalar!(
         r#"SELECT owner_user_id AS "owner_user_id: UserId" FROM games WHERE game_id = $1"#,
         game_id.uuid()
@@ -75,18 +67,12 @@ pub async fn owner(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Us
 }
 
 /// Where a game stands, without a lock.
-///
-/// # Errors
-/// Those of the database.
-pub async fn status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<GameStatus>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await
+pub async fn status(conn: &mut PgConnection, game_id: GameId) -> Result<Option<GameStatus>, Error> {
+    Ok(sqlx::query_scalar!("SELECT status FROM games WHERE game_id = $1", game_id.uuid()).fetch_optional(conn).await?)
 }
 
 /// `starting → running`; answers whether it did. The turn stays: one that the engine is ahead by is recorded as every turn is.
-///
-/// # Errors
-/// Those of the database.
-pub async fn started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'running', pause_reason = NULL, started_at = coalesce(started_at, clock_timestamp()),
                 updated_at = clock_timestamp()
@@ -99,10 +85,7 @@ pub async fn started(conn: &mut PgConnection, game_id: GameId) -> Result<bool, s
 }
 
 /// `starting → start_failed`; answers whether it did.
-///
-/// # Errors
-/// Those of the database.
-pub async fn start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'start_failed', updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'starting'",
         game_id.uuid()
@@ -114,10 +97,7 @@ pub async fn start_failed(conn: &mut PgConnection, game_id: GameId) -> Result<bo
 
 /// Records a turn that the engine generated. It is a fact whatever the game's status is by now; it never goes back.
 /// Answers whether it is news.
-///
-/// # Errors
-/// Those of the database.
-pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<bool, sqlx::Error> {
+pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE games SET current_turn = $2, pauses = 0, updated_at = clock_timestamp() WHERE game_id = $1 AND current_turn < $2",
         game_id.uuid(),
@@ -129,32 +109,26 @@ pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32)
 }
 
 /// `running → paused`; answers the number of this pause within its turn, from 1, or `None` where it did not.
-///
-/// # Errors
-/// Those of the database.
-pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<Option<i32>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<Option<i32>, Error> {
+    Ok(sqlx::query_scalar!(
         "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'running' RETURNING pauses",
         game_id.uuid(),
         reason.as_str()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// `paused → running` of a game that was paused because its engine did not answer, not longer than `within` ago; answers the number of
 /// its pauses if it did. The caller holds its row lock.
-///
-/// # Errors
-/// Those of the database.
 pub async fn goes_on(
     conn: &mut PgConnection,
     game_id: GameId,
     within: chrono::TimeDelta,
-) -> Result<Option<i32>, sqlx::Error> {
+) -> Result<Option<i32>, Error> {
     let seconds = within.num_seconds() as f64;
-    sqlx::query_scalar!(
+    Ok(sqlx::query_scalar!(
         "UPDATE games SET status = 'running', pause_reason = NULL, updated_at = clock_timestamp()
           WHERE game_id = $1 AND status = 'paused' AND pause_reason = 'engine_unreachable'
             AND updated_at > clock_timestamp() - make_interval(secs => $2) RETURNING pauses",
@@ -162,14 +136,11 @@ pub async fn goes_on(
         seconds
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Another engine version has taken the place of the one that the game was started with: a later start takes it too.
-///
-/// # Errors
-/// Those of the database.
-pub async fn patched(conn: &mut PgConnection, game_id: GameId, version: &str) -> Result<(), sqlx::Error> {
+pub async fn patched(conn: &mut PgConnection, game_id: GameId, version: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE games SET target_engine_version = $2, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -181,14 +152,7 @@ pub async fn patched(conn: &mut PgConnection, game_id: GameId, version: &str) ->
 }
 
 /// The reason why a paused game is paused changes: stopped by hand, whatever it was.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_pause_reason(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    reason: PauseReason,
-) -> Result<(), sqlx::Error> {
+pub async fn set_pause_reason(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE games SET pause_reason = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND status = 'paused'",
         game_id.uuid(),
@@ -196,14 +160,11 @@ pub async fn set_pause_reason(
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("games", &done, 1)
+    ensure_affected_rows("games", &done, 1)
 }
 
 /// The engine says that the game is over: `running` or `paused → finished`; answers whether it did.
-///
-/// # Errors
-/// Those of the database.
-pub async fn finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, sqlx::Error> {
+pub async fn finished(conn: &mut PgConnection, game_id: GameId, winners: &[String]) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE games SET status = 'finished', winners = $2, pause_reason = NULL, finished_at = clock_timestamp(),
          updated_at = clock_timestamp()

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::keyset;
 use crate::db::InTransaction;
 use crate::ids;
+use crate::postgres::Error;
 
 /// How far two clocks may differ: that of the host that makes an id, and the database's, which says when the row was made.
 /// A span is widened by this. Rows that it takes in too many are read in vain; a larger difference would lose rows.
@@ -58,10 +59,7 @@ impl Span {
 /// Turns sorting off for this transaction, and answers its connection. Postgres then walks the index in page order and
 /// stops when the page is full. Without this it may collect and sort every match, because it underestimates how many
 /// there are.
-///
-/// # Errors
-/// What Postgres answers.
-pub(in crate::db) async fn walk_in_order(tx: &mut impl InTransaction) -> Result<&mut PgConnection, sqlx::Error> {
+pub(in crate::db) async fn walk_in_order(tx: &mut impl InTransaction) -> Result<&mut PgConnection, Error> {
     let conn = &mut **tx;
     sqlx::query!(
         "SELECT set_config('enable_sort', 'off', true) AS a, set_config('enable_incremental_sort', 'off', true) AS b"
@@ -74,10 +72,7 @@ pub(in crate::db) async fn walk_in_order(tx: &mut impl InTransaction) -> Result<
 /// Makes Postgres plan each statement that follows in this transaction for the very values that it is given, and answers
 /// the connection. It is for choosing many rows at once, as bulk operations do, where no index is walked page by page. A
 /// plan for any values cannot use an index that serves one filter alone, or a partial index over literal states.
-///
-/// # Errors
-/// What Postgres answers.
-pub(in crate::db) async fn plan_for_values(tx: &mut impl InTransaction) -> Result<&mut PgConnection, sqlx::Error> {
+pub(in crate::db) async fn plan_for_values(tx: &mut impl InTransaction) -> Result<&mut PgConnection, Error> {
     let conn = &mut **tx;
     sqlx::query!("SET LOCAL plan_cache_mode = force_custom_plan").execute(&mut *conn).await?;
     Ok(conn)

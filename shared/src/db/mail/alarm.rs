@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use crate::db::notifications::{NewNotification, produce_at};
 use crate::domain::notification::{Audience, Kind, Payload};
 use crate::ids::{DeliveryId, NotificationId};
+use crate::postgres::Error;
 
 /// How long the first alarm of a cause gathers, in seconds: the rows of one outage die within it.
 const GATHER_SECONDS: f64 = 5.0;
@@ -38,7 +39,7 @@ pub(super) fn cause(error: &str) -> String {
 }
 
 /// Counts deaths in the alarms of their causes, and opens those that are not open. Alarms that died themselves raise none.
-pub(super) async fn raise(conn: &mut PgConnection, deaths: Vec<Death>) -> Result<(), sqlx::Error> {
+pub(super) async fn raise(conn: &mut PgConnection, deaths: Vec<Death>) -> Result<(), Error> {
     // In the causes' order, so that two finishes cannot wait for each other.
     let mut by_cause: BTreeMap<String, Vec<Death>> = BTreeMap::new();
     for death in deaths.into_iter().filter(|death| death.template_id != Kind::MailDeadLettered.as_str()) {
@@ -65,7 +66,7 @@ pub(super) async fn raise(conn: &mut PgConnection, deaths: Vec<Death>) -> Result
     Ok(())
 }
 
-async fn open(conn: &mut PgConnection, cause: &str, count: i64, first: Death) -> Result<(), sqlx::Error> {
+async fn open(conn: &mut PgConnection, cause: &str, count: i64, first: Death) -> Result<(), Error> {
     sqlx::query!("DELETE FROM mail_alarms WHERE due_at < clock_timestamp() - interval '30 days'")
         .execute(&mut *conn)
         .await?;

@@ -9,6 +9,7 @@ use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
 use crate::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
 use crate::ids::DeliveryId;
+use crate::postgres::Error;
 
 /// A delivery with whom it goes to.
 #[derive(Clone)]
@@ -161,32 +162,26 @@ macro_rules! deliveries {
 }
 
 /// One delivery.
-///
-/// # Errors
-/// The database's.
-pub async fn delivery(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<Delivery>, sqlx::Error> {
-    deliveries!("d.delivery_id = $1", "", id.uuid()).fetch_optional(conn).await
+pub async fn delivery(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+    Ok(deliveries!("d.delivery_id = $1", "", id.uuid()).fetch_optional(conn).await?)
 }
 
 /// Deliveries, newest first, from below `before`. With several filters the one that leaves fewest, as a rule, is walked and the
 /// others pass over deliveries.
-///
-/// # Errors
-/// The database's.
 pub async fn deliveries(
     tx: &mut impl InTransaction,
     filter: &DeliveryFilter,
     before: Option<DeliveryId>,
     limit: i64,
-) -> Result<Vec<Delivery>, sqlx::Error> {
+) -> Result<Vec<Delivery>, Error> {
     let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($walk:literal) => {
-            chosen!(deliveries, $walk, filter, before, limit).fetch_all(conn).await
+            chosen!(deliveries, $walk, filter, before, limit).fetch_all(conn).await?
         };
     }
     let statuses = filter.statuses.as_deref().unwrap_or_default();
-    match (statuses, &filter.recipient, &filter.template_id) {
+    Ok(match (statuses, &filter.recipient, &filter.template_id) {
         (_, Some(_), _) => walk!(
             " AND d.delivery_id = ANY (ARRAY(SELECT f.delivery_id FROM mail_recipients f
                                               WHERE lower(f.address) = lower($9) AND f.delivery_id < $1 AND f.delivery_id >= $2))
@@ -208,7 +203,7 @@ pub async fn deliveries(
               ORDER BY d.template_id DESC, d.delivery_id DESC LIMIT $10"
         ),
         _ => walk!(" AND d.delivery_id < $1 AND d.delivery_id >= $2 ORDER BY d.delivery_id DESC LIMIT $10"),
-    }
+    })
 }
 
 /// A try to send a delivery.
@@ -229,16 +224,13 @@ pub struct PastAttempt {
 }
 
 /// The attempts of a delivery, newest first, from below the number `before`.
-///
-/// # Errors
-/// The database's.
 pub async fn past_attempts(
     conn: &mut PgConnection,
     id: DeliveryId,
     before: Option<i32>,
     limit: i64,
-) -> Result<Vec<PastAttempt>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<PastAttempt>, Error> {
+    Ok(sqlx::query_as!(
         PastAttempt,
         "SELECT attempt_no, started_at, finished_at, outcome, smtp_code, detail FROM mail_attempts
           WHERE delivery_id = $1 AND attempt_no < $2 ORDER BY attempt_no DESC LIMIT $3",
@@ -247,5 +239,5 @@ pub async fn past_attempts(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use crate::ids::DeliveryId;
 use crate::mail::{Class, Priority, Style, Template, View};
+use crate::postgres::Error;
 
 /// A mail to be sent.
 #[derive(Clone, Debug)]
@@ -34,17 +35,17 @@ pub struct NewMail<'a> {
 /// After the commit, wake [`Topic::Mail`](crate::queue::wake::Topic::Mail).
 ///
 /// # Errors
-/// The database's; [`sqlx::Error::InvalidArgument`] for a mail to nobody, which could never be decided.
-pub async fn enqueue(conn: &mut PgConnection, mail: NewMail<'_>) -> Result<Option<DeliveryId>, sqlx::Error> {
+/// The database's; [`Error::Inconsistent`] for a mail to nobody, which could never be decided.
+pub async fn enqueue(conn: &mut PgConnection, mail: NewMail<'_>) -> Result<Option<DeliveryId>, Error> {
     let mut to = mail.to.to_vec();
     to.sort_unstable();
     to.dedup();
     if to.is_empty() {
-        return Err(sqlx::Error::InvalidArgument("a mail needs a recipient".to_owned()));
+        return Err(Error::Inconsistent("a mail needs a recipient".to_owned()));
     }
     let rendered =
-        mail.template.render(&View::new(mail.style, mail.time_zone)).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
-    sqlx::query_scalar!(
+        mail.template.render(&View::new(mail.style, mail.time_zone)).map_err(|e| Error::Inconsistent(e.to_string()))?;
+    Ok(sqlx::query_scalar!(
         r#"WITH delivery AS (
              INSERT INTO mail_deliveries
                     (delivery_id, template_id, idempotency_key, priority, expires_at, request_id, traceparent)
@@ -72,5 +73,5 @@ pub async fn enqueue(conn: &mut PgConnection, mail: NewMail<'_>) -> Result<Optio
         mail.template.class() == Class::Secret,
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }

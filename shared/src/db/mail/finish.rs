@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::alarm::{self, Death};
 use crate::domain::delivery::{AttemptOutcome, RecipientStatus};
 use crate::ids::DeliveryId;
+use crate::postgres::Error;
 
 /// A try that spoke, or tried to speak, to the relay.
 #[derive(Clone, Debug)]
@@ -56,10 +57,7 @@ pub struct Record<'a> {
 
 /// Writes what came of deliveries, in the transaction that finishes (or rescues) them. The administrators are told of those
 /// that died, gathered by cause: wake [`Topic::Notifications`](crate::queue::wake::Topic::Notifications) after the commit.
-///
-/// # Errors
-/// The database's.
-pub async fn record(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), sqlx::Error> {
+pub async fn record(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), Error> {
     attempts(conn, records).await?;
     decisions(conn, records).await?;
     let begun: Vec<Uuid> = records.iter().filter(|r| r.attempt.is_some()).map(|r| r.delivery_id).collect();
@@ -81,7 +79,7 @@ pub async fn record(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(
     wipe(conn, &over).await
 }
 
-async fn attempts(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), sqlx::Error> {
+async fn attempts(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), Error> {
     let tried: Vec<(&Record<'_>, &Attempt)> = records.iter().filter_map(|r| Some((r, r.attempt?))).collect();
     if tried.is_empty() {
         return Ok(());
@@ -109,7 +107,7 @@ async fn attempts(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(),
     Ok(())
 }
 
-async fn decisions(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), sqlx::Error> {
+async fn decisions(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), Error> {
     let made: Vec<(Uuid, &Decision)> =
         records.iter().flat_map(|r| r.decisions.iter().map(|d| (r.delivery_id, d))).collect();
     if made.is_empty() {
@@ -136,7 +134,7 @@ async fn decisions(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<()
     Ok(())
 }
 
-async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), sqlx::Error> {
+async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result<(), Error> {
     let dead: Vec<(&Record<'_>, &str)> = records.iter().filter_map(|r| Some((r, r.dead?))).collect();
     if dead.is_empty() {
         return Ok(());
@@ -170,7 +168,7 @@ async fn dead_letters(conn: &mut PgConnection, records: &[Record<'_>]) -> Result
     alarm::raise(conn, deaths.collect()).await
 }
 
-pub(super) async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), sqlx::Error> {
+pub(super) async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), Error> {
     if over.is_empty() {
         return Ok(());
     }
@@ -186,10 +184,7 @@ pub(super) async fn wipe(conn: &mut PgConnection, over: &[Uuid]) -> Result<(), s
 
 /// Notes an attempt `unknown` for each delivery whose worker was lost after `DATA` had begun; the attempts' numbers are
 /// those of the lost ones. Answers how many there were.
-///
-/// # Errors
-/// The database's.
-pub async fn lost_attempts(conn: &mut PgConnection, lost: &[(Uuid, i32)], detail: &str) -> Result<u64, sqlx::Error> {
+pub async fn lost_attempts(conn: &mut PgConnection, lost: &[(Uuid, i32)], detail: &str) -> Result<u64, Error> {
     let ids: Vec<Uuid> = lost.iter().map(|(id, _)| *id).collect();
     let numbers: Vec<i32> = lost.iter().map(|(_, number)| *number).collect();
     let noted = sqlx::query!(

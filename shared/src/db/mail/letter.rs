@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::delivery::RecipientStatus;
 use crate::domain::word::UnknownWord;
 use crate::ids::DeliveryId;
+use crate::postgres::Error;
 
 /// A mail that is to be sent now.
 #[derive(Clone)]
@@ -53,10 +54,7 @@ pub struct Recipient {
 }
 
 /// The letters of these deliveries, in their order. `Err`: what is there cannot be sent, with the reason.
-///
-/// # Errors
-/// The database's.
-pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Letter, String>>, sqlx::Error> {
+pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Letter, String>>, Error> {
     let rows = sqlx::query!(
         r#"SELECT d.delivery_id AS "id!: DeliveryId", d.template_id AS "template_id!", d.created_at AS "created_at!",
                   coalesce(d.expires_at <= clock_timestamp(), false) AS "expired!",
@@ -109,10 +107,7 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result
 
 /// Records that `DATA` begins now, unless the mail's time has passed meanwhile (`false`). The transaction must hold the
 /// row (SPEC §11: the moment before `DATA` is recorded).
-///
-/// # Errors
-/// The database's.
-pub async fn data_begins(conn: &mut PgConnection, id: DeliveryId) -> Result<bool, sqlx::Error> {
+pub async fn data_begins(conn: &mut PgConnection, id: DeliveryId) -> Result<bool, Error> {
     let begun = sqlx::query!(
         "UPDATE mail_deliveries SET data_started_at = clock_timestamp()
           WHERE delivery_id = $1 AND (expires_at IS NULL OR expires_at > clock_timestamp())",

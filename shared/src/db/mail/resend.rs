@@ -10,6 +10,7 @@ use crate::db::queues;
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::notification::Kind;
 use crate::ids::DeliveryId;
+use crate::postgres::Error;
 use crate::queue::{dismiss as dismiss_rows, redrive};
 
 /// Of more that match no more are counted.
@@ -25,10 +26,7 @@ pub struct HeldDelivery {
 }
 
 /// Locks a delivery. One that a worker is just claiming or finishing is waited for.
-///
-/// # Errors
-/// The database's.
-pub async fn hold(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<HeldDelivery>, sqlx::Error> {
+pub async fn hold(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<HeldDelivery>, Error> {
     let held =
         sqlx::query_scalar!("SELECT status FROM mail_deliveries WHERE delivery_id = $1 FOR NO KEY UPDATE", id.uuid())
             .fetch_optional(&mut *conn)
@@ -67,10 +65,7 @@ macro_rules! picked {
 /// Locks the oldest `limit` deliveries that match and still have contents. Alarms about other mails are left out unless the
 /// filter names their template: they tell of what is being mended. Those that a worker or another administrator has locked are
 /// passed over and not waited for; they are decided already.
-///
-/// # Errors
-/// The database's.
-pub async fn pick(tx: &mut impl InTransaction, filter: &DeliveryFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+pub async fn pick(tx: &mut impl InTransaction, filter: &DeliveryFilter, limit: i64) -> Result<Picked, Error> {
     let conn = plan_for_values(tx).await?;
     let alarms = filter.template_id.is_none().then_some(Kind::MailDeadLettered.as_str());
     let by_id = chosen!(
@@ -89,14 +84,7 @@ pub async fn pick(tx: &mut impl InTransaction, filter: &DeliveryFilter, limit: i
 }
 
 /// Locks the oldest `limit` dead deliveries that match, those without contents too, as [`pick`] does.
-///
-/// # Errors
-/// The database's.
-pub async fn pick_dead(
-    tx: &mut impl InTransaction,
-    filter: &DeliveryFilter,
-    limit: i64,
-) -> Result<Picked, sqlx::Error> {
+pub async fn pick_dead(tx: &mut impl InTransaction, filter: &DeliveryFilter, limit: i64) -> Result<Picked, Error> {
     let conn = plan_for_values(tx).await?;
     let by_id = chosen!(
         picked,
@@ -111,19 +99,19 @@ pub async fn pick_dead(
 }
 
 /// Those of these deliveries whose contents are there.
-async fn with_contents(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar!("SELECT delivery_id FROM mail_payloads WHERE delivery_id = ANY ($1) AND wiped_at IS NULL", ids)
-        .fetch_all(conn)
-        .await
+async fn with_contents(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Uuid>, Error> {
+    Ok(sqlx::query_scalar!(
+        "SELECT delivery_id FROM mail_payloads WHERE delivery_id = ANY ($1) AND wiped_at IS NULL",
+        ids
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Makes locked deliveries due now, with a clean slate: whoever refused is asked again, whoever accepted never is. Their
 /// dead letters are gone; their attempts stay, and count on. Answers how many it were. Wake
 /// [`Topic::Mail`](crate::queue::Topic::Mail) after the commit.
-///
-/// # Errors
-/// The database's.
-pub async fn resend(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn resend(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, Error> {
     let changed = redrive(conn, &queues::MAIL, ids).await?;
     sqlx::query!(
         "UPDATE mail_recipients SET status = 'undecided', smtp_code = NULL, detail = NULL
@@ -137,10 +125,7 @@ pub async fn resend(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::
 }
 
 /// Puts locked dead deliveries away. Whatever they held of a login code is gone with it. Answers how many it were.
-///
-/// # Errors
-/// The database's.
-pub async fn dismiss(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn dismiss(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, Error> {
     let changed = dismiss_rows(conn, &queues::MAIL, ids).await?;
     super::finish::wipe(&mut *conn, ids).await?;
     sqlx::query!("DELETE FROM mail_dead_letters WHERE delivery_id = ANY ($1)", ids).execute(conn).await?;

@@ -11,6 +11,7 @@ use crate::db::InTransaction;
 use crate::db::lists::{Span, walk_in_order};
 use crate::domain::notification::{Channel, NotificationStatus, RouteStatus};
 use crate::ids::{GameId, NotificationId, RouteId, UserId};
+use crate::postgres::Error;
 
 /// A notification with the first of its routes.
 #[derive(Debug, Clone)]
@@ -107,29 +108,23 @@ macro_rules! notifications {
 }
 
 /// One notification, with at most `routes` routes.
-///
-/// # Errors
-/// The database's.
 pub async fn notification(
     conn: &mut PgConnection,
     id: NotificationId,
     routes: i64,
-) -> Result<Option<Notification>, sqlx::Error> {
-    notifications!("n.notification_id = $1" "", "$2", id.uuid(), routes).fetch_optional(conn).await
+) -> Result<Option<Notification>, Error> {
+    Ok(notifications!("n.notification_id = $1" "", "$2", id.uuid(), routes).fetch_optional(conn).await?)
 }
 
 /// Notifications, newest first, from below `before`, with at most `routes` routes each. With several filters the one that
 /// leaves fewest, as a rule, is walked and the others pass over notifications.
-///
-/// # Errors
-/// The database's.
 pub async fn notifications(
     tx: &mut impl InTransaction,
     filter: &NotificationFilter,
     before: Option<NotificationId>,
     limit: i64,
     routes: i64,
-) -> Result<Vec<Notification>, sqlx::Error> {
+) -> Result<Vec<Notification>, Error> {
     let conn = walk_in_order(tx).await?;
     macro_rules! walk {
         ($walk:literal) => {
@@ -149,10 +144,10 @@ pub async fn notifications(
                 routes
             )
             .fetch_all(conn)
-            .await
+            .await?
         };
     }
-    match filter {
+    Ok(match filter {
         NotificationFilter { game_id: Some(_), .. } => walk!(
             "n.game_id IS NOT NULL AND (n.game_id, n.notification_id) < ($7, $1) AND (n.game_id, n.notification_id) >= ($7, $2)
              ORDER BY n.game_id DESC, n.notification_id DESC LIMIT $8"
@@ -167,7 +162,7 @@ pub async fn notifications(
              ORDER BY n.kind DESC, n.notification_id DESC LIMIT $8"
         ),
         _ => walk!("n.notification_id < $1 AND n.notification_id >= $2 ORDER BY n.notification_id DESC LIMIT $8"),
-    }
+    })
 }
 
 /// What died on its way: a route, or a notification of which no more routes could be made.
@@ -277,24 +272,18 @@ macro_rules! dead_letters {
 }
 
 /// A route or a notification as a dead letter, whatever became of it meanwhile.
-///
-/// # Errors
-/// The database's.
-pub async fn dead_letter(conn: &mut PgConnection, id: Uuid) -> Result<Option<DeadLetter>, sqlx::Error> {
-    dead_letters!("d.route_id = $1" "", "d.notification_id = $1" "", "", id).fetch_optional(conn).await
+pub async fn dead_letter(conn: &mut PgConnection, id: Uuid) -> Result<Option<DeadLetter>, Error> {
+    Ok(dead_letters!("d.route_id = $1" "", "d.notification_id = $1" "", "", id).fetch_optional(conn).await?)
 }
 
 /// Dead letters of both queues, newest first by when the rows were made, from below `before`. What is dead
 /// is walked, and the filters pass over the rest of it.
-///
-/// # Errors
-/// The database's.
 pub async fn dead_letters(
     tx: &mut impl InTransaction,
     filter: &DeadLetterFilter,
     before: Option<Uuid>,
     limit: i64,
-) -> Result<Vec<DeadLetter>, sqlx::Error> {
+) -> Result<Vec<DeadLetter>, Error> {
     let conn = walk_in_order(tx).await?;
     macro_rules! page {
         ($routes:tt, $notifications:tt $(, $argument:expr)*) => {
@@ -308,5 +297,5 @@ pub async fn dead_letters(
     }
     // Nothing dies before it is made; a route, after its notification.
     let below = filter.failed.below(before);
-    chosen_dead!(page, filter, below, limit).fetch_all(conn).await
+    Ok(chosen_dead!(page, filter, below, limit).fetch_all(conn).await?)
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::domain::notification::{Channel, Payload};
 use crate::ids::InviteId;
 use crate::mail::Known;
+use crate::postgres::Error;
 
 /// What the routes of one notification have in common; read once for all of them.
 #[derive(Debug)]
@@ -48,10 +49,7 @@ pub struct Dispatch {
 }
 
 /// Reads routes, in the order of `ids`: one statement for them, one for their notifications.
-///
-/// # Errors
-/// Those of the database.
-pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Dispatch, String>>, sqlx::Error> {
+pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Dispatch, String>>, Error> {
     let rows = sqlx::query!(
         r#"SELECT r.route_id AS "route_id!", r.notification_id AS "notification_id!", r.channel AS "channel!", r.user_id AS "user_id?",
                   r.game_seq IS NOT NULL AS "ordered!", i.external_id AS "address?", i.time_zone AS "time_zone?"
@@ -86,7 +84,7 @@ pub async fn load_routes(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Re
         .collect())
 }
 
-async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Notice>>, sqlx::Error> {
+async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<Uuid, Arc<Notice>>, Error> {
     // The casts of the inviter's id and of the key, which is the invite's, stand behind the test of the kind: nothing else
     // is read that way.
     let rows = sqlx::query!(
@@ -130,10 +128,7 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
 }
 
 /// Settles a mail route otherwise than it was finished: its address was freed in between, so that no mail was written.
-///
-/// # Errors
-/// Those of the database.
-pub async fn skip_route(conn: &mut PgConnection, route_id: Uuid, why: &str) -> Result<(), sqlx::Error> {
+pub async fn skip_route(conn: &mut PgConnection, route_id: Uuid, why: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE notification_routes SET status = 'skipped', last_error = $2 WHERE route_id = $1 AND status = 'delivered'",
         route_id,
@@ -146,10 +141,7 @@ pub async fn skip_route(conn: &mut PgConnection, route_id: Uuid, why: &str) -> R
 
 /// Lets push routes that waited for these be due now: those next in line for the same user and game. They were due all
 /// along and blocked, and the claim's watermark may have passed them since.
-///
-/// # Errors
-/// Those of the database.
-pub async fn renew_successors(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn renew_successors(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE notification_routes SET next_attempt_at = clock_timestamp()
           WHERE route_id IN (

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::notification::{AudienceKind, BROADCAST_PRIORITY, Channel, Kind, Payload};
 use crate::domain::word::UnknownWord;
 use crate::ids::RouteId;
+use crate::postgres::Error;
 
 /// A notification on its way to become routes.
 #[derive(Debug, Clone)]
@@ -47,13 +48,7 @@ pub struct Chunk {
 
 /// Reads notifications, in the order of `ids`. A row that cannot be read is an error text: unknown kind, payload that does not
 /// fit it, no channel that leads to its audience, members of no game.
-///
-/// # Errors
-/// Those of the database.
-pub async fn load_expansions(
-    conn: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<Vec<Result<Expansion, String>>, sqlx::Error> {
+pub async fn load_expansions(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result<Expansion, String>>, Error> {
     let rows = sqlx::query!(
         r#"SELECT n.notification_id AS "notification_id!", n.kind AS "kind!", n.audience AS "audience!",
                   cardinality(n.user_ids) > 0 AS "named_users!", n.game_id AS "game_id?", n.game_seq AS "game_seq?",
@@ -110,15 +105,12 @@ struct Recipient {
 ///
 /// The caller holds the notifications' rows. Three statements, however many recipients. Wake
 /// [`Topic::Routes`](crate::queue::Topic) after the commit.
-///
-/// # Errors
-/// Those of the database.
 pub async fn expand_chunk(
     conn: &mut PgConnection,
     work: &[&Expansion],
     limit: u32,
     admin_email: bool,
-) -> Result<Vec<Chunk>, sqlx::Error> {
+) -> Result<Vec<Chunk>, Error> {
     let (recipients, now) = recipients(conn, work, limit).await?;
     let mut routes = NewRoutes::default();
     let mut chunks: Vec<Chunk> = Vec::with_capacity(work.len());
@@ -166,7 +158,7 @@ async fn recipients(
     conn: &mut PgConnection,
     work: &[&Expansion],
     limit: u32,
-) -> Result<(Vec<Recipient>, DateTime<Utc>), sqlx::Error> {
+) -> Result<(Vec<Recipient>, DateTime<Utc>), Error> {
     let ids: Vec<Uuid> = work.iter().map(|w| w.notification_id).collect();
     let rows = sqlx::query!(
         r#"SELECT clock_timestamp() AS "now!", n.notification_id AS "notification_id!", r.user_id AS "user_id?",
@@ -264,7 +256,7 @@ impl NewRoutes {
     }
 
     /// Writes them and answers notification and channel of those that are new.
-    async fn insert(self, conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>, sqlx::Error> {
+    async fn insert(self, conn: &mut PgConnection) -> Result<Vec<(Uuid, String)>, Error> {
         if self.ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -298,10 +290,7 @@ impl NewRoutes {
 
 /// Lets notifications that waited for these to be expanded be due now. They were due all along and blocked, and the
 /// claim's watermark may have passed them since.
-///
-/// # Errors
-/// Those of the database.
-pub async fn renew_successors(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, sqlx::Error> {
+pub async fn renew_successors(conn: &mut PgConnection, ids: &[Uuid]) -> Result<u64, Error> {
     let done = sqlx::query!(
         "UPDATE notifications SET next_attempt_at = clock_timestamp()
           WHERE notification_id IN (

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::notification::{Audience, Payload};
 use crate::ids::{GameId, NotificationId};
+use crate::postgres::Error;
 
 /// A notification to be written.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub struct NewNotification {
 ///
 /// # Errors
 /// Those of the database; `notifications_game_id_fkey` when there is no such game.
-pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bool, sqlx::Error> {
+pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bool, Error> {
     write(conn, new, None, None).await
 }
 
@@ -41,7 +42,7 @@ pub async fn produce(conn: &mut PgConnection, new: NewNotification) -> Result<bo
 ///
 /// # Errors
 /// As [`produce`].
-pub async fn produce_unmailed(conn: &mut PgConnection, new: NewNotification, why: &str) -> Result<bool, sqlx::Error> {
+pub async fn produce_unmailed(conn: &mut PgConnection, new: NewNotification, why: &str) -> Result<bool, Error> {
     write(conn, new, Some(why), None).await
 }
 
@@ -53,7 +54,7 @@ pub async fn produce_at(
     conn: &mut PgConnection,
     new: NewNotification,
     due: Option<DateTime<Utc>>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     write(conn, new, None, due).await
 }
 
@@ -62,7 +63,7 @@ async fn write(
     new: NewNotification,
     unmailed: Option<&str>,
     due: Option<DateTime<Utc>>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     if new.payload.about_itself() {
         return Ok(false);
     }

@@ -9,6 +9,7 @@ use crate::db::lists::plan_for_values;
 use crate::db::queues;
 use crate::domain::notification::{Channel, RouteStatus};
 use crate::ids::{GameId, NotificationId, UserId};
+use crate::postgres::Error;
 use crate::queue::{dismiss as dismiss_rows, redrive as redrive_rows};
 
 /// Of more that match no more are counted, in each queue.
@@ -27,14 +28,11 @@ pub struct Picked {
 
 /// Locks one route or notification by its id, if it is in one of the states `from`. `Err(status)`: it is there, in this other
 /// state. `None`: there is none of this id.
-///
-/// # Errors
-/// The database's.
 pub async fn pick_one(
     conn: &mut PgConnection,
     id: Uuid,
     from: &[RouteStatus],
-) -> Result<Option<Result<Picked, &'static str>>, sqlx::Error> {
+) -> Result<Option<Result<Picked, &'static str>>, Error> {
     let route = sqlx::query_scalar!("SELECT status FROM notification_routes WHERE route_id = $1 FOR NO KEY UPDATE", id)
         .fetch_optional(&mut *conn)
         .await?;
@@ -56,10 +54,7 @@ pub async fn pick_one(
 
 /// Locks the oldest `limit` dead letters that match, notifications before routes. Those that another administrator has
 /// locked are passed over and not waited for: whoever has them sets them going.
-///
-/// # Errors
-/// The database's.
-pub async fn pick(tx: &mut impl InTransaction, filter: &DeadLetterFilter, limit: i64) -> Result<Picked, sqlx::Error> {
+pub async fn pick(tx: &mut impl InTransaction, filter: &DeadLetterFilter, limit: i64) -> Result<Picked, Error> {
     let conn = plan_for_values(tx).await?;
     macro_rules! picked {
         ($routes:tt, $notifications:tt $(, $argument:expr)*) => {
@@ -86,10 +81,7 @@ pub async fn pick(tx: &mut impl InTransaction, filter: &DeadLetterFilter, limit:
 /// came after them has gone on, nobody waits for them, and they wait for nobody. Answers how many it were. Wake
 /// [`Topic::Notifications`](crate::queue::Topic::Notifications) and [`Topic::Routes`](crate::queue::Topic::Routes) after the
 /// commit.
-///
-/// # Errors
-/// The database's.
-pub async fn redrive(conn: &mut PgConnection, picked: &Picked) -> Result<u64, sqlx::Error> {
+pub async fn redrive(conn: &mut PgConnection, picked: &Picked) -> Result<u64, Error> {
     let mut changed = redrive_rows(conn, &queues::NOTIFICATIONS, &picked.notifications).await?;
     changed += redrive_rows(conn, &queues::ROUTES, &picked.routes).await?;
     if !picked.notifications.is_empty() {
@@ -108,10 +100,7 @@ pub async fn redrive(conn: &mut PgConnection, picked: &Picked) -> Result<u64, sq
 }
 
 /// Puts locked dead letters away. Answers how many it were.
-///
-/// # Errors
-/// The database's.
-pub async fn dismiss(conn: &mut PgConnection, picked: &Picked) -> Result<u64, sqlx::Error> {
+pub async fn dismiss(conn: &mut PgConnection, picked: &Picked) -> Result<u64, Error> {
     let notifications = dismiss_rows(conn, &queues::NOTIFICATIONS, &picked.notifications).await?;
     Ok(notifications + dismiss_rows(conn, &queues::ROUTES, &picked.routes).await?)
 }

@@ -1,6 +1,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::postgres::Error;
 use crate::{
     ids::{DeviceSessionId, UserId},
     service::telemetry::current_traceparent,
@@ -25,15 +26,12 @@ pub struct NewEvent<'a> {
 /// `waker.wake(Topic::PushLog)` after the commit. Rolled back, it was never there.
 ///
 /// Empty `sessions` means all of the user's. The trace of the current span goes on in whoever is told.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn append_invalidation(
     conn: &mut PgConnection,
     user_id: UserId,
     sessions: &[DeviceSessionId],
     reason: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     let sessions: Vec<String> = sessions.iter().map(ToString::to_string).collect();
     sqlx::query!(
         "INSERT INTO push_events (what, user_id, device_sessions, reason, traceparent) VALUES ('invalidation', $1, $2, $3, $4)",
@@ -49,10 +47,7 @@ pub async fn append_invalidation(
 
 /// Appends client events in the order given and answers the ids that were new; the others had been appended before, and
 /// their first content stays. An id must not stand twice in `events`. After the commit: tick, or wake who does.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> Result<Vec<Uuid>, sqlx::Error> {
+pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> Result<Vec<Uuid>, Error> {
     fn texts<'a>(events: &[NewEvent<'a>], field: impl Fn(&NewEvent<'a>) -> &'a str) -> Vec<String> {
         events.iter().map(|e| field(e).to_owned()).collect()
     }
@@ -60,7 +55,7 @@ pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> 
     let payloads: Vec<&[u8]> = events.iter().map(|e| e.payload).collect();
     // Numbers are drawn in request order first; then the ids go in sorted, since two overlapping batches in different
     // orders would deadlock; then the events of those ids that were new.
-    sqlx::query_scalar!(
+    Ok(sqlx::query_scalar!(
         r#"
         WITH numbered AS MATERIALIZED (
             SELECT nextval('push_events_ev_id_seq') AS ev_id, i.*
@@ -92,5 +87,5 @@ pub async fn append_events(conn: &mut PgConnection, events: &[NewEvent<'_>]) -> 
         &texts(events, |e| e.traceparent),
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

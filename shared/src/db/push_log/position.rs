@@ -1,3 +1,4 @@
+use crate::postgres::Error;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -15,10 +16,7 @@ pub enum Place {
 }
 
 /// The places of published events, in no particular order. An id that is not known does not come back.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn positions(conn: &mut PgConnection, event_ids: &[Uuid]) -> Result<Vec<(Uuid, Place)>, sqlx::Error> {
+pub async fn positions(conn: &mut PgConnection, event_ids: &[Uuid]) -> Result<Vec<(Uuid, Place)>, Error> {
     // Visibility only ever grows along the ticks, and their ids are dense: the tick of a transaction is found by halving.
     let rows = sqlx::query!(
         r#"

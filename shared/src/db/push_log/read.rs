@@ -1,3 +1,4 @@
+use crate::postgres::Error;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -45,15 +46,12 @@ pub enum LogEvent {
 ///
 /// Fewer than the log holds may come back, and none when the next event has expired: the first one's number says which.
 /// The caller compares it with what it expects, and asks [`bounds`] when they differ.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn events_after(
     conn: &mut PgConnection,
     after: Cursor,
     max_rows: i32,
     max_bytes: i64,
-) -> Result<Vec<Stored>, sqlx::Error> {
+) -> Result<Vec<Stored>, Error> {
     // The ticks are chosen by their numbers, so that what is sorted is bounded by max_rows and one whole tick; payloads
     // beyond 2 kB stay out of line until the outermost rows are fetched, and octet_length does not fetch them.
     let rows = sqlx::query!(
@@ -131,10 +129,7 @@ pub struct Bounds {
 }
 
 /// The log's bounds, read now. `None` before the first epoch was opened.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn bounds(conn: &mut PgConnection, window: std::time::Duration) -> Result<Option<Bounds>, sqlx::Error> {
+pub async fn bounds(conn: &mut PgConnection, window: std::time::Duration) -> Result<Option<Bounds>, Error> {
     let row = sqlx::query!(
         r#"
         WITH ep AS MATERIALIZED (SELECT max(epoch) AS epoch FROM push_epochs),

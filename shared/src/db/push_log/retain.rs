@@ -1,3 +1,4 @@
+use crate::postgres::Error;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -10,10 +11,7 @@ const SLOTS: i16 = 8;
 
 /// Deletes the ticks older than `window`, at most `limit` of them, and those of earlier epochs; answers how many. The one
 /// before the oldest kept stays, since its snapshot bounds that one; so the head always stays.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn expire_ticks(conn: &mut PgConnection, window: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn expire_ticks(conn: &mut PgConnection, window: Duration, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
         r#"
         WITH ep AS MATERIALIZED (SELECT max(epoch) AS epoch FROM push_epochs),
@@ -40,10 +38,7 @@ pub async fn expire_ticks(conn: &mut PgConnection, window: Duration, limit: i64)
 }
 
 /// Forgets event ids older than `keep`, at most `limit`; answers how many. An id published again after that is a new event.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn forget_ids(conn: &mut PgConnection, keep: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn forget_ids(conn: &mut PgConnection, keep: Duration, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
         r#"
         WITH old AS MATERIALIZED (
@@ -61,11 +56,8 @@ pub async fn forget_ids(conn: &mut PgConnection, keep: Duration, limit: i64) -> 
 }
 
 /// Slots worth trying to empty: they hold something, and are not the one being written.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn filled_slots(conn: &mut PgConnection) -> Result<Vec<i16>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn filled_slots(conn: &mut PgConnection) -> Result<Vec<i16>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"
         SELECT s::smallint AS "slot!" FROM generate_series(0, $1::int - 1) s
          WHERE s <> (extract(epoch FROM clock_timestamp())::bigint / 3600) % $1 AND EXISTS (SELECT FROM push_events e WHERE e.slot = s)
@@ -73,7 +65,7 @@ pub async fn filled_slots(conn: &mut PgConnection) -> Result<Vec<i16>, sqlx::Err
         i32::from(SLOTS)
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Empties a slot by TRUNCATE if no kept tick refers to anything in it; answers whether it did. Run it in a transaction of
@@ -84,7 +76,7 @@ pub async fn filled_slots(conn: &mut PgConnection) -> Result<Vec<i16>, sqlx::Err
 ///
 /// # Errors
 /// What Postgres answers; the lock being held by somebody (SQLSTATE 55P03) means: later.
-pub async fn empty_slot(conn: &mut PgConnection, slot: i16) -> Result<bool, sqlx::Error> {
+pub async fn empty_slot(conn: &mut PgConnection, slot: i16) -> Result<bool, Error> {
     let table = format!("push_events_{slot}");
     sqlx::raw_sql(AssertSqlSafe(format!("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE NOWAIT")))
         .execute(&mut *conn)

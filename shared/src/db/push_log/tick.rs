@@ -1,3 +1,4 @@
+use crate::postgres::Error;
 use sqlx::PgConnection;
 
 use super::Cursor;
@@ -22,10 +23,7 @@ pub enum Tick {
 ///
 /// One statement, so one snapshot: the one that is compared, counted with and stored. Its commit is synchronous whatever
 /// the role's setting, otherwise a crash could give the same numbers to other events; what it counted is flushed with it.
-///
-/// # Errors
-/// What Postgres answers.
-pub async fn tick(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result<Tick, sqlx::Error> {
+pub async fn tick(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result<Tick, Error> {
     let remembered = remembered.unwrap_or(Cursor { epoch: 0, seq: 0 });
     // Scalar sub-selects in the index conditions: the planner sees parameters and reads the index on (xid, ev_id) of each
     // slot; a join against the snapshot it may plan otherwise. OFFSET 0 keeps it from joining the few transactions that were

@@ -4,13 +4,11 @@
 use sqlx::PgConnection;
 
 use crate::ids::{GameId, JobId};
+use crate::postgres::{Error, ensure_affected_rows};
 
 /// Takes the engine's turn as the game's, whichever way it differs, and begins no generation anew: the turn that a broken one
 /// was closing is forgotten.
-///
-/// # Errors
-/// Those of the database.
-pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<(), sqlx::Error> {
+pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE games SET current_turn = $2, pauses = 0, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -18,7 +16,7 @@ pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) ->
     )
     .execute(&mut *conn)
     .await?;
-    crate::error::ensure_affected_rows("games", &done, 1)?;
+    ensure_affected_rows("games", &done, 1)?;
     let done = sqlx::query!(
         "UPDATE runtime_records SET current_turn = $2, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -26,7 +24,7 @@ pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) ->
     )
     .execute(&mut *conn)
     .await?;
-    crate::error::ensure_affected_rows("runtime_records", &done, 1)?;
+    ensure_affected_rows("runtime_records", &done, 1)?;
     sqlx::query!("UPDATE runtime_turns SET expected_turn = NULL WHERE game_id = $1", game_id.uuid())
         .execute(conn)
         .await?;
@@ -48,11 +46,8 @@ pub struct ActiveJob {
 
 /// The active job, locked; `None` where there is none, or it is just ending: its finish holds it, and waits for the game that the
 /// caller has.
-///
-/// # Errors
-/// Those of the database.
-pub async fn lock_active_job(conn: &mut PgConnection, game_id: GameId) -> Result<Option<ActiveJob>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn lock_active_job(conn: &mut PgConnection, game_id: GameId) -> Result<Option<ActiveJob>, Error> {
+    Ok(sqlx::query_as!(
         ActiveJob,
         r#"SELECT j.job_id AS "job_id: JobId", j.kind, j.daemon_id,
                   EXISTS (SELECT FROM workers w WHERE w.daemon_id IS NOT NULL AND (j.daemon_id IS NULL OR w.daemon_id = j.daemon_id)
@@ -61,14 +56,11 @@ pub async fn lock_active_job(conn: &mut PgConnection, game_id: GameId) -> Result
         game_id.uuid()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Ends an active job without its effect. Its fencing token moves on: a controller that still works it is not heard.
-///
-/// # Errors
-/// Those of the database.
-pub async fn cancel_job(conn: &mut PgConnection, job_id: JobId, why: &str) -> Result<(), sqlx::Error> {
+pub async fn cancel_job(conn: &mut PgConnection, job_id: JobId, why: &str) -> Result<(), Error> {
     let done = sqlx::query!(
         "UPDATE runtime_jobs SET status = 'failed', token = token + 1, worker_id = NULL, deadline_at = NULL,
          last_error = $2, finished_at = clock_timestamp()
@@ -78,15 +70,12 @@ pub async fn cancel_job(conn: &mut PgConnection, job_id: JobId, why: &str) -> Re
     )
     .execute(conn)
     .await?;
-    crate::error::ensure_affected_rows("runtime_jobs", &done, 1)
+    ensure_affected_rows("runtime_jobs", &done, 1)
 }
 
 /// Frees a record: it is no daemon's, has no container, and the daemon that starts the game next takes it. `false`, and nothing is
 /// changed, where its timer is just being finished, which waits for the game that the caller has.
-///
-/// # Errors
-/// Those of the database.
-pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
+pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
     let timer = sqlx::query_scalar!(
         r#"SELECT NOT EXISTS (SELECT FROM runtime_turns WHERE game_id = $1)
                   OR EXISTS (SELECT FROM (SELECT FROM runtime_turns WHERE game_id = $1 FOR NO KEY UPDATE SKIP LOCKED) t) AS "free!""#,
@@ -104,7 +93,7 @@ pub async fn release(conn: &mut PgConnection, game_id: GameId) -> Result<bool, s
     )
     .execute(&mut *conn)
     .await?;
-    crate::error::ensure_affected_rows("runtime_records", &done, 1)?;
+    ensure_affected_rows("runtime_records", &done, 1)?;
     // Whatever of the former daemon still generated is not heard any more.
     sqlx::query!(
         "UPDATE runtime_turns

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use crate::domain::game::GameStatus;
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// The image that a game began with: its containers are made from it until a patch, whatever its tag has become since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +22,11 @@ impl PinnedImage {
 }
 
 /// Pins the image that was met; `None` where the driver knows no images.
-///
-/// # Errors
-/// Those of the database.
 pub async fn set_record_image(
     conn: &mut PgConnection,
     game_id: GameId,
     image: Option<&PinnedImage>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET image_id = $2, image_digest = $3, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -52,16 +50,13 @@ pub struct GameOnDisk {
 }
 
 /// The games of this daemon whose engines may write, at most `limit` by ascending id from above `after`.
-///
-/// # Errors
-/// Those of the database.
 pub async fn games_on_disk(
     conn: &mut PgConnection,
     daemon_id: &str,
     after: Option<GameId>,
     limit: i64,
-) -> Result<Vec<GameOnDisk>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<GameOnDisk>, Error> {
+    Ok(sqlx::query_as!(
         GameOnDisk,
         r#"SELECT r.game_id AS "game_id: GameId", g.status, r.container_id FROM runtime_records r JOIN games g USING (game_id)
             WHERE r.daemon_id = $1 AND r.status NOT IN ('finished', 'removed', 'stopped') AND g.status IN ('running', 'paused')
@@ -72,5 +67,5 @@ pub async fn games_on_disk(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

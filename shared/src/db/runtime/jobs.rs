@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::runtime::{JobKind, JobStep};
 use crate::ids::{GameId, JobId};
+use crate::postgres::Error;
 
 /// An intent to do something to a game's runtime.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub struct NewJob {
 ///
 /// # Errors
 /// Those of the database; constraint `runtime_jobs_one_active_key` when a job of the game is still active.
-pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, sqlx::Error> {
+pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, Error> {
     let job_id = JobId::new();
     sqlx::query!(
         "INSERT INTO runtime_jobs (job_id, game_id, kind, payload, daemon_id, request_id, traceparent)
@@ -47,10 +48,7 @@ pub async fn enqueue_job(conn: &mut PgConnection, new: NewJob) -> Result<JobId, 
 
 /// As [`enqueue_job`], but `None` while another job of the game is active. The caller holds the game's row lock: two callers
 /// cannot race, and the constraint behind it is never met.
-///
-/// # Errors
-/// Those of the database.
-pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Option<JobId>, sqlx::Error> {
+pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Option<JobId>, Error> {
     let job_id = JobId::new();
     // NOT EXISTS rather than running into the constraint: that would wait for a job that is just ending, which waits for
     // the game's row lock that the caller holds.
@@ -71,29 +69,23 @@ pub async fn enqueue_if_idle(conn: &mut PgConnection, new: NewJob) -> Result<Opt
 }
 
 /// Whether a job of the game is active. The caller holds the game's row lock: none is enqueued meanwhile.
-///
-/// # Errors
-/// Those of the database.
-pub async fn has_active_job(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn has_active_job(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM runtime_jobs WHERE game_id = $1 AND status IN ('pending', 'running', 'retrying')) AS "has!""#,
         game_id.uuid()
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// Asks for the game's container to go. `None` where an active job will see to it: every job looks at the game when it
 /// ends, and enqueues the stop itself where the container is not needed any more. The caller holds the game's row lock.
-///
-/// # Errors
-/// Those of the database.
 pub async fn enqueue_stop(
     conn: &mut PgConnection,
     game_id: GameId,
     request_id: Option<&str>,
     traceparent: Option<&str>,
-) -> Result<Option<JobId>, sqlx::Error> {
+) -> Result<Option<JobId>, Error> {
     let new = NewJob {
         game_id,
         kind: JobKind::Stop,
@@ -128,11 +120,8 @@ pub struct Job {
 }
 
 /// The newest job of each of these games that ever had one: the active one, if any is. In no order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn latest_jobs(conn: &mut PgConnection, games: &[Uuid]) -> Result<Vec<Job>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn latest_jobs(conn: &mut PgConnection, games: &[Uuid]) -> Result<Vec<Job>, Error> {
+    Ok(sqlx::query_as!(
         Job,
         r#"SELECT j.game_id AS "game_id: GameId", j.job_id AS "job_id: JobId", j.kind, j.step, j.status, j.failures, j.last_error,
                   j.created_at, j.finished_at
@@ -141,7 +130,7 @@ pub async fn latest_jobs(conn: &mut PgConnection, games: &[Uuid]) -> Result<Vec<
         games
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// What a worker must know of a job that it claimed.
@@ -160,29 +149,18 @@ pub struct JobWork {
 }
 
 /// The claimed jobs' contents, in no order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn job_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<JobWork>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn job_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<JobWork>, Error> {
+    Ok(sqlx::query_as!(
         JobWork,
         r#"SELECT job_id, game_id AS "game_id: GameId", kind, payload, step FROM runtime_jobs WHERE job_id = ANY ($1)"#,
         ids
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Notes the step that begins, and takes the job for this daemon. The caller has proven that the job is still its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn job_step(
-    conn: &mut PgConnection,
-    job_id: Uuid,
-    step: JobStep,
-    daemon_id: &str,
-) -> Result<(), sqlx::Error> {
+pub async fn job_step(conn: &mut PgConnection, job_id: Uuid, step: JobStep, daemon_id: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_jobs SET step = $2, daemon_id = $3 WHERE job_id = $1",
         job_id,
@@ -195,10 +173,7 @@ pub async fn job_step(
 }
 
 /// Notes how far a step is, for people: `pull: a1b2c3: Downloading`. The caller has proven that the job is still its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn job_progress(conn: &mut PgConnection, job_id: Uuid, step: JobStep, line: &str) -> Result<(), sqlx::Error> {
+pub async fn job_progress(conn: &mut PgConnection, job_id: Uuid, step: JobStep, line: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_jobs SET step = left($2 || ': ' || $3, 200) WHERE job_id = $1",
         job_id,
@@ -211,10 +186,7 @@ pub async fn job_progress(conn: &mut PgConnection, job_id: Uuid, step: JobStep, 
 }
 
 /// Adds to a job's payload what a later attempt must know. The caller has proven that the job is still its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn job_note(conn: &mut PgConnection, job_id: Uuid, note: &Value) -> Result<(), sqlx::Error> {
+pub async fn job_note(conn: &mut PgConnection, job_id: Uuid, note: &Value) -> Result<(), Error> {
     sqlx::query!("UPDATE runtime_jobs SET payload = payload || $2 WHERE job_id = $1", job_id, note)
         .execute(conn)
         .await?;

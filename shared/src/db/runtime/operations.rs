@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::ids::{GameId, OperationId};
+use crate::postgres::Error;
 
 /// An entry of the operations log.
 #[derive(Debug, Clone)]
@@ -30,9 +31,6 @@ pub struct Operation {
 }
 
 /// Adds an entry.
-///
-/// # Errors
-/// Those of the database.
 pub async fn record_operation(
     conn: &mut PgConnection,
     game_id: GameId,
@@ -40,7 +38,7 @@ pub async fn record_operation(
     op: &str,
     outcome: &str,
     detail: Option<&str>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO runtime_operations (operation_id, game_id, job_id, op, outcome, detail) VALUES ($1, $2, $3, $4, $5, left($6, 2000))",
         OperationId::new().uuid(),
@@ -56,10 +54,7 @@ pub async fn record_operation(
 }
 
 /// Adds the entry of a turn that was generated, with the image that did it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) -> Result<(), sqlx::Error> {
+pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO runtime_operations (operation_id, game_id, op, outcome, detail)
          SELECT $1, r.game_id, 'turn', 'ok', left('turn ' || $3::bigint || ' by ' || coalesce(r.image_digest, r.image), 2000)
@@ -75,16 +70,13 @@ pub async fn record_turn(conn: &mut PgConnection, game_id: GameId, turn: u32) ->
 
 /// As [`record_operation`], but what was done with the same outcome within the last hour is counted in its entry instead, which
 /// takes the new detail: what happens again and again fills no log.
-///
-/// # Errors
-/// Those of the database.
 pub async fn count_operation(
     conn: &mut PgConnection,
     game_id: GameId,
     op: &str,
     outcome: &str,
     detail: Option<&str>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     // Looked for among the newest only: the log of a game may be long.
     let counted = sqlx::query!(
         "UPDATE runtime_operations SET times = times + 1, last_at = clock_timestamp(), detail = left($4, 2000)
@@ -106,11 +98,8 @@ pub async fn count_operation(
 }
 
 /// The newest entries of each of these games, at most `limit` of each; of one game the newest first.
-///
-/// # Errors
-/// Those of the database.
-pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> Result<Vec<Operation>, Error> {
+    Ok(sqlx::query_as!(
         Operation,
         r#"SELECT o.game_id AS "game_id: GameId", o.operation_id AS "operation_id: OperationId", o.job_id, o.op,
            o.outcome, o.detail, o.at, o.times, o.last_at
@@ -121,18 +110,11 @@ pub async fn operations(conn: &mut PgConnection, games: &[Uuid], limit: i64) -> 
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Deletes at most `limit` entries older than `older_than_seconds` (`BACKEND_RETENTION_OPERATIONS`); answers how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn delete_old_operations(
-    conn: &mut PgConnection,
-    older_than_seconds: f64,
-    limit: i64,
-) -> Result<u64, sqlx::Error> {
+pub async fn delete_old_operations(conn: &mut PgConnection, older_than_seconds: f64, limit: i64) -> Result<u64, Error> {
     // The ids are ordered by time, so the primary key's start is where the old ones are.
     let done = sqlx::query!(
         "DELETE FROM runtime_operations WHERE operation_id IN (

@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 
 use crate::domain::runtime::QuestionKind;
 use crate::ids::{GameId, QuestionId};
+use crate::postgres::Error;
 
 /// A question to be written down.
 #[derive(Debug, Clone)]
@@ -25,10 +26,7 @@ pub struct NewQuestion<'a> {
 }
 
 /// Asks. Wake [`Topic::Questions`](crate::queue::Topic::Questions) after the commit.
-///
-/// # Errors
-/// Those of the database.
-pub async fn ask(conn: &mut PgConnection, new: NewQuestion<'_>) -> Result<QuestionId, sqlx::Error> {
+pub async fn ask(conn: &mut PgConnection, new: NewQuestion<'_>) -> Result<QuestionId, Error> {
     let question_id = QuestionId::new();
     sqlx::query!(
         "INSERT INTO runtime_questions (question_id, daemon_id, kind, game_id, payload, expires_at)
@@ -49,10 +47,7 @@ pub async fn ask(conn: &mut PgConnection, new: NewQuestion<'_>) -> Result<Questi
 pub type Answer = Result<Value, String>;
 
 /// The answer, once there is one.
-///
-/// # Errors
-/// Those of the database.
-pub async fn answer(conn: &mut PgConnection, question_id: QuestionId) -> Result<Option<Answer>, sqlx::Error> {
+pub async fn answer(conn: &mut PgConnection, question_id: QuestionId) -> Result<Option<Answer>, Error> {
     let row = sqlx::query!(
         "SELECT answer, error FROM runtime_questions WHERE question_id = $1 AND answered_at IS NOT NULL",
         question_id.uuid()
@@ -76,11 +71,8 @@ pub struct Question {
 }
 
 /// Takes up the oldest open question to this daemon, if there is one. Each is taken up once, by one controller.
-///
-/// # Errors
-/// Those of the database.
-pub async fn take(conn: &mut PgConnection, daemon_id: &str) -> Result<Option<Question>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn take(conn: &mut PgConnection, daemon_id: &str) -> Result<Option<Question>, Error> {
+    Ok(sqlx::query_as!(
         Question,
         r#"UPDATE runtime_questions SET taken_at = clock_timestamp()
             WHERE question_id = (SELECT question_id FROM runtime_questions
@@ -90,14 +82,11 @@ pub async fn take(conn: &mut PgConnection, daemon_id: &str) -> Result<Option<Que
         daemon_id
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Answers a question that was taken up.
-///
-/// # Errors
-/// Those of the database.
-pub async fn give(conn: &mut PgConnection, question_id: QuestionId, answer: &Answer) -> Result<(), sqlx::Error> {
+pub async fn give(conn: &mut PgConnection, question_id: QuestionId, answer: &Answer) -> Result<(), Error> {
     let (answer, error) = match answer {
         Ok(answer) => (Some(answer), None),
         Err(error) => (None, Some(error.as_str())),
@@ -114,10 +103,7 @@ pub async fn give(conn: &mut PgConnection, question_id: QuestionId, answer: &Ans
 }
 
 /// Removes questions that nobody waits for any more; at most `limit`, and answers how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn delete_old(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx::Error> {
+pub async fn delete_old(conn: &mut PgConnection, limit: i64) -> Result<u64, Error> {
     let done = sqlx::query!(
         "DELETE FROM runtime_questions WHERE question_id IN (
             SELECT question_id FROM runtime_questions WHERE expires_at < clock_timestamp() - interval '1 minute'
@@ -130,23 +116,17 @@ pub async fn delete_old(conn: &mut PgConnection, limit: i64) -> Result<u64, sqlx
 }
 
 /// The daemons that live controllers serve now.
-///
-/// # Errors
-/// Those of the database.
-pub async fn served_daemons(conn: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn served_daemons(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT DISTINCT daemon_id AS "daemon_id!" FROM workers WHERE daemon_id IS NOT NULL
            AND expires_at > clock_timestamp() ORDER BY 1"#
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Writes down which daemon this worker serves. Answers whether the worker is registered.
-///
-/// # Errors
-/// Those of the database.
-pub async fn serve(conn: &mut PgConnection, worker_id: uuid::Uuid, daemon_id: &str) -> Result<bool, sqlx::Error> {
+pub async fn serve(conn: &mut PgConnection, worker_id: uuid::Uuid, daemon_id: &str) -> Result<bool, Error> {
     let done = sqlx::query!("UPDATE workers SET daemon_id = $2 WHERE worker_id = $1", worker_id, daemon_id)
         .execute(conn)
         .await?;

@@ -9,6 +9,7 @@ use crate::domain::game::{GameStatus, PauseReason};
 use crate::domain::runtime::{Health, RuntimeStatus};
 use crate::engine_client::EngineTarget;
 use crate::ids::GameId;
+use crate::postgres::Error;
 use crate::secret::Secret;
 
 /// A runtime as it is recorded. The engine's token is not in it: see [`target`].
@@ -67,38 +68,32 @@ macro_rules! runtimes {
 }
 
 /// The runtime of a game, if it was ever started.
-///
-/// # Errors
-/// Those of the database.
-pub async fn record(conn: &mut PgConnection, game_id: GameId) -> Result<Option<RuntimeRecord>, sqlx::Error> {
-    runtimes!("WHERE r.game_id = $1", game_id.uuid()).fetch_optional(conn).await
+pub async fn record(conn: &mut PgConnection, game_id: GameId) -> Result<Option<RuntimeRecord>, Error> {
+    Ok(runtimes!("WHERE r.game_id = $1", game_id.uuid()).fetch_optional(conn).await?)
 }
 
 /// Runtimes by descending game id, from below `before`: one page of the administrators' list, perhaps of one status only.
-///
-/// # Errors
-/// Those of the database.
 pub async fn records(
     conn: &mut PgConnection,
     status: Option<RuntimeStatus>,
     before: Option<GameId>,
     limit: i64,
-) -> Result<Vec<RuntimeRecord>, sqlx::Error> {
+) -> Result<Vec<RuntimeRecord>, Error> {
     // Two statements, so that each has its index whatever plan is kept for it. The page is an array: to the planner few rows,
     // beside which timers and jobs are looked up and not read whole.
     match status {
         None => {
-            runtimes!(
+            Ok(runtimes!(
                 "WHERE r.game_id = ANY (ARRAY(SELECT game_id FROM runtime_records WHERE game_id < $1 ORDER BY game_id DESC LIMIT $2))
                   ORDER BY r.game_id DESC",
                 below(before),
                 limit
             )
             .fetch_all(conn)
-            .await
+            .await?)
         }
         Some(status) => {
-            runtimes!(
+            Ok(runtimes!(
                 "WHERE r.game_id = ANY (ARRAY(SELECT game_id FROM runtime_records WHERE status = $1 AND game_id < $2
                                                ORDER BY game_id DESC LIMIT $3))
                   ORDER BY r.game_id DESC",
@@ -107,16 +102,13 @@ pub async fn records(
                 limit
             )
             .fetch_all(conn)
-            .await
+            .await?)
         }
     }
 }
 
 /// Where the engine of a game is reached, and with what token. `None` while it is not up.
-///
-/// # Errors
-/// Those of the database.
-pub async fn target(conn: &mut PgConnection, game_id: GameId) -> Result<Option<EngineTarget>, sqlx::Error> {
+pub async fn target(conn: &mut PgConnection, game_id: GameId) -> Result<Option<EngineTarget>, Error> {
     let row = sqlx::query!("SELECT endpoint, engine_token FROM runtime_records WHERE game_id = $1", game_id.uuid())
         .fetch_optional(conn)
         .await?;
@@ -139,9 +131,6 @@ pub struct Prepared {
 /// start, and stays in its later ones. So does the image that was met, and it stays for good once the game has run, unless another
 /// version is wanted. A record that was released is this daemon's from now on; one of another daemon, or of a finished game, is left
 /// alone and answers `None`.
-///
-/// # Errors
-/// Those of the database.
 pub async fn prepare_record(
     conn: &mut PgConnection,
     game_id: GameId,
@@ -150,7 +139,7 @@ pub async fn prepare_record(
     engine_version: &str,
     image: &str,
     fresh_token: &Secret,
-) -> Result<Option<Prepared>, sqlx::Error> {
+) -> Result<Option<Prepared>, Error> {
     let row = sqlx::query!(
         "INSERT INTO runtime_records AS r (game_id, status, driver, daemon_id, engine_version, image, engine_token)
          VALUES ($1, 'starting', $2, $3, $4, $5, $6)
@@ -184,10 +173,7 @@ pub async fn prepare_record(
 }
 
 /// Notes the container that was made.
-///
-/// # Errors
-/// Those of the database.
-pub async fn record_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), sqlx::Error> {
+pub async fn record_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET container_id = $2, updated_at = clock_timestamp() WHERE game_id = $1",
         game_id.uuid(),
@@ -200,15 +186,12 @@ pub async fn record_container(conn: &mut PgConnection, game_id: GameId, containe
 
 /// Notes where the started engine is reached, and its container, which a restart may have changed. Whoever else of the daemon was
 /// recorded there is not there any more: they lose the address in the same statement (SPEC §8, "Only the game's own engine is called").
-///
-/// # Errors
-/// Those of the database.
 pub async fn record_endpoint(
     conn: &mut PgConnection,
     game_id: GameId,
     container_id: &str,
     endpoint: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     // The count makes the others lose it first: the index allows no moment in which two have it.
     sqlx::query!(
         "WITH others AS (
@@ -226,10 +209,7 @@ pub async fn record_endpoint(
 }
 
 /// Notes what the last probe saw.
-///
-/// # Errors
-/// Those of the database.
-pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: Health) -> Result<(), sqlx::Error> {
+pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: Health) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET health = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND health <> $2",
         game_id.uuid(),
@@ -241,14 +221,11 @@ pub async fn record_health(conn: &mut PgConnection, game_id: GameId, health: Hea
 }
 
 /// Notes that there is no container any more. The status goes to `status` where it may; a finished one stays finished.
-///
-/// # Errors
-/// Those of the database.
 pub async fn record_containerless(
     conn: &mut PgConnection,
     game_id: GameId,
     status: RuntimeStatus,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records
             SET container_id = NULL, endpoint = NULL, health = 'unknown', updated_at = clock_timestamp(),
@@ -264,14 +241,7 @@ pub async fn record_containerless(
 }
 
 /// Moves the status where the state machine allows it; answers whether it did.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_record_status(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    status: RuntimeStatus,
-) -> Result<bool, sqlx::Error> {
+pub async fn set_record_status(conn: &mut PgConnection, game_id: GameId, status: RuntimeStatus) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE runtime_records SET status = $2, updated_at = clock_timestamp() WHERE game_id = $1 AND status = ANY ($3)",
         game_id.uuid(),
@@ -285,15 +255,12 @@ pub async fn set_record_status(
 
 /// Records the engine's turn after a generation or a start. The turn never goes back. The status moves where it may: a
 /// runtime that was stopped meanwhile stays stopped.
-///
-/// # Errors
-/// Those of the database.
 pub async fn turn_advanced(
     conn: &mut PgConnection,
     game_id: GameId,
     turn: i32,
     status: RuntimeStatus,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records
             SET current_turn = greatest(current_turn, $2), skip_next_tick = false, health = 'healthy', misses = 0,
@@ -311,14 +278,7 @@ pub async fn turn_advanced(
 }
 
 /// Notes which races are extinct by the engine's last status: what is known of them when the game is ended without it.
-///
-/// # Errors
-/// Those of the database.
-pub async fn set_extinct_races(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    extinct: &[String],
-) -> Result<(), sqlx::Error> {
+pub async fn set_extinct_races(conn: &mut PgConnection, game_id: GameId, extinct: &[String]) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET extinct_races = $2 WHERE game_id = $1 AND extinct_races IS DISTINCT FROM $2",
         game_id.uuid(),
@@ -355,14 +315,11 @@ pub struct EngineFacts {
 }
 
 /// What is needed to bring a game's engine back; `None` where it was never started on this daemon.
-///
-/// # Errors
-/// Those of the database.
 pub async fn engine_facts(
     conn: &mut PgConnection,
     game_id: GameId,
     daemon_id: &str,
-) -> Result<Option<EngineFacts>, sqlx::Error> {
+) -> Result<Option<EngineFacts>, Error> {
     let row = sqlx::query!(
         "SELECT g.status AS game_status, r.status, r.engine_version, r.image, r.image_id, r.image_digest,
          r.current_turn, r.engine_token, r.endpoint,
@@ -388,25 +345,19 @@ pub async fn engine_facts(
 }
 
 /// Whether a turn of the game is being generated at this moment, as opposed to waiting for its next try.
-///
-/// # Errors
-/// Those of the database.
-pub async fn is_generating(conn: &mut PgConnection, game_id: GameId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn is_generating(conn: &mut PgConnection, game_id: GameId) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM runtime_records r JOIN runtime_turns t USING (game_id)
                            WHERE r.game_id = $1 AND r.status = 'generation_in_progress' AND t.status = 'generating') AS "is!""#,
         game_id.uuid()
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }
 
 /// Takes the engine from turns and orders, until [`engine_replaced`] or [`record_containerless`]. Answers whether there was
 /// one to take. The caller holds the game's row lock, and no turn [`is_generating`].
-///
-/// # Errors
-/// Those of the database.
-pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: &Secret) -> Result<bool, sqlx::Error> {
+pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: &Secret) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE runtime_records SET status = 'starting', endpoint = NULL, health = 'unknown', engine_token = $2,
          updated_at = clock_timestamp()
@@ -421,10 +372,7 @@ pub async fn hold_engine(conn: &mut PgConnection, game_id: GameId, fresh_token: 
 }
 
 /// Gives the container that is to be made a token of its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn renew_token(conn: &mut PgConnection, game_id: GameId, fresh: &Secret) -> Result<(), sqlx::Error> {
+pub async fn renew_token(conn: &mut PgConnection, game_id: GameId, fresh: &Secret) -> Result<(), Error> {
     sqlx::query!("UPDATE runtime_records SET engine_token = $2 WHERE game_id = $1", game_id.uuid(), fresh.expose())
         .execute(conn)
         .await?;
@@ -432,16 +380,13 @@ pub async fn renew_token(conn: &mut PgConnection, game_id: GameId, fresh: &Secre
 }
 
 /// Gives an engine that was held back to turns and orders: this one, which answers.
-///
-/// # Errors
-/// Those of the database.
 pub async fn engine_replaced(
     conn: &mut PgConnection,
     game_id: GameId,
     engine_version: &str,
     image: &str,
     pinned: Option<&PinnedImage>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records
             SET status = 'running', health = 'healthy', engine_version = $2, image = $3, image_digest = $4,

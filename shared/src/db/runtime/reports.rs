@@ -5,18 +5,16 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// Keeps a report; one that is kept already stays as it is.
-///
-/// # Errors
-/// Those of the database.
 pub async fn keep_report(
     conn: &mut PgConnection,
     game_id: GameId,
     race_name: &str,
     turn: i32,
     report: &RawValue,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO engine_reports (game_id, race_name, turn, report) VALUES ($1, $2, $3, $4::text::json) ON CONFLICT DO NOTHING",
         game_id.uuid(),
@@ -30,15 +28,12 @@ pub async fn keep_report(
 }
 
 /// A kept report, as the engine wrote it.
-///
-/// # Errors
-/// Those of the database.
 pub async fn kept_report(
     conn: &mut PgConnection,
     game_id: GameId,
     race_name: &str,
     turn: i32,
-) -> Result<Option<Box<RawValue>>, sqlx::Error> {
+) -> Result<Option<Box<RawValue>>, Error> {
     let row = sqlx::query!(
         r#"SELECT report AS "report: Json<Box<RawValue>>" FROM engine_reports WHERE game_id = $1 AND race_name = $2 AND turn = $3"#,
         game_id.uuid(),
@@ -51,10 +46,7 @@ pub async fn kept_report(
 }
 
 /// How many reports of a game are kept, and the bytes that they take in the table.
-///
-/// # Errors
-/// Those of the database.
-pub async fn kept_size(conn: &mut PgConnection, game_id: GameId) -> Result<(i64, i64), sqlx::Error> {
+pub async fn kept_size(conn: &mut PgConnection, game_id: GameId) -> Result<(i64, i64), Error> {
     let row = sqlx::query!(
         r#"SELECT count(*) AS "count!", coalesce(sum(pg_column_size(report)), 0)::bigint AS "bytes!"
            FROM engine_reports WHERE game_id = $1"#,
@@ -66,15 +58,12 @@ pub async fn kept_size(conn: &mut PgConnection, game_id: GameId) -> Result<(i64,
 }
 
 /// The turns of a race whose reports are kept: a resumed finish fetches only the others.
-///
-/// # Errors
-/// Those of the database.
-pub async fn kept_turns(conn: &mut PgConnection, game_id: GameId, race_name: &str) -> Result<Vec<i32>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn kept_turns(conn: &mut PgConnection, game_id: GameId, race_name: &str) -> Result<Vec<i32>, Error> {
+    Ok(sqlx::query_scalar!(
         "SELECT turn FROM engine_reports WHERE game_id = $1 AND race_name = $2",
         game_id.uuid(),
         race_name
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::runtime::Health;
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// A game's recorded side.
 #[derive(Debug, Clone)]
@@ -44,24 +45,18 @@ pub struct RecordedSide {
 }
 
 /// The database's time.
-///
-/// # Errors
-/// Those of the database.
-pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await
+pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(conn).await?)
 }
 
 /// The recorded side of this daemon's games that have, or should have, an engine, and of `listed`, whose containers are there.
 /// One statement however many they are. A listed game that there is not is not among them.
-///
-/// # Errors
-/// Those of the database.
 pub async fn recorded_side(
     conn: &mut PgConnection,
     daemon_id: &str,
     listed: &[Uuid],
-) -> Result<Vec<RecordedSide>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Vec<RecordedSide>, Error> {
+    Ok(sqlx::query_as!(
         RecordedSide,
         r#"WITH wanted AS (
                SELECT game_id FROM runtime_records
@@ -82,15 +77,12 @@ pub async fn recorded_side(
         listed
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Forgets an address whose container was seen gone or dead; answers whether it was still the recorded one. From here on nobody
 /// calls it: it may be another engine's soon.
-///
-/// # Errors
-/// Those of the database.
-pub async fn forget_address(conn: &mut PgConnection, game_id: GameId, endpoint: &str) -> Result<bool, sqlx::Error> {
+pub async fn forget_address(conn: &mut PgConnection, game_id: GameId, endpoint: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE runtime_records SET endpoint = NULL, health = 'unhealthy', well_since = NULL, updated_at = clock_timestamp()
           WHERE game_id = $1 AND endpoint = $2",
@@ -103,10 +95,7 @@ pub async fn forget_address(conn: &mut PgConnection, game_id: GameId, endpoint: 
 }
 
 /// Notes that the recorded container is no more: nothing of that id is left at the daemon.
-///
-/// # Errors
-/// Those of the database.
-pub async fn forget_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget_container(conn: &mut PgConnection, game_id: GameId, container_id: &str) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET container_id = NULL, endpoint = NULL, health = 'unknown', well_since = NULL,
          updated_at = clock_timestamp()
@@ -120,10 +109,7 @@ pub async fn forget_container(conn: &mut PgConnection, game_id: GameId, containe
 }
 
 /// The recorded addresses of a daemon, each with its game.
-///
-/// # Errors
-/// Those of the database.
-pub async fn addresses(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<(GameId, String)>, sqlx::Error> {
+pub async fn addresses(conn: &mut PgConnection, daemon_id: &str) -> Result<Vec<(GameId, String)>, Error> {
     let rows = sqlx::query!(
         r#"SELECT game_id AS "game_id: GameId", endpoint AS "endpoint!" FROM runtime_records WHERE daemon_id = $1
            AND endpoint IS NOT NULL"#,
@@ -160,14 +146,7 @@ pub enum Revival {
 
 /// Takes one revival from the budget of a game's engine, if it is time for one. What is written here is written before the
 /// engine is touched: a controller that dies over it has used it up.
-///
-/// # Errors
-/// Those of the database.
-pub async fn begin_revival(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    budget: &RevivalBudget,
-) -> Result<Revival, sqlx::Error> {
+pub async fn begin_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<Revival, Error> {
     let begun = sqlx::query_scalar!(
         "UPDATE runtime_records
             SET revivals = revivals + 1, well_since = NULL,
@@ -197,10 +176,7 @@ pub async fn begin_revival(
 }
 
 /// The engine was brought back, or could not be: the pause before the next time begins.
-///
-/// # Errors
-/// Those of the database.
-pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<(), sqlx::Error> {
+pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records
             SET revive_at = clock_timestamp() + make_interval(secs => CASE WHEN revivals <= 1 THEN 0
@@ -215,19 +191,13 @@ pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &Revi
 }
 
 /// How often a game's engine was brought back since it was well.
-///
-/// # Errors
-/// Those of the database.
-pub async fn revivals(conn: &mut PgConnection, game_id: GameId) -> Result<i32, sqlx::Error> {
+pub async fn revivals(conn: &mut PgConnection, game_id: GameId) -> Result<i32, Error> {
     let found = sqlx::query_scalar!("SELECT revivals FROM runtime_records WHERE game_id = $1", game_id.uuid());
     Ok(found.fetch_optional(conn).await?.unwrap_or_default())
 }
 
 /// Gives a revival back to the budget that could not even be tried: the daemon was away.
-///
-/// # Errors
-/// Those of the database.
-pub async fn refund_revival(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn refund_revival(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET revivals = greatest(revivals - 1, 0), revive_at = NULL WHERE game_id = $1",
         game_id.uuid()
@@ -238,10 +208,7 @@ pub async fn refund_revival(conn: &mut PgConnection, game_id: GameId) -> Result<
 }
 
 /// Gives a game's engine its whole budget again, and a clean slate: a start, a restart, a resume by a person.
-///
-/// # Errors
-/// Those of the database.
-pub async fn clean_slate(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn clean_slate(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET revivals = 0, revive_at = NULL, misses = 0, ill_since = NULL, well_since = NULL,
          probed_at = NULL WHERE game_id = $1",
@@ -262,16 +229,13 @@ pub struct Probed {
 }
 
 /// Notes that the engine answered a probe as its own. `None` where the record has another address by now: then nothing was seen.
-///
-/// # Errors
-/// Those of the database.
 pub async fn probe_answered(
     conn: &mut PgConnection,
     game_id: GameId,
     endpoint: &str,
     calm: Duration,
-) -> Result<Option<Probed>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Probed>, Error> {
+    Ok(sqlx::query_as!(
         Probed,
         r#"UPDATE runtime_records r
               SET health = 'healthy', misses = 0, ill_since = NULL, probed_at = clock_timestamp(),
@@ -286,20 +250,17 @@ pub async fn probe_answered(
         calm.as_secs_f64()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Notes that the engine missed a probe; from `misses` in a row on it is `unhealthy`. `None` as with [`probe_answered`].
-///
-/// # Errors
-/// Those of the database.
 pub async fn probe_missed(
     conn: &mut PgConnection,
     game_id: GameId,
     endpoint: &str,
     misses: i32,
-) -> Result<Option<Probed>, sqlx::Error> {
-    sqlx::query_as!(
+) -> Result<Option<Probed>, Error> {
+    Ok(sqlx::query_as!(
         Probed,
         r#"UPDATE runtime_records r
               SET misses = r.misses + 1, ill_since = coalesce(r.ill_since, clock_timestamp()),
@@ -314,7 +275,7 @@ pub async fn probe_missed(
         misses
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// A daemon whose games nobody serves, to be told of.
@@ -332,10 +293,7 @@ pub struct Unserved {
 
 /// Notes which records' daemons no live controller serves, forgets it of those that are served again, and answers the daemons
 /// that are unserved for at least `grace`.
-///
-/// # Errors
-/// Those of the database.
-pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<Vec<Unserved>, sqlx::Error> {
+pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<Vec<Unserved>, Error> {
     sqlx::query!(
         "UPDATE runtime_records r SET unserved_since = CASE WHEN r.unserved_since IS NULL THEN clock_timestamp() END
           WHERE r.game_id IN (
@@ -348,7 +306,7 @@ pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<V
     )
     .execute(&mut *conn)
     .await?;
-    sqlx::query_as!(
+    Ok(sqlx::query_as!(
         Unserved,
         r#"SELECT daemon_id, min(unserved_since) AS "since!", count(*) AS "games!", (min(game_id::text))::uuid AS "game_id!: GameId"
              FROM runtime_records WHERE unserved_since IS NOT NULL
@@ -356,18 +314,15 @@ pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<V
         grace.as_secs_f64()
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Whether a live controller serves this daemon now.
-///
-/// # Errors
-/// Those of the database.
-pub async fn is_served(conn: &mut PgConnection, daemon_id: &str) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn is_served(conn: &mut PgConnection, daemon_id: &str) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM workers WHERE daemon_id = $1 AND expires_at > clock_timestamp()) AS "is!""#,
         daemon_id
     )
     .fetch_one(conn)
-    .await
+    .await?)
 }

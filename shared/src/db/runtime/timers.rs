@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::schedule::Timer;
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// A timer that is to come due.
 #[derive(Debug, Clone)]
@@ -32,18 +33,15 @@ pub struct WaitingTimer {
 
 /// Timers of this daemon that come due later than in `beyond` seconds, the furthest first, from below `before`: due time and
 /// game of the last one seen.
-///
-/// # Errors
-/// Those of the database.
 pub async fn waiting_timers(
     conn: &mut PgConnection,
     daemon_id: &str,
     beyond: f64,
     before: Option<(DateTime<Utc>, GameId)>,
     limit: i64,
-) -> Result<Vec<WaitingTimer>, sqlx::Error> {
+) -> Result<Vec<WaitingTimer>, Error> {
     // One walk down the index of what is due, from its far end.
-    sqlx::query_as!(
+    Ok(sqlx::query_as!(
         WaitingTimer,
         r#"SELECT t.game_id AS "game_id: GameId", g.turn_schedule, g.time_zone, t.scheduled_at, t.skipped_at, t.next_attempt_at,
                   t.status = 'retrying' AS "retrying!", r.skip_next_tick AS forced, clock_timestamp() AS "now!"
@@ -59,19 +57,16 @@ pub async fn waiting_timers(
         limit
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// Sets a waiting timer anew, if it is still as it was `seen`; answers whether it was.
-///
-/// # Errors
-/// Those of the database.
 pub async fn mend_timer(
     conn: &mut PgConnection,
     seen: &WaitingTimer,
     timer: Timer,
     next_attempt_at: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE runtime_turns SET scheduled_at = $3, skipped_at = $4, next_attempt_at = $5
           WHERE game_id = $1 AND next_attempt_at = $2 AND status IN ('pending', 'retrying')",

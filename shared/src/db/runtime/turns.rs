@@ -10,33 +10,28 @@ use crate::domain::game::GameStatus;
 use crate::domain::runtime::RuntimeStatus;
 use crate::domain::schedule::{Rested, Schedule, ScheduleError, Timer};
 use crate::ids::GameId;
+use crate::postgres::Error;
 
 /// When a game's next turn is due; `None` while its timer rests. A turn that is being generated, or tried again, is still
 /// the one that was due.
-///
-/// # Errors
-/// Those of the database.
-pub async fn next_turn_at(conn: &mut PgConnection, game_id: GameId) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar!(
+pub async fn next_turn_at(conn: &mut PgConnection, game_id: GameId) -> Result<Option<DateTime<Utc>>, Error> {
+    Ok(sqlx::query_scalar!(
         "SELECT scheduled_at FROM runtime_turns WHERE game_id = $1 AND status IN ('pending', 'generating', 'retrying')",
         game_id.uuid()
     )
     .fetch_optional(conn)
-    .await
+    .await?)
 }
 
 /// Sets the timer of a game that starts or starts again: due at `at`, with a clean slate. A timer that runs is left alone;
 /// answers whether it was set. It carries no trace: a game's turns go on for months after the request that started it.
 /// Where the time that was left is to be kept, [`resume_turns`] knows what `at` is.
-///
-/// # Errors
-/// Those of the database.
 pub async fn start_turns(
     conn: &mut PgConnection,
     game_id: GameId,
     daemon_id: &str,
     at: DateTime<Utc>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, Error> {
     set_timer(conn, game_id, daemon_id, Timer::at(at)).await
 }
 
@@ -52,7 +47,7 @@ pub async fn resume_turns(
     schedule: &Schedule,
     offset: Duration,
     now: DateTime<Utc>,
-) -> Result<Result<bool, ScheduleError>, sqlx::Error> {
+) -> Result<Result<bool, ScheduleError>, Error> {
     let row = sqlx::query!(
         r#"SELECT scheduled_at, skipped_at, rested_at, status IN ('pending', 'generating', 'retrying') AS "runs!",
                   status IN ('failed', 'quarantined') AS "owed!"
@@ -78,12 +73,7 @@ pub async fn resume_turns(
     }
 }
 
-async fn set_timer(
-    conn: &mut PgConnection,
-    game_id: GameId,
-    daemon_id: &str,
-    timer: Timer,
-) -> Result<bool, sqlx::Error> {
+async fn set_timer(conn: &mut PgConnection, game_id: GameId, daemon_id: &str, timer: Timer) -> Result<bool, Error> {
     // Not ON CONFLICT, which waits for a tick that is just ending, whatever the row says; that one waits for the game's row
     // lock, which the caller holds. A row that is put to rest meanwhile is set again by who does it (`Outcomes::on_rest`). Two
     // callers cannot race here: both hold that lock.
@@ -123,10 +113,7 @@ async fn set_timer(
 
 /// Rests a timer that waits (the game was stopped or paused by hand), and notes when. One whose generation is under way rests
 /// by itself, when it sees the game.
-///
-/// # Errors
-/// Those of the database.
-pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_turns SET status = 'idle', rested_at = clock_timestamp() WHERE game_id = $1 AND status IN ('pending', 'retrying')",
         game_id.uuid()
@@ -148,10 +135,7 @@ pub enum Forced {
 }
 
 /// Makes the waiting timer due now and notes that the scheduled turn is to be skipped.
-///
-/// # Errors
-/// Those of the database.
-pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, sqlx::Error> {
+pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, Error> {
     let done = sqlx::query!(
         // A turn that is due already is not put off, whatever the clock says.
         "WITH t AS (UPDATE runtime_turns SET next_attempt_at = least(next_attempt_at, clock_timestamp())
@@ -175,10 +159,7 @@ pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forc
 
 /// Notes the schedule's next turn after a generation, or that the timer rests from now on: its row itself is finished by the
 /// queue.
-///
-/// # Errors
-/// Those of the database.
-pub async fn turn_settled(conn: &mut PgConnection, game_id: GameId, next: Option<Timer>) -> Result<(), sqlx::Error> {
+pub async fn turn_settled(conn: &mut PgConnection, game_id: GameId, next: Option<Timer>) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_turns
             SET expected_turn = NULL, scheduled_at = coalesce($2, scheduled_at),
@@ -195,10 +176,7 @@ pub async fn turn_settled(conn: &mut PgConnection, game_id: GameId, next: Option
 }
 
 /// Shows a runtime as waiting again whose generation was broken off by a pause.
-///
-/// # Errors
-/// Those of the database.
-pub async fn generation_broken_off(conn: &mut PgConnection, game_id: GameId) -> Result<(), sqlx::Error> {
+pub async fn generation_broken_off(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records SET status = 'running', updated_at = clock_timestamp()
          WHERE game_id = $1 AND status = 'generation_in_progress'",
@@ -233,11 +211,8 @@ pub struct TurnWork {
 }
 
 /// The claimed timers' contents, in no order.
-///
-/// # Errors
-/// Those of the database.
-pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TurnWork>, sqlx::Error> {
-    sqlx::query_as!(
+pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<TurnWork>, Error> {
+    Ok(sqlx::query_as!(
         TurnWork,
         r#"SELECT t.game_id AS "game_id: GameId", g.status AS game_status, g.turn_schedule, g.time_zone, t.scheduled_at, t.skipped_at,
                   clock_timestamp() AS "now!", t.expected_turn, r.skip_next_tick AS forced
@@ -246,7 +221,7 @@ pub async fn turn_work(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Turn
         ids
     )
     .fetch_all(conn)
-    .await
+    .await?)
 }
 
 /// What became of [`begin_generation`].
@@ -262,10 +237,7 @@ pub enum Begun {
 
 /// Begins a generation: writes the turn being closed (the first attempt's value stays) and shows the runtime as
 /// generating. The caller holds the game's row lock, and has proven that the timer is still its own.
-///
-/// # Errors
-/// Those of the database.
-pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Begun, sqlx::Error> {
+pub async fn begin_generation(conn: &mut PgConnection, game_id: GameId) -> Result<Begun, Error> {
     let found = sqlx::query!(
         r#"SELECT g.status AS game, r.status AS runtime, r.status = ANY ($2) AS "may!"
              FROM games g JOIN runtime_records r USING (game_id) WHERE g.game_id = $1 FOR NO KEY UPDATE OF g"#,

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{Topic, WakeTiming, Waker};
+use crate::postgres::Error;
 use crate::{
     queue::{background, backoff::Reconnect, metrics},
     random::Random,
@@ -187,7 +188,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    async fn serve(&self, options: &PgConnectOptions, reconnect: &mut Reconnect) -> Result<(), sqlx::Error> {
+    async fn serve(&self, options: &PgConnectOptions, reconnect: &mut Reconnect) -> Result<(), Error> {
         let topics = self.listener.topics();
         let mut conn = timeout(CONNECT_LIMIT, self.connect(options, &topics)).await.map_err(timed_out)??;
         let mut heard = topics;
@@ -243,7 +244,7 @@ impl Session<'_> {
         }
     }
 
-    async fn connect(&self, options: &PgConnectOptions, topics: &[Topic]) -> Result<PgListener, sqlx::Error> {
+    async fn connect(&self, options: &PgConnectOptions, topics: &[Topic]) -> Result<PgListener, Error> {
         // PgListener wants a pool. This one has a single connection that never changes under us.
         let pool = PgPoolOptions::new()
             .max_connections(1)
@@ -259,10 +260,10 @@ impl Session<'_> {
     }
 }
 
-fn closed() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into())
+fn closed() -> Error {
+    Error::Lost
 }
 
-fn timed_out(_: tokio::time::error::Elapsed) -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+fn timed_out(_: tokio::time::error::Elapsed) -> Error {
+    Error::Silent
 }

@@ -17,6 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Listener, Topic, WakeTiming};
+use crate::postgres::Error;
 use crate::{
     queue::{background, backoff::Reconnect},
     random::Random,
@@ -105,7 +106,7 @@ async fn run(
                 () = async { stop.cancelled().await; sleep(LAST_LIMIT).await } => None,
             };
             let stopping = stopping || stop.is_cancelled();
-            match sent.unwrap_or_else(|| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
+            match sent.unwrap_or_else(|| Err(Error::Silent)) {
                 Ok(()) => {
                     if std::mem::take(&mut failing) {
                         tracing::info!("wake-ups are being sent again");
@@ -150,7 +151,7 @@ async fn send(
     options: &PgConnectOptions,
     channels: &[String],
     payloads: &[String],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), Error> {
     let mut live = match conn.take() {
         Some(live) => live,
         None => options.connect().await?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 
 use super::{Health, PartHandle, PartKind};
+use crate::postgres::Error;
 use crate::{
     postgres::{
         Db, pool,
@@ -115,7 +116,7 @@ impl Watch {
         let state = match timeout(PATIENCE, self.state()).await {
             Ok(Ok(state)) => state,
             Ok(Err(error)) => return self.away(error).await,
-            Err(_) => return self.away(sqlx::Error::PoolTimedOut).await,
+            Err(_) => return self.away(Error::NoneFree).await,
         };
         self.postgres.set_ok();
         let mine = self.schema_version;
@@ -169,11 +170,11 @@ impl Watch {
         reason
     }
 
-    async fn state(&self) -> Result<Option<pool::SchemaState>, sqlx::Error> {
+    async fn state(&self) -> Result<Option<pool::SchemaState>, Error> {
         let mut conn = self.db.acquire().await?;
         // A server may become read-only under its connections.
         if let Some(unfit) = session::check(&mut conn).await? {
-            let error = unfit.error();
+            let error = Error::Unfit(unfit.clone());
             self.unfit(unfit);
             return Err(error);
         }
@@ -182,13 +183,13 @@ impl Watch {
 
     /// No connection was to be had from the pool, or it broke: finds out why. A pool that is merely busy is no fault of
     /// Postgres.
-    async fn away(&self, error: sqlx::Error) -> bool {
+    async fn away(&self, error: Error) -> bool {
         if let Some(unfit) = self.db.unfit() {
             self.postgres.set_failed(self.unfit(unfit));
             return false;
         }
         let reason = match error {
-            sqlx::Error::PoolTimedOut => match timeout(PATIENCE, self.db.diagnose()).await {
+            Error::NoneFree => match timeout(PATIENCE, self.db.diagnose()).await {
                 Ok(Ok(None)) => {
                     self.postgres.set_ok();
                     return self.schema.is_ok();
@@ -205,10 +206,10 @@ impl Watch {
 }
 
 /// An error as an operator wants to read it.
-fn said(error: &sqlx::Error) -> String {
+fn said(error: &Error) -> String {
     match error {
-        sqlx::Error::Configuration(reason) => reason.to_string(),
-        sqlx::Error::Io(reason) => reason.to_string(),
+        Error::Unreachable(reason) => reason.to_string(),
+        Error::Driver(sqlx::Error::Io(reason)) => reason.to_string(),
         error => error.to_string(),
     }
 }

@@ -35,7 +35,7 @@ impl Queue for Bare {
         self.0
     }
 
-    async fn load(&self, _: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<(), String>>, sqlx::Error> {
+    async fn load(&self, _: &mut PgConnection, claims: &[Claim]) -> Result<Vec<Result<(), String>>, shared::db::Error> {
         Ok(claims.iter().map(|_| Ok(())).collect())
     }
 
@@ -43,11 +43,11 @@ impl Queue for Bare {
         batch.iter().map(|_| Verdict { outcome: Outcome::Done("done"), note: () }).collect()
     }
 
-    async fn record(&self, _: &mut PgConnection, _: &[Finished<()>]) -> Result<(), sqlx::Error> {
+    async fn record(&self, _: &mut PgConnection, _: &[Finished<()>]) -> Result<(), shared::db::Error> {
         Ok(())
     }
 
-    async fn rescued(&self, _: &mut PgConnection, _: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, _: &mut PgConnection, _: &[Rescued]) -> Result<(), shared::db::Error> {
         Ok(())
     }
 }

@@ -215,10 +215,10 @@ impl Queue for Probe {
         &self,
         conn: &mut PgConnection,
         claims: &[Claim],
-    ) -> Result<Vec<Result<String, String>>, sqlx::Error> {
+    ) -> Result<Vec<Result<String, String>>, shared::db::Error> {
         let fails = self.loads_fail.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
         if fails.is_ok() {
-            return Err(sqlx::Error::PoolTimedOut);
+            return Err(shared::db::Error::NoneFree);
         }
         let ids: Vec<Uuid> = claims.iter().map(|c| c.id).collect();
         let rows: Vec<(Uuid, String)> =
@@ -298,7 +298,11 @@ impl Queue for Probe {
         verdicts
     }
 
-    async fn record(&self, conn: &mut PgConnection, finished: &[Finished<&'static str>]) -> Result<(), sqlx::Error> {
+    async fn record(
+        &self,
+        conn: &mut PgConnection,
+        finished: &[Finished<&'static str>],
+    ) -> Result<(), shared::db::Error> {
         for done in finished {
             let (what, detail) = match &done.settled {
                 Settled::Done(status) => (*status, done.note.map(str::to_owned)),
@@ -319,7 +323,7 @@ impl Queue for Probe {
         Ok(())
     }
 
-    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), sqlx::Error> {
+    async fn rescued(&self, conn: &mut PgConnection, rows: &[Rescued]) -> Result<(), shared::db::Error> {
         for row in rows {
             sqlx::query("INSERT INTO probe_history VALUES ($1, 'rescued', $2)")
                 .bind(row.id)

@@ -79,7 +79,7 @@ impl Operation {
         };
         let mut tx = app.db.begin().await?;
         let changed = db::accounts::change_profile(&mut tx, user.id, &change).await.map_err(|error| {
-            match shared::error::constraint(&error) {
+            match error.constraint() {
                 Some("accounts_user_name_key" | "accounts_canonical_user_name_key") => Problem::new(
                     ErrorCode::UserNameTaken,
                     "Another account has this user name, or one that looks like it.",
