@@ -98,16 +98,13 @@ impl Outcomes {
     /// # Errors
     /// Those of the database.
     pub async fn unserved(&self, conn: &mut PgConnection, daemon: &Unserved) -> Result<bool, shared::db::Error> {
-        let Unserved { daemon_id, since, games, game_id } = daemon;
-        let reason = format!(
-            "no live controller serves the daemon {daemon_id}, which has the engines of {games} games, this one among them; \
-             start one there, or release the games to another daemon"
-        );
+        let Unserved { daemon_id, since, games, .. } = daemon;
+        let games = u32::try_from(*games).unwrap_or(u32::MAX);
         let new = NewNotification {
-            payload: Payload::RuntimeStartConfigInvalid { game_id: *game_id, reason },
+            payload: Payload::RuntimeDaemonUnserved { daemon_id: daemon_id.clone(), games, since: *since },
             idempotency_key: format!("unserved:{daemon_id}:{}", since.timestamp_micros()),
-            audience: Audience::GameMembers,
-            game_id: Some(*game_id),
+            audience: Audience::Administrators,
+            game_id: None,
             request_id: None,
             traceparent: None,
         };

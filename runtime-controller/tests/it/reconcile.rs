@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::db::runtime::record_endpoint;
 use shared::domain::runtime::{JobKind, QuestionKind};
-use shared::ids::GameId;
+use shared::ids::{GameId, WorkerId};
 use testkit::eventually;
 use testkit::process::bin_path;
 
@@ -293,31 +294,64 @@ async fn what_is_nobodys_goes_after_the_grace_and_the_api_can_ask_for_it() {
     controller.kill9();
 }
 
+/// What the administrators were told of daemons that nobody serves, the oldest first.
+async fn alarms(world: &World) -> Vec<Value> {
+    sqlx::query_scalar(
+        "SELECT payload FROM notifications
+          WHERE kind = 'runtime.daemon_unserved' AND audience = 'administrators' AND game_id IS NULL
+          ORDER BY notification_id",
+    )
+    .fetch_all(&world.pool())
+    .await
+    .unwrap()
+}
+
+/// Since when nobody serves the game's daemon, as its record has it.
+async fn unserved_since(world: &World, game_id: GameId) -> Option<DateTime<Utc>> {
+    sqlx::query_scalar("SELECT unserved_since FROM runtime_records WHERE game_id = $1")
+        .bind(game_id.uuid())
+        .fetch_one(&world.pool())
+        .await
+        .unwrap()
+}
+
 /// R16.
 #[tokio::test]
 async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     let world = World::with_processes().await;
     let (lost, served) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let too = world.game("@every 1h", &["Wasps"]).await;
     let mut controller = world.controller(&[]);
-    for game_id in [lost, served] {
+    for game_id in [lost, served, too] {
         world.reaches(game_id, "running").await;
     }
-    set(&world, lost, "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1")
-        .await;
+    for game_id in [lost, too] {
+        let moved = "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1";
+        set(&world, game_id, moved).await;
+    }
     // The controller tells which daemon it serves some time after it began.
     eventually(SOON, "shown", || async { world.runtime(lost).await.health.as_str() == "unserved" }).await;
     assert_ne!(world.runtime(served).await.health.as_str(), "unserved");
-    let since = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since IS NOT NULL";
-    eventually(SOON, "seen", || async { world.number(since, lost).await == 1 }).await;
-    assert_eq!(world.number(since, served).await, 0);
-    set(&world, lost, "UPDATE runtime_records SET unserved_since = now() - interval '2 minutes' WHERE game_id = $1")
-        .await;
-    let told = || world.told(lost, "runtime.start_config_invalid");
-    eventually(SOON, "told", || async { told().await.len() == 1 }).await;
-    for _ in 0..3 {
-        ask(&world, served, false).await;
+    for game_id in [lost, too] {
+        eventually(SOON, "seen", || async { unserved_since(&world, game_id).await.is_some() }).await;
     }
-    assert_eq!(told().await.len(), 1, "once");
+    assert_eq!(unserved_since(&world, served).await, None);
+    let long_ago = "UPDATE runtime_records SET unserved_since = now() - interval '2 minutes'
+                     WHERE daemon_id = 'process:another'";
+    sqlx::query(long_ago).execute(&world.pool()).await.unwrap();
+    eventually(SOON, "told", || async { !alarms(&world).await.is_empty() }).await;
+    let since = unserved_since(&world, lost).await;
+    let told = alarms(&world).await;
+    assert_eq!(told.len(), 1, "once for both games: {told:?}");
+    assert_eq!(told[0]["daemon_id"], "process:another");
+    assert_eq!(told[0]["games"], 2);
+    assert_eq!(told[0]["since"].as_str().unwrap().parse::<DateTime<Utc>>().ok(), since);
+    // One game goes and comes. It is seen again by a later look, which tells nothing new: the daemon was not served meanwhile.
+    set(&world, lost, "UPDATE runtime_records SET unserved_since = NULL WHERE game_id = $1").await;
+    eventually(SOON, "seen again", || async { unserved_since(&world, lost).await.is_some() }).await;
+    assert_eq!(unserved_since(&world, lost).await, since, "the daemon's moment");
+    assert_eq!(alarms(&world).await, told);
+    assert!(world.told(lost, "runtime.start_config_invalid").await.is_empty(), "its set-up is as it was");
     assert!(world.engines(lost).len() == 1, "another daemon's engine that runs is left alone");
     controller.kill9();
     // By the lease, and by nothing else.
@@ -326,6 +360,39 @@ async fn games_of_a_daemon_that_nobody_serves_are_shown_so_and_told_of_once() {
     assert_eq!(world.runtime(served).await.health.as_str(), "healthy", "the lease is still good");
     lease("UPDATE workers SET expires_at = now() - interval '1 second'").await;
     assert_eq!(world.runtime(served).await.health.as_str(), "unserved");
+}
+
+/// R16.
+#[tokio::test]
+async fn a_daemon_that_was_served_in_between_is_told_of_again() {
+    let world = World::with_processes().await;
+    let lost = world.game("@every 1h", &["Ants"]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(lost, "running").await;
+    let moved = "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1";
+    set(&world, lost, moved).await;
+    let long_ago = "UPDATE runtime_records SET unserved_since = now() - interval '2 minutes' WHERE game_id = $1";
+    set(&world, lost, long_ago).await;
+    eventually(SOON, "told", || async { alarms(&world).await.len() == 1 }).await;
+
+    let another = WorkerId::new().uuid();
+    sqlx::query(
+        "INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id)
+         VALUES ($1, 'runtime-controller', 'another', now() + interval '1 hour', 'process:another')",
+    )
+    .bind(another)
+    .execute(&world.pool())
+    .await
+    .unwrap();
+    eventually(SOON, "served again", || async { unserved_since(&world, lost).await.is_none() }).await;
+    sqlx::query("DELETE FROM workers WHERE worker_id = $1").bind(another).execute(&world.pool()).await.unwrap();
+    eventually(SOON, "unserved again", || async { unserved_since(&world, lost).await.is_some() }).await;
+    set(&world, lost, long_ago).await;
+    eventually(SOON, "told again", || async { alarms(&world).await.len() == 2 }).await;
+    let told = alarms(&world).await;
+    assert_ne!(told[0]["since"], told[1]["since"]);
+    assert!(told.iter().all(|alarm| alarm["daemon_id"] == "process:another" && alarm["games"] == 1), "{told:?}");
+    controller.kill9();
 }
 
 #[tokio::test]

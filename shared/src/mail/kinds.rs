@@ -130,6 +130,19 @@ templates! {
         },
         |m, v| format!("[{}] Game {} cannot start as configured", v.product(), m.game_id),
         |m| Some(("Open the runtime", runtime(m.game_id)));
+    /// No controller serves a daemon.
+    RuntimeDaemonUnserved { daemon_id, games, since } with _known = "runtime.daemon_unserved", Transactional,
+        ["mail/runtime.daemon_unserved.txt", "mail/runtime.daemon_unserved.html"],
+        {
+            /// The daemon, as runtimes name it.
+            daemon_id: Line = daemon_id.into(),
+            /// How many of its games wait.
+            games: u32 = games,
+            /// Since when nobody serves it.
+            since: DateTime<Utc> = since,
+        },
+        |m, v| format!("[{}] Games that no controller serves: {}", v.product(), m.games),
+        |_m| Some(("Open the runtimes", "/admin/runtimes".to_owned()));
     /// A start of the reader's own game was given up.
     GameStartFailed { game_id, reason } with known = "game.start_failed", Transactional,
         ["mail/game.start_failed.txt", "mail/game.start_failed.html"],

@@ -261,3 +261,18 @@ fn an_alarm_says_how_many_and_why() {
     assert!(seven.text.contains("7 mails were given up for one cause.") && seven.text.contains("RCPT TO 550"));
     assert!(alarm(1).text.contains("A mail was given up."), "{}", alarm(1).text);
 }
+
+#[test]
+fn an_alarm_about_a_daemon_says_which_how_many_games_wait_and_since_when() {
+    let told = Payload::RuntimeDaemonUnserved { daemon_id: "docker:9F3C".to_owned(), games: 7, since: at(0) };
+    let mail = rendered(&Template::of(told, &Known::default()).unwrap());
+    assert_eq!(mail.subject, "[Star Rim] Games that no controller serves: 7");
+    for says in [
+        "Daemon:  docker:9F3C\n",
+        "Games:   7\n",
+        "Since:   Sunday, 1 November 2026, 00:30 (Europe/Berlin, UTC+01:00)\n",
+        "Open the runtimes: https://play.example.org/admin/runtimes\n",
+    ] {
+        assert!(mail.text.contains(says), "{says} in {}", mail.text);
+    }
+}

@@ -293,9 +293,16 @@ pub struct Unserved {
 
 /// Notes which records' daemons no live controller serves, forgets it of those that are served again, and answers the daemons
 /// that are unserved for at least `grace`.
+///
+/// All records of a daemon have one moment, that at which the first of them was seen so: it stays while any of them is left, and
+/// until the daemon is served again.
 pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<Vec<Unserved>, Error> {
     sqlx::query!(
-        "UPDATE runtime_records r SET unserved_since = CASE WHEN r.unserved_since IS NULL THEN clock_timestamp() END
+        "WITH known AS MATERIALIZED (
+            SELECT daemon_id, min(unserved_since) AS since FROM runtime_records WHERE unserved_since IS NOT NULL GROUP BY daemon_id)
+         UPDATE runtime_records r
+            SET unserved_since = CASE WHEN r.unserved_since IS NULL
+                    THEN coalesce((SELECT k.since FROM known k WHERE k.daemon_id = r.daemon_id), statement_timestamp()) END
           WHERE r.game_id IN (
             SELECT o.game_id FROM runtime_records o JOIN games g USING (game_id)
              WHERE (o.container_id IS NOT NULL OR o.endpoint IS NOT NULL

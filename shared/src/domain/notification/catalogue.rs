@@ -246,6 +246,15 @@ catalogue! {
         /// What the engine said.
         reason: String,
     }
+    /// No live controller serves a daemon whose games want engines; once for each time that it is so.
+    "runtime.daemon_unserved" RuntimeDaemonUnserved by [AdminEmail] to Administrators {
+        /// The daemon, as runtimes name it.
+        daemon_id: String,
+        /// How many of its games wait.
+        games: u32,
+        /// Since when nobody serves it.
+        since: DateTime<Utc>,
+    }
     /// A start of a game was given up; to the game's owner.
     "game.start_failed" GameStartFailed by [Push, Email] to Users "the game's owner" anew ["get_lobby_game", "list_my_games"] {
         /// The game.
