@@ -9,6 +9,9 @@ use testkit::stack::Summary;
 /// How the subjects of the mails with sign-in codes begin; the time at which the code was asked for follows.
 pub const CODE_SUBJECT: &str = "Your Galaxy sign-in code, ";
 
+/// The subject of the mails with invites.
+pub const INVITE_SUBJECT: &str = "You are invited to a game on Galaxy";
+
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Reads what arrived at the mail catcher.
@@ -46,6 +49,16 @@ impl Mailbox {
     /// When the catcher does not answer.
     pub async fn newest(&self) -> Result<u64> {
         Ok(self.mails(None, 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0))
+    }
+
+    /// Throws away what arrived so far. The numbers of later mails go on.
+    ///
+    /// # Errors
+    /// When the catcher does not answer.
+    pub async fn clear(&self) -> Result<()> {
+        let cleared = self.client.delete(format!("{}/api/messages", self.page)).send().await;
+        cleared.context("clear the mail catcher")?.error_for_status()?;
+        Ok(())
     }
 
     /// The first mail to this address after `since` that `wanted` accepts, as soon as it is there.

@@ -1,4 +1,4 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `gen`,
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `gen`,
 //! `engine-check`, `images`, `compose`,
 //! and what they share: the static builds and the tools that tests run.
 #![allow(
@@ -9,6 +9,7 @@
 )]
 
 mod build;
+mod chaos;
 mod circles;
 mod compose;
 mod down;
@@ -104,6 +105,18 @@ enum Command {
         #[arg(default_value = "")]
         target: String,
     },
+    /// Strike a stack of its own under load, blow after blow, and check that nothing is lost, stuck or done twice (docs/testing.md)
+    Chaos {
+        /// How many blows are struck
+        #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// What decides them; drawn and printed if absent
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Tell the players' story too
+        #[arg(long)]
+        whole_story: bool,
+    },
     /// One static image per binary, with a bill of materials beside each, in target/images
     Images {
         /// Of the dev profile: built in less time, and several times as large
@@ -187,6 +200,7 @@ fn main() -> ExitCode {
         Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
         Command::Fuzz { minutes, target } => fuzzer::fuzz(minutes, &target),
+        Command::Chaos { rounds, seed, whole_story } => chaos::chaos(rounds, seed, whole_story),
         Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),
         Command::Compose { dev, packaged, no_demo, .. } => {

@@ -9,6 +9,7 @@ use super::cast::{Cast, Player, Seat, Table};
 use super::measure::between;
 use super::stage::{Stage, id, millis, number, text};
 use crate::gateway::{As, Call};
+use crate::mailbox::INVITE_SUBJECT;
 
 /// Statuses of a game in the order in which it goes through them.
 const WAY: [&str; 6] = ["draft", "enrollment_open", "ready_to_start", "starting", "running", "finished"];
@@ -188,7 +189,7 @@ impl Stage {
             "expected an invite for {}, got {invite}",
             player.name
         );
-        let subject = "You are invited to a game on Galaxy".to_owned();
+        let subject = INVITE_SUBJECT.to_owned();
         self.owe(player, "lobby.invite.received", Some(table.game_id), Some(subject));
         let entry = self.told(player, "lobby.invite.received", Some(table.game_id)).await?;
         let took = if repeated { "in the end".to_owned() } else { self.time_push(at, &entry) };

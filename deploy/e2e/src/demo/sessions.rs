@@ -1,7 +1,6 @@
 //! Signing in by mailed code, the profile, and a session that is revoked.
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use base64::Engine as _;
@@ -11,19 +10,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::cast::{Cast, NAMES, Player};
-use super::measure::between;
 use super::stage::{Stage, id, millis, text};
 use crate::gateway::{Answer, As, Call, News};
-use crate::mailbox::{self};
-
-/// What a sign-in gave.
-struct SignedIn {
-    user_id: Uuid,
-    session: Uuid,
-    token: String,
-    new: bool,
-    took: String,
-}
+use crate::sign_in::{self, SignedIn};
 
 impl Stage {
     pub(super) async fn sign_up(&mut self) -> Result<Cast> {
@@ -41,7 +30,7 @@ impl Stage {
             let user_name = format!("{}-{word}", name.to_lowercase());
             self.name_account(signed_in.user_id, name, &user_name).await?;
             let with = if key.is_some() { "an Ed25519 key" } else { "a session token" };
-            let took = &signed_in.took;
+            let took = millis(signed_in.took);
             self.story.say(format!(
                 "{name} asks for a code, has the mail after {took}, signs in with {with}, and is {user_name}"
             ));
@@ -57,48 +46,14 @@ impl Stage {
 
     /// Asks for a code, reads the mail, confirms it.
     async fn sign_in(&mut self, email: &str, address: Ipv4Addr, key: Option<&SigningKey>) -> Result<SignedIn> {
-        let who = As::Anyone(address);
-        let end = Instant::now() + self.patience();
-        loop {
-            let before = self.mailbox.newest().await?;
-            let ask =
-                Call::post("/public/auth/send-email-code").with(json!({ "email": email, "preferred_language": "en" }));
-            let asked = self.rest.call(who, &ask).await?;
-            let (at, lost) = (asked.at, asked.repeated);
-            let challenge = asked.expect(202)?;
-            self.codes_asked += 1;
-            let wanted = |mail: &testkit::mail::Mail| mailbox::code(mail).is_some();
-            let mail = self.mailbox.wait(email, before, "a sign-in code", self.patience(), wanted).await?;
-            let mut confirm = json!({
-                "challenge_id": text(&challenge, "challenge_id")?,
-                "code": mailbox::code(&mail),
-                "time_zone": "Europe/Berlin",
-            });
-            if let (Some(key), Some(fields)) = (key, confirm.as_object_mut()) {
-                fields.insert("client_public_key".into(), STANDARD.encode(key.verifying_key().as_bytes()).into());
-            }
-            let answer = self.rest.call(who, &Call::post("/public/auth/confirm-email-code").with(confirm)).await?;
-            // A call that was repeated may have asked for two codes, or have used up its only one: a person asks again.
-            let again = matches!(answer.code(), "challenge_expired" | "code_incorrect") && (lost || answer.repeated);
-            if again && Instant::now() < end {
-                continue;
-            }
-            let body = answer.expect(200)?;
-            let took = between(at, mail.received_at);
-            if !lost {
-                self.latencies.mail.push(took);
-            }
-            let token = text(&body, "session_token")?.to_owned();
-            self.secrets.push(token.clone());
-            self.secrets.extend(key.map(|key| STANDARD.encode(key.verifying_key().as_bytes())));
-            return Ok(SignedIn {
-                user_id: id(&body, "user_id")?,
-                session: id(&body, "device_session_id")?,
-                token,
-                new: body.get("account_created") == Some(&Value::Bool(true)),
-                took: millis(took),
-            });
+        let signed_in = sign_in::by_code(&self.rest, &self.mailbox, self.patience(), email, address, key).await?;
+        self.codes_asked += signed_in.codes;
+        if !signed_in.repeated {
+            self.latencies.mail.push(signed_in.took);
         }
+        self.secrets.push(signed_in.token.clone());
+        self.secrets.extend(key.map(|key| STANDARD.encode(key.verifying_key().as_bytes())));
+        Ok(signed_in)
     }
 
     /// The gateway finds the session by its id and by its token, with the key that the device brought.

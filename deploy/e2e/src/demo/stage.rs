@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::domain::notification::Payload;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::cast::{Player, word};
 use super::measure::{Latencies, between};
 use super::{Options, Story};
+pub(super) use crate::fields::{id, number, text};
 use crate::gateway::{Entry, Rest, Subscriber};
 use crate::mailbox::Mailbox;
 
@@ -115,19 +116,4 @@ impl Stage {
 /// A time for people.
 pub(super) fn millis(took: Duration) -> String {
     format!("{:.0} ms", took.as_secs_f64() * 1000.0)
-}
-
-/// A text field of an answer.
-pub(super) fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str> {
-    value.get(field).and_then(Value::as_str).with_context(|| format!("expected the field {field} in {value}"))
-}
-
-/// An id in an answer.
-pub(super) fn id(value: &Value, field: &str) -> Result<Uuid> {
-    text(value, field)?.parse().with_context(|| format!("expected a UUID in {field} of {value}"))
-}
-
-/// A number in an answer.
-pub(super) fn number(value: &Value, field: &str) -> Result<u64> {
-    value.get(field).and_then(Value::as_u64).with_context(|| format!("expected a number in {field} of {value}"))
 }

@@ -8,7 +8,7 @@ use rand::{Rng as _, SeedableRng as _};
 use testkit::StopMode;
 use testkit::stack::{PROCESSES, Stack};
 
-use crate::world::{disturbed, play, report, stack, stop};
+use crate::world::{disturbed, play, report, seed, stack, stop};
 
 /// How long a process stays dead.
 const DEAD: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ async fn the_demo_survives_kills_of_any_of_two_replicas() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_survives_crashes_of_postgres() {
     let mut stack = stack("kill-postgres", 1).await;
-    let mut random = seeded();
+    let mut random = StdRng::seed_from_u64(seed());
     let mut demo = play(stack.summary(), disturbed());
     let mut crashes = 0;
     loop {
@@ -64,7 +64,7 @@ async fn the_demo_survives_crashes_of_postgres() {
 
 async fn survives_kills(name: &str, replicas: usize, processes: &[&str]) {
     let mut stack = stack(name, replicas).await;
-    let mut random = seeded();
+    let mut random = StdRng::seed_from_u64(seed());
     let mut demo = play(stack.summary(), disturbed());
     let mut kills = 0;
     loop {
@@ -100,12 +100,4 @@ async fn kill(stack: &mut Stack, process: &str, replica: usize, lets_come_up: bo
     if lets_come_up {
         member.wait_ready(Duration::from_secs(90)).await.unwrap();
     }
-}
-
-/// Another run each time; the seed is printed, and `GALAXY_TEST_SEED` takes it.
-fn seeded() -> StdRng {
-    let given = std::env::var("GALAXY_TEST_SEED").ok().map(|seed| seed.parse().expect("GALAXY_TEST_SEED is a number"));
-    let seed: u64 = given.unwrap_or_else(rand::random);
-    println!("GALAXY_TEST_SEED={seed}");
-    StdRng::seed_from_u64(seed)
 }

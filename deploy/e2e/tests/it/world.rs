@@ -83,6 +83,14 @@ pub fn disturbed() -> Options {
     Options { disturbed: true, patience: Duration::from_secs(120), ..Options::default() }
 }
 
+/// What decides what happens: another each time. It is printed, and `GALAXY_TEST_SEED` takes it.
+pub fn seed() -> u64 {
+    let given = std::env::var("GALAXY_TEST_SEED").ok().map(|seed| seed.parse().expect("GALAXY_TEST_SEED is a number"));
+    let seed: u64 = given.unwrap_or_else(rand::random);
+    println!("GALAXY_TEST_SEED={seed}");
+    seed
+}
+
 /// Ends the stack in order: every process must end well, no engine stay, and the logs tell no secret.
 pub async fn stop(mut stack: Stack) {
     assert_eq!(stack.fallen(), None);

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
 
 use super::environment::Environment;
 use super::ports::Ports;
@@ -123,6 +124,22 @@ impl Member {
         }
     }
 
+    /// SIGSTOP: it is there, keeps its connections open, and does nothing until [`Member::thaw`].
+    pub fn freeze(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: it goes on where it stood, and knows nothing of the time between.
+    pub fn thaw(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if let Some(process) = &mut self.process {
+            process.signal(signal);
+        }
+    }
+
     /// Waits until it has ended after SIGTERM.
     ///
     /// # Errors
@@ -192,6 +209,6 @@ pub(crate) fn engine_processes(games: &std::path::Path) -> Vec<i32> {
 /// Ends them: the driver leaves them running on purpose, so that a controller can come back to them.
 pub(crate) fn end_engine_processes(games: &std::path::Path) {
     for pid in engine_processes(games) {
-        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }
 }

@@ -1,0 +1,136 @@
+//! What the rows say once nothing is under way any more. Read with the superuser's eyes, changed by nobody here.
+
+use anyhow::{Context, Result};
+use shared::db::queues;
+use shared::queue::QueueSpec;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use testkit::stack::Summary;
+use uuid::Uuid;
+
+/// A connection of our own to the stack's database.
+///
+/// # Errors
+/// When there is none to be had.
+pub(super) async fn connect(summary: &Summary) -> Result<PgConnection> {
+    // What is behind the question mark is for the processes.
+    let dsn = summary.postgres_dsn.split('?').next().unwrap_or_default();
+    let mut conn = PgConnection::connect(dsn).await.context("connect to the stack's Postgres")?;
+    sqlx::raw_sql("SET search_path = backend").execute(&mut conn).await?;
+    Ok(conn)
+}
+
+/// Ends every connection but this one, in mid-statement.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn end_the_others(conn: &mut PgConnection) -> Result<()> {
+    sqlx::query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    )
+    .execute(&mut *conn)
+    .await?;
+    Ok(())
+}
+
+/// Rows that are due now or later, or that somebody has: a few of each queue, in words. None once everything has come to its end.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn under_way(conn: &mut PgConnection) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for spec in queues::ALL {
+        found.extend(rows(conn, spec, &format!("q.status IN ('pending', 'retrying', '{}')", spec.active)).await?);
+    }
+    Ok(found)
+}
+
+/// Rows that were given up.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn given_up(conn: &mut PgConnection) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for spec in queues::ALL {
+        found.extend(rows(conn, spec, &format!("q.status IN ('{}', 'quarantined')", spec.dead)).await?);
+    }
+    Ok(found)
+}
+
+async fn rows(conn: &mut PgConnection, spec: &QueueSpec, which: &str) -> Result<Vec<String>> {
+    let (table, key) = (spec.table, spec.key);
+    let asked = format!(
+        "SELECT '{table} ' || q.{key}::text || ' is ' || q.status || ', due ' || q.next_attempt_at::text
+              || ', attempt ' || q.attempt_no::text
+              || CASE WHEN q.worker_id IS NULL THEN ''
+                      WHEN w.expires_at > clock_timestamp() THEN ', a worker that lives has it'
+                      ELSE ', a worker whose lease is over has it' END
+              || coalesce(', last error: ' || q.last_error, '')
+         FROM {table} q LEFT JOIN workers w ON w.worker_id = q.worker_id
+         WHERE {which} ORDER BY q.next_attempt_at LIMIT 5"
+    );
+    Ok(sqlx::query_scalar(AssertSqlSafe(asked)).fetch_all(&mut *conn).await?)
+}
+
+/// One row of the outbox.
+#[derive(Debug, Clone)]
+pub(super) struct Delivery {
+    /// What its `Message-ID` is made of.
+    pub(super) id: Uuid,
+    pub(super) template: String,
+    pub(super) status: String,
+    /// Attempts of which nobody knows how they ended.
+    pub(super) unknown: i64,
+}
+
+/// The outbox.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>> {
+    let rows: Vec<(Uuid, String, String, i64)> = sqlx::query_as(
+        "SELECT d.delivery_id, d.template_id, d.status, count(a.outcome) FROM mail_deliveries d
+         LEFT JOIN mail_attempts a ON a.delivery_id = d.delivery_id AND a.outcome = 'unknown'
+         GROUP BY d.delivery_id",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id, template, status, unknown)| Delivery { id, template, status, unknown }).collect())
+}
+
+/// The cursor of the newest entry of the push log, as subscribers are told it.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn head(conn: &mut PgConnection) -> Result<String> {
+    let (epoch, sequence): (i32, i64) =
+        sqlx::query_as("SELECT epoch, base_seq + n - 1 FROM push_ticks ORDER BY epoch DESC, tick_id DESC LIMIT 1")
+            .fetch_one(&mut *conn)
+            .await?;
+    Ok(format!("{epoch:05}{sequence:015}"))
+}
+
+/// The ids of the events that the platform says to have published: what the log keeps still, and every push that was delivered.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+    let ids = sqlx::query_scalar(
+        "SELECT event_id FROM push_event_ids
+         UNION SELECT route_id FROM notification_routes WHERE channel = 'push' AND status = 'delivered'",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(ids)
+}
+
+/// The turn at which each game that has begun stands.
+///
+/// # Errors
+/// What Postgres answers.
+pub(super) async fn turns(conn: &mut PgConnection) -> Result<Vec<(Uuid, i32)>> {
+    let turns = sqlx::query_as("SELECT game_id, current_turn FROM games WHERE started_at IS NOT NULL")
+        .fetch_all(&mut *conn)
+        .await?;
+    Ok(turns)
+}

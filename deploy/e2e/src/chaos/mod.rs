@@ -1,0 +1,211 @@
+//! Chaos: a whole stack under load, of which one part after the other is killed, frozen, ended or cut off, as a seed decides. What must
+//! hold all the same is looked at from outside, each time after everything has come to rest (SPEC §10–§13, docs/testing.md).
+
+mod database;
+mod engines;
+mod events;
+mod ledger;
+mod load;
+mod plan;
+mod report;
+mod strike;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use sqlx::{Connection as _, PgConnection};
+use testkit::stack::{Stack, Summary};
+
+pub use report::Report;
+
+use crate::demo::Story;
+use crate::gateway::Subscriber;
+use crate::mailbox::Mailbox;
+use ledger::Ledger;
+use load::{Crowd, Load};
+use plan::{DECK, Round};
+use strike::{IN_TIME, Struck, strike};
+
+/// How long the follower stays away when it hangs up.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// How often it is asked whether everything has come to rest.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How a run goes.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many blows are struck.
+    pub rounds: usize,
+    /// What decides them.
+    pub seed: u64,
+    /// When the games make a turn.
+    pub schedule: String,
+    /// How long anything that must come is waited for, whatever was done to who brings it.
+    pub patience: Duration,
+    /// Whether the players' story is told as well.
+    pub whole_story: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            rounds: DECK.len(),
+            seed: 0,
+            schedule: "@every 2s".into(),
+            patience: Duration::from_secs(180),
+            whole_story: false,
+        }
+    }
+}
+
+/// Runs it on a stack that nobody else has used, telling `story` each round. After each batch of rounds the load comes to its end, and
+/// what must hold is looked at; the first batch after which it does not is the last. The stack is up when it returns without faults.
+/// Needs a runtime of several threads.
+///
+/// # Errors
+/// When it cannot begin. What went wrong later is a fault in the report.
+pub async fn run(stack: &mut Stack, options: &Options, story: &Story) -> Result<Report> {
+    let began = Instant::now();
+    let rounds = plan::plan(options.seed, options.rounds, stack.config().replicas);
+    let mut chaos = Chaos::prepare(stack, options, story).await?;
+    let batches: Vec<&[Round]> = rounds.chunks(DECK.len()).collect();
+    for (number, batch) in batches.iter().enumerate() {
+        if number > 0 {
+            // It keeps only so many, and what was judged stands in the ledger.
+            chaos.mailbox.clear().await?;
+        }
+        if let Err(fault) = chaos.batch(batch).await {
+            chaos.report.faults.push(format!("{fault:#}"));
+        }
+        if !chaos.report.faults.is_empty() {
+            break;
+        }
+    }
+    let mut report = chaos.report;
+    let book = chaos.crowd.book();
+    (report.codes, report.invites) = (book.codes.len(), book.invites.len());
+    report.secrets.extend(book.secrets);
+    report.retries = chaos.crowd.retries();
+    report.mails = chaos.ledger.len();
+    (report.events, report.resumes) = chaos.follower.look(|journal| (journal.entries.len(), journal.resumes));
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+/// A run under way.
+struct Chaos<'a> {
+    stack: &'a mut Stack,
+    options: &'a Options,
+    story: &'a Story,
+    summary: Summary,
+    /// Follows the push stream over all replicas, from before the first event to the end.
+    follower: Subscriber,
+    mailbox: Mailbox,
+    crowd: Arc<Crowd>,
+    ledger: Ledger,
+    struck: Vec<Struck>,
+    report: Report,
+}
+
+impl<'a> Chaos<'a> {
+    async fn prepare(stack: &'a mut Stack, options: &'a Options, story: &'a Story) -> Result<Chaos<'a>> {
+        let summary = stack.summary().clone();
+        let follower = Subscriber::open(&summary, "chaos-follower", options.patience).await?;
+        let crowd = Arc::new(Crowd::gather(&summary, options.patience).await?);
+        let mailbox = Mailbox::new(&summary)?;
+        let report = Report { seed: options.seed, ..Report::default() };
+        let (ledger, struck) = (Ledger::default(), Vec::new());
+        Ok(Chaos { stack, options, story, summary, follower, mailbox, crowd, ledger, struck, report })
+    }
+
+    /// The rounds of a batch under load, then rest, then the reckoning.
+    async fn batch(&mut self, rounds: &[Round]) -> Result<()> {
+        let load = Load::start(&self.summary, self.options, &self.crowd, self.story);
+        for round in rounds {
+            tokio::time::sleep(round.after).await;
+            self.round(round).await?;
+        }
+        self.story.say("Nothing new begins, and what was begun comes to its end");
+        for played in load.end().await? {
+            self.report.played(&played);
+        }
+        for member in self.stack.members() {
+            member.wait_ready(IN_TIME).await?;
+        }
+        self.reckon().await
+    }
+
+    async fn round(&mut self, round: &Round) -> Result<()> {
+        self.report.struck(&round.blow);
+        let number = self.report.rounds();
+        self.story.say(format!("Round {number}: {}", round.blow));
+        if round.hangs_up {
+            self.report.hang_ups += 1;
+            self.follower.hang_up(AWAY);
+        }
+        let struck = strike(self.stack, round.blow).await?;
+        self.struck.push(struck);
+        Ok(())
+    }
+
+    /// Everything that must hold, and the faults where it does not.
+    async fn reckon(&mut self) -> Result<()> {
+        let mut conn = database::connect(&self.summary).await?;
+        self.rest(&mut conn).await?;
+        let mut faults = database::given_up(&mut conn).await?;
+        faults.extend(self.stack.fallen());
+        let book = self.crowd.book();
+
+        let outbox = database::deliveries(&mut conn).await?;
+        let arrived = self.mailbox.mails(None, self.ledger.newest()).await?;
+        faults.extend(self.ledger.enter(arrived));
+        let reckoning = self.ledger.reckon(&outbox, &book, &self.struck);
+        faults.extend(reckoning.faults);
+        self.report.copies = reckoning.copies;
+
+        let head = database::head(&mut conn).await?;
+        // A cursor is digits of one length: text is in their order.
+        let caught_up = self
+            .follower
+            .wait("the head of the log", self.options.patience, |journal| (journal.cursor() >= head).then_some(()));
+        if let Err(fault) = caught_up.await {
+            faults.push(format!("{fault:#}"));
+        }
+        let published = database::published(&mut conn).await?;
+        faults.extend(self.follower.look(|journal| events::judge(journal, &published, &book.invites)));
+
+        let turns = database::turns(&mut conn).await?;
+        let games = self.stack.config().dir.join("games");
+        for (game, turn) in &turns {
+            if let Err(fault) = engines::judge(&games, *game, *turn) {
+                faults.push(format!("the engine of game {game}: {fault:#}"));
+            }
+        }
+        self.report.games = turns.len();
+        self.report.turns = turns.iter().map(|(_, turn)| i64::from(*turn)).sum();
+        conn.close().await?;
+
+        let (mails, copies) = (self.ledger.len(), self.report.copies.values().sum::<usize>());
+        let (turns, events) = (self.report.turns, self.follower.look(|journal| journal.entries.len()));
+        self.story.say(format!("At rest: {mails} mails and {copies} copies, {events} events, {turns} turns"));
+        self.report.faults.extend(faults);
+        Ok(())
+    }
+
+    /// Waits until no row of a queue is due, to be due, or in anybody's hands: whatever is then still there is stuck.
+    async fn rest(&self, conn: &mut PgConnection) -> Result<()> {
+        let end = Instant::now() + self.options.patience;
+        loop {
+            let rows = database::under_way(conn).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!("stuck for {:?}: {}", self.options.patience, rows.join("; "));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}

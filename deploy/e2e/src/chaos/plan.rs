@@ -1,0 +1,136 @@
+//! What is done in each round: decided by the seed alone, before anything is done.
+
+use std::fmt;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use rand::{Rng as _, SeedableRng as _};
+use testkit::stack::PROCESSES;
+
+/// A kind of blow. Those that a worker dies of come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// SIGKILL, and a new start.
+    Kill,
+    /// SIGSTOP for longer than a lease, then SIGCONT: a zombie.
+    Freeze,
+    /// SIGTERM, and a new start.
+    Terminate,
+    /// Every connection of Postgres is ended.
+    Sever,
+    /// Postgres crashes, and comes back.
+    Crash,
+}
+
+/// The blows of one batch. Each is drawn once before any comes again: a short run has them all.
+pub(super) const DECK: [Kind; 6] = [Kind::Kill, Kind::Kill, Kind::Freeze, Kind::Terminate, Kind::Sever, Kind::Crash];
+
+impl Kind {
+    /// For people.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Kill => "kill -9",
+            Kind::Freeze => "SIGSTOP past the lease",
+            Kind::Terminate => "SIGTERM",
+            Kind::Sever => "all backends ended",
+            Kind::Crash => "Postgres crashed",
+        }
+    }
+}
+
+/// What is done in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blow {
+    pub(super) kind: Kind,
+    /// Whom it hits, if it is one of our processes.
+    pub(super) process: &'static str,
+    /// Which of its replicas.
+    pub(super) replica: usize,
+    /// How long a frozen process stays so.
+    pub(super) frozen: Duration,
+    /// Whether the round waits until a killed process is ready again. If not, what comes next hits it as it starts.
+    pub(super) lets_come_up: bool,
+}
+
+impl Blow {
+    /// Whether one of our processes is hit, rather than Postgres.
+    pub(super) fn hits_a_process(&self) -> bool {
+        !matches!(self.kind, Kind::Sever | Kind::Crash)
+    }
+
+    /// What is hit.
+    pub(super) fn target(&self) -> &'static str {
+        if self.hits_a_process() { self.process } else { "postgres" }
+    }
+}
+
+impl fmt::Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.as_str())?;
+        if self.hits_a_process() {
+            write!(f, ": {}-{}", self.process, self.replica)?;
+        }
+        match self.kind {
+            Kind::Freeze => write!(f, " for {:.1} s", self.frozen.as_secs_f64()),
+            Kind::Kill if !self.lets_come_up => write!(f, ", and on at once"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Round {
+    /// How long the load goes on before it.
+    pub(super) after: Duration,
+    pub(super) blow: Blow,
+    /// Whether the follower of the push stream hangs up as well, and resumes elsewhere.
+    pub(super) hangs_up: bool,
+}
+
+/// The rounds of a run. Every draw is made in every round, used or not: rounds do not shift each other's.
+pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut deck: Vec<Kind> = Vec::new();
+    let mut plan = Vec::new();
+    while plan.len() < rounds {
+        if deck.is_empty() {
+            deck.extend(DECK);
+            deck.shuffle(&mut random);
+        }
+        let Some(kind) = deck.pop() else { break };
+        let after = Duration::from_millis(random.random_range(200..2500));
+        let process = PROCESSES.choose(&mut random).copied().unwrap_or_default();
+        let replica = random.random_range(0..replicas.max(1));
+        // A lease lasts 5 s, and those who look for lost rows look each second.
+        let frozen = Duration::from_millis(random.random_range(6500..9000));
+        let lets_come_up = random.random_ratio(3, 4);
+        let hangs_up = random.random_ratio(1, 3);
+        plan.push(Round { after, blow: Blow { kind, process, replica, frozen, lets_come_up }, hangs_up });
+    }
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_says_all_and_a_longer_run_begins_as_a_shorter_one() {
+        assert_eq!(plan(7, 30, 2), plan(7, 30, 2));
+        assert_eq!(plan(7, 30, 2)[..12], plan(7, 12, 2)[..]);
+        assert_ne!(plan(7, 30, 2), plan(8, 30, 2));
+    }
+
+    #[test]
+    fn each_batch_has_every_kind() {
+        for batch in plan(11, 5 * DECK.len(), 2).chunks(DECK.len()) {
+            let mut kinds: Vec<Kind> = batch.iter().map(|round| round.blow.kind).collect();
+            kinds.sort();
+            let mut deck = DECK.to_vec();
+            deck.sort();
+            assert_eq!(kinds, deck);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! One batch of chaos: each kind of blow once, under load, and then the whole reckoning (docs/testing.md).
+
+use galaxy_e2e::chaos::{self, Options};
+use galaxy_e2e::demo::Story;
+use testkit::stack::Driver;
+
+use crate::logs;
+use crate::world::{seed, stack_on, stop};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_stuck_or_done_twice_whatever_dies() {
+    // Engines as processes: what the engines wrote is read where it stands.
+    let mut stack = stack_on("chaos", 2, Driver::Process, Vec::new()).await;
+    let options = Options { seed: seed(), schedule: "@every 1s".to_owned(), ..Options::default() };
+    let story = Story::new(|line| println!("{line}"));
+    let report = chaos::run(&mut stack, &options, &story).await.unwrap_or_else(|error| panic!("{error:#}"));
+    println!("{report}");
+    assert!(report.faults.is_empty(), "{report}");
+    assert_eq!(report.rounds(), options.rounds);
+    assert!(report.mails() > 20 && report.events() > 20 && report.turns() > 10, "there was little load: {report}");
+    logs::remember(&report.secrets);
+    stop(stack).await;
+}
