@@ -27,7 +27,7 @@ use crate::sign_in;
 /// How many newcomers come at once.
 const DOORS: usize = 2;
 /// How long it takes until the next one comes in by the same door.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(400);
 /// How many of the newest each newcomer invites: less than an inviter may in an hour (SPEC §7).
 const GUESTS: usize = 3;
 
@@ -201,7 +201,7 @@ impl Load {
         }
         let played = demo::Options { schedule: options.schedule.clone(), patience: options.patience, disturbed: true };
         let (summary, until) = (summary.clone(), enough.clone());
-        // The players' own story is long, and told by the demo.
+        // The players' own story is long, and another one.
         let story = if options.whole_story { story.clone() } else { Story::new(|_| {}) };
         tasks.spawn(async move {
             let mut reports = Vec::new();
