@@ -42,3 +42,33 @@ fn named<'a>(what: &str, ids: impl Iterator<Item = &'a Uuid>) -> Option<String> 
     let some: Vec<String> = ids.iter().take(NAMED).map(|id| id.to_string()).collect();
     (!ids.is_empty()).then(|| format!("{} events {what}: {}", ids.len(), some.join(", ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::strike::tests::at;
+    use super::*;
+    use crate::gateway::Entry;
+
+    const USER: Uuid = Uuid::from_u128(1);
+    const GAME: Uuid = Uuid::from_u128(2);
+    const EVENT: Uuid = Uuid::from_u128(3);
+
+    fn told_of_an_invite() -> Journal {
+        let payload = Payload::LobbyInviteReceived { game_id: GAME.into(), inviter_user_id: USER.into() };
+        let news = News::Event { user_id: USER, payload, event_id: EVENT };
+        let cursor = "00001000000000000001".parse().unwrap();
+        let mut journal = Journal::default();
+        journal.entries.push(Entry { cursor, at: at(0), news, traceparent: String::new() });
+        journal
+    }
+
+    #[test]
+    fn what_was_published_came_and_no_other_and_guests_were_told_once() {
+        let invite = Invite { email: "ada@players.example".into(), user_id: USER, game_id: GAME };
+        let (told, silent) = (told_of_an_invite(), Journal::default());
+        assert_eq!(judge(&told, &[EVENT], std::slice::from_ref(&invite)), Vec::<String>::new());
+        assert_eq!(judge(&told, &[], &[]).len(), 1, "it was never published");
+        assert_eq!(judge(&silent, &[EVENT], &[]).len(), 1, "it did not come");
+        assert_eq!(judge(&silent, &[], &[invite]).len(), 1, "nobody told the guest");
+    }
+}
