@@ -24,10 +24,7 @@ impl PushService for Subscriptions {
         let hub = &self.0;
         let GatewaySubscribeRequest { gateway_client_id, cursor } = request.into_inner();
         check_client_id(&gateway_client_id).map_err(Status::invalid_argument)?;
-        let asked = match cursor.as_str() {
-            "" => None,
-            text => Some(text.parse::<Cursor>().map_err(|fault| Status::invalid_argument(format!("cursor: {fault}")))?),
-        };
+        let asked = Asked::read(&cursor).map_err(Status::invalid_argument)?;
         if hub.lifecycle.is_stopping() {
             return Err(Status::unavailable("this replica is stopping; subscribe at another one"));
         }
@@ -67,15 +64,45 @@ impl Subscriptions {
     }
 }
 
-/// Where to start for a cursor, and whether something is lost by it.
-fn place(asked: Option<Cursor>, bounds: Bounds) -> (Cursor, Option<Reason>) {
+/// From where a subscriber wants the log (SPEC §12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// What comes from now on: an empty cursor.
+    Now,
+    /// All that is kept: `oldest`.
+    Oldest,
+    /// What follows this position.
+    After(Cursor),
+}
+
+impl Asked {
+    /// Reads a request's cursor.
+    ///
+    /// # Errors
+    /// What would be right.
+    fn read(cursor: &str) -> Result<Self, String> {
+        match cursor {
+            "" => Ok(Self::Now),
+            "oldest" => Ok(Self::Oldest),
+            text => {
+                let position = text.parse::<Cursor>();
+                position.map(Self::After).map_err(|fault| format!("cursor: {fault}, or \"oldest\", or empty"))
+            }
+        }
+    }
+}
+
+/// Where to start, and whether something is lost by it.
+fn place(asked: Asked, bounds: Bounds) -> (Cursor, Option<Reason>) {
     let oldest = bounds.head.at(bounds.oldest - 1);
     match asked {
-        None => (bounds.head, None),
-        Some(cursor) if cursor.epoch < bounds.head.epoch => (oldest, Some(Reason::Epoch)),
-        Some(cursor) if cursor > bounds.head => (oldest, Some(Reason::Ahead)),
-        Some(cursor) if cursor < oldest => (oldest, Some(Reason::Expired)),
-        Some(cursor) => (cursor, None),
+        Asked::Now => (bounds.head, None),
+        // Who holds no cursor has lost nothing.
+        Asked::Oldest => (oldest, None),
+        Asked::After(cursor) if cursor.epoch < bounds.head.epoch => (oldest, Some(Reason::Epoch)),
+        Asked::After(cursor) if cursor > bounds.head => (oldest, Some(Reason::Ahead)),
+        Asked::After(cursor) if cursor < oldest => (oldest, Some(Reason::Expired)),
+        Asked::After(cursor) => (cursor, None),
     }
 }
 
@@ -97,16 +124,30 @@ mod tests {
         let bounds = Bounds { head: at(5, 20), oldest: 11, oldest_readable: 8 };
         let oldest = at(5, 10);
         for (asked, start, gap) in [
-            (None, at(5, 20), None),
-            (Some(at(5, 20)), at(5, 20), None),
-            (Some(at(5, 10)), at(5, 10), None),
-            (Some(at(5, 9)), oldest, Some(Reason::Expired)),
-            (Some(at(5, 21)), oldest, Some(Reason::Ahead)),
-            (Some(at(6, 0)), oldest, Some(Reason::Ahead)),
-            (Some(at(4, 15)), oldest, Some(Reason::Epoch)),
-            (Some(at(0, 0)), oldest, Some(Reason::Epoch)),
+            (Asked::Now, at(5, 20), None),
+            (Asked::Oldest, oldest, None),
+            (Asked::After(at(5, 20)), at(5, 20), None),
+            (Asked::After(at(5, 10)), at(5, 10), None),
+            (Asked::After(at(5, 9)), oldest, Some(Reason::Expired)),
+            (Asked::After(at(5, 21)), oldest, Some(Reason::Ahead)),
+            (Asked::After(at(6, 0)), oldest, Some(Reason::Ahead)),
+            (Asked::After(at(4, 15)), oldest, Some(Reason::Epoch)),
+            (Asked::After(at(0, 0)), oldest, Some(Reason::Epoch)),
         ] {
             assert_eq!(place(asked, bounds), (start, gap), "{asked:?}");
+        }
+        // Nothing is kept: from the next event on, whichever way.
+        let bare = Bounds { head: at(5, 20), oldest: 21, oldest_readable: 21 };
+        assert_eq!(place(Asked::Oldest, bare), place(Asked::Now, bare));
+    }
+
+    #[test]
+    fn a_cursor_is_empty_a_word_or_digits() {
+        assert_eq!(Asked::read(""), Ok(Asked::Now));
+        assert_eq!(Asked::read("oldest"), Ok(Asked::Oldest));
+        assert_eq!(Asked::read("00005000000000000020"), Ok(Asked::After(Cursor { epoch: 5, seq: 20 })));
+        for bad in ["Oldest", "oldest ", "newest", "0", " "] {
+            assert!(Asked::read(bad).is_err(), "{bad:?}");
         }
     }
 

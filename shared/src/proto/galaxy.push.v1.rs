@@ -4,7 +4,8 @@ pub struct GatewaySubscribeRequest {
     /// The gateway's own stable name; different names each get everything.
     #[prost(string, tag = "1")]
     pub gateway_client_id: ::prost::alloc::string::String,
-    /// The last cursor that the gateway has dealt with: 20 decimal digits, or empty to start at now.
+    /// The last cursor that the gateway has dealt with: 20 decimal digits; empty to start at now; or "oldest" to start at the oldest
+    /// kept event, which tells of no gap.
     #[prost(string, tag = "2")]
     pub cursor: ::prost::alloc::string::String,
 }

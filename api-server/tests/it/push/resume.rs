@@ -33,15 +33,51 @@ async fn an_empty_cursor_starts_at_now_and_a_cursor_after_its_event() {
 }
 
 #[tokio::test]
+async fn oldest_starts_at_the_oldest_kept_event_and_tells_of_no_gap() {
+    let stage = Stage::new().await;
+    let replica = stage.replica().await;
+    let mut publisher = Publisher::connect(replica.address).await;
+    let first = publisher.one(event("test", "a")).await;
+    let second = publisher.one(event("test", "b")).await;
+    // Everything is kept. `take` refuses a gap.
+    let mut whole = Subscription::open(replica.address, "whole", "oldest").await;
+    let before_first = cursor(&first).at(cursor(&first).seq - 1);
+    assert_eq!(cursor(&whole.hello.resumed_from), before_first);
+    assert_eq!((&whole.hello.oldest, &whole.hello.head), (&first, &second));
+    assert_eq!(whole.take(2).await.iter().map(mark).collect::<Vec<_>>(), ["a", "b"]);
+
+    // What is past the window is no loss to who held no cursor.
+    sqlx::query("UPDATE push_ticks SET at = at - interval '1 day'").execute(&stage.pool()).await.unwrap();
+    let third = publisher.one(event("test", "c")).await;
+    let mut kept = Subscription::open(replica.address, "kept", "oldest").await;
+    assert_eq!(cursor(&kept.hello.resumed_from), cursor(&third).at(cursor(&third).seq - 1));
+    assert_eq!((&kept.hello.oldest, &kept.hello.head), (&third, &third));
+    assert_eq!(kept.take(1).await.iter().map(mark).collect::<Vec<_>>(), ["c"]);
+
+    // Nothing is kept: what comes next is the oldest.
+    sqlx::query("UPDATE push_ticks SET at = at - interval '1 day'").execute(&stage.pool()).await.unwrap();
+    let mut next = Subscription::open(replica.address, "next", "oldest").await;
+    assert_eq!(next.hello.resumed_from, third);
+    publisher.one(event("test", "d")).await;
+    assert_eq!(next.take(1).await.iter().map(mark).collect::<Vec<_>>(), ["d"]);
+}
+
+#[tokio::test]
 async fn what_is_no_cursor_or_no_name_is_refused_and_says_what_is_expected() {
     let stage = Stage::new().await;
     let replica = stage.replica().await;
-    for malformed in
-        ["1", "0000100000000000000", "000010000000000000001", "0000100000000000000x", "+0001000000000000001", " "]
-    {
+    for malformed in [
+        "1",
+        "0000100000000000000",
+        "000010000000000000001",
+        "0000100000000000000x",
+        "+0001000000000000001",
+        " ",
+        "OLDEST",
+    ] {
         let status = Subscription::try_open(replica.address, "gateway", malformed).await.err().expect(malformed);
         assert_eq!(status.code(), Code::InvalidArgument, "{malformed}");
-        assert_eq!(status.message(), "cursor: a cursor is 20 decimal digits");
+        assert_eq!(status.message(), "cursor: a cursor is 20 decimal digits, or \"oldest\", or empty");
     }
     for name in ["", "a b", "ä", &"x".repeat(129)] {
         let status = Subscription::try_open(replica.address, name, "").await.err().expect(name);
