@@ -1,7 +1,7 @@
 //! `Idempotency-Key` (SPEC §3): one row however often and however much at once it is asked for.
 
 use futures::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::openapi::ContractClient;
 
 use crate::harness::{Api, game, text};
@@ -40,6 +40,30 @@ async fn many_at_once_make_one_game() {
         clients[0].post(path).header("Idempotency-Key", "k-2").json(&body).send().await.expect(201);
         clients[1].post(path).json(&body).send().await.expect(201);
         assert_eq!(api.count("games").await, before + 3);
+    }
+}
+
+#[tokio::test]
+async fn a_null_in_what_the_engine_is_told_is_something_asked_for() {
+    let api = Api::start().await;
+    api.engine_version().await;
+    let ada = api.account("ada").await;
+    let body = game(json!({ "settings": { "fog": null } }));
+    let with = |member: &str, value: Value| {
+        let mut changed = body.clone();
+        changed[member] = value;
+        changed
+    };
+    for (clients, path) in makers(&api, &api, &ada) {
+        let make = |body: Value| clients[0].post(path).header("Idempotency-Key", "k").json(&body).send();
+        let made = make(body.clone()).await.expect(201).json();
+        assert_eq!(made["settings"], json!({ "fog": null }));
+        // A member of the API's own is the same absent and null.
+        let again = make(with("description", Value::Null)).await.expect(201).json();
+        assert_eq!(again["game_id"], made["game_id"]);
+        for settings in [json!({}), json!({ "fog": false }), json!({ "fog": [null] }), Value::Null] {
+            make(with("settings", settings)).await.expect_problem(422, "idempotency_key_reused");
+        }
     }
 }
 

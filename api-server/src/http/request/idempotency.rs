@@ -46,16 +46,22 @@ pub fn read(
     digest.update((operation.len() as u64).to_be_bytes());
     digest.update(operation.as_bytes());
     let mut canonical = Vec::new();
-    write_canonical(&body.to_json().unwrap_or_default(), &mut canonical);
+    let mut asked = body.to_json().unwrap_or_default();
+    if let Value::Object(members) = &mut asked {
+        // The members of a body are its schema's: absent and null mean the same. Below them there is only `settings`, which is the
+        // engine's own and reaches it as it was sent.
+        members.retain(|_, member| !member.is_null());
+    }
+    write_canonical(&asked, &mut canonical);
     digest.update(&canonical);
     Ok(Some(Idempotency { owner, key: key.to_owned(), hash: digest.finalize().to_vec() }))
 }
 
-/// JSON with sorted members and nothing between tokens; null members are left out, since absent and null mean the same.
+/// JSON with sorted members and nothing between tokens.
 fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Object(object) => {
-            let mut members: Vec<(&String, &Value)> = object.iter().filter(|(_, v)| !v.is_null()).collect();
+            let mut members: Vec<(&String, &Value)> = object.iter().collect();
             members.sort_unstable_by_key(|(name, _)| *name);
             out.push(b'{');
             for (name, member) in members {
@@ -94,6 +100,15 @@ mod tests {
         assert_ne!(hash("a", json!({"x": 1})), hash("b", json!({"x": 1})));
         assert_ne!(hash("a", json!({"x": 1})), hash("a", json!({"x": "1"})));
         assert_ne!(hash("a", json!([1, 2])), hash("a", json!([12])));
+        // What only the engine understands is all of it asked for.
+        let settings = |settings: Value| hash("a", json!({"name": "Orion", "settings": settings}));
+        assert_eq!(settings(Value::Null), hash("a", json!({"name": "Orion"})));
+        let all = [json!(null), json!({}), json!({"fog": null}), json!({"map": {}}), json!({"map": {"fog": null}})];
+        for (n, one) in all.iter().enumerate() {
+            for other in all.iter().skip(n + 1) {
+                assert_ne!(settings(one.clone()), settings(other.clone()), "{one} {other}");
+            }
+        }
     }
 
     #[test]
