@@ -5919,8 +5919,7 @@ export interface components {
             /**
              * Format: display-name
              * @description A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
-             *     profile is taken away, or the hint is dropped; it is never an error (U+0000 alone, which no body may hold, is). An
-             *     account that is there does not look at it.
+             *     profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
              * @example Ada Lovelace
              */
             display_name?: string | null;

@@ -1,6 +1,7 @@
 //! The JSON body of a request: bounded, strict, and precise about every fault.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,17 +33,30 @@ pub fn too_large() -> Problem {
 /// A JSON request body of type `T`.
 ///
 /// It is validated by the published schema of `T`, so that what is documented is what is taken, and so that the answer to a faulty
-/// one names every fault by JSON Pointer instead of only the first in words.
-pub struct Body<T>(pub T);
+/// one names every fault by JSON Pointer instead of only the first in words. No text in it holds U+0000, but where `C` says so.
+pub struct Body<T, C = NoMember>(pub T, PhantomData<fn() -> C>);
 
-impl<T> Deref for Body<T> {
+/// The members of a body whose texts are cleaned by who reads them: they may hold U+0000.
+pub trait Cleaned {
+    /// Their names, at the top level.
+    const MEMBERS: &'static [&'static str];
+}
+
+/// No text is cleaned: U+0000 is refused everywhere.
+pub struct NoMember;
+
+impl Cleaned for NoMember {
+    const MEMBERS: &'static [&'static str] = &[];
+}
+
+impl<T, C> Deref for Body<T, C> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl<T: Type> Payload for Body<T> {
+impl<T: Type, C> Payload for Body<T, C> {
     const CONTENT_TYPE: &'static str = "application/json";
 
     fn check_content_type(content_type: &str) -> bool {
@@ -58,18 +72,18 @@ impl<T: Type> Payload for Body<T> {
     }
 }
 
-impl<T: ParseFromJSON> ParsePayload for Body<T> {
+impl<T: ParseFromJSON, C: Cleaned> ParsePayload for Body<T, C> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
         let bytes = read(request, body).await?;
         let value = json::read(&bytes)?;
-        if let Some(pointer) = nul(&value) {
+        if let Some(pointer) = nul(&value, C::MEMBERS) {
             return Err(Problem::field(pointer, "value", NO_NUL).into());
         }
         let value = judge::<T>(value)?;
         // The schema lets through what the generator's parser takes: this would be a bug of the schema.
-        let read = T::parse_from_json(Some(value)).map(Self);
+        let read = T::parse_from_json(Some(value)).map(|value| Self(value, PhantomData));
         Ok(read.map_err(|_| Problem::field("", "value", "the body does not fit its schema"))?)
     }
 }
@@ -155,21 +169,25 @@ pub(super) fn judge<T: Type>(value: Value) -> Result<Value, Problem> {
     }
 }
 
-/// Where a text or a name contains U+0000, which the database has no text for.
-fn nul(value: &Value) -> Option<String> {
-    let below = |step: &str, value: &Value| nul(value).map(|pointer| format!("/{}{pointer}", escaped(step)));
+/// Where a text or a name contains U+0000, which the database has no text for. The texts of the members `cleaned` of the value
+/// itself are passed over.
+fn nul(value: &Value, cleaned: &[&str]) -> Option<String> {
+    let below = |step: &str, value: &Value| nul(value, &[]).map(|pointer| format!("/{}{pointer}", escaped(step)));
     match value {
         Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| below(&i.to_string(), item)),
-        Value::Object(members) => members.iter().find_map(|(name, member)| match name.contains('\0') {
-            true => Some(format!("/{}", escaped(name))),
-            false => below(name, member),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            if name.contains('\0') {
+                return Some(format!("/{}", escaped(name)));
+            }
+            let passed_over = member.is_string() && cleaned.contains(&name.as_str());
+            if passed_over { None } else { below(name, member) }
         }),
         _ => None,
     }
 }
 
-impl<'a, T: ParseFromJSON> ApiExtractor<'a> for Body<T> {
+impl<'a, T: ParseFromJSON, C: Cleaned> ApiExtractor<'a> for Body<T, C> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -221,6 +239,25 @@ fn schema_of(name: &str) -> Option<Arc<Schema>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_nul_is_found_wherever_it_is_but_in_what_is_cleaned() {
+        let rows: [(Value, &[&str], Option<&str>); 7] = [
+            (json!({ "a": "x", "b": ["y", { "c": "z" }] }), &[], None),
+            (json!({ "a": "\0" }), &[], Some("/a")),
+            (json!({ "a": [{ "b/c": ["x", "y\0"] }] }), &[], Some("/a/0/b~1c/1")),
+            (json!({ "a": "x\0y" }), &["a"], None),
+            (json!({ "b": "x\0y" }), &["a"], Some("/b")),
+            // Only texts are cleaned, and only at the top.
+            (json!({ "a": ["\0"] }), &["a"], Some("/a/0")),
+            (json!({ "b": { "a": "\0" } }), &["a"], Some("/b/a")),
+        ];
+        for (value, cleaned, found) in rows {
+            assert_eq!(nul(&value, cleaned).as_deref(), found, "{value}");
+        }
+        assert!(nul(&json!({ "a\0": 1 }), &["a"]).is_some());
+    }
 
     #[test]
     fn json_is_utf_8() {

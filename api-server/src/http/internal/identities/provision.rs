@@ -13,7 +13,7 @@ use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::words::Closed;
-use crate::http::request::body::Body;
+use crate::http::request::body::{Body, Cleaned};
 use crate::refusal::Problem;
 use crate::use_cases::identities;
 
@@ -27,9 +27,15 @@ pub struct ProvisionIdentity {
     #[oai(validator(min_length = 1, max_length = 320))]
     pub external_id: String,
     /// A hint for an account that is made by this call, such as the name that a messenger shows: what cannot stand in a
-    /// profile is taken away, or the hint is dropped; it is never an error (U+0000 alone, which no body may hold, is). An
-    /// account that is there does not look at it.
+    /// profile is taken away, or the hint is dropped; it is never an error. An account that is there does not look at it.
     pub display_name: Option<String>,
+}
+
+/// What `account::display_name_hint` cleans.
+pub(crate) struct Hint;
+
+impl Cleaned for Hint {
+    const MEMBERS: &'static [&'static str] = &["display_name"];
 }
 
 /// Who owns an identity.
@@ -55,7 +61,7 @@ impl Operation {
     async fn call(
         &self,
         app: Data<&Arc<App>>,
-        body: Body<ProvisionIdentity>,
+        body: Body<ProvisionIdentity, Hint>,
     ) -> Result<Json<Provisioned>, Fail<ProvisionIdentityCodes>> {
         let kind = body.kind.0;
         let external_id = match kind {
