@@ -6,10 +6,10 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body as _, Bytes};
-use poem::http::{HeaderMap, Version, header};
+use poem::http::HeaderMap;
 use poem::{Body, Request, Response};
 use shared::domain::network::Network;
-use shared::service::listen::{Budget, Costs, Limits, Peer, Permit, Short, Underway};
+use shared::service::listen::{self, Budget, Costs, Doubt, Limits, Peer, Permit, Short, Underway};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -154,20 +154,21 @@ fn busy(short: Short) -> Problem {
     Problem::new(ErrorCode::Unavailable, detail).retry_after(Duration::from_secs(1))
 }
 
-/// What no two readers may understand in two ways (RFC 9112 §3.2, §6.1).
+/// What no two readers may understand in two ways ([`listen::unambiguous`]).
 ///
 /// # Errors
 /// 400.
 pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
-    if peer.ambiguous {
-        let why =
-            "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead.";
-        return Err(Problem::new(ErrorCode::InvalidRequest, why));
-    }
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(header::HOST) {
-        return Err(Problem::field("/header/Host", "required", "a request of HTTP/1.1 names the host"));
-    }
-    Ok(())
+    let judged = listen::unambiguous(peer, request.version(), request.uri(), request.headers());
+    judged.map_err(|doubt| match doubt {
+        Doubt::End => {
+            let why =
+                "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead.";
+            Problem::new(ErrorCode::InvalidRequest, why)
+        }
+        Doubt::NoHost => Problem::field("/header/Host", "required", doubt.to_string()),
+        Doubt::TwoHosts => Problem::field("/header/Host", "duplicate", doubt.to_string()),
+    })
 }
 
 /// Reads a request's body to its end and puts it back as a whole: it holds no place while it comes, however slowly, and

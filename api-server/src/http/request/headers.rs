@@ -6,12 +6,12 @@ use poem::http::{Version, header};
 
 use crate::refusal::Problem;
 
-/// Headers that decide something: of two, one reader takes the first and another one the last.
-const SINGLE: [&str; 8] = [
+/// Headers that decide something: of two, one reader takes the first and another one the last. `Host` is one too, and asked
+/// for before these ([`super::admission::unambiguous`]).
+const SINGLE: [&str; 7] = [
     "Authorization",
     "X-User-ID",
     "Idempotency-Key",
-    "Host",
     "Content-Type",
     "Content-Encoding",
     "Origin",

@@ -1,5 +1,9 @@
 //! Headers that a request has once, and those that every answer has.
 
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Client;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -12,11 +16,15 @@ async fn a_header_that_decides_something_is_given_once() {
     let api = Api::start().await;
     let callers = Callers::new(&api).await;
     for operation in contract().operations() {
+        // What SPEC §3 names, and what else decides something; `Host` below.
         for (name, value) in [
             ("Authorization", format!("Bearer {GATEWAY_TOKEN}")),
             ("X-User-ID", "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10".to_owned()),
             ("Idempotency-Key", "key".to_owned()),
             ("Content-Type", "application/json".to_owned()),
+            ("Content-Encoding", "identity".to_owned()),
+            ("Origin", format!("http://{}", api.rest)),
+            ("Sec-Fetch-Site", "same-origin".to_owned()),
         ] {
             let request = callers.bad(operation, path(operation));
             let request = match name {
@@ -39,6 +47,33 @@ async fn two_hosts_are_none() {
         let mut answer = String::new();
         peer.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("\"/header/Host\""), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn over_http2_too_a_request_names_one_host() {
+    let api = Api::start().await;
+    let socket = tokio::net::TcpStream::connect(api.rest).await.unwrap();
+    let shaken = http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), TokioIo::new(socket)).await;
+    let (mut sender, connection) = shaken.unwrap();
+    tokio::spawn(connection);
+    let whole = format!("http://{}/healthz", api.rest);
+    let rows: [(&str, &[&str], u16); 5] = [
+        (whole.as_str(), &[], 200),
+        // A path alone is sent without `:authority`.
+        ("/healthz", &["x"], 200),
+        ("/healthz", &[], 400),
+        ("/healthz", &["x", "x"], 400),
+        // Both, and not the same.
+        (whole.as_str(), &["x"], 400),
+    ];
+    for (uri, hosts, status) in rows {
+        let mut request = hyper::Request::get(uri);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        let answer = sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), status, "{uri} {hosts:?}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     config::OpsConfig,
     domain::network::Network,
     service::{
-        listen::{Budget, Costs, Limits, Listener, Peer, Protocol, Underway},
+        listen::{Budget, Costs, Limits, Listener, Peer, Protocol, Underway, unambiguous},
         telemetry,
     },
 };
@@ -91,6 +91,12 @@ struct Answers {
 
 impl Answers {
     async fn to(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let peer = request.extensions().get::<Peer>();
+        if let Some(peer) = peer
+            && let Err(doubt) = unambiguous(peer, request.version(), request.uri(), request.headers())
+        {
+            return text(StatusCode::BAD_REQUEST, format!("{doubt}\n"));
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
             answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -98,7 +104,7 @@ impl Answers {
         }
         let path = request.uri().path();
         let budget = if path == "/metrics" { &self.scrapes } else { &self.probes };
-        let network = request.extensions().get::<Peer>().map(|peer| peer.network);
+        let network = peer.map(|peer| peer.network);
         let mut place = match network.map(|network| budget.take(&network, 1)).transpose() {
             Ok(place) => place,
             Err(_short) => {
@@ -172,6 +178,7 @@ mod tests {
         *,
     };
     use crate::config::ListenAddr;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     async fn serve(health: Health, registry: Option<prometheus::Registry>) -> (OpsListener, OpsConfig) {
         let config = OpsConfig { listen_addr: ListenAddr::parse("127.0.0.1:0").unwrap() };
@@ -211,6 +218,28 @@ mod tests {
         assert_eq!(get(&listener, "/readyz").await.0, 200);
         let asked = tokio::task::spawn_blocking(move || ask_readiness(&config));
         asked.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_may_be_read_in_two_ways_is_refused() {
+        let (listener, _) = serve(Health::new(), None).await;
+        let lengths = "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        for (words, status) in [
+            ("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "200"),
+            ("GET /healthz HTTP/1.0\r\n\r\n".to_owned(), "200"),
+            ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), "400"),
+            ("GET /metrics HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n".to_owned(), "400"),
+            (format!("GET /healthz HTTP/1.1\r\n{lengths}"), "400"),
+            (format!("POST /healthz HTTP/1.1\r\n{lengths}"), "400"),
+        ] {
+            let mut peer = tokio::net::TcpStream::connect(listener.address()).await.unwrap();
+            peer.write_all(words.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            // It is closed, whatever of the request is still unread.
+            let _ = peer.read_to_end(&mut answer).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert_eq!(answer.split(' ').nth(1), Some(status), "{words:?}: {answer}");
+        }
     }
 
     #[tokio::test]

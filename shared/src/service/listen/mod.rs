@@ -9,6 +9,7 @@ mod activity;
 mod budget;
 mod connection;
 pub mod descriptors;
+mod doubt;
 mod exchange;
 mod frames;
 mod head;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::budget::{Budget, Permit, Short};
 use self::connection::Server;
+pub use self::doubt::{Doubt, unambiguous};
 pub use self::exchange::{Costs, Lasting, Underway};
 use self::metrics::Metrics;
 use self::own::Own;
