@@ -173,3 +173,43 @@ async fn a_guard_is_kept_as_long_as_it_holds_and_mails_as_long_as_they_count() {
     drop(conn);
     stage.end().await;
 }
+
+/// Kept for so short a time, a challenge goes on the day that it was made; its address's row must not stay for good.
+#[tokio::test]
+async fn an_address_is_forgotten_on_the_next_day_where_challenges_are_kept_for_an_hour() {
+    let stage = Stage::new().await;
+    let pool = stage.pool();
+    // Tries of a day that is not over, though midnight may come in between.
+    for address in ["ann@example.org", "eve@example.org"] {
+        sqlx::query(
+            "INSERT INTO auth_addresses (address, day, wrong_tries)
+             VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date + 1, 3)",
+        )
+        .bind(address)
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    // Eve asked again.
+    sqlx::query(
+        "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, created_at, expires_at)
+         SELECT gen_random_uuid(), address, '', '', now() - interval '3 hours', ends_at
+           FROM (VALUES ('ann@example.org', now() - interval '2 hours'), ('eve@example.org', now() - interval '2 hours'),
+                        ('eve@example.org', now() + interval '1 hour')) AS v (address, ends_at)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut conn = pool.acquire().await.unwrap();
+    let age = std::time::Duration::from_secs(3600);
+    let kept = "SELECT address FROM auth_addresses ORDER BY address";
+    assert_eq!(shared::db::challenges::remove_ended(&mut conn, age, 10).await.unwrap(), 2);
+    let rows: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut *conn).await.unwrap();
+    assert_eq!(rows, ["ann@example.org", "eve@example.org"]);
+    sqlx::query("UPDATE auth_addresses SET day = day - 2").execute(&mut *conn).await.unwrap();
+    assert_eq!(shared::db::challenges::remove_ended(&mut conn, age, 10).await.unwrap(), 0);
+    let rows: Vec<String> = sqlx::query_scalar(kept).fetch_all(&mut *conn).await.unwrap();
+    assert_eq!(rows, ["eve@example.org"]);
+    drop(conn);
+    stage.end().await;
+}

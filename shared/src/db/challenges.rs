@@ -9,7 +9,8 @@ use sqlx::PgConnection;
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
 /// Removes up to `limit` challenges that ended more than `age` ago, oldest first, and answers how many. With them go their
-/// addresses' rows, but for today's wrong tries and for a guard that holds. What was mailed within the hour stays: it counts.
+/// addresses' rows, but for today's wrong tries and for a guard that holds: such a row goes when its day and its guard are over.
+/// What was mailed within the hour stays: it counts.
 pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) -> Result<u64, Error> {
     let removed = sqlx::query_scalar!(
         r#"WITH ended AS (
@@ -24,13 +25,14 @@ pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) ->
                 WHERE address IN (SELECT address FROM ended) AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
                   AND (guarded_until IS NULL OR guarded_until < statement_timestamp())
                 FOR UPDATE SKIP LOCKED))),
-           -- A guard that outlasted the challenges of its address.
-           unguarded AS (
+           -- Rows that outlasted the challenges of their address, by a day's tries or by a guard.
+           outlasting AS (
              DELETE FROM auth_addresses WHERE address = ANY (ARRAY(
                SELECT address FROM auth_addresses a
-                WHERE guarded_until < statement_timestamp() AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
+                WHERE coalesce(guarded_until, '-infinity') < statement_timestamp()
+                  AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
                   AND NOT EXISTS (SELECT FROM auth_challenges c WHERE c.address = a.address)
-                ORDER BY guarded_until LIMIT $2 FOR UPDATE SKIP LOCKED)))
+                ORDER BY address LIMIT $2 FOR UPDATE SKIP LOCKED)))
            SELECT count(*) AS "n!" FROM ended"#,
         age.max(COUNTED_FOR).as_secs_f64(),
         limit
