@@ -193,7 +193,7 @@ async fn an_address_is_forgotten_on_the_next_day_where_challenges_are_kept_for_a
     // Eve asked again.
     sqlx::query(
         "INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, created_at, expires_at)
-         SELECT gen_random_uuid(), address, '', '', now() - interval '3 hours', ends_at
+         SELECT gen_random_uuid(), address, ''::bytea, ''::bytea, now() - interval '3 hours', ends_at
            FROM (VALUES ('ann@example.org', now() - interval '2 hours'), ('eve@example.org', now() - interval '2 hours'),
                         ('eve@example.org', now() + interval '1 hour')) AS v (address, ends_at)",
     )

@@ -88,11 +88,11 @@ impl Outcomes {
         match result {
             JobResult::Started { ahead } => self.started(conn, claim, game_id, &game.read()?, *ahead).await,
             JobResult::StartFailed { failure, cleared } => {
-                self.start_failed(conn, claim, game_id, failure, *cleared).await
+                self.start_failed(conn, claim, game_id, &game, failure, *cleared).await
             }
             JobResult::Replaced(release) => self.replaced(conn, game_id, release).await,
             JobResult::ReplaceFailed { failure, left } => {
-                self.replace_failed(conn, claim, game_id, game.turn(), failure, left).await
+                self.replace_failed(conn, claim, game_id, &game, failure, left).await
             }
             JobResult::Stopped => {
                 let game = game.read()?;
@@ -170,6 +170,7 @@ impl Outcomes {
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
+        game: &Locked,
         failure: &StartFailure,
         cleared: bool,
     ) -> Result<(), shared::db::Error> {
@@ -180,8 +181,8 @@ impl Outcomes {
         if !games::start_failed(conn, game_id).await? {
             return Ok(());
         }
-        self.tell_failure(conn, claim, game_id, failure).await?;
-        self.tell_owner(conn, claim, game_id, failure).await
+        self.tell_failure(conn, claim, game_id, game, failure).await?;
+        self.tell_owner(conn, claim, game_id, game, failure).await
     }
 
     async fn replaced(
@@ -195,16 +196,17 @@ impl Outcomes {
         games::patched(conn, game_id, version).await
     }
 
-    /// The administrators hear of it in any case; the members where their game has no engine any more.
+    /// The administrators hear of it as of a start that failed; the members where their game has no engine any more.
     async fn replace_failed(
         &self,
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
-        turn: i32,
+        game: &Locked,
         failure: &StartFailure,
         left: &Left,
     ) -> Result<(), shared::db::Error> {
+        let turn = game.turn();
         match left {
             Left::Former(release) => self.replaced(conn, game_id, release).await?,
             Left::Nothing { cleared } => self.lost(conn, claim, game_id, turn, *cleared).await?,
@@ -215,7 +217,7 @@ impl Outcomes {
                 }
             }
         }
-        self.tell_failure(conn, claim, game_id, failure).await
+        self.tell_failure(conn, claim, game_id, game, failure).await
     }
 
     /// The game has no engine any more: paused, until a start brings one back.
@@ -235,11 +237,14 @@ impl Outcomes {
         self.pause(conn, Some(claim), game_id, turn, PauseReason::EngineUnreachable).await.map(drop)
     }
 
+    /// To the administrators: once for each game, kind and quarter of an hour. An owner who starts again and again what cannot start
+    /// does not fill their mailbox; the operations log has every one.
     async fn tell_failure(
         &self,
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
+        game: &Locked,
         failure: &StartFailure,
     ) -> Result<(), shared::db::Error> {
         let payload = match failure {
@@ -251,7 +256,7 @@ impl Outcomes {
                 Payload::RuntimeStartConfigInvalid { game_id, reason: excerpt(reason, SHORT) }
             }
         };
-        self.tell(conn, Some(claim), game_id, payload, claim.id.to_string()).await
+        self.tell(conn, Some(claim), game_id, payload, game.told_under(claim, game_id)).await
     }
 
     /// Adds to the operations log what came of a job.

@@ -52,6 +52,15 @@ impl Locked {
         }
     }
 
+    /// What failures of the game are told under, so that who fails again and again is told of once in a quarter of an hour of the
+    /// database's clock. Of a game that cannot be read that clock is not known: each is told.
+    fn told_under(&self, claim: &Claim, game_id: GameId) -> String {
+        match self {
+            Self::Read(game) => format!("{game_id}:{}", game.now.timestamp().div_euclid(QUARTER_SECONDS)),
+            Self::Unread { .. } => claim.id.to_string(),
+        }
+    }
+
     /// For what cannot be done without knowing the game.
     fn read(self) -> Result<LockedGame, shared::db::Error> {
         match self {
@@ -61,6 +70,8 @@ impl Locked {
     }
 }
 
+/// How long a failure of a kind is not told again of one game, at most.
+const QUARTER_SECONDS: i64 = 900;
 /// When a banishment that did not get through is tried again, where nothing else happens to its game before.
 pub const BANISH_AGAIN: Duration = Duration::from_secs(300);
 impl Outcomes {

@@ -1,34 +1,42 @@
 //! What the owner of a game hears of its engine: that the start which they asked for, or wait for, failed, and why.
 
 use shared::db::games;
-use shared::db::notifications::{NewNotification, produce};
+use shared::db::notifications::{NewNotification, produce, produce_unmailed};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::StartFailure;
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
 
-use super::Outcomes;
+use super::{Locked, Outcomes};
+
+/// Why no mail goes out.
+const MAILED_LATELY: &str = "one was mailed within the same quarter of an hour";
 
 impl Outcomes {
-    /// `game.start_failed`. Of a game without an owner the routes are recorded `skipped`.
+    /// `game.start_failed`: of each start by push, and once in a quarter of an hour by mail. Of a game without an owner the routes are
+    /// recorded `skipped`.
     pub(super) async fn tell_owner(
         &self,
         conn: &mut PgConnection,
         claim: &Claim,
         game_id: GameId,
+        game: &Locked,
         failure: &StartFailure,
     ) -> Result<(), shared::db::Error> {
         let owner = games::owner(conn, game_id).await?;
-        let new = NewNotification {
+        let told = |key: String| NewNotification {
             payload: Payload::GameStartFailed { game_id, reason: failure.for_owner() },
-            // One of each start: the job's id is in the claim.
-            idempotency_key: format!("start-failed:{game_id}:{}", claim.id),
-            audience: Audience::Users(owner.into_iter().collect()),
+            idempotency_key: format!("start-failed:{key}"),
+            audience: Audience::Users(owner.iter().copied().collect()),
             game_id: Some(game_id),
             request_id: claim.request_id.clone(),
             traceparent: claim.traceparent.clone(),
         };
-        produce(conn, new).await.map(drop)
+        if produce(conn, told(game.told_under(claim, game_id))).await? {
+            return Ok(());
+        }
+        // One of each start: the job's id is in the claim.
+        produce_unmailed(conn, told(format!("{game_id}:{}", claim.id)), MAILED_LATELY).await.map(drop)
     }
 }

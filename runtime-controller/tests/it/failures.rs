@@ -35,6 +35,37 @@ async fn a_missing_image_fails_the_start_and_a_retry_with_the_right_one_succeeds
     controller.kill9();
 }
 
+/// An owner may start again as often as they like what cannot start.
+#[tokio::test]
+async fn a_game_that_fails_again_and_again_is_mailed_of_once_in_a_quarter_of_an_hour() {
+    let mut world = World::with_processes().await;
+    world.image = "/nowhere/galaxy-engine".to_owned();
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[]);
+    world.reaches(game_id, "start_failed").await;
+    for _ in 0..3 {
+        sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
+            .bind(game_id.uuid())
+            .execute(&world.pool())
+            .await
+            .unwrap();
+        world.enqueue(game_id, JobKind::Start, json!({})).await;
+        world.reaches(game_id, "start_failed").await;
+    }
+    // Two where a quarter of an hour ended in between.
+    let mailed = world.told(game_id, "runtime.image_pull_failed").await;
+    assert!((1..=2).contains(&mailed.len()), "{mailed:?}");
+    assert!(mailed.iter().all(|key| key.starts_with(&format!("{game_id}:"))), "{mailed:?}");
+    // The owner hears of each, and is mailed as seldom.
+    assert_eq!(world.told(game_id, "game.start_failed").await.len(), 4);
+    let by_mail =
+        "SELECT count(*) FROM notifications WHERE game_id = $1 AND kind = 'game.start_failed' AND unmailed IS NULL";
+    assert_eq!(world.number(by_mail, game_id).await, i64::try_from(mailed.len()).unwrap());
+    let refused = "SELECT count(*) FROM runtime_operations WHERE game_id = $1 AND outcome = 'image_pull_failed'";
+    assert!(world.number(refused, game_id).await >= 4, "the operations log has every one");
+    controller.kill9();
+}
+
 #[tokio::test]
 async fn an_engine_that_ends_at_once_fails_the_start_with_its_last_words() {
     let mut world = World::with_processes().await;

@@ -8,15 +8,8 @@ use crate::refusal::Problem;
 
 /// Headers that decide something: of two, one reader takes the first and another one the last. `Host` is one too, and asked
 /// for before these ([`super::admission::unambiguous`]).
-const SINGLE: [&str; 7] = [
-    "Authorization",
-    "X-User-ID",
-    "Idempotency-Key",
-    "Content-Type",
-    "Content-Encoding",
-    "Origin",
-    "Sec-Fetch-Site",
-];
+const SINGLE: [&str; 7] =
+    ["Authorization", "X-User-ID", "Idempotency-Key", "Content-Type", "Content-Encoding", "Origin", "Sec-Fetch-Site"];
 
 /// Refuses a request that says one thing twice.
 ///
