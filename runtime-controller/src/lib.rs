@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config::DriverKind;
-use shared::engine_client::EngineClient;
+use shared::engine_client::{EngineClient, EngineError};
 use shared::queue::{self, Settings, Worker, WorkerDeps};
 use shared::service::health::{Health, PartHandle, PartKind};
+use shared::service::listen::Budget;
 use shared::service::run::Service;
 use tokio::time::sleep;
 
@@ -46,6 +47,16 @@ const JOB_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// An attempt at a turn may take this long beyond its engine calls: fetching all reports of a long game.
 const TURN_LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// Bytes of engines' answers that are being read, in all: what a hundred engines say at once must not be the end of the process.
+const ENGINE_BYTES: usize = 24 << 20;
+/// Those of one engine: a report of the greatest length that may be set.
+const ONE_ENGINES_BYTES: usize = 16 << 20;
+
+/// What engines are called through.
+fn engine_client(config: &Config) -> Result<EngineClient, EngineError> {
+    Ok(EngineClient::limited(&config.engine)?.with_room(Budget::new(ENGINE_BYTES, ONE_ENGINES_BYTES)))
+}
+
 /// Starts the controller. Returns at once: it begins its work when the daemon answers, and waits for that as long as it
 /// takes. Everything runs on the lifecycle of `deps`.
 ///
@@ -65,7 +76,7 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
             Arc::new(ProcessDriver::new(config, deps.random.clone()))
         }
     };
-    let client = EngineClient::limited(&config.engine)?;
+    let client = engine_client(config)?;
     let (config, lifecycle) = (config.clone(), deps.lifecycle.clone());
     // Enrolments end and old entries go whether or not a daemon answers.
     let sweeper = sweep::Sweeper {
@@ -258,5 +269,17 @@ mod tests {
             assert!(all >= Duration::from_secs(220) && all <= Duration::from_secs(330), "{all:?}");
             assert!(pauses.is_sorted(), "{pauses:?}");
         }
+    }
+
+    /// A hundred engines that stop one byte before the end of a megabyte were the end of the process.
+    #[test]
+    fn the_answers_of_all_engines_have_less_memory_than_a_controller_may_take() {
+        let config = Config::read(&mut Reader::describe("runtime-controller"));
+        let client = engine_client(&config).unwrap();
+        let room = client.room().expect("there is an end of it");
+        let all: Vec<_> = (0..100).map_while(|n| room.take(&format!("http://{n}"), 1 << 20).ok()).collect();
+        assert!((16..=32).contains(&all.len()), "{} MiB", all.len());
+        drop(all);
+        assert!(room.take(&"http://one".to_owned(), 16 << 20).is_ok(), "the longest report that may be set");
     }
 }

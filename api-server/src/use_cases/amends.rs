@@ -164,7 +164,7 @@ async fn idle(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
 fn refused(game_id: GameId, error: &EngineError) -> Problem {
     tracing::warn!(%game_id, %error, "the engine could not be asked for its turn");
     let detail = format!("The engine does not tell its turn: {error}.");
-    let busy = matches!(error, EngineError::Problem { status: 429 | 503, .. });
+    let busy = matches!(error, EngineError::Problem { status: 429 | 503, .. } | EngineError::NoRoom);
     if busy || error.is_absence() || error.is_elsewhere() {
         let after = error.retry_after().unwrap_or(Duration::from_secs(2));
         return Problem::new(ErrorCode::EngineUnreachable, detail).retry_after(after);

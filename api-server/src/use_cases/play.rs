@@ -183,6 +183,10 @@ fn refused(game_id: GameId, error: EngineError) -> Problem {
             tracing::warn!(%game_id, %error, "an engine did not answer");
             return away();
         }
+        EngineError::NoRoom => {
+            tracing::warn!(%game_id, %error, "an engine's answer was not read");
+            return away();
+        }
         EngineError::BadAnswer(_) => {
             tracing::error!(%game_id, error = excerpt(&error.to_string(), SHORT), "an engine answered badly");
             return failed("Its answer was not to its contract.");
@@ -278,8 +282,9 @@ mod tests {
             assert!(!told.detail.contains("secret"), "what breaks is not for players: {}", told.detail);
         }
         assert_eq!(refused(game, EngineError::BadAnswer("x".into())).code, ErrorCode::EngineFailed);
+        let unreachable = EngineError::Unreachable("x".into());
         for error in
-            [EngineError::Timeout, EngineError::Unreachable("x".into()), EngineError::OtherGame(game), problem(401)]
+            [EngineError::Timeout, EngineError::NoRoom, unreachable, EngineError::OtherGame(game), problem(401)]
         {
             assert_eq!(refused(game, error).code, ErrorCode::EngineUnreachable);
         }

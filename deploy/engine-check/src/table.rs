@@ -228,7 +228,7 @@ rules! {
     WRITE_TIME "write-time" Always "init, turn, banish, command, order", ""
         => [] None, "answered within 60 s";
     REPORT_SIZE "report-size" Always "every report", "" => [] None, "1 MiB at most (`--report-limit`)";
-    ANSWER_SIZE "answer-size" Always "every other answer", "" => [] None, "1 MiB at most";
+    ANSWER_SIZE "answer-size" Always "every other answer", "" => [] None, "1 MiB at most; a status, 512 KiB";
     SERVER_ERROR "server-error" Always "every call", "" => [] None, "no 5xx, and no connection broken off";
 }
 

@@ -11,7 +11,9 @@ use crate::ask::{Ask, Pace};
 use crate::book::{Book, Fault};
 use crate::table::{self, Rule};
 
-const MIB: usize = 1 << 20;
+/// Bytes of a status, and of an answer to commands or orders.
+const STATUS: usize = 512 << 10;
+const ANSWER: usize = 1 << 20;
 /// Objects and arrays within each other that the platform reads.
 const LEVELS: usize = 100;
 
@@ -92,7 +94,8 @@ impl Watch {
             note(table::REPORT_SIZE, large.then(|| format!("{} bytes", answer.bytes)));
             return;
         }
-        note(table::ANSWER_SIZE, (answer.bytes > MIB).then(|| format!("{} bytes", answer.bytes)));
+        let most = if path.starts_with("/api/v1/admin/") { STATUS } else { ANSWER };
+        note(table::ANSWER_SIZE, (answer.bytes > most).then(|| format!("{} bytes", answer.bytes)));
         if path.starts_with("/api/v1/admin/") {
             self.status(&mut note, answer.body.as_ref().unwrap_or(&Value::Null), &seen);
         }

@@ -127,6 +127,7 @@ pub(crate) fn probe_outcome(error: &EngineError) -> &'static str {
     match error {
         EngineError::Unreachable(_) => "unreachable",
         EngineError::Timeout => "timeout",
+        EngineError::NoRoom => "not_read",
         EngineError::Problem { .. } | EngineError::BadAnswer(_) | EngineError::OtherGame(_) => "unhealthy",
     }
 }

@@ -18,7 +18,8 @@ use crate::lanes::Full;
 /// Why a turn was not generated.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TickError {
-    /// Daemon or database are away, a job has the engine, or the row is not ours any more: no attempt is burned.
+    /// Daemon or database are away, a job has the engine, the row is not ours any more, or there is no room for an answer: no attempt is
+    /// burned.
     #[error("{0}")]
     Away(String),
     /// The engine is not there.
@@ -68,7 +69,10 @@ impl TickError {
 
 impl From<EngineError> for TickError {
     fn from(error: EngineError) -> Self {
-        if error.is_absence() || error.is_elsewhere() {
+        if matches!(error, EngineError::NoRoom) {
+            // Others say too much at once: nothing that this engine did.
+            Self::Away(error.to_string())
+        } else if error.is_absence() || error.is_elsewhere() {
             Self::Absent(error.to_string())
         } else if error.is_passing() {
             match error.retry_after() {
@@ -241,5 +245,16 @@ impl Turns {
         let timer = Timer { due: row.scheduled_at, skipped: row.skipped_at };
         let offset = schedule::offset(row.game_id, self.outcomes.turn_spread);
         turns.after_turn(timer, row.forced, (row.now, work.now()), offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_there_is_no_room_for_burns_no_attempt() {
+        assert!(matches!(TickError::from(EngineError::NoRoom), TickError::Away(_)));
+        assert!(matches!(TickError::from(EngineError::Timeout), TickError::Absent(_)));
     }
 }

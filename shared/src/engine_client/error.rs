@@ -36,6 +36,10 @@ pub enum EngineError {
     /// A sound answer of an engine that has another game: it is not the one that was to be asked.
     #[error("the engine has another game, {0}")]
     OtherGame(GameId),
+    /// Its answer was not read to its end: engines say too much at once, and this one gave way. Nothing is known against the engine. A
+    /// write may have happened.
+    #[error("the engine's answer was not read: engines answer too much at once")]
+    NoRoom,
 }
 
 impl EngineError {
@@ -48,10 +52,16 @@ impl EngineError {
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Timeout => true,
+            Self::Unreachable(_) | Self::Timeout | Self::NoRoom => true,
             Self::Problem { status, .. } => *status >= 500 || *status == 429,
             Self::BadAnswer(_) | Self::OtherGame(_) => false,
         }
+    }
+
+    /// Whether the engine was there and said "not now", by 429 or 5xx: it is asked again, some times, over minutes.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::Problem { .. }) && self.is_passing()
     }
 
     /// Whether the engine was not there to answer at all, as opposed to having answered something unwelcome.

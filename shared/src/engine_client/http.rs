@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Url};
 use serde::Serialize;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
 use super::door::Refusal;
 use super::{EngineClient, EngineError, EngineTarget};
+use crate::service::listen::{Budget, Permit, Short};
 use crate::service::telemetry;
 
 /// A request before it has a target.
@@ -104,21 +108,74 @@ impl EngineClient {
         endpoint: &str,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, EngineError> {
-        let mut room = self.room.as_ref().and_then(|room| room.take(&endpoint.to_owned(), 0).ok());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| EngineError::transport(&error))? {
-            if body.len() + chunk.len() > limit {
+        let asked_back = CancellationToken::new();
+        let mut taken = Taken { room: self.room.as_ref(), endpoint, permit: None, asked_back };
+        let mut body: Vec<u8> = Vec::new();
+        while let Some(chunk) = taken.next(response).await? {
+            let length = body.len() + chunk.len();
+            if length > limit {
                 return Ok(None);
             }
-            if room.as_mut().is_some_and(|room| room.grow(chunk.len()).is_err()) {
-                // Not this engine's fault: it may be asked again when the others have been read.
-                return Err(EngineError::Unreachable(
-                    "its answer was not read: engines answer too much at once".into(),
-                ));
+            if length > body.capacity() {
+                // What is counted is what is taken: not the length, but what it grows to.
+                let capacity = body.capacity().saturating_mul(2).max(length).min(limit);
+                taken.grow(capacity.saturating_sub(FREE) - body.capacity().saturating_sub(FREE)).await?;
+                body.reserve_exact(capacity - body.len());
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Some(body))
+    }
+}
+
+/// Of each answer so much needs no room: most statuses, and all that `/healthz` says, are read however much others say.
+const FREE: usize = 4 << 10;
+/// How long an answer waits for room, and between two looks: what others have is asked back meanwhile.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
+const ROOM_LOOK: Duration = Duration::from_millis(50);
+
+/// What one answer has of the room that answers have. It is lent: whoever is slow with more gives way to others.
+struct Taken<'a> {
+    room: Option<&'a Budget<String>>,
+    endpoint: &'a str,
+    permit: Option<Permit<String>>,
+    asked_back: CancellationToken,
+}
+
+impl Taken<'_> {
+    /// The next bytes, unless what the answer has is asked back.
+    async fn next(&self, response: &mut reqwest::Response) -> Result<Option<Bytes>, EngineError> {
+        tokio::select! {
+            biased;
+            () = self.asked_back.cancelled() => Err(EngineError::NoRoom),
+            chunk = response.chunk() => chunk.map_err(|error| EngineError::transport(&error)),
+        }
+    }
+
+    /// Takes room for `more` bytes.
+    async fn grow(&mut self, more: usize) -> Result<(), EngineError> {
+        let Some(room) = self.room.filter(|_| more > 0) else { return Ok(()) };
+        let since = Instant::now();
+        loop {
+            let short = match &mut self.permit {
+                Some(permit) => permit.grow(more).err(),
+                None => match room.take(&self.endpoint.to_owned(), more) {
+                    Ok(mut permit) => {
+                        let ask = self.asked_back.clone();
+                        permit.lend(move || ask.cancel());
+                        self.permit = Some(permit);
+                        None
+                    }
+                    Err(short) => Some(short),
+                },
+            };
+            match short {
+                None => return Ok(()),
+                Some(Short::GaveWay) => return Err(EngineError::NoRoom),
+                Some(Short::Total | Short::Share) if since.elapsed() >= ROOM_WAIT => return Err(EngineError::NoRoom),
+                Some(Short::Total | Short::Share) => tokio::time::sleep(ROOM_LOOK).await,
+            }
+        }
     }
 }
 

@@ -40,8 +40,12 @@ pub struct EngineClient {
     report: usize,
 }
 
-/// Answers but reports: a status of a thousand races fits many times.
-const SMALL: usize = 1 << 20;
+/// Answers to commands and orders: they are the game's own, and pass on to the player.
+const ANSWER: usize = 1 << 20;
+/// A status: one of a thousand races fits, with the longest names, each letter of them escaped.
+const STATUS: usize = 512 << 10;
+/// The answer of `/healthz`, which nobody reads.
+const HEALTH: usize = 64 << 10;
 /// The longest report where nothing else is set: the default of `BACKEND_RUNTIME_REPORT_LIMIT`.
 pub const REPORT_LIMIT: usize = 1 << 20;
 
@@ -74,10 +78,17 @@ impl EngineClient {
         Ok(Self::new(timeouts)?.with_report_limit(limits.report))
     }
 
-    /// The same, whose answers have so many bytes of memory in all and each engine, by its endpoint, while they are read.
+    /// The same, whose answers have so many bytes of memory in all and each engine, by its endpoint, while they are read. An engine
+    /// that stops in the middle of its answer gives way to one that does not.
     #[must_use]
     pub fn with_room(self, room: Budget<String>) -> Self {
         Self { room: Some(room), ..self }
+    }
+
+    /// The memory that answers have while they are read; `None`: they are bounded one by one only.
+    #[must_use]
+    pub const fn room(&self) -> Option<&Budget<String>> {
+        self.room.as_ref()
     }
 
     /// The same, which takes reports of so many bytes (`BACKEND_RUNTIME_REPORT_LIMIT`); a longer one is a bad answer.
@@ -97,7 +108,7 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError`]; any answer but 2xx is a [`EngineError::Problem`].
     pub async fn health(&self, target: &EngineTarget) -> Result<(), EngineError> {
-        let call = Call::new(Method::GET, "/healthz", self.timeouts.probe, SMALL).open();
+        let call = Call::new(Method::GET, "/healthz", self.timeouts.probe, HEALTH).open();
         self.send(target, call).await.map(drop)
     }
 
@@ -115,7 +126,7 @@ impl EngineClient {
     ) -> Result<EngineStatus, EngineError> {
         let races: Vec<_> = races.iter().map(|race_name| json!({ "race_name": race_name })).collect();
         let body = json!({ "game_id": game_id, "races": races, "settings": settings });
-        let call = Call::new(Method::POST, "/api/v1/admin/init", self.timeouts.call, SMALL).body(&body)?;
+        let call = Call::new(Method::POST, "/api/v1/admin/init", self.timeouts.call, STATUS).body(&body)?;
         types::status(&self.send(target, call).await?)
     }
 
@@ -124,7 +135,7 @@ impl EngineClient {
     /// # Errors
     /// [`EngineError`]; [`EngineError::Problem`] with 404 or 409 where no game was initialised yet.
     pub async fn status(&self, target: &EngineTarget) -> Result<EngineStatus, EngineError> {
-        let call = Call::new(Method::GET, "/api/v1/admin/status", self.timeouts.probe, SMALL);
+        let call = Call::new(Method::GET, "/api/v1/admin/status", self.timeouts.probe, STATUS);
         types::status(&self.send(target, call).await?)
     }
 
@@ -135,7 +146,7 @@ impl EngineClient {
     /// [`EngineError`]; after [`EngineError::Timeout`] or [`EngineError::Unreachable`] the turn may have been generated.
     pub async fn turn(&self, target: &EngineTarget, expected_turn: i32) -> Result<EngineStatus, EngineError> {
         let body = json!({ "expected_turn": expected_turn });
-        let call = Call::new(Method::PUT, "/api/v1/admin/turn", self.timeouts.call, SMALL).body(&body)?;
+        let call = Call::new(Method::PUT, "/api/v1/admin/turn", self.timeouts.call, STATUS).body(&body)?;
         types::status(&self.send(target, call).await?)
     }
 
@@ -145,7 +156,7 @@ impl EngineClient {
     /// [`EngineError`].
     pub async fn banish(&self, target: &EngineTarget, race_name: &str) -> Result<(), EngineError> {
         let body = json!({ "race_name": race_name });
-        let call = Call::new(Method::POST, "/api/v1/admin/race/banish", self.timeouts.call, SMALL).body(&body)?;
+        let call = Call::new(Method::POST, "/api/v1/admin/race/banish", self.timeouts.call, STATUS).body(&body)?;
         self.send(target, call).await.map(drop)
     }
 
@@ -165,7 +176,7 @@ impl EngineClient {
             commands: &'a RawValue,
         }
         let call =
-            Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, SMALL).body(&Body { race_name, commands })?;
+            Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, ANSWER).body(&Body { race_name, commands })?;
         types::raw(&self.send(target, call).await?)
     }
 
@@ -186,7 +197,7 @@ impl EngineClient {
             turn: i32,
             orders: &'a RawValue,
         }
-        let call = Call::new(Method::PUT, "/api/v1/order", self.timeouts.call, SMALL).body(&Body {
+        let call = Call::new(Method::PUT, "/api/v1/order", self.timeouts.call, ANSWER).body(&Body {
             race_name,
             turn,
             orders,

@@ -71,6 +71,7 @@ fn word(error: &EngineError) -> String {
         EngineError::Problem { status, code, .. } => format!("{status} {code}"),
         EngineError::BadAnswer(_) => "bad".into(),
         EngineError::OtherGame(_) => "other game".into(),
+        EngineError::NoRoom => "no room".into(),
     }
 }
 
@@ -262,4 +263,76 @@ async fn a_report_is_taken_up_to_its_limit_and_not_beyond() {
         let error = client.report(&target, "A", 1).await.unwrap_err();
         assert!(matches!(&error, EngineError::BadAnswer(reason) if reason.contains(said)), "{said}: {error}");
     }
+}
+
+#[tokio::test]
+async fn each_kind_of_answer_has_a_bound_of_its_own() {
+    let blanks = |length: usize| says(Says::body("200 OK", &format!("{}{}", status_body(""), " ".repeat(length))));
+    let client = client();
+    let longer = |error: EngineError, bound: usize| {
+        assert!(error.to_string().ends_with(&format!("longer than {bound} bytes")), "{error}");
+    };
+    longer(client.health(&blanks(HEALTH).await).await.unwrap_err(), HEALTH);
+    longer(client.status(&blanks(STATUS).await).await.unwrap_err(), STATUS);
+    longer(client.turn(&blanks(STATUS).await, 0).await.unwrap_err(), STATUS);
+    longer(client.banish(&blanks(STATUS).await, "A").await.unwrap_err(), STATUS);
+    let nothing = serde_json::value::RawValue::from_string("[]".to_owned()).unwrap();
+    longer(client.command(&blanks(ANSWER).await, "A", &nothing).await.unwrap_err(), ANSWER);
+    assert!(client.status(&blanks(STATUS / 2).await).await.is_ok());
+    assert!(client.command(&blanks(STATUS).await, "A", &nothing).await.is_ok(), "what passes on to players has more");
+    // A thousand races, with names as long as they may be and each of their characters escaped.
+    let name = |n: usize| format!("{}{n:04}", r"\ud835\udd38".repeat(28));
+    let races: Vec<String> = (0..1_000)
+        .map(|n| format!(r#"{{"race_name":"{}","planets":1000,"population":123456.75,"extinct":false}}"#, name(n)))
+        .collect();
+    let races = races.join(",");
+    let body = format!(r#"{{"game_id":"{GAME}","turn":1,"finished":false,"winners":[],"races":[{races}]}}"#);
+    assert!(body.len() <= STATUS, "{} bytes", body.len());
+    assert_eq!(client.status(&says(Says::body("200 OK", &body)).await).await.unwrap().races.len(), 1_000);
+}
+
+/// An answer that promises more than it brings, and then stops.
+fn stalled(bytes: usize) -> Says {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes + 1);
+    Says { closes: false, ..Says::once([head.into_bytes(), vec![b' '; bytes]].concat()) }
+}
+
+#[tokio::test]
+async fn answers_that_stall_take_no_more_memory_than_there_is_and_give_way_to_others() {
+    const ROOM: usize = 4 << 20;
+    let room = Budget::new(ROOM, ROOM / 2);
+    let client = client().with_room(room.clone());
+    let mut stalling = Vec::new();
+    for _ in 0..64 {
+        let (client, target) = (client.clone(), says(stalled(STATUS - 1)).await);
+        stalling.push(tokio::spawn(async move { client.status(&target).await }));
+    }
+    // Some have what there is; what the others would need is more than that. No clock decides: they wait for their own minute.
+    let full = || room.spent() + STATUS > ROOM;
+    tokio::time::timeout(Duration::from_secs(50), async {
+        while !full() {
+            assert!(room.spent() <= ROOM);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the room is full");
+    let honest = says(Says::body("200 OK", &status_body(&format!(r#","more":"{}""#, "m".repeat(200 << 10))))).await;
+    for _ in 0..5 {
+        assert_eq!(client.status(&honest).await.map(|status| status.turn).map_err(|error| word(&error)), Ok(1));
+        assert!(room.spent() <= ROOM, "{} bytes", room.spent());
+    }
+    let gave_way = stalling.iter().filter(|call| call.is_finished()).count();
+    assert!(gave_way > 0, "somebody gave way");
+    for call in stalling {
+        if call.is_finished() {
+            let error = call.await.unwrap().unwrap_err();
+            assert_eq!(word(&error), "no room");
+            assert!(error.is_passing() && !error.is_absence() && !error.is_elsewhere() && !error.is_busy());
+        } else {
+            call.abort();
+            let _ = call.await;
+        }
+    }
+    assert_eq!(room.spent(), 0, "all of it comes back");
 }
