@@ -176,6 +176,7 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
         outcomes: outcomes.clone(),
         waker: deps.waker.clone(),
         max_attempts: tuning.job_attempts,
+        not_now: not_now(tuning),
         lane: Lane::new(tuning.job_lane, tuning.slow_after),
     };
     let turn_settings = turn_settings(config, &settings);
@@ -189,6 +190,17 @@ fn start_queues(config: &Config, deps: &WorkerDeps, engines: &Arc<Engines>, outc
     };
     queue::run(Arc::new(jobs), settings, deps);
     queue::run(Arc::new(turns), turn_settings, deps);
+}
+
+/// The pauses of a job whose engine says "not now".
+fn not_now(tuning: &config::Tuning) -> Settings {
+    Settings {
+        backoff_base: tuning.job_not_now,
+        backoff_growth: tuning.turn_backoff_growth,
+        backoff_cap: Duration::from_secs(3600),
+        backoff_floor: 0.75,
+        ..Settings::default()
+    }
 }
 
 /// How turns differ from jobs.
@@ -268,6 +280,19 @@ mod tests {
             let all: Duration = pauses.iter().sum();
             assert!(all >= Duration::from_secs(220) && all <= Duration::from_secs(330), "{all:?}");
             assert!(pauses.is_sorted(), "{pauses:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_whose_engine_says_not_now_asks_again_over_minutes() {
+        let tuning = config::Tuning::default();
+        let settings = not_now(&tuning);
+        for seed in 0..200 {
+            let random = Random::seeded(seed);
+            let pauses: Vec<Duration> = (1..tuning.job_attempts).map(|n| delay(&random, &settings, n)).collect();
+            assert!(pauses.is_sorted() && pauses[0] <= Duration::from_secs(5), "{pauses:?}");
+            let all: Duration = pauses.iter().sum();
+            assert!(all >= Duration::from_secs(110) && all <= Duration::from_secs(160), "{all:?}");
         }
     }
 

@@ -120,6 +120,8 @@ pub struct Tuning {
     pub job_lane: usize,
     /// When work is due again that found its lane full; half of it up to one and a half.
     pub crowded_again: Duration,
+    /// The pause before a job's engine is asked again that said "not now", less up to a quarter by chance; multiplied as a turn's.
+    pub job_not_now: Duration,
     /// Upper bound of the first retry's delay, of a job.
     pub backoff_base: Duration,
     /// Upper bound of any retry's delay, of a job.
@@ -158,6 +160,8 @@ impl Default for Tuning {
             turn_lane: 256,
             job_lane: 64,
             crowded_again: Duration::from_secs(10),
+            // 5, 25, 125 s: two minutes in all, or more where the engine asks for it.
+            job_not_now: Duration::from_secs(5),
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(15),
             watch_interval: Duration::from_secs(2),
@@ -189,6 +193,7 @@ impl Tuning {
         {
             tuning.turn_backoff_base /= haste;
             tuning.crowded_again /= haste;
+            tuning.job_not_now /= haste;
         }
         tuning
     }

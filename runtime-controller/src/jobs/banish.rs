@@ -46,10 +46,7 @@ impl Jobs {
             Ok(()) => Ok(banished(race.to_owned())),
             // It never heard of the race, which is as good as banished.
             Err(EngineError::Problem { status: 404, .. }) => Ok(banished(format!("{race}: unknown to the engine"))),
-            Err(error) if error.is_passing() => {
-                Err(JobError::Passing(format!("{error}{}", engines.words(game_id).await)))
-            }
-            Err(error) => Err(JobError::Refused(format!("{error}{}", engines.words(game_id).await))),
+            Err(error) => Err(JobError::call(&error, &engines.words(game_id).await)),
         }
     }
 }

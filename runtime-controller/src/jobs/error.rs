@@ -23,6 +23,13 @@ pub(super) enum JobError {
     /// A start that failed; `passing` says whether another attempt may help.
     #[error("{}: {}", failure.word(), failure.reason())]
     Start { failure: StartFailure, passing: bool },
+    /// The same, by an engine that is there and says "not now": it is asked again over minutes.
+    #[error("{}: {}", failure.word(), failure.reason())]
+    NotYet {
+        failure: StartFailure,
+        /// Its `Retry-After`, an hour at most; zero where it said nothing.
+        after: Duration,
+    },
     /// A replacement that is given up, with what is left of the engine.
     #[error("{}: {}", failure.word(), failure.reason())]
     Replace { failure: StartFailure, left: Box<Left> },
@@ -32,13 +39,20 @@ pub(super) enum JobError {
     /// Something else failed; tried again within the budget.
     #[error("{0}")]
     Passing(String),
+    /// The engine is there and says "not now": asked again over minutes, within the budget.
+    #[error("{reason}")]
+    Later {
+        reason: String,
+        /// As above.
+        after: Duration,
+    },
     /// It cannot be done, now or later.
     #[error("{0}")]
     Refused(String),
     /// The process is to stop, and this would take long: another goes on from the step that was reached.
     #[error("the process stops")]
     Stopping,
-    /// Daemon or database are away: not the job's fault, no attempt burned.
+    /// Daemon or database are away, or there is no room for an answer: not the job's fault, no attempt burned.
     #[error("{0}")]
     Away(String),
     /// It lasts, and too many others do: put off, no attempt burned.
@@ -88,8 +102,29 @@ impl JobError {
             }
             // It would answer the next attempt in the same way.
             EngineError::BadAnswer(_) | EngineError::OtherGame(_) => Self::config(format!("{error}{words}")),
-            error => Self::container(format!("{error}{words}")),
+            EngineError::NoRoom => Self::Away(error.to_string()),
+            EngineError::Problem { .. } => Self::NotYet {
+                failure: StartFailure::ContainerStart { reason: cut(&format!("{error}{words}")) },
+                after: error.retry_after().unwrap_or_default(),
+            },
+            EngineError::Unreachable(_) | EngineError::Timeout => Self::container(format!("{error}{words}")),
         }
+    }
+
+    /// An engine's error at another call; `words` as above.
+    pub(super) fn call(error: &EngineError, words: &str) -> Self {
+        let reason = format!("{error}{words}");
+        match error {
+            EngineError::NoRoom => Self::Away(error.to_string()),
+            error if error.is_busy() => Self::Later { reason, after: error.retry_after().unwrap_or_default() },
+            error if error.is_passing() => Self::Passing(reason),
+            _ => Self::Refused(reason),
+        }
+    }
+
+    /// Whether it burns an attempt.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::NotYet { .. } | Self::Passing(_) | Self::Later { .. })
     }
 
     pub(super) fn is_final(&self) -> bool {
@@ -98,16 +133,19 @@ impl JobError {
 
     pub(super) fn start_failure(&self) -> Option<&StartFailure> {
         match self {
-            Self::Start { failure, .. } => Some(failure),
+            Self::Start { failure, .. } | Self::NotYet { failure, .. } => Some(failure),
             _ => None,
         }
     }
 
-    /// `cleared`: what a start that failed had made of a container is gone.
-    pub(super) fn verdict(self, cleared: bool) -> Verdict<Note> {
+    /// `cleared`: what a start that failed had made of a container is gone. `own`: the pause that an engine gets which says "not now".
+    /// It is asked later where it says so, and never sooner.
+    pub(super) fn verdict(self, cleared: bool, own: Duration) -> Verdict<Note> {
         let error = cut(&self.to_string());
         let result = match &self {
-            Self::Start { failure, .. } => Some(JobResult::StartFailed { failure: failure.clone(), cleared }),
+            Self::Start { failure, .. } | Self::NotYet { failure, .. } => {
+                Some(JobResult::StartFailed { failure: failure.clone(), cleared })
+            }
             Self::Replace { failure, left } => {
                 Some(JobResult::ReplaceFailed { failure: failure.clone(), left: (**left).clone() })
             }
@@ -116,6 +154,9 @@ impl JobError {
         let outcome = match self {
             Self::Start { passing: false, .. } | Self::Replace { .. } | Self::Refused(_) => Outcome::Dead { error },
             Self::Start { .. } | Self::Passing(_) => Outcome::Retry { error, after: None, counts: true },
+            Self::NotYet { after, .. } | Self::Later { after, .. } => {
+                Outcome::Retry { error, after: Some(after.max(own)), counts: true }
+            }
             Self::Stopping => Outcome::Release,
             Self::Crowded(_, after) => Outcome::Retry { error, after: Some(after), counts: false },
             Self::Busy => Outcome::Retry { error, after: Some(BUSY), counts: false },
@@ -156,5 +197,48 @@ impl From<ReviveError> for JobError {
                 Self::Passing(error.to_string())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(status: u16, after: Option<u64>) -> EngineError {
+        let (code, detail) = ("busy".to_owned(), String::new());
+        EngineError::Problem { status, code, detail, errors: Vec::new(), retry_after: after.map(Duration::from_secs) }
+    }
+
+    /// The pause until the next attempt, and whether this one counted; `None`: there is no other.
+    fn again(error: JobError) -> Option<(Option<u64>, bool)> {
+        match error.verdict(false, Duration::from_secs(5)).outcome {
+            Outcome::Retry { after, counts, .. } => Some((after.map(|after| after.as_secs()), counts)),
+            Outcome::Dead { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_engine_that_says_not_now_is_asked_again_when_it_says_and_no_sooner_than_by_itself() {
+        for made in [JobError::init, JobError::call] {
+            for status in [429, 500, 502, 503] {
+                assert_eq!(again(made(&problem(status, None), "")), Some((Some(5), true)), "{status}");
+                assert_eq!(again(made(&problem(status, Some(1)), "")), Some((Some(5), true)), "{status}");
+                assert_eq!(again(made(&problem(status, Some(70)), "")), Some((Some(70), true)), "{status}");
+            }
+            assert_eq!(again(made(&problem(422, Some(70)), "")), None, "a refusal is one whatever is beside it");
+            assert_eq!(again(made(&EngineError::Timeout, "")), Some((None, true)), "the queue's own pause");
+            assert_eq!(again(made(&EngineError::NoRoom, "")), Some((Some(AWAY.as_secs()), false)));
+        }
+    }
+
+    #[test]
+    fn a_start_that_was_put_off_in_vain_fails_with_the_engines_words() {
+        let error = JobError::init(&problem(503, None), "; it said: reading maps");
+        assert!(error.counts() && !error.is_final());
+        let reason = error.start_failure().map(|failure| failure.reason().to_owned());
+        assert_eq!(reason.as_deref(), Some("the engine answered 503 busy; it said: reading maps"));
+        let result = error.verdict(true, Duration::ZERO).note.result;
+        assert!(matches!(result, Some(JobResult::StartFailed { cleared: true, .. })));
     }
 }

@@ -21,8 +21,8 @@ use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::runtime::{JobKind, JobStatus, StartFailure};
 use shared::ids::GameId;
 use shared::queue::{
-    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settled, Topic, Verdict, Waker, WorkContext,
-    backoff::jittered,
+    Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Topic, Verdict, Waker, WorkContext,
+    backoff::{delay, jittered},
 };
 use sqlx::PgConnection;
 
@@ -39,6 +39,8 @@ pub struct Jobs {
     pub(crate) outcomes: Outcomes,
     pub(crate) waker: Waker,
     pub(crate) max_attempts: u32,
+    /// The pauses of a job whose engine says "not now".
+    pub(crate) not_now: Settings,
     /// For those that last: pulls, engines that are long in coming up, daemons that hang.
     pub(crate) lane: Lane,
 }
@@ -163,7 +165,8 @@ impl Jobs {
             Err(error) => {
                 let said = excerpt(&error.to_string(), SHORT);
                 tracing::warn!(game_id = %work.game_id, kind = %work.kind, job_id = %claim.id, error = said, "a job's attempt ended");
-                error.verdict(cleared)
+                let own = delay(&self.engines.random, &self.not_now, claim.failures.unsigned_abs() + 1);
+                error.verdict(cleared, own)
             }
         }
     }
@@ -181,8 +184,12 @@ impl Jobs {
 
     /// Whether no further attempt follows this error.
     fn is_last(&self, claim: &Claim, error: &JobError) -> bool {
-        let counts = matches!(error, JobError::Start { .. } | JobError::Passing(_));
-        error.is_final() || (counts && claim.failures.unsigned_abs() + 1 >= self.max_attempts)
+        error.is_final() || (error.counts() && self.is_last_attempt(claim))
+    }
+
+    /// Whether no further attempt follows this one, if it fails.
+    fn is_last_attempt(&self, claim: &Claim) -> bool {
+        claim.failures.unsigned_abs() + 1 >= self.max_attempts
     }
 
     /// A start that is given up leaves no container behind; its state directory stays. Answers whether that is so.
