@@ -10,6 +10,7 @@ use super::error::JobError;
 use super::{Jobs, Note};
 use crate::driver::DriverError;
 use crate::outcome::JobResult;
+use crate::schedule::LastReports;
 
 impl Jobs {
     pub(super) async fn stop(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
@@ -22,10 +23,15 @@ impl Jobs {
         if runtime::is_generating(&mut *engines.db.acquire().await?, game_id).await? {
             return Err(JobError::Busy);
         }
-        if endings::was_ended(&mut *engines.db.acquire().await?, game_id).await?
-            && let Err(error) = engines.keep_last_reports(cx, claim, game_id).await
-        {
-            tracing::warn!(%game_id, %error, "a game was ended without all of its reports");
+        if endings::was_ended(&mut *engines.db.acquire().await?, game_id).await? {
+            match engines.keep_last_reports(cx, claim, game_id, self.is_last_attempt(claim)).await {
+                LastReports::Kept => {}
+                LastReports::LeftOut(error) => {
+                    tracing::warn!(%game_id, error, "a game was ended without all of its reports");
+                }
+                LastReports::NotNow(reason, after) => return Err(JobError::Later { reason, after }),
+                LastReports::PutOff(reason) => return Err(JobError::Away(reason)),
+            }
         }
         match engines.op("remove", engines.driver.remove(game_id)).await {
             Ok(()) => {

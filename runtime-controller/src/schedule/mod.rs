@@ -31,6 +31,7 @@ use crate::engines::Engines;
 use crate::lanes::Lane;
 use crate::outcome::{Outcomes, Snapshot};
 
+pub(crate) use self::ended::LastReports;
 pub use self::mend::Mender;
 pub use shared::db::queues::RUNTIME_TURNS as SPEC;
 

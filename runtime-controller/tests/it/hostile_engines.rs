@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use shared::ids::GameId;
 use testkit::eventually;
-use testkit::scripted::{Boot, Call, Rule, Script};
+use testkit::scripted::{Boot, Call, Rule, Script, seen};
 
 use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
@@ -60,7 +60,7 @@ fn turns() -> Vec<(&'static str, Rule, &'static str)> {
         ("a NUL among the winners", merged(json!({ "finished": true, "winners": ["Ants\u{0}"] })), "it holds a NUL"),
         ("deep JSON", merged(json!({ "x": deep })), "nested deeper"),
         ("HTML", answered(200, "<html>It works!</html>"), "not to its contract"),
-        ("a megabyte of blanks", Rule { pad: 2 << 20, ..Rule::on(Call::Turn) }, "longer than 1048576 bytes"),
+        ("a megabyte of blanks", Rule { pad: 2 << 20, ..Rule::on(Call::Turn) }, "longer than 524288 bytes"),
         (
             "a redirect",
             Rule {
@@ -212,6 +212,64 @@ async fn a_game_finishes_without_the_reports_that_cannot_be_kept() {
         assert_eq!(world.told(*game_id, "game.finished").await.len(), 1, "{kind}");
         assert!(world.told(*game_id, "game.paused").await.is_empty(), "{kind}");
         eventually(SOON, "its engine is gone", || async { world.engines(*game_id).is_empty() }).await;
+    }
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn an_ended_game_whose_engine_tells_any_turn_is_asked_for_no_report_of_it() {
+    let world = World::with_scripts().await;
+    let games = games(&world, [Script::default(), Script::default()].into_iter()).await;
+    let mut controller = world.controller(&[("GALAXY_TURN_LIMIT", "1000"), PATIENT]);
+    for game_id in &games {
+        world.reaches_turn(*game_id, 1).await;
+    }
+    let (lying, honest) = (games[0], games[1]);
+    let rule = Rule { call: Some(Call::Status), ..merged(json!({ "turn": i32::MAX })) };
+    world.script(lying, [rule]);
+    for game_id in &games {
+        world.ended_by_hand(*game_id).await;
+        eventually(SOON, "its engine is gone", || async { world.engines(*game_id).is_empty() }).await;
+        world.job_ends(*game_id, "stop", "succeeded").await;
+    }
+    let reports = "SELECT count(*) FROM engine_reports WHERE game_id = $1";
+    assert_eq!(world.number(reports, lying).await, 0);
+    assert!(world.number(reports, honest).await >= 4, "two races, two turns");
+    let peak = peak(controller.pid());
+    assert!(peak < 96 << 20, "{} MiB", peak >> 20);
+    controller.kill9();
+}
+
+#[tokio::test]
+async fn games_whose_engines_hold_all_places_for_reports_put_an_honest_one_off_and_cost_it_nothing() {
+    let world = World::with_scripts().await;
+    let ends = |rules: Vec<Rule>| Script { turn_limit: Some(1), ..Script::of(rules) };
+    let hangs = Rule { hang: true, ..Rule::on(Call::Report) };
+    // Long enough that none of them gives its place back by itself.
+    let mut controller = world.controller(&[("BACKEND_ENGINE_PROBE_TIMEOUT", "10m")]);
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        slow.push(world.scripted("@every 1s", ends(vec![hangs.clone()])).await);
+    }
+    for game_id in &slow {
+        eventually(SOON, "it has a place", || async { !seen(&world.state_dir(*game_id), Call::Report).is_empty() })
+            .await;
+    }
+    let honest = world.scripted("@every 1s", ends(Vec::new())).await;
+    eventually(SOON, "it is put off", || async {
+        let sql = "SELECT concat_ws(' ', failures, last_error) FROM runtime_turns WHERE game_id = $1";
+        let shown = world.text(sql, honest).await;
+        if shown.starts_with("0 too many engines are slow just now") { Ok(()) } else { Err(shown) }
+    })
+    .await;
+    for game_id in &slow {
+        ends(Vec::new()).write(&world.state_dir(*game_id)).unwrap();
+        world.kill_engine(*game_id);
+    }
+    for game_id in slow.into_iter().chain([honest]) {
+        world.reaches(game_id, "finished").await;
+        let reports = world.number("SELECT count(*) FROM engine_reports WHERE game_id = $1", game_id).await;
+        assert_eq!(reports, 4, "two races, two turns");
     }
     controller.kill9();
 }

@@ -21,7 +21,7 @@ impl World {
     }
 
     /// What the API does for end.
-    async fn ended_by_hand(&self, game_id: GameId) {
+    pub async fn ended_by_hand(&self, game_id: GameId) {
         let turn = u32::try_from(self.turn(game_id).await).unwrap();
         let ending = Ending {
             game_id,
