@@ -112,14 +112,18 @@ async fn set_timer(conn: &mut PgConnection, game_id: GameId, daemon_id: &str, ti
 }
 
 /// Rests a timer that waits (the game was stopped or paused by hand), and notes when. One whose generation is under way rests
-/// by itself, when it sees the game.
+/// by itself, when it sees the game. Between two tries of a turn the runtime is still shown as generating: it is not any more, or
+/// nobody would look after its engine.
 pub async fn park_turn(conn: &mut PgConnection, game_id: GameId) -> Result<(), Error> {
-    sqlx::query!(
+    let parked = sqlx::query!(
         "UPDATE runtime_turns SET status = 'idle', rested_at = clock_timestamp() WHERE game_id = $1 AND status IN ('pending', 'retrying')",
         game_id.uuid()
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
+    if parked.rows_affected() == 1 {
+        generation_broken_off(conn, game_id).await?;
+    }
     Ok(())
 }
 
@@ -134,12 +138,13 @@ pub enum Forced {
     Resting,
 }
 
-/// Makes the waiting timer due now and notes that the scheduled turn is to be skipped.
+/// Makes the waiting timer due now, also where it waits for another try of its turn, and notes that the scheduled turn is to be
+/// skipped.
 pub async fn force_turn(conn: &mut PgConnection, game_id: GameId) -> Result<Forced, Error> {
     let done = sqlx::query!(
         // A turn that is due already is not put off, whatever the clock says.
         "WITH t AS (UPDATE runtime_turns SET next_attempt_at = least(next_attempt_at, clock_timestamp())
-             WHERE game_id = $1 AND status = 'pending' RETURNING game_id)
+             WHERE game_id = $1 AND status IN ('pending', 'retrying') RETURNING game_id)
          UPDATE runtime_records r SET skip_next_tick = true, updated_at = clock_timestamp() FROM t WHERE r.game_id = t.game_id",
         game_id.uuid()
     )
