@@ -17,6 +17,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::engines::Engines;
 
+/// A suspect is worked with nothing beside it, so that its queue stands still meanwhile: for no longer than this where a lane has a
+/// place for it. A hundred that hang cost the others twenty seconds.
+const ALONE: Duration = Duration::from_millis(200);
 /// For how long a game is remembered as slow that has not been worked since.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
@@ -99,13 +102,27 @@ impl Lane {
     ) -> Result<T, Full> {
         let began = Instant::now();
         tokio::pin!(work);
+        let mut place = None;
         if !self.is_slow(game_id) {
-            if let Ok(done) = timeout(self.0.slow_after, &mut work).await {
+            let quick = self.quick(claim);
+            if let Ok(done) = timeout(quick, &mut work).await {
                 return Ok(done);
+            }
+            if quick < self.0.slow_after {
+                place = self.enter(&version(engines, game_id).await);
+                // Where there is none it stays alone for as long as any other has a slot: it may still be quick.
+                if place.is_none()
+                    && let Ok(done) = timeout(self.0.slow_after.saturating_sub(quick), &mut work).await
+                {
+                    return Ok(done);
+                }
             }
             self.remember(game_id);
         }
-        let place = self.enter(&version(engines, game_id).await).ok_or(Full)?;
+        let place = match place {
+            Some(place) => place,
+            None => self.enter(&version(engines, game_id).await).ok_or(Full)?,
+        };
         // A suspect that may not be let go stays where it is, alone: it needs no place then.
         cx.leave_slot(claim, place).await;
         let done = work.await;
@@ -113,6 +130,11 @@ impl Lane {
             self.0.state.lock().slow.remove(&game_id);
         }
         Ok(done)
+    }
+
+    /// How long work has its slot for.
+    fn quick(&self, claim: &Claim) -> Duration {
+        if claim.alone { self.0.slow_after.min(ALONE) } else { self.0.slow_after }
     }
 
     fn is_slow(&self, game_id: GameId) -> bool {
@@ -177,5 +199,26 @@ mod tests {
         tokio::time::advance(REMEMBERED / 2).await;
         lane.remember(other);
         assert!(!lane.is_slow(game) && lane.is_slow(other));
+    }
+
+    #[test]
+    fn a_suspect_keeps_its_queue_to_itself_for_a_moment_only() {
+        let claim = |alone| Claim {
+            id: uuid::Uuid::nil(),
+            token: 1,
+            attempt_no: 2,
+            failures: 0,
+            alone,
+            priority: 0,
+            due_at: chrono::DateTime::UNIX_EPOCH,
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            request_id: None,
+            traceparent: None,
+        };
+        let quick = |slow_after, alone| Lane::new(8, slow_after).quick(&claim(alone));
+        assert_eq!(quick(Duration::from_secs(2), false), Duration::from_secs(2));
+        // All of a hundred suspects, one after the other, are let go before the call to one of them would end.
+        assert!(quick(Duration::from_secs(2), true) * 100 < Duration::from_secs(60));
+        assert_eq!(quick(Duration::from_millis(50), true), Duration::from_millis(50));
     }
 }

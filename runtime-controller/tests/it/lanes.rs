@@ -1,7 +1,10 @@
 //! A slow engine is alone with it (SPEC §8): what hangs keeps nobody else from turns, starts and stops.
 
 use serde_json::json;
+use shared::db::{games, runtime};
+use shared::domain::game::PauseReason;
 use shared::domain::runtime::JobKind;
+use shared::ids::GameId;
 use testkit::eventually;
 use testkit::scripted::{Call, Rule, Script, journal, seen};
 
@@ -140,6 +143,92 @@ async fn an_engine_that_is_busy_for_a_while_keeps_its_game_running_and_its_retry
     assert_eq!(world.text("SELECT pause_reason FROM games WHERE game_id = $1", for_ever).await, "generation_failed");
     controller.kill9();
     assert_eq!(journal(&world.state_dir(passing)), [1]);
+}
+
+/// An engine that says "not now" to some calls, for so long.
+fn not_now(call: Call, times: u32, after: &str) -> Rule {
+    let headers = [("Retry-After".to_owned(), after.to_owned())].into();
+    Rule { status: Some(503), times: Some(times), headers, ..Rule::on(call) }
+}
+
+#[tokio::test]
+async fn a_job_whose_engine_is_busy_waits_as_it_was_asked_to_and_is_done() {
+    let world = World::with_scripts().await;
+    let mut controller = world.controller(&[]);
+    let waits = async |game_id: GameId, kind: &str| {
+        eventually(SOON, format!("the {kind} waits as it was asked to"), || async {
+            let sql =
+                "SELECT concat_ws(' ', kind, ceil(extract(epoch FROM next_attempt_at - clock_timestamp()))::bigint)
+                FROM runtime_jobs WHERE game_id = $1 AND status = 'retrying' UNION ALL SELECT '' LIMIT 1";
+            let shown = world.text(sql, game_id).await;
+            let left = shown.split_once(' ').filter(|(of, _)| *of == kind).map(|(_, left)| left.parse::<i64>());
+            if left.is_some_and(|left| left.is_ok_and(|left| left >= 3)) { Ok(()) } else { Err(shown) }
+        })
+        .await;
+    };
+    let script = Script::of([not_now(Call::Init, 1, "15"), not_now(Call::Banish, 1, "15")]);
+    let game_id = world.scripted("@every 1h", script).await;
+    waits(game_id, "start").await;
+    world.reaches(game_id, "running").await;
+    world.enqueue(game_id, JobKind::Banish, json!({ "race_name": "Bees" })).await;
+    waits(game_id, "banish").await;
+    world.job_ends(game_id, "banish", "succeeded").await;
+    // One that asks for patience for ever ends as any other that fails.
+    let for_ever = world.scripted("@every 1h", Script::of([not_now(Call::Init, 1_000, "0")])).await;
+    world.reaches(for_ever, "start_failed").await;
+    assert_eq!(seen(&world.state_dir(for_ever), Call::Init).len(), 4);
+    assert_eq!(world.told(for_ever, "runtime.container_start_failed").await.len(), 1);
+    controller.kill9();
+}
+
+/// A game whose engine has put its first turn off for ten minutes.
+async fn put_off(world: &World) -> GameId {
+    let game_id = world.scripted("@every 1h", Script::of([not_now(Call::Turn, 1, "600")])).await;
+    world.reaches(game_id, "running").await;
+    world.enqueue(game_id, JobKind::ForceNextTurn, json!({})).await;
+    eventually(SOON, "it waits as it was asked to", || async {
+        world.text("SELECT status FROM runtime_turns WHERE game_id = $1", game_id).await == "retrying"
+    })
+    .await;
+    assert_eq!(world.runtime(game_id).await.status.as_str(), "generation_in_progress");
+    game_id
+}
+
+#[tokio::test]
+async fn a_turn_that_is_to_be_tried_again_may_be_forced() {
+    let world = World::with_scripts().await;
+    let mut controller = world.controller(&[]);
+    let game_id = put_off(&world).await;
+    world.enqueue(game_id, JobKind::ForceNextTurn, json!({})).await;
+    world.job_ends(game_id, "force_next_turn", "succeeded").await;
+    world.reaches_turn(game_id, 1).await;
+    controller.kill9();
+    each_turn_once(&world, game_id).await;
+}
+
+#[tokio::test]
+async fn a_game_that_is_paused_between_two_tries_of_its_turn_is_not_shown_as_generating_any_more() {
+    let world = World::with_scripts().await;
+    let mut controller = world.controller(&[]);
+    let game_id = put_off(&world).await;
+    // What the API does for pause.
+    let mut tx = world.pool().begin().await.unwrap();
+    games::lock(&mut tx, game_id).await.unwrap();
+    games::paused(&mut tx, game_id, PauseReason::Manual).await.unwrap();
+    runtime::park_turn(&mut tx, game_id).await.unwrap();
+    tx.commit().await.unwrap();
+    let record = world.runtime(game_id).await;
+    assert_eq!((record.status.as_str(), record.next_turn_at), ("running", None));
+    // Its engine is looked after again.
+    sqlx::query("UPDATE runtime_records SET probed_at = now() - interval '1 hour' WHERE game_id = $1")
+        .bind(game_id.uuid())
+        .execute(&world.pool())
+        .await
+        .unwrap();
+    let probed = "SELECT count(*) FROM runtime_records
+        WHERE game_id = $1 AND probed_at > now() - interval '30 minutes'";
+    eventually(SOON, "it is probed", || async { world.number(probed, game_id).await == 1 }).await;
+    controller.kill9();
 }
 
 #[tokio::test]

@@ -175,8 +175,8 @@ impl EngineClient {
             race_name: &'a str,
             commands: &'a RawValue,
         }
-        let call =
-            Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, ANSWER).body(&Body { race_name, commands })?;
+        let call = Call::new(Method::PUT, "/api/v1/command", self.timeouts.call, ANSWER)
+            .body(&Body { race_name, commands })?;
         types::raw(&self.send(target, call).await?)
     }
 
