@@ -1,6 +1,7 @@
 //! Making and starting a container where the world moves meanwhile: an image that is removed between its pull and its use, a
 //! network that was made anew.
 
+use shared::db::runtime;
 use shared::ids::GameId;
 
 use super::Engines;
@@ -23,16 +24,13 @@ impl Engines {
         self.op("create", self.driver.create(spec)).await
     }
 
-    /// Starts the container that was just made and has never run; one that cannot start is made anew once.
-    ///
-    /// # Errors
-    /// [`DriverError`].
-    pub async fn start_made(&self, spec: &mut EngineSpec) -> Result<(), DriverError> {
-        if self.started_or_gone(spec).await? {
-            return Ok(());
-        }
-        self.make(spec).await?;
-        self.start(spec).await
+    /// Gives the container that is to be made a token of its own (SPEC §8). It is written down first: a crash in between leaves a
+    /// token that no container has.
+    pub(super) async fn renew_token(&self, spec: &mut EngineSpec) -> Result<(), shared::db::Error> {
+        let fresh = self.fresh_token();
+        runtime::renew_token(&mut *self.db.acquire().await?, spec.game_id, &fresh).await?;
+        spec.token = fresh;
+        Ok(())
     }
 
     /// Starts the container that is there; `false` where that can never be, and it was removed.

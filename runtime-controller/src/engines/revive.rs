@@ -168,14 +168,14 @@ impl Engines {
             made = false;
         }
         if !made {
-            // Every container gets a token of its own (SPEC §8). It is written first: a crash in between leaves a token that
-            // no container has.
-            let mut conn = self.db.acquire().await?;
-            spec.token = self.fresh_token();
-            runtime::renew_token(&mut conn, game_id, &spec.token).await?;
-            drop(conn);
+            self.renew_token(spec).await?;
             self.make(spec).await?;
-            self.start_made(spec).await?;
+            // Its network may go before it has ever run: once more, anew.
+            if !self.started_or_gone(spec).await? {
+                self.renew_token(spec).await?;
+                self.make(spec).await?;
+                self.start(spec).await?;
+            }
         }
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
         if observed.as_ref().is_some_and(|observed| observed.fingerprint != self.driver.fingerprint(spec)) {

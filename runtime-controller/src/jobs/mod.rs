@@ -174,7 +174,7 @@ impl Jobs {
     /// One attempt, in a slot or in the lane.
     async fn attempt(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Result<Note, JobError> {
         match work.kind {
-            JobKind::Start => self.start(cx, claim, work.game_id).await,
+            JobKind::Start => self.start(cx, claim, work).await,
             JobKind::Stop => self.stop(cx, claim, work.game_id).await,
             JobKind::Banish => self.banish(cx, claim, work.game_id, &work.payload).await,
             JobKind::ForceNextTurn => self.force_turn(cx, claim, work.game_id, work.step.as_deref()).await,

@@ -111,7 +111,7 @@ impl Jobs {
             if work.kind == JobKind::Patch {
                 self.copy_fits(&plan.next.image, game_id).await?;
             }
-            // The new container's, and the former one's too if that has to be made again.
+            // The new container's alone: a former engine that is put back gets another.
             let token = self.engines.fresh_token();
             if !self.hold(cx, claim, game_id, met.as_ref(), &token).await? {
                 return self.given_up(cx, claim, game_id).await;
@@ -130,7 +130,7 @@ impl Jobs {
                 self.copy_state(cx, claim, &spec.image, game_id).await?;
             }
         }
-        let Some(target) = self.raise(cx, claim, &mut spec, &WANTED).await? else {
+        let Some(target) = self.raise(cx, claim, &mut spec, &WANTED, &work.payload).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
         plan.next.pinned = spec.pinned;
@@ -241,9 +241,11 @@ impl Jobs {
     async fn put_back(&self, cx: &WorkContext, claim: &Claim, work: &Work, plan: &mut Plan) -> Result<(), JobError> {
         let mut spec = plan.spec(&plan.former);
         // The state first: should the former image be gone, a start that brings it back finds the state all the same.
-        self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await?;
+        if let Some(token) = self.restore_state(cx, claim, &work.payload, &spec.image, plan.game_id).await? {
+            spec.token = token;
+        }
         self.pull(cx, claim, &spec.image, spec.pinned.as_ref()).await?;
-        let target = self.raise(cx, claim, &mut spec, &WANTED).await?;
+        let target = self.raise(cx, claim, &mut spec, &WANTED, &work.payload).await?;
         plan.former.pinned = spec.pinned;
         let target = target.ok_or_else(|| JobError::Refused("the game is not to run any more".to_owned()))?;
         let status = self.known(plan.game_id, self.engines.client.status(&target).await).await?;

@@ -5,6 +5,7 @@ use shared::db::runtime;
 use shared::domain::runtime::JobStep;
 use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
+use shared::secret::Secret;
 
 use super::Jobs;
 use super::error::JobError;
@@ -58,7 +59,8 @@ impl Jobs {
     }
 
     /// Puts back what the former engine left, once: an attempt that finds it done must not do it under the engine that it has started
-    /// on it since. Where no copy was made, the new engine never saw the state.
+    /// on it since. Where no copy was made, the new engine never saw the state. Answers the token of the container that is to be made
+    /// on it: the release that failed knows the one before. `None` where an earlier attempt has done all this, and recorded it.
     pub(super) async fn restore_state(
         &self,
         cx: &WorkContext,
@@ -66,9 +68,9 @@ impl Jobs {
         payload: &Value,
         image: &str,
         game_id: GameId,
-    ) -> Result<(), JobError> {
+    ) -> Result<Option<Secret>, JobError> {
         if payload.get("restored").is_some() {
-            return Ok(());
+            return Ok(None);
         }
         self.step(cx, claim, game_id, JobStep::Restore).await?;
         let engines = &self.engines;
@@ -80,13 +82,15 @@ impl Jobs {
             DriverError::Unavailable(_) => failed(error),
             error => JobError::container(error.to_string()),
         })?;
+        let token = engines.fresh_token();
         let mut tx = engines.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
-        runtime::job_note(&mut tx, claim.id, &json!({ "restored": restored })).await?;
+        runtime::job_note(&mut tx, claim.id, &json!({ "restored": restored, "made": null })).await?;
+        runtime::renew_token(&mut tx, game_id, &token).await?;
         if restored {
             runtime::record_operation(&mut tx, game_id, Some(claim.id), JobStep::Restore.as_str(), "ok", None).await?;
         }
         tx.commit().await?;
-        Ok(())
+        Ok(Some(token))
     }
 }

@@ -9,7 +9,7 @@ use shared::ids::GameId;
 use shared::queue::{Claim, WorkContext};
 
 use super::error::JobError;
-use super::{Jobs, Note};
+use super::{Jobs, Note, Work};
 use crate::driver::EngineSpec;
 use crate::outcome::JobResult;
 
@@ -29,7 +29,8 @@ struct Plan {
 }
 
 impl Jobs {
-    pub(super) async fn start(&self, cx: &WorkContext, claim: &Claim, game_id: GameId) -> Result<Note, JobError> {
+    pub(super) async fn start(&self, cx: &WorkContext, claim: &Claim, work: &Work) -> Result<Note, JobError> {
+        let game_id = work.game_id;
         let Some(mut plan) = self.prepare(cx, claim, game_id).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
@@ -44,7 +45,7 @@ impl Jobs {
         runtime::set_record_image(&mut tx, game_id, plan.spec.pinned.as_ref()).await?;
         tx.commit().await?;
 
-        let Some(target) = self.raise(cx, claim, &mut plan.spec, &WANTED).await? else {
+        let Some(target) = self.raise(cx, claim, &mut plan.spec, &WANTED, &work.payload).await? else {
             return self.given_up(cx, claim, game_id).await;
         };
         if self.step(cx, claim, game_id, JobStep::Init).await? != GameStatus::Starting {

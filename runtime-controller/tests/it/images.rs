@@ -328,3 +328,26 @@ async fn a_container_whose_network_was_made_anew_is_made_anew_too() {
     assert!(world.told(game_id, "game.paused").await.is_empty());
     controller.kill9();
 }
+
+#[tokio::test]
+async fn a_container_that_can_never_start_takes_its_token_along() {
+    let mut docker = DockerWorld::new().await;
+    docker.world.image = docker.hostile(&[SERVE], &[]);
+    let world = &docker.world;
+    let mut barrier = crate::barrier::Barrier::on_jobs(&world.db, "new.kind = 'start' AND new.step = 'start'").await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&[]);
+    barrier.reached().await;
+    let token = || world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id);
+    let (former, before) = (token().await, docker.containers());
+    // Made, and not started yet: its network goes.
+    docker.docker(&["network", "rm", &docker.network]);
+    docker.docker(&["network", "create", "--internal", &docker.network]);
+    barrier.open().await;
+    world.reaches(game_id, "running").await;
+    assert_ne!(docker.containers(), before);
+    assert_ne!(token().await, former, "every container has a token of its own");
+    let env = docker.inspect(&format!("galaxy-game-{game_id}"))["Config"]["Env"].to_string();
+    assert!(env.contains(&token().await), "what is recorded is what it was given");
+    controller.kill9();
+}

@@ -106,6 +106,57 @@ async fn every_container_has_a_token_of_its_own() {
     goes_on(&world, game_id).await;
 }
 
+/// A release that failed knows its token, and nothing tells whom it has told it.
+#[tokio::test]
+async fn an_engine_that_is_put_back_has_not_the_token_of_the_release_that_failed() {
+    let mut world = World::with_processes().await;
+    world.image = copy(&world, "engine-0");
+    let told = world.root.path().join("tokens");
+    let text = format!("#!/bin/sh\necho \"$GALAXY_ENGINE_TOKEN\" >> {}\nexit 3\n", told.display());
+    let broken = script(&world, "engine-1", &text);
+    let game_id = world.game("@every 1s", &["Ants", "Bees"]).await;
+    world.version("1.0.1", &broken).await;
+    let _controller = world.controller(&LONG);
+    world.reaches_turn(game_id, 1).await;
+    let former = token_of(one_engine(&world, game_id, &world.image));
+    world.enqueue(game_id, JobKind::Patch, json!({ "version": "1.0.1" })).await;
+    world.job_ends(game_id, "patch", "failed").await;
+
+    let token = token_of(one_engine(&world, game_id, &world.image));
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(!told.is_empty() && !told.lines().any(|line| line == token), "the former engine has the release's token");
+    assert_ne!(token, former);
+    assert_eq!(token, world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id).await);
+    goes_on(&world, game_id).await;
+}
+
+#[tokio::test]
+async fn a_container_that_goes_between_two_attempts_of_a_start_takes_its_token_along() {
+    let mut world = World::with_processes().await;
+    let (sound, told) = (world.root.path().join("sound"), world.root.path().join("tokens"));
+    let text = format!(
+        "#!/bin/sh\n[ -e {} ] && exec {}\necho \"$GALAXY_ENGINE_TOKEN\" >> {}\nexit 3\n",
+        sound.display(),
+        std::path::absolute(bin_path("galaxy-engine")).unwrap().display(),
+        told.display()
+    );
+    world.image = script(&world, "engine", &text);
+    let mut barrier = Barrier::on_jobs(&world.db, "new.status = 'retrying'").await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let _controller = world.controller(&LONG);
+    barrier.reached().await;
+    // Somebody takes it away; what the process driver has of a container is this file.
+    std::fs::write(&sound, "").unwrap();
+    let container = world.state_root().join(".process").join(game_id.to_string()).join("engine.json");
+    std::fs::remove_file(container).unwrap();
+    barrier.open().await;
+    world.reaches(game_id, "running").await;
+    let token = token_of(world.engines(game_id)[0]);
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(!told.is_empty() && !told.lines().any(|line| line == token), "its token is used again");
+    assert_eq!(token, world.text("SELECT engine_token FROM runtime_records WHERE game_id = $1", game_id).await);
+}
+
 /// The token that an engine was given.
 fn token_of(pid: i32) -> String {
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
