@@ -183,6 +183,11 @@ impl Default for Tuning {
 }
 
 impl Tuning {
+    /// The longest that a job waits for its next attempt, and some seconds for a clock that is set back a little.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.backoff_cap.max(self.crowded_again * 2) + Duration::from_secs(30)
+    }
+
     /// Tests have no minutes to wait for a turn to be given up: a build with debug assertions divides the pauses between attempts, and
     /// before what was put off, by `GALAXY_TEST_HASTE`.
     fn of_this_build() -> Self {

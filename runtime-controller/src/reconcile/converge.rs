@@ -44,7 +44,7 @@ impl Model {
         let random = Random::seeded(seed);
         let mut model = Self { now: noon(), games: vec![], containers: vec![], unwanted: [].into(), made: 0, random };
         for _ in 0..model.random.below(12) + 1 {
-            let game_id = GameId::new();
+            let (game_id, now, ahead) = (GameId::new(), model.now, TimeDelta::days(1));
             let game = model.one_of(&[G::Running, G::Running, G::Paused, G::Finished, G::Cancelled, G::StartFailed]);
             let status = model.one_of(RuntimeStatus::ALL);
             let reason = model.one_of(&[P::Manual, P::Stopped, P::EngineUnreachable, P::GenerationFailed]);
@@ -55,9 +55,10 @@ impl Model {
                 endpoint: (!model.chance(3)).then(|| format!("http://old-{game_id}:8080")),
                 well: model.one_of(&[None, Some(true), Some(false)]),
                 revivals: i32::try_from(model.random.below(7)).unwrap(),
-                revive_at: model.chance(2).then_some(model.now + TimeDelta::seconds(20)),
-                probed_at: None,
-                ill_since: model.chance(3).then_some(model.now - TimeDelta::minutes(20)),
+                // Some were set while the clock was ahead.
+                revive_at: model.chance(2).then_some(now + model.one_of(&[TimeDelta::seconds(20), ahead])),
+                probed_at: model.chance(4).then_some(now + ahead),
+                ill_since: model.chance(3).then_some(now + model.one_of(&[TimeDelta::minutes(-20), ahead])),
             };
             let recorded = Recorded {
                 game_id,
@@ -179,14 +180,14 @@ impl Model {
                 record.probed_at = Some(now);
                 let answers = engine != Engine::Silent;
                 record.well = Some(answers);
-                record.ill_since = if answers { None } else { record.ill_since.or(Some(now)) };
+                record.ill_since = if answers { None } else { record.ill_since.min(Some(now)).or(Some(now)) };
                 if answers && *resume && steps > 1 {
                     record.status = RuntimeStatus::Running;
                     (recorded.game, recorded.pause_reason) = (GameStatus::Running, None);
                 }
             }
             Deed::Unwell => {
-                (record.well, record.ill_since) = (Some(false), record.ill_since.or(Some(now)));
+                (record.well, record.ill_since) = (Some(false), record.ill_since.min(Some(now)).or(Some(now)));
             }
             Deed::Pause => {
                 record.status = RuntimeStatus::EngineUnreachable;

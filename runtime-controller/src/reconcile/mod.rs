@@ -21,10 +21,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use shared::db::runtime::questions;
+use shared::db::runtime::{self, questions};
 use shared::domain::runtime::QuestionKind;
 use shared::ids::GameId;
-use shared::queue::Waker;
+use shared::queue::{Topic, Waker};
 use shared::service::health::{PartHandle, SchemaGate};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -46,7 +46,7 @@ const AT_ONCE: usize = 500;
 /// Engines that are probed at once; those that were silent wait for each other in a lane of their own.
 const PROBES: usize = 24;
 const SILENT_PROBES: usize = 8;
-/// How often it is looked whether other daemons are served: a pass may come five times a second.
+/// How often it is looked whether other daemons are served, and jobs wait too long: a pass may come five times a second.
 const UNSERVED: Duration = Duration::from_secs(5);
 /// Who asked for a pass waits so long for what it began.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -99,6 +99,7 @@ impl Reconciler {
         let rules = Rules {
             grace: delta(grace),
             revivals: tuning.revivals.times,
+            revive_within: delta(tuning.revivals.longest()),
             probe_every: delta(tuning.probe_interval),
             probe_ill_every: delta(tuning.watch_interval),
             pause_after: delta(tuning.pause_after),
@@ -215,9 +216,22 @@ impl Reconciler {
             if due {
                 *self.unserved.lock() = Some(Instant::now());
                 unserved::look(&self.engines, &self.outcomes, &self.waker).await?;
+                self.mend_jobs().await?;
             }
         }
         Ok(pass)
+    }
+
+    /// Jobs that were put off while the database's clock was ahead are due: nobody waits for the day that it was ahead by (SPEC §8).
+    async fn mend_jobs(&self) -> Result<(), shared::db::Error> {
+        let engines = &self.engines;
+        let longest = engines.tuning.longest_wait();
+        let mended = runtime::mend_jobs(&mut *engines.db.acquire().await?, &engines.daemon_id, longest).await?;
+        if mended > 0 {
+            tracing::warn!(mended, "jobs waited longer than any does: the database's clock was ahead when they were set");
+            self.waker.wake(Topic::RuntimeJobs);
+        }
+        Ok(())
     }
 
     /// What is unwanted is so since it was first seen so; what is not any more is forgotten.
@@ -227,7 +241,8 @@ impl Reconciler {
         let orphans: HashSet<&String> = orphans.filter_map(|action| action.container_id.as_ref()).collect();
         unwanted.retain(|container, _| orphans.contains(container));
         for container in orphans {
-            unwanted.entry(container.clone()).or_insert(now);
+            // Never from later on: the clock may have been ahead.
+            unwanted.entry(container.clone()).and_modify(|since| *since = now.min(*since)).or_insert(now);
         }
     }
 

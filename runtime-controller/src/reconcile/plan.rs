@@ -11,6 +11,9 @@ use shared::ids::GameId;
 
 use crate::driver::{Doing, Listed};
 
+/// What is noted of the past lies no further ahead than this: while both sides are read it goes on being noted.
+const SLACK: TimeDelta = TimeDelta::seconds(5);
+
 /// A game's recorded side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
@@ -73,6 +76,8 @@ pub struct Rules {
     pub grace: TimeDelta,
     /// How often an engine is brought back before it is given up.
     pub revivals: i32,
+    /// The longest that it waits for that.
+    pub revive_within: TimeDelta,
     /// How often an engine that is well is probed.
     pub probe_every: TimeDelta,
     /// How often one that is not well is.
@@ -233,7 +238,7 @@ impl Planner<'_> {
             Some(listed) if listed.doing == Doing::Frozen => self.frozen(recorded, record, listed),
             _ => {
                 self.forget(recorded, record, listed);
-                if self.later(record.revive_at) {
+                if self.later(self.within(record.revive_at, self.rules.revive_within)) {
                     return;
                 }
                 let why = seen(listed);
@@ -266,7 +271,8 @@ impl Planner<'_> {
             Some(listed) if listed.doing == Doing::Frozen => self.frozen(recorded, record, listed),
             _ => {
                 self.forget(recorded, record, listed);
-                if hope && record.revivals < self.rules.revivals && !self.later(record.revive_at) {
+                let revive_at = self.within(record.revive_at, self.rules.revive_within);
+                if hope && record.revivals < self.rules.revivals && !self.later(revive_at) {
                     self.act(recorded, listed, Deed::Revive, seen(listed));
                 }
             }
@@ -292,10 +298,11 @@ impl Planner<'_> {
         if ill && recorded.game == GameStatus::Running && self.ill_for_long(record) {
             return self.act(recorded, Some(listed), Deed::Pause, "it has not answered for long".to_owned());
         }
+        let probed_at = self.within(record.probed_at, SLACK);
         let at = if ill || record.ill_since.is_some() || resume || record.well.is_none() {
-            record.probed_at.map(|at| at + self.rules.probe_ill_every)
+            probed_at.map(|at| at + self.rules.probe_ill_every)
         } else {
-            record.probed_at.map(|at| self.probe_at(recorded.game_id, at))
+            probed_at.map(|at| self.probe_at(recorded.game_id, at))
         };
         if !self.later(at) {
             self.act(recorded, Some(listed), Deed::Probe { resume }, "it is due".to_owned());
@@ -311,7 +318,7 @@ impl Planner<'_> {
                 "its container is paused, and recorded otherwise".to_owned(),
             );
         }
-        if record.well != Some(false) || record.ill_since.is_none() {
+        if record.well != Some(false) || self.within(record.ill_since, SLACK).is_none() {
             self.act(recorded, Some(listed), Deed::Unwell, "somebody has paused its container".to_owned());
         } else if recorded.game == GameStatus::Running
             && record.status != RuntimeStatus::GenerationInProgress
@@ -356,6 +363,7 @@ impl Planner<'_> {
 
     fn orphan(&mut self, listed: &Listed, why: &str) {
         let since = self.world.unwanted.get(&listed.container_id).copied().unwrap_or(self.world.now);
+        let since = since.min(self.world.now);
         let at = since + self.rules.grace;
         self.later(Some(at));
         self.plan.actions.push(Action {
@@ -369,6 +377,11 @@ impl Planner<'_> {
     fn act(&mut self, recorded: &Recorded, listed: Option<&Listed>, deed: Deed, why: String) {
         let container_id = listed.map(|listed| listed.container_id.clone());
         self.plan.actions.push(Action { game_id: recorded.game_id, container_id, deed, why });
+    }
+
+    /// A time, if it can be true. One that lies further ahead was set while the database's clock was ahead, and counts as none.
+    fn within(&self, at: Option<DateTime<Utc>>, ahead: TimeDelta) -> Option<DateTime<Utc>> {
+        at.filter(|at| *at <= self.world.now + ahead)
     }
 
     /// Whether it is not time yet; notes when it will be.

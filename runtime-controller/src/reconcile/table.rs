@@ -12,6 +12,7 @@ use crate::driver::{Doing, Listed};
 pub(super) const RULES: Rules = Rules {
     grace: TimeDelta::minutes(5),
     revivals: 6,
+    revive_within: TimeDelta::seconds(21),
     probe_every: TimeDelta::seconds(30),
     probe_ill_every: TimeDelta::seconds(2),
     pause_after: TimeDelta::minutes(5),
@@ -342,4 +343,55 @@ fn what_is_in_hand_is_left_to_it_and_every_game_is_judged_by_itself() {
     assert_eq!(games(&world), [first, second]);
     world.in_hand.insert(first);
     assert_eq!(games(&world), [second]);
+}
+
+/// What is done about a case whose record says something else besides.
+fn deeds_with(case: &Case, set: impl FnOnce(&mut Record)) -> Vec<Deed> {
+    let mut world = case.world();
+    set(world.recorded[0].record.as_mut().unwrap());
+    plan(&world, &RULES).actions.into_iter().map(|action| action.deed).collect()
+}
+
+/// R20: a clock that was a day ahead for seconds.
+#[test]
+fn what_a_clock_that_was_ahead_has_set_holds_nothing_up() {
+    let case = Case {
+        game: GameStatus::Running,
+        reason: None,
+        old: false,
+        record: Some(Some(RuntimeStatus::Running)),
+        busy: false,
+        budget: Budget::Whole,
+        seen: Seen::WellJustNow,
+        container: None,
+    };
+    let ahead = Some(noon() + TimeDelta::days(1));
+    assert_eq!(deeds_with(&case, |record| record.revive_at = ahead), [Deed::Forget, Deed::Revive]);
+    let spent = Case { budget: Budget::Spent, ..case.clone() };
+    assert_eq!(deeds_with(&spent, |record| record.revive_at = ahead), [Deed::Forget, Deed::GiveUp]);
+    let paused = Case {
+        game: GameStatus::Paused,
+        reason: Some(PauseReason::EngineUnreachable),
+        record: Some(Some(RuntimeStatus::EngineUnreachable)),
+        ..case.clone()
+    };
+    assert_eq!(deeds_with(&paused, |record| record.revive_at = ahead), [Deed::Forget, Deed::Revive]);
+
+    let there = Case { container: Some(Container::Same), ..case.clone() };
+    assert_eq!(deeds_with(&there, |record| record.probed_at = ahead), [Deed::Probe { resume: false }]);
+    // Since when it is ill is not known: the probe counts it from now on.
+    let ill = |record: &mut Record| {
+        (record.well, record.probed_at, record.ill_since) = (Some(false), ahead, ahead);
+    };
+    assert_eq!(deeds_with(&there, ill), [Deed::Probe { resume: false }]);
+    let frozen = Case { container: Some(Container::Frozen), ..case.clone() };
+    assert_eq!(deeds_with(&frozen, ill), [Deed::Unwell]);
+
+    let mut orphan = Case { game: GameStatus::Finished, ..there }.world();
+    orphan.unwanted.insert("c1".to_owned(), noon() + TimeDelta::days(1));
+    let at = plan(&orphan, &RULES).actions.into_iter().find_map(|action| match action.deed {
+        Deed::Orphan { at } => Some(at),
+        _ => None,
+    });
+    assert_eq!(at, Some(noon() + RULES.grace));
 }

@@ -10,6 +10,7 @@ use shared::ids::GameId;
 use shared::queue::Topic;
 use testkit::eventually;
 
+use crate::reconcile::signal;
 use crate::turns::each_turn_once;
 use crate::world::{SOON, World};
 
@@ -84,6 +85,51 @@ async fn a_due_time_that_a_clock_ahead_has_set_is_computed_anew() {
         })
         .await;
     }
+    controller.kill9();
+}
+
+/// R20: what else a clock that was a day ahead for seconds has set holds nothing up for that day.
+#[tokio::test]
+async fn what_a_clock_ahead_has_put_off_is_due() {
+    let world = World::with_processes().await;
+    let games = [world.game("@every 1h", &RACES).await, world.game("@every 1h", &["Cats", "Dogs"]).await];
+    // A start that is put off; and one that is alone with its controller, since another died of it.
+    let tomorrow = "UPDATE runtime_jobs SET next_attempt_at = now() + interval '1 day' WHERE game_id = $1";
+    for game_id in games {
+        world.game_sql(tomorrow, game_id).await;
+    }
+    world.game_sql("UPDATE runtime_jobs SET suspect = true, crashes = 1 WHERE game_id = $1", games[1]).await;
+    let mut controller = world.controller(&[("BACKEND_ENGINE_PROBE_TIMEOUT", "1s")]);
+    for game_id in games {
+        world.reaches(game_id, "running").await;
+    }
+
+    // An engine's next revival.
+    let ahead = "UPDATE runtime_records SET revive_at = now() + interval '1 day', revivals = 1 WHERE game_id = $1";
+    world.game_sql(ahead, games[0]).await;
+    world.kill_engine(games[0]);
+    eventually(SOON, "brought back", || async { world.engines(games[0]).len() == 1 }).await;
+
+    // The probes of one that is silent, and since when it is.
+    signal(&world, games[1], nix::sys::signal::Signal::SIGSTOP);
+    let ahead = "UPDATE runtime_records SET probed_at = now() + interval '1 day', ill_since = now() + interval '1 day'
+        WHERE game_id = $1";
+    world.game_sql(ahead, games[1]).await;
+    let seen = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND health = 'unhealthy' AND ill_since <= now()";
+    eventually(SOON, "seen to be ill", || async { world.number(seen, games[1]).await == 1 }).await;
+    signal(&world, games[1], nix::sys::signal::Signal::SIGCONT);
+
+    // A turn that is alone with its controller, too.
+    let ahead = "UPDATE runtime_turns SET suspect = true, scheduled_at = scheduled_at + interval '1 day',
+        next_attempt_at = next_attempt_at + interval '1 day' WHERE game_id = $1";
+    world.game_sql(ahead, games[0]).await;
+    eventually(SOON, "within the hour", || async {
+        let minutes = "SELECT extract(epoch FROM next_attempt_at - now())::bigint / 60 FROM runtime_turns
+            WHERE game_id = $1 AND next_attempt_at = scheduled_at";
+        let seen = world.number(minutes, games[0]).await;
+        if (0..=60).contains(&seen) { Ok(()) } else { Err(seen) }
+    })
+    .await;
     controller.kill9();
 }
 

@@ -1,5 +1,7 @@
 //! `runtime_jobs`: the intents, at most one active per game.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -191,4 +193,31 @@ pub async fn job_note(conn: &mut PgConnection, job_id: Uuid, note: &Value) -> Re
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// Makes those jobs of this daemon, and of none yet, due at once that wait for longer than `longest`, which no job does: the database's
+/// clock was ahead when they were put off. Answers how many there were; the others, of a thousand at most, with the next call.
+pub async fn mend_jobs(conn: &mut PgConnection, daemon_id: &str, longest: Duration) -> Result<u64, Error> {
+    // Two walks down the indexes of what is due, from their far ends. One that somebody is just claiming is not far.
+    let done = sqlx::query!(
+        "WITH far AS MATERIALIZED (
+            SELECT q.job_id FROM runtime_jobs q
+             WHERE q.status IN ('pending', 'retrying') AND NOT q.suspect AND q.priority = 0
+               AND q.next_attempt_at > statement_timestamp() + make_interval(secs => $2)
+               AND (q.daemon_id IS NULL OR q.daemon_id = $1)
+             ORDER BY q.priority DESC, q.next_attempt_at DESC, q.job_id DESC LIMIT 500 FOR NO KEY UPDATE OF q SKIP LOCKED),
+         suspects AS MATERIALIZED (
+            SELECT q.job_id FROM runtime_jobs q
+             WHERE q.status IN ('pending', 'retrying') AND q.suspect
+               AND q.next_attempt_at > statement_timestamp() + make_interval(secs => $2)
+               AND (q.daemon_id IS NULL OR q.daemon_id = $1)
+             ORDER BY q.next_attempt_at DESC, q.job_id DESC LIMIT 500 FOR NO KEY UPDATE OF q SKIP LOCKED)
+         UPDATE runtime_jobs SET next_attempt_at = clock_timestamp()
+          WHERE job_id = ANY (ARRAY(SELECT job_id FROM far UNION ALL SELECT job_id FROM suspects))",
+        daemon_id,
+        longest.as_secs_f64()
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }

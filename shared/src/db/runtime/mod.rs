@@ -17,7 +17,7 @@ mod turns;
 pub use images::{GameOnDisk, PinnedImage, games_on_disk, set_record_image};
 pub use jobs::{
     Job, JobWork, NewJob, enqueue_if_idle, enqueue_job, enqueue_stop, has_active_job, job_note, job_progress, job_step,
-    job_work, latest_jobs,
+    job_work, latest_jobs, mend_jobs,
 };
 pub use operations::{Operation, count_operation, delete_old_operations, operations, record_operation, record_turn};
 pub use records::{

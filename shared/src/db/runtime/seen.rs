@@ -133,6 +133,16 @@ pub struct RevivalBudget {
     pub calm: Duration,
 }
 
+impl RevivalBudget {
+    /// The longest that an engine waits for its next revival, and some seconds for a clock that is set back a little. A time
+    /// beyond was set while the database's clock was ahead, and is due (SPEC §8).
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let doublings = u32::try_from(self.times.saturating_sub(2)).unwrap_or_default().min(16);
+        self.claim.max(self.base.saturating_mul(1 << doublings)) + Duration::from_secs(5)
+    }
+}
+
 /// What became of [`begin_revival`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Revival {
@@ -151,10 +161,13 @@ pub async fn begin_revival(conn: &mut PgConnection, game_id: GameId, budget: &Re
         "UPDATE runtime_records
             SET revivals = revivals + 1, well_since = NULL,
                 revive_at = clock_timestamp() + make_interval(secs => $3)
-          WHERE game_id = $1 AND revivals < $2 AND (revive_at IS NULL OR revive_at <= clock_timestamp()) RETURNING revivals",
+          WHERE game_id = $1 AND revivals < $2
+            AND (revive_at IS NULL OR revive_at <= clock_timestamp()
+                 OR revive_at > clock_timestamp() + make_interval(secs => $4)) RETURNING revivals",
         game_id.uuid(),
         budget.times,
-        budget.claim.as_secs_f64()
+        budget.claim.as_secs_f64(),
+        budget.longest().as_secs_f64()
     )
     .fetch_optional(&mut *conn)
     .await?;
@@ -162,9 +175,11 @@ pub async fn begin_revival(conn: &mut PgConnection, game_id: GameId, budget: &Re
         return Ok(Revival::Begun(n));
     }
     let row = sqlx::query!(
-        r#"SELECT revivals, coalesce(extract(epoch FROM revive_at - clock_timestamp())::float8, 0) AS "wait!"
+        r#"SELECT revivals, CASE WHEN revive_at <= clock_timestamp() + make_interval(secs => $2)
+                                THEN extract(epoch FROM revive_at - clock_timestamp())::float8 ELSE 0 END AS "wait!"
            FROM runtime_records WHERE game_id = $1"#,
-        game_id.uuid()
+        game_id.uuid(),
+        budget.longest().as_secs_f64()
     )
     .fetch_optional(conn)
     .await?;
@@ -229,6 +244,7 @@ pub struct Probed {
 }
 
 /// Notes that the engine answered a probe as its own. `None` where the record has another address by now: then nothing was seen.
+/// What it was well, or ill, since is never later than now, though a clock that was ahead may have said so.
 pub async fn probe_answered(
     conn: &mut PgConnection,
     game_id: GameId,
@@ -239,7 +255,7 @@ pub async fn probe_answered(
         Probed,
         r#"UPDATE runtime_records r
               SET health = 'healthy', misses = 0, ill_since = NULL, probed_at = clock_timestamp(),
-                  well_since = coalesce(r.well_since, clock_timestamp()),
+                  well_since = least(r.well_since, clock_timestamp()),
                   revivals = CASE WHEN r.well_since < clock_timestamp() - make_interval(secs => $3) THEN 0 ELSE r.revivals END,
                   updated_at = CASE WHEN r.health = 'healthy' THEN r.updated_at ELSE clock_timestamp() END
              FROM (SELECT game_id, health FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) former
@@ -263,7 +279,7 @@ pub async fn probe_missed(
     Ok(sqlx::query_as!(
         Probed,
         r#"UPDATE runtime_records r
-              SET misses = r.misses + 1, ill_since = coalesce(r.ill_since, clock_timestamp()),
+              SET misses = r.misses + 1, ill_since = least(r.ill_since, clock_timestamp()),
                   probed_at = clock_timestamp(), well_since = NULL,
                   health = CASE WHEN r.misses + 1 >= $3 THEN 'unhealthy' ELSE r.health END,
                   updated_at = CASE WHEN r.misses + 1 >= $3 AND r.health <> 'unhealthy' THEN clock_timestamp() ELSE r.updated_at END

@@ -40,16 +40,28 @@ pub async fn waiting_timers(
     before: Option<(DateTime<Utc>, GameId)>,
     limit: i64,
 ) -> Result<Vec<WaitingTimer>, Error> {
-    // One walk down the index of what is due, from its far end.
+    // Two walks down the indexes of what is due, from their far ends: those that are not suspect, and those that are.
     Ok(sqlx::query_as!(
         WaitingTimer,
         r#"SELECT t.game_id AS "game_id: GameId", g.turn_schedule, g.time_zone, t.scheduled_at, t.skipped_at, t.next_attempt_at,
                   t.status = 'retrying' AS "retrying!", r.skip_next_tick AS forced, clock_timestamp() AS "now!"
              FROM runtime_turns t JOIN games g USING (game_id) JOIN runtime_records r USING (game_id)
-            WHERE t.status IN ('pending', 'retrying') AND NOT t.suspect AND t.priority = 0 AND t.daemon_id = $1
-              AND t.next_attempt_at > statement_timestamp() + make_interval(secs => $2)
-              AND (t.priority, t.next_attempt_at, t.game_id) < (0::smallint, coalesce($3, 'infinity'::timestamptz), $4::uuid)
-            ORDER BY t.priority DESC, t.next_attempt_at DESC, t.game_id DESC LIMIT $5"#,
+            WHERE t.game_id = ANY (ARRAY(
+                SELECT game_id FROM (
+                    (SELECT q.game_id, q.next_attempt_at FROM runtime_turns q
+                      WHERE q.status IN ('pending', 'retrying') AND NOT q.suspect AND q.priority = 0 AND q.daemon_id = $1
+                        AND q.next_attempt_at > statement_timestamp() + make_interval(secs => $2)
+                        AND (q.priority, q.next_attempt_at, q.game_id)
+                            < (0::smallint, coalesce($3, 'infinity'::timestamptz), $4::uuid)
+                      ORDER BY q.priority DESC, q.next_attempt_at DESC, q.game_id DESC LIMIT $5)
+                    UNION ALL
+                    (SELECT q.game_id, q.next_attempt_at FROM runtime_turns q
+                      WHERE q.status IN ('pending', 'retrying') AND q.suspect AND q.daemon_id = $1
+                        AND q.next_attempt_at > statement_timestamp() + make_interval(secs => $2)
+                        AND (q.next_attempt_at, q.game_id) < (coalesce($3, 'infinity'::timestamptz), $4::uuid)
+                      ORDER BY q.next_attempt_at DESC, q.game_id DESC LIMIT $5)) AS far
+                 ORDER BY next_attempt_at DESC, game_id DESC LIMIT $5))
+            ORDER BY t.next_attempt_at DESC, t.game_id DESC"#,
         daemon_id,
         beyond,
         before.map(|(at, _)| at),
