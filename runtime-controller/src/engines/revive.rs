@@ -37,6 +37,13 @@ pub enum ReviveError {
     Database(#[from] shared::db::Error),
 }
 
+impl ReviveError {
+    /// Whether it is not the engine that is at fault: what it is made from is missing, and may be back soon.
+    const fn is_lack(&self) -> bool {
+        matches!(self, Self::Driver(DriverError::Config(_) | DriverError::Image { passing: true, .. }))
+    }
+}
+
 /// Whether the engine is to run though no job is at work on it: the game runs, or waits for nothing but its engine.
 fn wanted(facts: &EngineFacts) -> bool {
     match facts.game_status {
@@ -141,10 +148,14 @@ impl Engines {
             Err(error) => ("failed", format!("{why}; {error}")),
         };
         let mut tx = self.db.begin().await?;
-        if matches!(made, Err(ReviveError::Driver(DriverError::Unavailable(_)))) {
-            seen::refund_revival(&mut tx, game_id).await?;
-        } else {
-            seen::end_revival(&mut tx, game_id, &self.tuning.revivals).await?;
+        let budget = &self.tuning.revivals;
+        let away = matches!(made, Err(ReviveError::Driver(DriverError::Unavailable(_))));
+        match &made {
+            Err(_) if away => seen::refund_revival(&mut tx, game_id).await?,
+            Err(error) if error.is_lack() => seen::postpone_revival(&mut tx, game_id, budget).await?,
+            _ => seen::end_revival(&mut tx, game_id, budget).await?,
+        }
+        if !away {
             runtime::count_operation(&mut tx, game_id, "revive", outcome, Some(&detail)).await?;
         }
         tx.commit().await?;

@@ -41,8 +41,8 @@ impl Outcomes {
         self.pause_and_tell(conn, game_id, &game, why).await
     }
 
-    /// The engine of a running game has not answered for long: the game is paused and told, the container stays. `false` where it is
-    /// well again, or a turn is being generated.
+    /// The engine of a running game has not answered, or could not be made, for long: the game is paused and told, the container stays.
+    /// `false` where it is well again, or generates a turn.
     ///
     /// # Errors
     /// Those of the database.
@@ -52,9 +52,16 @@ impl Outcomes {
         game_id: GameId,
         why: &str,
     ) -> Result<bool, shared::db::Error> {
+        use RuntimeStatus as S;
         let Some(game) = self.lock_running(conn, game_id).await? else { return Ok(false) };
         let Some(record) = runtime::record(conn, game_id).await? else { return Ok(false) };
-        if record.status != RuntimeStatus::Running || record.health != Health::Unhealthy {
+        // One that has an address is silent; one that has none could not be made, whatever its turn is at.
+        let lost = match (&record.endpoint, record.status) {
+            (Some(_), S::Running) => record.health == Health::Unhealthy,
+            (None, S::Running | S::GenerationInProgress | S::EngineUnreachable | S::GenerationFailed) => true,
+            _ => false,
+        };
+        if !lost {
             return Ok(false);
         }
         runtime::set_record_status(conn, game_id, RuntimeStatus::EngineUnreachable).await?;

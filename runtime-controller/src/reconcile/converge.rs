@@ -19,6 +19,8 @@ enum Engine {
     EndsAtOnce,
     /// Runs and never answers.
     Silent,
+    /// Cannot be made: its network is missing.
+    Lacking,
 }
 
 struct Model {
@@ -59,6 +61,7 @@ impl Model {
                 revive_at: model.chance(2).then_some(now + model.one_of(&[TimeDelta::seconds(20), ahead])),
                 probed_at: model.chance(4).then_some(now + ahead),
                 ill_since: model.chance(3).then_some(now + model.one_of(&[TimeDelta::minutes(-20), ahead])),
+                lacks_since: None,
             };
             let recorded = Recorded {
                 game_id,
@@ -68,7 +71,8 @@ impl Model {
                 busy: false,
                 record: (!model.chance(9)).then_some(record),
             };
-            let engine = model.one_of(&[Engine::Sound, Engine::Sound, Engine::EndsAtOnce, Engine::Silent]);
+            let engines = [Engine::Sound, Engine::Sound, Engine::EndsAtOnce, Engine::Silent, Engine::Lacking];
+            let engine = model.one_of(&engines);
             model.games.push((recorded, engine));
             if !model.chance(3) {
                 let id = if model.chance(2) { format!("old-{game_id}") } else { format!("other-{game_id}") };
@@ -141,6 +145,11 @@ impl Model {
                 if !self.containers.iter().any(|container| container.game_id == game_id) {
                     record.container_id = None;
                 }
+            }
+            Deed::Revive if engine == Engine::Lacking => {
+                record.endpoint = None;
+                record.lacks_since = record.lacks_since.or(Some(now));
+                record.revive_at = Some(now + TimeDelta::seconds(16));
             }
             Deed::Revive => {
                 record.endpoint = None;
@@ -235,7 +244,7 @@ impl Model {
             }
             if recorded.game == GameStatus::Running && record.status != RuntimeStatus::Finished {
                 assert!(container.is_some_and(|container| container.doing == Doing::Runs), "no engine: {what}");
-                assert_eq!(*engine, Engine::Sound, "{what}");
+                assert!(matches!(engine, Engine::Sound | Engine::Lacking), "{what}");
                 assert_eq!(record.container_id.as_ref(), container.map(|container| &container.container_id), "{what}");
             }
             if matches!(recorded.game, GameStatus::Finished | GameStatus::Cancelled | GameStatus::StartFailed) {

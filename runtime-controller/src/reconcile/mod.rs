@@ -228,7 +228,7 @@ impl Reconciler {
         let longest = engines.tuning.longest_wait();
         let mended = runtime::mend_jobs(&mut *engines.db.acquire().await?, &engines.daemon_id, longest).await?;
         if mended > 0 {
-            tracing::warn!(mended, "jobs waited longer than any does: the database's clock was ahead when they were set");
+            tracing::warn!(mended, "jobs waited longer than any does: the database's clock was ahead");
             self.waker.wake(Topic::RuntimeJobs);
         }
         Ok(())

@@ -56,6 +56,7 @@ fn recorded(row: RecordedSide, daemon_id: &str) -> Option<Recorded> {
             revive_at: row.revive_at,
             probed_at: row.probed_at,
             ill_since: row.ill_since,
+            lacks_since: row.ill_since.filter(|_| row.misses == Some(0)),
         }),
         _ => None,
     };

@@ -52,6 +52,8 @@ pub struct Record {
     pub probed_at: Option<DateTime<Utc>>,
     /// Since when probes miss.
     pub ill_since: Option<DateTime<Utc>>,
+    /// Since when it cannot be made: something that it is made from is missing.
+    pub lacks_since: Option<DateTime<Utc>>,
 }
 
 /// Both sides, as they were read.
@@ -111,7 +113,7 @@ pub enum Deed {
     },
     /// It is there and cannot answer: shown `unhealthy`.
     Unwell,
-    /// It was not well for too long: the game is paused and told.
+    /// It was not well, or could not be made, for too long: the game is paused and told.
     Pause,
 }
 
@@ -239,6 +241,11 @@ impl Planner<'_> {
             _ => {
                 self.forget(recorded, record, listed);
                 if self.later(self.within(record.revive_at, self.rules.revive_within)) {
+                    // Tried a moment ago, in vain once more. The engine is not given up: when what is missing is back, so is its game.
+                    if self.for_long(record.lacks_since) {
+                        let why = "what its engine is made from has been missing for long, as the operations log says";
+                        self.act(recorded, listed, Deed::Pause, why.to_owned());
+                    }
                     return;
                 }
                 let why = seen(listed);
@@ -295,7 +302,7 @@ impl Planner<'_> {
             return;
         }
         let ill = record.well == Some(false);
-        if ill && recorded.game == GameStatus::Running && self.ill_for_long(record) {
+        if ill && recorded.game == GameStatus::Running && self.for_long(record.ill_since) {
             return self.act(recorded, Some(listed), Deed::Pause, "it has not answered for long".to_owned());
         }
         let probed_at = self.within(record.probed_at, SLACK);
@@ -322,7 +329,7 @@ impl Planner<'_> {
             self.act(recorded, Some(listed), Deed::Unwell, "somebody has paused its container".to_owned());
         } else if recorded.game == GameStatus::Running
             && record.status != RuntimeStatus::GenerationInProgress
-            && self.ill_for_long(record)
+            && self.for_long(record.ill_since)
         {
             self.act(recorded, Some(listed), Deed::Pause, "its container is paused for long".to_owned());
         }
@@ -338,8 +345,8 @@ impl Planner<'_> {
         DateTime::from_timestamp_millis((due + beat - 1).div_euclid(beat) * beat).unwrap_or(probed_at)
     }
 
-    fn ill_for_long(&mut self, record: &Record) -> bool {
-        record.ill_since.is_some() && !self.later(record.ill_since.map(|since| since + self.rules.pause_after))
+    fn for_long(&mut self, since: Option<DateTime<Utc>>) -> bool {
+        since.is_some() && !self.later(since.map(|since| since + self.rules.pause_after))
     }
 
     fn unwanted(&mut self, recorded: &Recorded, record: &Record, listed: Option<&Listed>, why: &str) {

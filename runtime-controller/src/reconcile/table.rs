@@ -30,6 +30,8 @@ enum Budget {
     Whole,
     Waiting,
     Spent,
+    /// It could not be made for long, and is not tried again just now.
+    Lacking,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,7 +78,7 @@ impl Case {
             revivals: if self.budget == Budget::Spent { RULES.revivals } else { 1 },
             revive_at: match self.budget {
                 Budget::Whole => None,
-                Budget::Waiting => Some(now + TimeDelta::seconds(1)),
+                Budget::Waiting | Budget::Lacking => Some(now + TimeDelta::seconds(1)),
                 Budget::Spent => Some(now),
             },
             probed_at: Some(if self.seen == Seen::WellLongAgo { now - TimeDelta::minutes(2) } else { now }),
@@ -85,6 +87,7 @@ impl Case {
                 Seen::IllForLong => Some(now - TimeDelta::minutes(9)),
                 _ => None,
             },
+            lacks_since: (self.budget == Budget::Lacking).then_some(now - TimeDelta::minutes(9)),
         });
         let changed_at = now - if self.old { TimeDelta::hours(3) } else { TimeDelta::minutes(3) };
         let recorded =
@@ -159,7 +162,7 @@ fn cases() -> Vec<Case> {
     for (game, reason, old) in games {
         for record in &records {
             for busy in [false, true] {
-                for budget in [Budget::Whole, Budget::Waiting, Budget::Spent] {
+                for budget in [Budget::Whole, Budget::Waiting, Budget::Spent, Budget::Lacking] {
                     for seen in [Seen::WellJustNow, Seen::WellLongAgo, Seen::IllJustNow, Seen::IllForLong] {
                         for container in containers {
                             cases.push(Case { game, reason, old, record: *record, busy, budget, seen, container });
@@ -191,7 +194,7 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
     rule("what a job has is the job's", !case.busy || actions.is_empty());
     rule("one deed at a time, but for the forgetting", deeds.len() <= 1);
     rule("a game that starts is its start job's", case.game != GameStatus::Starting || actions.is_empty());
-    let on_container = |action: &&Action| !matches!(action.deed, Deed::Forget | Deed::Revive | Deed::GiveUp);
+    let on_container = |action: &&Action| !matches!(action.deed, Deed::Forget | Deed::Revive | Deed::GiveUp | Deed::Pause);
     rule(
         "nothing is done to a container that was not seen",
         case.container.is_some() || !actions.iter().any(|action| on_container(&action)),
@@ -235,6 +238,7 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
             Budget::Whole => rule("a running game's engine is brought back", revives),
             Budget::Waiting => rule("a crash loop is waited for", deeds.is_empty() && plan.next_at.is_some()),
             Budget::Spent => rule("a crash loop is given up", gives_up),
+            Budget::Lacking => rule("one that cannot be made for long pauses its game", deeds == [&Deed::Pause]),
         }
     } else {
         let hopeful = case.hopeful() && case.missing() && case.budget == Budget::Whole;
@@ -271,7 +275,7 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
     );
     rule(
         "no turn that is being generated is disturbed",
-        !generating || !has(|deed| matches!(deed, Deed::Probe { .. } | Deed::Pause)),
+        !generating || case.missing() || !has(|deed| matches!(deed, Deed::Probe { .. } | Deed::Pause)),
     );
     let frozen_well = lives_frozen(case) && matches!(case.seen, Seen::WellJustNow | Seen::WellLongAgo);
     rule("a frozen container is unwell", !frozen_well || deeds == [&Deed::Unwell]);

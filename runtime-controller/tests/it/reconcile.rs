@@ -96,6 +96,41 @@ async fn a_crash_loop_is_brought_back_with_pauses_and_then_pauses_its_game() {
     controller.kill9();
 }
 
+/// A network, a registry or a disk is missing: no engine's fault, and no reason to give any up.
+#[tokio::test]
+async fn what_an_engine_is_made_from_is_waited_for_and_costs_nothing_of_its_budget() {
+    let world = World::with_processes().await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches(game_id, "running").await;
+    controller.kill9();
+    world.kill_engine(game_id);
+    // What the process driver has of a container, out of its reach.
+    let dir = world.state_root().join(".process").join(game_id.to_string());
+    let aside = world.root.path().join("aside");
+    std::fs::rename(&dir, &aside).unwrap();
+    std::fs::write(&dir, "").unwrap();
+    let mut controller = world.controller(&LONG);
+    // More often than the budget has it.
+    let often = || async { operation(&world, game_id, "revive", "failed").await.iter().any(|(times, _)| *times > 2) };
+    eventually(SOON, "tried again and again", often).await;
+    let revivals = "SELECT revivals::bigint FROM runtime_records WHERE game_id = $1";
+    eventually(SOON, "given back", || async { world.number(revivals, game_id).await == 0 }).await;
+    assert_eq!(world.status(game_id).await, "running");
+
+    let long = "UPDATE runtime_records SET ill_since = now() - interval '6 minutes' WHERE game_id = $1";
+    set(&world, game_id, long).await;
+    world.reaches(game_id, "paused").await;
+    assert_eq!(world.runtime(game_id).await.status.as_str(), "engine_unreachable", "it is not given up");
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    // It is there again, and so is the game.
+    std::fs::remove_file(&dir).unwrap();
+    world.reaches(game_id, "running").await;
+    assert_eq!(world.told(game_id, "game.resumed").await.len(), 1);
+    assert_eq!(world.engines(game_id).len(), 1);
+    controller.kill9();
+}
+
 #[tokio::test]
 async fn an_engine_that_falls_silent_is_shown_so_until_it_answers_again() {
     let world = World::with_processes().await;

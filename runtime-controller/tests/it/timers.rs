@@ -115,7 +115,8 @@ async fn what_a_clock_ahead_has_put_off_is_due() {
     let ahead = "UPDATE runtime_records SET probed_at = now() + interval '1 day', ill_since = now() + interval '1 day'
         WHERE game_id = $1";
     world.game_sql(ahead, games[1]).await;
-    let seen = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND health = 'unhealthy' AND ill_since <= now()";
+    let seen =
+        "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND health = 'unhealthy' AND ill_since <= now()";
     eventually(SOON, "seen to be ill", || async { world.number(seen, games[1]).await == 1 }).await;
     signal(&world, games[1], nix::sys::signal::Signal::SIGCONT);
 

@@ -38,8 +38,10 @@ pub struct RecordedSide {
     pub revive_at: Option<DateTime<Utc>>,
     /// When it was probed last.
     pub probed_at: Option<DateTime<Utc>>,
-    /// Since when probes miss.
+    /// Since when probes miss; where `misses` is 0, since when it cannot be made.
     pub ill_since: Option<DateTime<Utc>>,
+    /// Probes missed in a row.
+    pub misses: Option<i32>,
     /// Whether a job of the game is active.
     pub busy: bool,
 }
@@ -68,7 +70,7 @@ pub async fn recorded_side(
                   g.updated_at AS game_updated_at,
                   r.daemon_id AS "daemon_id?", r.status AS "status?: String", r.container_id, r.endpoint, r.health AS "health?: String",
                   r.revivals AS "revivals?",
-                  r.revive_at, r.probed_at, r.ill_since,
+                  r.revive_at, r.probed_at, r.ill_since, r.misses AS "misses?",
                   EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id
                       AND j.status IN ('pending', 'running', 'retrying')) AS "busy!"
              FROM wanted JOIN games g USING (game_id) LEFT JOIN runtime_records r USING (game_id)
@@ -138,8 +140,12 @@ impl RevivalBudget {
     /// beyond was set while the database's clock was ahead, and is due (SPEC §8).
     #[must_use]
     pub fn longest(&self) -> Duration {
+        self.claim.max(self.longest_pause()) + Duration::from_secs(5)
+    }
+
+    fn longest_pause(&self) -> Duration {
         let doublings = u32::try_from(self.times.saturating_sub(2)).unwrap_or_default().min(16);
-        self.claim.max(self.base.saturating_mul(1 << doublings)) + Duration::from_secs(5)
+        self.base.saturating_mul(1 << doublings)
     }
 }
 
@@ -190,12 +196,13 @@ pub async fn begin_revival(conn: &mut PgConnection, game_id: GameId, budget: &Re
     })
 }
 
-/// The engine was brought back, or could not be: the pause before the next time begins.
+/// The engine was brought back, or could not be: the pause before the next time begins. What it is made from was there.
 pub async fn end_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<(), Error> {
     sqlx::query!(
         "UPDATE runtime_records
             SET revive_at = clock_timestamp() + make_interval(secs => CASE WHEN revivals <= 1 THEN 0
-                ELSE $2 * 2 ^ (revivals - 2) END)
+                ELSE $2 * 2 ^ (revivals - 2) END),
+                ill_since = CASE WHEN misses > 0 THEN ill_since END
           WHERE game_id = $1",
         game_id.uuid(),
         budget.base.as_secs_f64()
@@ -216,6 +223,27 @@ pub async fn refund_revival(conn: &mut PgConnection, game_id: GameId) -> Result<
     sqlx::query!(
         "UPDATE runtime_records SET revivals = greatest(revivals - 1, 0), revive_at = NULL WHERE game_id = $1",
         game_id.uuid()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Gives a revival back to the budget that could not even be tried since what an engine is made from is missing: a network, a
+/// registry, room on a disk. It is tried again after as long as that has been missing, within the budget's pauses. Since when it has
+/// is noted as of one that misses probes, none of which it has missed.
+pub async fn postpone_revival(conn: &mut PgConnection, game_id: GameId, budget: &RevivalBudget) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE runtime_records r
+            SET revivals = greatest(r.revivals - 1, 0), misses = 0, ill_since = lacks.since,
+                revive_at = clock_timestamp() + least(greatest(clock_timestamp() - lacks.since, make_interval(secs => $2)),
+                                                      make_interval(secs => $3))
+           FROM (SELECT game_id, CASE WHEN misses = 0 THEN least(ill_since, clock_timestamp()) ELSE clock_timestamp() END AS since
+                   FROM runtime_records WHERE game_id = $1 FOR NO KEY UPDATE) lacks
+          WHERE r.game_id = lacks.game_id",
+        game_id.uuid(),
+        budget.base.as_secs_f64(),
+        budget.longest_pause().as_secs_f64()
     )
     .execute(conn)
     .await?;
