@@ -3,6 +3,7 @@
 //! `docs/reconciler.md` has the table.
 
 mod apply;
+mod choose;
 #[cfg(test)]
 mod converge;
 mod events;
@@ -32,6 +33,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::choose::{Chosen, choose, only_asks};
 use self::events::Ears;
 use self::plan::{Action, Deed, Plan, Rules};
 use crate::ask::Oracle;
@@ -41,8 +43,6 @@ use crate::outcome::Outcomes;
 
 /// Two passes are at least so far apart: a host that goes down ends a thousand containers at once.
 const LULL: Duration = Duration::from_millis(200);
-/// Games about which one pass begins to do something; the next pass follows at once where there are more.
-const AT_ONCE: usize = 500;
 /// Engines that are probed at once; those that were silent wait for each other in a lane of their own.
 const PROBES: usize = 24;
 const SILENT_PROBES: usize = 8;
@@ -248,17 +248,11 @@ impl Reconciler {
 
     /// Begins what is to be done, each game in a task of its own: nobody waits for another's engine.
     fn begin(self: &Arc<Self>, pass: &mut Pass, now: DateTime<Utc>) {
-        let mut games: Vec<(GameId, Vec<Action>)> = Vec::new();
-        for action in pass.actions.iter().filter(|action| !matches!(action.deed, Deed::Orphan { at } if at > now)) {
-            match games.last_mut() {
-                Some((game_id, actions)) if *game_id == action.game_id => actions.push(action.clone()),
-                _ => games.push((action.game_id, vec![action.clone()])),
-            }
-        }
-        if games.len() > AT_ONCE {
+        let Chosen { games, more } = choose(&pass.actions, now, |game_id, only_asks| self.is_taken(game_id, only_asks));
+        if more {
             self.look.notify_one();
         }
-        for (game_id, actions) in games.into_iter().take(AT_ONCE) {
+        for (game_id, actions) in games {
             let Some(mut hand) = self.take(game_id, &actions) else { continue };
             // The set ends with who waits for it; what it began goes on all the same.
             let (done, wait) = tokio::sync::oneshot::channel::<()>();
@@ -280,9 +274,14 @@ impl Reconciler {
 }
 
 impl Reconciler {
+    /// Whether somebody has a game in hand already, or asks its engine.
+    fn is_taken(&self, game_id: GameId, only_asks: bool) -> bool {
+        if only_asks { self.probed.lock().contains(&game_id) } else { self.in_hand.lock().contains_key(&game_id) }
+    }
+
     /// Takes a game in hand for these deeds; `None` where somebody has it already.
     fn take(self: &Arc<Self>, game_id: GameId, actions: &[Action]) -> Option<Hand> {
-        let probe = actions.iter().all(|action| matches!(action.deed, Deed::Probe { .. }));
+        let probe = only_asks(actions);
         let taken = if probe {
             self.probed.lock().insert(game_id)
         } else {
