@@ -74,6 +74,7 @@ impl Driver for Standing {
             doing: Doing::Runs,
             endpoint: Some(endpoint.clone()),
             said: "running".to_owned(),
+            stray: false,
         };
         Ok(self.engines.iter().map(listed).collect())
     }

@@ -84,6 +84,8 @@ pub struct Listed {
     pub endpoint: Option<String>,
     /// What the daemon says of its state, for people.
     pub said: String,
+    /// Whether it is not the game's own: another name says so. It was renamed, or made beside, and must not run.
+    pub stray: bool,
 }
 
 /// Why a driver call failed, as far as callers act on it.
@@ -209,14 +211,23 @@ pub trait Driver: Send + Sync + 'static {
     /// [`DriverError`]; [`DriverError::Gone`] where only one that is made anew can start.
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError>;
 
-    /// Stops the container within the grace period and removes it; the state directory stays. One that is gone is fine.
+    /// Stops the container within the grace period and removes it, and its strays; the state directory stays. One that is gone is fine.
     ///
     /// # Errors
     /// [`DriverError`].
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError>;
 
+    /// Stops and removes what carries our labels of a game beside its own container: both would write the same state. A driver whose
+    /// containers cannot be renamed, nor be made beside, has none.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    async fn remove_strays(&self, _game_id: GameId) -> Result<(), DriverError> {
+        Ok(())
+    }
+
     /// All our containers on this daemon, running or not, in one request however many they are. Ours carry our three labels and the
-    /// name that belongs to them; look-alikes are not among them.
+    /// name that belongs to them; look-alikes are not among them, unless they are strays.
     ///
     /// # Errors
     /// [`DriverError`].

@@ -46,6 +46,7 @@ impl Reconciler {
                 Err(error) => Err(error.into()),
             },
             Deed::Orphan { .. } => self.remove_orphan(action).await,
+            Deed::RemoveStray => self.remove_strays(game_id, &action.why).await,
             Deed::Probe { resume } => self.probe(game_id, resume).await.map(|well| !well),
             Deed::Unwell => self.unwell(game_id, &action.why).await,
             Deed::GiveUp => self.give_up(game_id, &action.why).await,
@@ -184,6 +185,15 @@ impl Reconciler {
             }
         }
         Ok(())
+    }
+
+    /// Removes what has a game's labels and not its name: looked for anew, by the driver. The game's own container is not touched.
+    async fn remove_strays(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
+        let engines = &self.engines;
+        engines.op("remove", engines.driver.remove_strays(game_id)).await?;
+        let mut conn = engines.db.acquire().await?;
+        runtime::count_operation(&mut conn, game_id, "stray", "removed", Some(why)).await?;
+        Ok(true)
     }
 
     /// Removes an unwanted container, if it is still the one that was seen and still unwanted. Its state directory stays.

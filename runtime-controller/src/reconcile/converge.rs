@@ -94,6 +94,7 @@ impl Model {
             doing,
             endpoint: there.then(|| format!("http://{id}:8080")),
             said: String::new(),
+            stray: false,
         });
     }
 
@@ -205,6 +206,7 @@ impl Model {
                 recorded.changed_at = now;
             }
             Deed::Orphan { .. } => unreachable!("it is done above"),
+            Deed::RemoveStray => unreachable!("there are none"),
         }
         recorded.record = Some(record);
         self.games[index.unwrap()].0 = recorded;

@@ -106,6 +106,8 @@ pub enum Deed {
         /// When it is, or was, to be removed.
         at: DateTime<Utc>,
     },
+    /// A container that was renamed, or made beside the game's own, is removed: nobody else may write its state.
+    RemoveStray,
     /// The engine is asked for its status. `resume`: its game goes on if it answers.
     Probe {
         /// Whether the game was paused because of it.
@@ -127,6 +129,7 @@ impl Deed {
             Self::GiveUp => "give_up",
             Self::Adopt => "adopt",
             Self::Orphan { .. } => "orphan",
+            Self::RemoveStray => "remove_stray",
             Self::Probe { .. } => "probe",
             Self::Unwell => "unwell",
             Self::Pause => "pause",
@@ -174,16 +177,22 @@ pub struct Plan {
 /// Plans. Each game is judged by itself.
 #[must_use]
 pub fn plan(world: &World, rules: &Rules) -> Plan {
-    let mut containers: HashMap<GameId, &Listed> = world.listed.iter().map(|listed| (listed.game_id, listed)).collect();
+    let own = || world.listed.iter().filter(|listed| !listed.stray);
+    let mut containers: HashMap<GameId, &Listed> = own().map(|listed| (listed.game_id, listed)).collect();
+    let strays: HashMap<GameId, &Listed> =
+        world.listed.iter().filter(|listed| listed.stray).map(|listed| (listed.game_id, listed)).collect();
     let mut planner = Planner { world, rules, plan: Plan::default() };
     for recorded in &world.recorded {
         let listed = containers.remove(&recorded.game_id);
         if !world.in_hand.contains(&recorded.game_id) && !recorded.busy {
+            if let Some(stray) = strays.get(&recorded.game_id) {
+                planner.stray(recorded, stray);
+            }
             planner.game(recorded, listed);
         }
     }
     // In the order in which they were listed, for the same plan each time.
-    for listed in &world.listed {
+    for listed in own() {
         if containers.contains_key(&listed.game_id) && !world.in_hand.contains(&listed.game_id) {
             planner.orphan(listed, "there is no such game");
         }
@@ -221,6 +230,15 @@ impl Planner<'_> {
             GameStatus::Running => self.running(recorded, record, listed),
             GameStatus::Paused => self.paused(recorded, record, listed),
             other => self.unwanted(recorded, record, listed, &format!("its game is {}", other.as_str())),
+        }
+    }
+
+    /// Beside the game's own engine, or in its place until that is made anew, it writes the game's state under another name.
+    fn stray(&mut self, recorded: &Recorded, stray: &Listed) {
+        let ours = recorded.record.as_ref().is_some_and(|record| record.ours);
+        if ours && recorded.game != GameStatus::Starting {
+            let why = format!("it has the labels of its game, and not its name: {}", stray.said);
+            self.act(recorded, Some(stray), Deed::RemoveStray, why);
         }
     }
 

@@ -107,6 +107,7 @@ impl Case {
                 _ => Some(ADDRESS.to_owned()),
             },
             said: "Up".to_owned(),
+            stray: false,
         });
         World { now, recorded: vec![recorded], listed: listed.into_iter().collect(), ..World::default() }
     }
@@ -398,4 +399,50 @@ fn what_a_clock_that_was_ahead_has_set_holds_nothing_up() {
         _ => None,
     });
     assert_eq!(at, Some(noon() + RULES.grace));
+}
+
+/// A container that was renamed, or made beside, writes the state of the game whose labels it has.
+#[test]
+fn a_stray_goes_before_anything_else_and_is_never_taken_for_the_engine() {
+    let case = Case {
+        game: GameStatus::Running,
+        reason: None,
+        old: false,
+        record: Some(Some(RuntimeStatus::Running)),
+        busy: false,
+        budget: Budget::Whole,
+        seen: Seen::WellJustNow,
+        container: None,
+    };
+    let deeds = |case: &Case, id: &str| {
+        let mut world = case.world();
+        world.listed.push(Listed {
+            game_id: world.recorded[0].game_id,
+            container_id: id.to_owned(),
+            doing: Doing::Runs,
+            endpoint: None,
+            said: "Up".to_owned(),
+            stray: true,
+        });
+        plan(&world, &RULES).actions.into_iter().map(|action| action.deed).collect::<Vec<_>>()
+    };
+    // The recorded one under another name: its game has no engine until another is made.
+    assert_eq!(deeds(&case, "c1"), [Deed::RemoveStray, Deed::Forget, Deed::Revive]);
+    let there = Case { container: Some(Container::Same), ..case.clone() };
+    assert_eq!(deeds(&there, "c9"), [Deed::RemoveStray]);
+    let over = Case { game: GameStatus::Finished, ..case.clone() };
+    assert_eq!(deeds(&over, "c1"), [Deed::RemoveStray, Deed::Forget]);
+    for left in [
+        Case { busy: true, ..case.clone() },
+        Case { game: GameStatus::Starting, ..case.clone() },
+        Case { record: Some(None), ..case.clone() },
+        Case { record: None, ..case },
+    ] {
+        assert!(deeds(&left, "c9").is_empty(), "{left:?}");
+    }
+
+    let mut of_no_game = there.world();
+    of_no_game.recorded.clear();
+    of_no_game.listed[0].stray = true;
+    assert!(plan(&of_no_game, &RULES).actions.is_empty());
 }

@@ -100,6 +100,52 @@ async fn what_is_nobodys_goes_and_look_alikes_stay() {
     controller.kill9();
 }
 
+#[tokio::test]
+async fn a_container_that_is_renamed_never_runs_beside_another_on_the_same_state() {
+    let docker = DockerWorld::new().await;
+    let world = &docker.world;
+    let game_id = world.game("@every 2s", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches_turn(game_id, 1).await;
+    let former = docker.containers();
+    let name = format!("galaxy-game-{game_id}");
+    // Nobody is there to see it; whoever brings the engine back first sees to it.
+    controller.kill9();
+    docker.docker(&["rename", &name, &format!("old-{}", docker.instance)]);
+    let mut controller = world.controller(&LONG);
+    let turn = world.turn(game_id).await;
+    world.reaches_turn(game_id, turn + 2).await;
+    let now = docker.containers();
+    assert!(now.len() == 1 && now != former, "{former:?} {now:?}");
+    assert_eq!(world.runtime(game_id).await.container_id.as_ref(), now.first());
+
+    // Under the controller's eyes, and the game does not run: the daemon tells of it.
+    set(world, game_id, "UPDATE games SET status = 'paused', pause_reason = 'manual' WHERE game_id = $1").await;
+    eventually(SOON, "at rest", || async { world.runtime(game_id).await.next_turn_at.is_none() }).await;
+    docker.docker(&["rename", &name, &format!("older-{}", docker.instance)]);
+    eventually(SOON, "it goes", || async { docker.containers().is_empty() }).await;
+    eventually(SOON, "noted", || async { world.runtime(game_id).await.container_id.is_none() }).await;
+    assert_eq!(operation(world, game_id, "stray", "removed").await.len(), 1);
+    controller.kill9();
+    each_turn_once(world, game_id).await;
+}
+
+#[tokio::test]
+async fn a_stop_takes_along_what_was_renamed() {
+    let docker = DockerWorld::new().await;
+    let world = &docker.world;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches(game_id, "running").await;
+    controller.kill9();
+    docker.docker(&["rename", &format!("galaxy-game-{game_id}"), &format!("old-{}", docker.instance)]);
+    world.end_game(game_id, "cancelled").await;
+    let mut controller = world.controller(&LONG);
+    world.job_ends(game_id, "stop", "succeeded").await;
+    assert!(docker.containers().is_empty());
+    controller.kill9();
+}
+
 /// R9 of the issue, as it was seen.
 #[tokio::test]
 async fn an_address_that_another_engine_gets_carries_no_token_and_no_answer_with_it() {

@@ -88,6 +88,7 @@ impl Driver for Simulated {
             doing: Doing::Runs,
             endpoint: observed(*game_id).endpoint,
             said: "Up 2 hours".to_owned(),
+            stray: false,
         };
         Ok(self.games.iter().map(listed).collect())
     }

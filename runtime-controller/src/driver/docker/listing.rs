@@ -9,38 +9,56 @@ use futures::stream::BoxStream;
 use shared::ids::GameId;
 
 use super::error::other;
-use super::{CALL, DockerDriver, LABEL_BACKEND, LABEL_GAME, LABEL_INSTANCE, timed_out};
+use super::{CALL, DockerDriver, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE, timed_out};
 use crate::config::Addressing;
 use crate::driver::{Doing, DriverError, ENGINE_PORT, Listed, container_name};
 
 /// Events that change what a list would show of a container.
-const ACTIONS: [&str; 10] = ["create", "start", "restart", "die", "kill", "oom", "stop", "pause", "unpause", "destroy"];
+const ACTIONS: [&str; 11] =
+    ["create", "start", "restart", "die", "kill", "oom", "stop", "pause", "unpause", "destroy", "rename"];
 
 fn labels(driver: &DockerDriver) -> Vec<String> {
     vec![format!("{LABEL_BACKEND}=1"), format!("{LABEL_INSTANCE}={}", driver.instance_id)]
 }
 
 pub(super) async fn list(driver: &DockerDriver) -> Result<Vec<Listed>, DriverError> {
-    let filters = HashMap::from([("label".to_owned(), labels(driver))]);
+    ask(driver, labels(driver)).await
+}
+
+/// Ids of a game's strays.
+pub(super) async fn strays(driver: &DockerDriver, game_id: GameId) -> Result<Vec<String>, DriverError> {
+    let mut labels = labels(driver);
+    labels.push(format!("{LABEL_GAME}={game_id}"));
+    let listed = ask(driver, labels).await?;
+    Ok(listed.into_iter().filter(|listed| listed.stray).map(|listed| listed.container_id).collect())
+}
+
+async fn ask(driver: &DockerDriver, labels: Vec<String>) -> Result<Vec<Listed>, DriverError> {
+    let filters = HashMap::from([("label".to_owned(), labels)]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let found = tokio::time::timeout(CALL, driver.docker().await?.list_containers(Some(options)));
     let found = found.await.map_err(|_| timed_out())?.map_err(other)?;
     Ok(found.into_iter().filter_map(|container| listed(driver, container)).collect())
 }
 
-/// `None` for a look-alike: somebody else's container may carry our labels, but not under the name of its game.
+/// `None` for a look-alike: somebody else's container may carry our labels, but not under the name of its game. One of another name that
+/// we made, or that runs, is a stray all the same: it would write the state of that game's engine.
 fn listed(driver: &DockerDriver, container: ContainerSummary) -> Option<Listed> {
-    let game_id: GameId = container.labels.as_ref()?.get(LABEL_GAME)?.parse().ok()?;
+    let labels = container.labels.as_ref()?;
+    let game_id: GameId = labels.get(LABEL_GAME)?.parse().ok()?;
+    let made = labels.get(LABEL_FINGERPRINT).is_some_and(|print| !print.is_empty());
     let name = format!("/{}", container_name(game_id));
-    if !container.names.as_ref()?.contains(&name) {
-        return None;
-    }
+    let stray = !container.names.as_ref()?.contains(&name);
     let doing = match container.state? {
         State::RUNNING => Doing::Runs,
         State::PAUSED => Doing::Frozen,
         State::CREATED => Doing::Waits,
         _ => Doing::Ended,
     };
+    let there = matches!(doing, Doing::Runs | Doing::Frozen);
+    if stray && !made && !there {
+        return None;
+    }
     let address = || match driver.config.addressing {
         Addressing::Dns => Some(container_name(game_id)),
         Addressing::Ip => {
@@ -48,13 +66,14 @@ fn listed(driver: &DockerDriver, container: ContainerSummary) -> Option<Listed> 
             networks.get(&driver.config.network)?.ip_address.clone().filter(|address| !address.is_empty())
         }
     };
-    let there = matches!(doing, Doing::Runs | Doing::Frozen);
     Some(Listed {
         game_id,
         doing,
-        endpoint: if there { address().map(|address| format!("http://{address}:{ENGINE_PORT}")) } else { None },
+        // Nobody is to call a stray.
+        endpoint: address().filter(|_| there && !stray).map(|address| format!("http://{address}:{ENGINE_PORT}")),
         container_id: container.id?,
         said: container.status.unwrap_or_default(),
+        stray,
     })
 }
 

@@ -125,6 +125,23 @@ impl DockerDriver {
         }
     }
 
+    /// Stops a container within the grace period, and removes it. By its id: what a daemon that hung does late must not meet the one that
+    /// has the name by then.
+    async fn end(&self, id: &str) -> Result<(), DriverError> {
+        let docker = self.docker().await?;
+        let grace = i32::try_from(self.stop_grace.as_secs()).unwrap_or(i32::MAX);
+        match docker.stop_container(id, Some(StopContainerOptionsBuilder::default().t(grace).build())).await {
+            Err(error) if !is_status(&error, 304) && !is_status(&error, 404) => return Err(other(error)),
+            _ => {}
+        }
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        match docker.remove_container(id, Some(options)).await {
+            // 409: its removal is under way already.
+            Err(error) if !is_status(&error, 404) && !is_status(&error, 409) => Err(other(error)),
+            _ => Ok(()),
+        }
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             docker: self.config.clone(),
@@ -203,6 +220,8 @@ impl Driver for DockerDriver {
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let docker = self.docker().await?;
         let (image, found) = self.image_of(spec).await?;
+        // One that was renamed still writes the game's state.
+        self.remove_strays(spec.game_id).await?;
         let network = match whole(docker.inspect_network(&self.config.network, None)).await {
             Ok(network) => network,
             Err(error) if is_status(&error, 404) => {
@@ -241,6 +260,7 @@ impl Driver for DockerDriver {
 
     #[tracing::instrument(name = "docker", skip_all, fields(op = "start", otel.kind = "client"))]
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
+        self.remove_strays(spec.game_id).await?;
         match whole(self.docker().await?.start_container(&container_name(spec.game_id), None)).await {
             Ok(()) => Ok(()),
             Err(error) if is_status(&error, 304) => Ok(()),
@@ -250,22 +270,19 @@ impl Driver for DockerDriver {
 
     #[tracing::instrument(name = "docker", skip_all, fields(op = "remove", otel.kind = "client"))]
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError> {
-        let Some(found) = self.inspect_raw(game_id).await? else { return Ok(()) };
-        self.check_owner(game_id, &found)?;
-        let docker = self.docker().await?;
-        // By its id: what a daemon that hung does late must not meet the container that has the name by then.
-        let id = found.id.unwrap_or_else(|| container_name(game_id));
-        let grace = i32::try_from(self.stop_grace.as_secs()).unwrap_or(i32::MAX);
-        match docker.stop_container(&id, Some(StopContainerOptionsBuilder::default().t(grace).build())).await {
-            Err(error) if !is_status(&error, 304) && !is_status(&error, 404) => return Err(other(error)),
-            _ => {}
+        if let Some(found) = self.inspect_raw(game_id).await? {
+            self.check_owner(game_id, &found)?;
+            self.end(&found.id.unwrap_or_else(|| container_name(game_id))).await?;
         }
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match docker.remove_container(&id, Some(options)).await {
-            // 409: its removal is under way already.
-            Err(error) if !is_status(&error, 404) && !is_status(&error, 409) => Err(other(error)),
-            _ => Ok(()),
+        self.remove_strays(game_id).await
+    }
+
+    async fn remove_strays(&self, game_id: GameId) -> Result<(), DriverError> {
+        for id in listing::strays(self, game_id).await? {
+            tracing::warn!(%game_id, container_id = id, "a container of the game that has not its name is removed");
+            self.end(&id).await?;
         }
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<Listed>, DriverError> {

@@ -48,6 +48,7 @@ fn listed(cluster: &Cluster, pod: &Pod) -> Option<Listed> {
         doing,
         endpoint: if there { endpoint(cluster, game_id, seen.address()) } else { None },
         said: seen.said(),
+        stray: false,
     })
 }
 

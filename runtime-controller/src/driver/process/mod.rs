@@ -253,6 +253,7 @@ impl Driver for ProcessDriver {
                 doing: if observed.running { Doing::Runs } else { Doing::Ended },
                 endpoint: observed.endpoint,
                 said: observed.ended.unwrap_or_else(|| "running".to_owned()),
+                stray: false,
             })
         });
         Ok(entries.collect())
