@@ -146,6 +146,32 @@ async fn a_stop_takes_along_what_was_renamed() {
     controller.kill9();
 }
 
+/// By its name or by its address: without the network nobody gets there.
+#[tokio::test]
+async fn a_container_that_is_taken_off_the_engines_network_is_made_anew() {
+    let docker = DockerWorld::new().await;
+    let world = &docker.world;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches(game_id, "running").await;
+    for addressing in ["ip", "dns"] {
+        controller.kill9();
+        // The daemon tells nobody: it is seen by a look.
+        let often = [("BACKEND_ENGINE_ADDRESSING", addressing), ("BACKEND_RUNTIME_RECONCILE_INTERVAL", "1s")];
+        controller = world.controller(&often);
+        let former = docker.containers();
+        docker.docker(&["network", "disconnect", "--force", &docker.network, &former[0]]);
+        eventually(SOON, format!("another one, by {addressing}"), || async {
+            let now = docker.containers();
+            if now.len() == 1 && now != former { Ok(()) } else { Err(now) }
+        })
+        .await;
+        let written = || async { world.runtime(game_id).await.endpoint.is_some() };
+        eventually(SOON, format!("written down, by {addressing}"), written).await;
+    }
+    controller.kill9();
+}
+
 /// R9 of the issue, as it was seen.
 #[tokio::test]
 async fn an_address_that_another_engine_gets_carries_no_token_and_no_answer_with_it() {

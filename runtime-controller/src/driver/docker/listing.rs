@@ -9,9 +9,8 @@ use futures::stream::BoxStream;
 use shared::ids::GameId;
 
 use super::error::other;
-use super::{CALL, DockerDriver, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE, timed_out};
-use crate::config::Addressing;
-use crate::driver::{Doing, DriverError, ENGINE_PORT, Listed, container_name};
+use super::{CALL, DockerDriver, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE, address, timed_out};
+use crate::driver::{Doing, DriverError, Listed, container_name};
 
 /// Events that change what a list would show of a container.
 const ACTIONS: [&str; 11] =
@@ -59,18 +58,12 @@ fn listed(driver: &DockerDriver, container: ContainerSummary) -> Option<Listed> 
     if stray && !made && !there {
         return None;
     }
-    let address = || match driver.config.addressing {
-        Addressing::Dns => Some(container_name(game_id)),
-        Addressing::Ip => {
-            let networks = container.network_settings.as_ref()?.networks.as_ref()?;
-            networks.get(&driver.config.network)?.ip_address.clone().filter(|address| !address.is_empty())
-        }
-    };
+    let networks = container.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
     Some(Listed {
         game_id,
         doing,
         // Nobody is to call a stray.
-        endpoint: address().filter(|_| there && !stray).map(|address| format!("http://{address}:{ENGINE_PORT}")),
+        endpoint: if there && !stray { address::endpoint(&driver.config, game_id, networks) } else { None },
         container_id: container.id?,
         said: container.status.unwrap_or_default(),
         stray,

@@ -1,5 +1,6 @@
 //! Engines in Docker containers, through bollard.
 
+mod address;
 mod auth;
 mod body;
 mod error;
@@ -31,8 +32,8 @@ use self::error::{is_status, other};
 use self::pulls::Pulls;
 use super::log::Tail;
 use super::{
-    Copies, Driver, DriverError, ENGINE_PORT, EngineSpec, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE,
-    Listed, Observed, Progress, Snapshots, container_name,
+    Copies, Driver, DriverError, EngineSpec, LABEL_BACKEND, LABEL_FINGERPRINT, LABEL_GAME, LABEL_INSTANCE, Listed,
+    Observed, Progress, Snapshots, container_name,
 };
 use crate::config::{Addressing, Config, DockerConfig};
 
@@ -115,14 +116,8 @@ impl DockerDriver {
     }
 
     fn endpoint(&self, game_id: GameId, found: &ContainerInspectResponse) -> Option<String> {
-        match self.config.addressing {
-            Addressing::Dns => Some(format!("http://{}:{ENGINE_PORT}", container_name(game_id))),
-            Addressing::Ip => {
-                let networks = found.network_settings.as_ref()?.networks.as_ref()?;
-                let address = networks.get(&self.config.network)?.ip_address.as_ref()?;
-                (!address.is_empty()).then(|| format!("http://{address}:{ENGINE_PORT}"))
-            }
-        }
+        let networks = found.network_settings.as_ref().and_then(|settings| settings.networks.as_ref());
+        address::endpoint(&self.config, game_id, networks)
     }
 
     /// Stops a container within the grace period, and removes it. By its id: what a daemon that hung does late must not meet the one that
