@@ -14,14 +14,27 @@ impl Engines {
     /// # Errors
     /// [`DriverError`].
     pub async fn make(&self, spec: &mut EngineSpec) -> Result<String, DriverError> {
+        if let Some(made) = self.make_of_what_is_there(spec).await? {
+            return Ok(made);
+        }
+        self.fetch_image(spec).await?;
+        self.op("create", self.driver.create(spec)).await
+    }
+
+    /// As [`make`](Self::make); `None` where the image is to be fetched first.
+    pub(super) async fn make_of_what_is_there(&self, spec: &EngineSpec) -> Result<Option<String>, DriverError> {
         match self.op("create", self.driver.create(spec)).await {
             Err(DriverError::Image { reason, .. }) => {
                 tracing::info!(game_id = %spec.game_id, reason, "the image is fetched for a container");
+                Ok(None)
             }
-            made => return made,
+            made => made.map(Some),
         }
+    }
+
+    pub(super) async fn fetch_image(&self, spec: &mut EngineSpec) -> Result<(), DriverError> {
         spec.pinned = self.op("pull", self.driver.fetch(&spec.image, spec.pinned.as_ref(), &Silent)).await?;
-        self.op("create", self.driver.create(spec)).await
+        Ok(())
     }
 
     /// Gives the container that is to be made a token of its own (SPEC §8). It is written down first: a crash in between leaves a

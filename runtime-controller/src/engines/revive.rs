@@ -4,12 +4,16 @@
 //! Again and again it is done with growing pauses and within a budget (SPEC §8: a crash loop pauses its game), whoever asks for it:
 //! the reconciler, a turn, a banishment.
 
+use std::convert::Infallible;
+
 use shared::db::runtime::seen::{self, Revival};
 use shared::db::runtime::{self, EngineFacts};
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::RuntimeStatus;
 use shared::engine_client::EngineTarget;
 use shared::ids::GameId;
+use tokio::sync::SemaphorePermit;
+use tokio::time::sleep;
 
 use super::{Engines, Unhealthy};
 use crate::driver::{DriverError, EngineSpec, Observed};
@@ -138,11 +142,7 @@ impl Engines {
             Revival::Spent(times) => return Err(ReviveError::Spent(times)),
         };
         tracing::warn!(%game_id, why, times, "an engine is gone while its game runs: bringing it back");
-        let made = {
-            // The daemon is asked by few at once; the waiting for the engine afterwards takes nobody's place.
-            let _place = self.reviving.place().await;
-            self.make_again(spec, observed).await
-        };
+        let made = self.while_renewing(game_id, times, self.make_again(spec, observed)).await;
         let (outcome, detail) = match &made {
             Ok(_) => ("ok", format!("{why}; {}", spec.made_from())),
             Err(error) => ("failed", format!("{why}; {error}")),
@@ -162,12 +162,52 @@ impl Engines {
         made
     }
 
+    /// Does what may take long: a pull, or the waiting for a place. Nobody else brings the engine back meanwhile, and spends its budget.
+    async fn while_renewing<T>(&self, game_id: GameId, times: i32, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.renew_on(game_id, times) => match never {},
+        }
+    }
+
+    async fn renew_on(&self, game_id: GameId, times: i32) -> Infallible {
+        let budget = &self.tuning.revivals;
+        loop {
+            sleep(budget.claim / 3).await;
+            let renewed = async {
+                let mut conn = self.db.acquire().await?;
+                seen::renew_revival(&mut conn, game_id, times, budget).await
+            };
+            if let Err(error) = renewed.await {
+                tracing::debug!(%game_id, %error, "a revival that lasts could not be noted");
+            }
+        }
+    }
+
+    /// Makes the container within a place at the daemon. A registry may take its time: a pull keeps nobody else's engine waiting.
+    async fn make_in<'a>(
+        &'a self,
+        spec: &mut EngineSpec,
+        place: Option<SemaphorePermit<'a>>,
+    ) -> Result<Option<SemaphorePermit<'a>>, DriverError> {
+        if self.make_of_what_is_there(spec).await?.is_some() {
+            return Ok(place);
+        }
+        drop(place);
+        self.fetch_image(spec).await?;
+        let place = self.reviving.place().await;
+        self.op("create", self.driver.create(spec)).await?;
+        Ok(place)
+    }
+
     async fn make_again(
         &self,
         spec: &mut EngineSpec,
         observed: Option<Observed>,
     ) -> Result<Option<Observed>, ReviveError> {
         let game_id = spec.game_id;
+        // The daemon is asked by few at once; the waiting for the engine afterwards takes nobody's place.
+        let mut place = self.reviving.place().await;
         let mut made = observed.is_some();
         if observed.is_some_and(|ended| ended.running || ended.fingerprint != self.driver.fingerprint(spec)) {
             // Made with another token or other limits than those that hold: nothing in it is worth keeping.
@@ -180,15 +220,16 @@ impl Engines {
         }
         if !made {
             self.renew_token(spec).await?;
-            self.make(spec).await?;
+            place = self.make_in(spec, place).await?;
             // Its network may go before it has ever run: once more, anew.
             if !self.started_or_gone(spec).await? {
                 self.renew_token(spec).await?;
-                self.make(spec).await?;
+                place = self.make_in(spec, place).await?;
                 self.start(spec).await?;
             }
         }
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        drop(place);
         if observed.as_ref().is_some_and(|observed| observed.fingerprint != self.driver.fingerprint(spec)) {
             // Another controller made one in the same moment. Which token is recorded is open, so neither is kept: the next look
             // makes one.

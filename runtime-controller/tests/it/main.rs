@@ -43,6 +43,7 @@ mod reconcile_thousand;
 mod replace;
 mod replace_crash;
 mod settings;
+mod slow_pull;
 mod state_limit;
 mod stopped;
 mod sweep;

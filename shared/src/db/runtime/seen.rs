@@ -129,7 +129,7 @@ pub struct RevivalBudget {
     pub times: i32,
     /// The pause after the second; it doubles. After the first there is none.
     pub base: Duration,
-    /// Who brings it back has so long for it before somebody else may.
+    /// Who brings it back and does not say that they are still at it has so long before somebody else may.
     pub claim: Duration,
     /// An engine that was well for so long has its whole budget again.
     pub calm: Duration,
@@ -194,6 +194,24 @@ pub async fn begin_revival(conn: &mut PgConnection, game_id: GameId, budget: &Re
         Some(row) => Revival::Later(row.wait.max(0.0)),
         None => Revival::Spent(0),
     })
+}
+
+/// Whoever brings it back for the `times`th time is still at it: nobody else begins meanwhile. Nothing is changed where somebody has.
+pub async fn renew_revival(
+    conn: &mut PgConnection,
+    game_id: GameId,
+    times: i32,
+    budget: &RevivalBudget,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE runtime_records SET revive_at = clock_timestamp() + make_interval(secs => $3) WHERE game_id = $1 AND revivals = $2",
+        game_id.uuid(),
+        times,
+        budget.claim.as_secs_f64()
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// The engine was brought back, or could not be: the pause before the next time begins. What it is made from was there.
