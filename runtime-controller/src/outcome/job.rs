@@ -165,7 +165,7 @@ impl Outcomes {
         if ahead { Ok(()) } else { self.go_on(conn, Some(claim), game_id, game).await }
     }
 
-    async fn start_failed(
+    pub(super) async fn start_failed(
         &self,
         conn: &mut PgConnection,
         claim: &Claim,

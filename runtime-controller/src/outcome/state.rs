@@ -1,12 +1,16 @@
 //! What a state directory that is too large means for its game (SPEC §8).
 
-use shared::db::{games, runtime};
+use chrono::DateTime;
+use shared::db::games;
+use shared::db::runtime::{self, amends};
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
-use shared::ids::GameId;
+use shared::domain::runtime::{JobKind, StartFailure};
+use shared::ids::{GameId, JobId};
+use shared::queue::Claim;
 use sqlx::PgConnection;
 
-use super::Outcomes;
+use super::{Locked, Outcomes};
 
 /// A state directory over its limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub struct StateSize {
 
 impl Outcomes {
     /// A running game is paused, and its members and the administrators are told. The engine of a paused one, which can still
-    /// write, is stopped where it is far over. Answers whether anything was done.
+    /// write, is stopped where it is far over. A start fails. Answers whether anything was done.
     ///
     /// # Errors
     /// Those of the database.
@@ -39,15 +43,63 @@ impl Outcomes {
             self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
             return Ok(true);
         }
-        if !size.far_over || game.status != GameStatus::Paused {
-            return Ok(false);
+        match game.status {
+            GameStatus::Starting => {
+                return self.over_at_start(conn, game_id, &Locked::Read(Box::new(game)), size).await;
+            }
+            GameStatus::Paused if size.far_over => {}
+            // Its engine was to go with its start, and goes on writing.
+            GameStatus::StartFailed => {}
+            _ => return Ok(false),
         }
         // Where a job is at work already, the next pass looks again.
         let Some(job_id) = runtime::enqueue_stop(conn, game_id, None, None).await? else { return Ok(false) };
         let reason = format!("{reason}; its engine is stopped");
         runtime::record_operation(conn, game_id, Some(job_id.uuid()), "state", "stopped", Some(&reason)).await?;
+        if game.status == GameStatus::StartFailed {
+            // That its start failed was told.
+            return Ok(true);
+        }
         let key = format!("state:{game_id}:{job_id}");
         self.tell(conn, None, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await?;
         Ok(true)
+    }
+
+    /// The start is given up, as one that can never be: its engine is not waited for, and its container goes by a job. Whoever works the
+    /// start is not heard any more.
+    async fn over_at_start(
+        &self,
+        conn: &mut PgConnection,
+        game_id: GameId,
+        game: &Locked,
+        size: &StateSize,
+    ) -> Result<bool, shared::db::Error> {
+        // One that just ends, or is just claimed, is looked at by the next pass.
+        let Some(job) = amends::lock_active_job(conn, game_id).await? else { return Ok(false) };
+        if job.kind != JobKind::Start.as_str() {
+            return Ok(false);
+        }
+        let failure = StartFailure::ConfigInvalid { reason: size.reason.clone() };
+        let (job_id, reason) = (job.job_id, format!("{}: {}", failure.word(), size.reason));
+        amends::cancel_job(conn, job_id, &reason).await?;
+        self.log_job(conn, game_id, job_id.uuid(), &job.kind, failure.word(), Some(&reason)).await?;
+        self.start_failed(conn, &claim_of(job_id), game_id, game, &failure, false).await?;
+        Ok(true)
+    }
+}
+
+/// What is told of a job that somebody else works: enough for the notification's key.
+fn claim_of(job_id: JobId) -> Claim {
+    Claim {
+        id: job_id.uuid(),
+        token: 0,
+        attempt_no: 0,
+        failures: 0,
+        alone: false,
+        priority: 0,
+        due_at: DateTime::UNIX_EPOCH,
+        created_at: DateTime::UNIX_EPOCH,
+        request_id: None,
+        traceparent: None,
     }
 }

@@ -195,7 +195,8 @@ fn faults(case: &Case, plan: &Plan) -> Vec<&'static str> {
     rule("what a job has is the job's", !case.busy || actions.is_empty());
     rule("one deed at a time, but for the forgetting", deeds.len() <= 1);
     rule("a game that starts is its start job's", case.game != GameStatus::Starting || actions.is_empty());
-    let on_container = |action: &&Action| !matches!(action.deed, Deed::Forget | Deed::Revive | Deed::GiveUp | Deed::Pause);
+    let on_container =
+        |action: &&Action| !matches!(action.deed, Deed::Forget | Deed::Revive | Deed::GiveUp | Deed::Pause);
     rule(
         "nothing is done to a container that was not seen",
         case.container.is_some() || !actions.iter().any(|action| on_container(&action)),

@@ -1,6 +1,6 @@
 //! The watch over the games' state directories (SPEC §8): nothing but an engine itself keeps one from growing, so each is measured
-//! now and then. Over `BACKEND_RUNTIME_STATE_LIMIT` the game is paused and the administrators are told; an engine that
-//! goes on writing is stopped at twice as much.
+//! now and then. Over `BACKEND_RUNTIME_STATE_LIMIT` the game is paused, or its start fails, and the administrators are told; an
+//! engine that goes on writing is stopped at twice as much.
 //!
 //! It takes no input and keeps nothing: a pass reads anew which games there are and what they hold, within a budget.
 //! `docs/containers.md` has the table of what follows from what.
@@ -125,6 +125,10 @@ impl StateWatch {
         if game.status == GameStatus::Paused && !(size.far_over && game.container_id.is_some()) {
             return Ok(());
         }
+        // Its start failed, which is all that can be done to it, unless its engine is there all the same.
+        if game.status == GameStatus::StartFailed && !self.runs(game.game_id).await {
+            return Ok(());
+        }
         let mut tx = self.engines.db.begin().await?;
         let done = self.outcomes.on_state_size(&mut tx, game.game_id, &size).await?;
         tx.commit().await?;
@@ -135,6 +139,17 @@ impl StateWatch {
             }
         }
         Ok(())
+    }
+}
+
+impl StateWatch {
+    /// Whether an engine writes: one that nobody can tell of is looked at by the next pass.
+    async fn runs(&self, game_id: GameId) -> bool {
+        let runs = self.engines.runs(game_id).await;
+        runs.unwrap_or_else(|error| {
+            tracing::debug!(%game_id, %error, "whether the engine of a start that failed runs is not known");
+            false
+        })
     }
 }
 

@@ -39,7 +39,8 @@ mod tests {
         let game_id = GameId::new();
         let mut config = Config::read(&mut Reader::describe("runtime-controller")).docker;
         config.network = "engines".to_owned();
-        let at = |address: &str| EndpointSettings { ip_address: Some(address.to_owned()), ..EndpointSettings::default() };
+        let at =
+            |address: &str| EndpointSettings { ip_address: Some(address.to_owned()), ..EndpointSettings::default() };
         let six = EndpointSettings { global_ipv6_address: Some("fd00::2".to_owned()), ..EndpointSettings::default() };
         let networks = |name: &str, its: EndpointSettings| HashMap::from([(name.to_owned(), its)]);
         let named = format!("http://galaxy-game-{game_id}:8080");

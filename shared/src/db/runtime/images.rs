@@ -49,7 +49,8 @@ pub struct GameOnDisk {
     pub container_id: Option<String>,
 }
 
-/// The games of this daemon whose engines may write, at most `limit` by ascending id from above `after`.
+/// The games of this daemon whose engines may write, at most `limit` by ascending id from above `after`. Among them are those that
+/// start, and those whose start failed within the hour: their containers go, and may be there still.
 pub async fn games_on_disk(
     conn: &mut PgConnection,
     daemon_id: &str,
@@ -59,7 +60,9 @@ pub async fn games_on_disk(
     Ok(sqlx::query_as!(
         GameOnDisk,
         r#"SELECT r.game_id AS "game_id: GameId", g.status, r.container_id FROM runtime_records r JOIN games g USING (game_id)
-            WHERE r.daemon_id = $1 AND r.status NOT IN ('finished', 'removed', 'stopped') AND g.status IN ('running', 'paused')
+            WHERE r.daemon_id = $1
+              AND (r.status NOT IN ('finished', 'removed', 'stopped') AND g.status IN ('starting', 'running', 'paused')
+                   OR g.status = 'start_failed' AND g.updated_at > statement_timestamp() - interval '1 hour')
               AND ($2::uuid IS NULL OR r.game_id > $2)
             ORDER BY r.game_id LIMIT $3"#,
         daemon_id,
