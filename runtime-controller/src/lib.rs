@@ -293,7 +293,10 @@ mod tests {
             assert!(pauses.is_sorted() && pauses[0] <= Duration::from_secs(5), "{pauses:?}");
             let all: Duration = pauses.iter().sum();
             assert!(all >= Duration::from_secs(110) && all <= Duration::from_secs(160), "{all:?}");
+            // Nobody takes them for what a clock that was ahead has left.
+            assert!(pauses.iter().all(|pause| *pause < tuning.longest_wait()), "{pauses:?}");
         }
+        assert!(tuning.longest_wait() > settings.backoff_cap);
     }
 
     /// A hundred engines that stop one byte before the end of a megabyte were the end of the process.

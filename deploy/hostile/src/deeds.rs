@@ -78,7 +78,11 @@ pub fn log() {
 ///
 /// After its first turn: what it writes while its game starts fails the start, which is another matter.
 pub fn disk(dir: &Path) {
-    let turned = || std::fs::read_to_string(dir.join("game.json")).is_ok_and(|game| !game.contains("\"turn\":0"));
+    // A file that is just being written may be empty.
+    let turned = || {
+        std::fs::read_to_string(dir.join("game.json"))
+            .is_ok_and(|game| game.contains("\"turn\":") && !game.contains("\"turn\":0"))
+    };
     while !turned() {
         std::thread::sleep(Duration::from_millis(50));
     }

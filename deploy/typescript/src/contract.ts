@@ -6109,7 +6109,7 @@ export interface components {
          */
         ReconcileAction: {
             /**
-             * @description `forget`, `revive`, `give_up`, `adopt`, `orphan`, `probe`, `unwell` or `pause`; more may come.
+             * @description `forget`, `revive`, `give_up`, `adopt`, `orphan`, `remove_stray`, `probe`, `unwell` or `pause`; more may come.
              * @example revive
              */
             action: string;

@@ -185,7 +185,9 @@ impl Default for Tuning {
 impl Tuning {
     /// The longest that a job waits for its next attempt, and some seconds for a clock that is set back a little.
     pub(crate) fn longest_wait(&self) -> Duration {
-        self.backoff_cap.max(self.crowded_again * 2) + Duration::from_secs(30)
+        // An engine that says "not now" may ask for an hour.
+        const NOT_NOW: Duration = Duration::from_secs(3600);
+        NOT_NOW.max(self.backoff_cap).max(self.crowded_again * 2) + Duration::from_secs(30)
     }
 
     /// Tests have no minutes to wait for a turn to be given up: a build with debug assertions divides the pauses between attempts, and

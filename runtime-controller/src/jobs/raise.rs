@@ -111,7 +111,11 @@ impl Jobs {
             return Ok(());
         }
         self.renew_token(cx, claim, spec).await?;
-        engines.make(spec).await.map_err(failed)?;
+        let container_id = engines.make(spec).await.map_err(failed)?;
+        let mut tx = engines.db.begin().await?;
+        cx.hold(&mut tx, claim).await?;
+        runtime::job_note(&mut tx, claim.id, &json!({ "made": container_id })).await?;
+        tx.commit().await?;
         engines.start(spec).await.map_err(failed)
     }
 

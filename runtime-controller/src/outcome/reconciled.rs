@@ -58,7 +58,10 @@ impl Outcomes {
         // One that has an address is silent; one that has none could not be made, whatever its turn is at.
         let lost = match (&record.endpoint, record.status) {
             (Some(_), S::Running) => record.health == Health::Unhealthy,
-            (None, S::Running | S::GenerationInProgress | S::EngineUnreachable | S::GenerationFailed) => true,
+            // Whoever generates its turn is bringing it back just now, and says what came of it.
+            (None, S::Running | S::GenerationInProgress | S::EngineUnreachable | S::GenerationFailed) => {
+                !runtime::is_generating(conn, game_id).await?
+            }
             _ => false,
         };
         if !lost {

@@ -186,6 +186,7 @@ async fn put_off(world: &World) -> GameId {
     let game_id = world.scripted("@every 1h", Script::of([not_now(Call::Turn, 1, "600")])).await;
     world.reaches(game_id, "running").await;
     world.enqueue(game_id, JobKind::ForceNextTurn, json!({})).await;
+    world.job_ends(game_id, "force_next_turn", "succeeded").await;
     eventually(SOON, "it waits as it was asked to", || async {
         world.text("SELECT status FROM runtime_turns WHERE game_id = $1", game_id).await == "retrying"
     })

@@ -31,7 +31,7 @@ pub struct DaemonReconciliation {
 /// Something to be done about one game's engine.
 #[derive(Debug, Object)]
 pub struct ReconcileAction {
-    /// `forget`, `revive`, `give_up`, `adopt`, `orphan`, `probe`, `unwell` or `pause`; more may come.
+    /// `forget`, `revive`, `give_up`, `adopt`, `orphan`, `remove_stray`, `probe`, `unwell` or `pause`; more may come.
     pub action: String,
     /// The game.
     pub game_id: Uuid,
