@@ -42,7 +42,10 @@ async fn release(conn: &mut PgConnection) -> Result<(), MigrateError> {
 pub async fn apply(conn: &mut PgConnection) -> Result<Vec<(i64, String)>, MigrateError> {
     prepare(conn).await?;
     let missing = missing(conn).await?;
-    let state = schema_state(conn).await.map_err(|error| MigrateError::Source(error.into()))?;
+    let state = schema_state(conn).await.map_err(|error| match error {
+        shared::db::Error::Driver(error) => MigrateError::Execute(error),
+        error => MigrateError::Source(error.into()),
+    })?;
     let newer = state.is_some_and(|state| state.applied > SCHEMA_VERSION && state.fits(SCHEMA_VERSION));
     // sqlx refuses every version that it does not know.
     let done = if newer && missing.is_empty() { Ok(()) } else { MIGRATOR.run_direct(None, conn, false).await };

@@ -47,7 +47,7 @@ pub async fn by_code(
 ) -> Result<SignedIn> {
     let who = As::Anyone(address);
     let end = Instant::now() + patience;
-    let (mut codes, mut asked_again) = (0, false);
+    let (mut codes, mut asked_again, mut unsure) = (0, false, false);
     loop {
         let before = mailbox.mails(Some(email), 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0);
         let ask =
@@ -68,8 +68,10 @@ pub async fn by_code(
             fields.insert("client_public_key".into(), STANDARD.encode(key.verifying_key().as_bytes()).into());
         }
         let answer = rest.call(who, &Call::post("/public/auth/confirm-email-code").with(confirm)).await?;
-        // A call that was repeated may have asked for two codes, or have used up its only one: a person asks again.
-        let again = matches!(answer.code(), "challenge_expired" | "code_incorrect") && (lost || answer.repeated);
+        // A call that was repeated may have asked for two codes, whose mails come in any order, or have used up its only one: a person
+        // asks again.
+        unsure |= lost || answer.repeated;
+        let again = matches!(answer.code(), "challenge_expired" | "code_incorrect") && unsure;
         if again && Instant::now() < end {
             continue;
         }

@@ -25,11 +25,13 @@ pub async fn remove_ended(conn: &mut PgConnection, age: Duration, limit: i64) ->
                 WHERE address IN (SELECT address FROM ended) AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
                   AND (guarded_until IS NULL OR guarded_until < statement_timestamp())
                 FOR UPDATE SKIP LOCKED))),
-           -- Rows that outlasted the challenges of their address, by a day's tries or by a guard.
+           -- Rows that outlasted the challenges of their address, by a day's tries or by a guard. All rows are read for them, so the last
+           -- batch of a pass alone looks.
            outlasting AS (
              DELETE FROM auth_addresses WHERE address = ANY (ARRAY(
                SELECT address FROM auth_addresses a
-                WHERE coalesce(guarded_until, '-infinity') < statement_timestamp()
+                WHERE (SELECT count(*) FROM ended) < $2
+                  AND coalesce(guarded_until, '-infinity') < statement_timestamp()
                   AND day < (statement_timestamp() AT TIME ZONE 'UTC')::date
                   AND NOT EXISTS (SELECT FROM auth_challenges c WHERE c.address = a.address)
                 ORDER BY address LIMIT $2 FOR UPDATE SKIP LOCKED)))

@@ -20,6 +20,9 @@ pub(super) const IN_TIME: Duration = Duration::from_secs(90);
 /// How much earlier than the blow the first copy of a mail may have come that came again: its answer was on the way, or its finish.
 const SLACK: TimeDelta = TimeDelta::seconds(2);
 
+/// How long after Postgres is back, or a zombie woke, a lease may still be lost for it.
+const LEASE: TimeDelta = TimeDelta::seconds(5);
+
 /// A blow that was struck, and when.
 #[derive(Debug, Clone)]
 pub(super) struct Struck {
@@ -38,7 +41,8 @@ impl Struck {
             Kind::Sever | Kind::Crash => true,
             Kind::Terminate => false,
         };
-        takes_a_worker && self.from <= next && first <= self.until + SLACK
+        let slack = if self.blow.kind == Kind::Kill { SLACK } else { SLACK + LEASE };
+        takes_a_worker && self.from <= next && first <= self.until + slack
     }
 }
 

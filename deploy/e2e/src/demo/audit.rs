@@ -117,8 +117,13 @@ impl Stage {
     }
 
     async fn players_mails(&self, cast: &Cast) -> Result<Vec<Mail>> {
-        let mut mails = self.mailbox.mails(None, self.first_mail).await?;
-        mails.retain(|mail| cast.0.iter().any(|player| mail.is_to(&player.email)));
+        // Each player's own: others may have hundreds.
+        let mut mails = Vec::new();
+        for player in &cast.0 {
+            mails.extend(self.mailbox.mails(Some(&player.email), self.first_mail).await?);
+        }
+        mails.sort_by_key(|mail| mail.number);
+        mails.dedup_by_key(|mail| mail.number);
         Ok(mails)
     }
 

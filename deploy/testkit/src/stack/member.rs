@@ -102,10 +102,10 @@ impl Member {
     ///
     /// # Errors
     /// When it ends or does not get ready, with the end of its log.
-    pub async fn wait_ready(&mut self, _deadline: Duration) -> Result<()> {
+    pub async fn wait_ready(&mut self, deadline: Duration) -> Result<()> {
         let label = self.label();
         let process = self.process.as_mut().with_context(|| format!("{label} is not started"))?;
-        wait_for_http(process, &format!("{}/readyz", self.ops)).await
+        wait_for_http(process, &format!("{}/readyz", self.ops), deadline).await
     }
 
     /// SIGKILL.

@@ -121,7 +121,8 @@ impl Stack {
                 .arg(config.dir.join("mail/mails.jsonl"))
                 .log(config.dir.join("logs/mail-catcher.log")),
         )?;
-        wait_for_http(&mut catcher, &format!("http://127.0.0.1:{mail_page}/api/messages")).await?;
+        wait_for_http(&mut catcher, &format!("http://127.0.0.1:{mail_page}/api/messages"), Duration::from_secs(60))
+            .await?;
 
         let image = match &config.driver {
             Driver::Docker(docker) => {
@@ -299,9 +300,9 @@ async fn migrate(config: &StackConfig, environment: &Environment, arguments: &[&
 }
 
 /// Waits until a URL answers 2xx; fails at once when the process ends.
-pub(crate) async fn wait_for_http(process: &mut Proc, url: &str) -> Result<()> {
+pub(crate) async fn wait_for_http(process: &mut Proc, url: &str, deadline: Duration) -> Result<()> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + deadline;
     let mut last = String::new();
     while Instant::now() < end {
         if let Some(status) = process.try_exit() {

@@ -210,6 +210,7 @@ fn said(error: &Error) -> String {
     match error {
         Error::Unreachable(reason) => reason.to_string(),
         Error::Driver(sqlx::Error::Io(reason)) => reason.to_string(),
+        Error::Driver(sqlx::Error::Configuration(reason)) => reason.to_string(),
         error => error.to_string(),
     }
 }

@@ -14,7 +14,7 @@ pub enum Doubt {
     #[error("a request names the host, over HTTP/2 perhaps in :authority")]
     NoHost,
     /// Whom it is for: there are two `Host` (RFC 9112 §3.2).
-    #[error("is given more than once")]
+    #[error("Host is given more than once")]
     TwoHosts,
 }
 
