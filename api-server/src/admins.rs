@@ -1,12 +1,15 @@
 //! Verifies administrators (SPEC §6): failures are counted before anything is hashed, hashes are few at a time and off the async
 //! threads, and what was verified is remembered for a short time. `docs/administration.md` has the rules as a table.
 
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use shared::db::admin_accounts::Credentials;
 use shared::domain::network::Network;
@@ -23,7 +26,7 @@ const VERIFIED_FOR: Duration = Duration::from_secs(60);
 const VERIFIED_KEPT: u64 = 1000;
 /// What unknown names are compared with, so that they take as long as known ones: a hash at [`COST`] of nothing that anybody knows.
 const DECOY: &str = "$2b$12$pLqBnRkGdHvXzWmTyUjSeOfAlKgQwErTyUiOpAsDfGhJkLzXcVbN.";
-/// Hashes that wait for a place, per lane. More would wait longer than anybody wants to.
+/// Hashes that wait for a place, per line. More would wait longer than anybody wants to.
 const WAITING: usize = 8;
 
 /// Failures of a (name, network) at once, and the time in which one more is allowed.
@@ -69,7 +72,24 @@ impl Refusal {
             Self::Broken(_) => "broken",
         }
     }
+
+    fn broken(cause: impl fmt::Display) -> Self {
+        Self::Broken(cause.to_string())
+    }
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong => f.write_str("wrong name or password"),
+            Self::Slowed(_) => f.write_str("too many failures"),
+            Self::Busy => f.write_str("too many hashes are under way"),
+            Self::Broken(cause) => f.write_str(cause),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 type Pair = (String, Network);
 
@@ -82,8 +102,8 @@ pub struct Admins {
     familiar_pairs: Budget<Pair>,
     /// Of strangers, who may be anybody.
     strangers: Lane,
-    /// Of those who signed in from there before, so that no crowd of strangers takes their places.
-    familiars: Lane,
+    /// Of those who signed in from there before, so that no crowd of strangers takes their places, nor one of them another's.
+    familiars: Rounds,
     failures: Counter<u64>,
 }
 
@@ -104,7 +124,7 @@ impl Admins {
             networks: Budget::new(NETWORK.0, NETWORK.1),
             familiar_pairs: Budget::new(FAMILIAR.0, FAMILIAR.1),
             strangers: Lane::new((cores / 2).clamp(1, 4)),
-            familiars: Lane::new((cores / 4).clamp(1, 4)),
+            familiars: Rounds::new((cores / 4).clamp(1, 4)),
             failures,
         }
     }
@@ -144,8 +164,9 @@ impl Admins {
                 return Err(Refusal::Slowed(wait));
             }
         }
-        let lane = if familiar { &self.familiars } else { &self.strangers };
-        let Some(place) = lane.enter().await else {
+        let place =
+            if familiar { self.familiars.enter(Some(pair.clone())).await } else { self.strangers.enter().await };
+        let Some(place) = place else {
             // Nothing was looked at, so a stranger learnt nothing. Where somebody signs in, a refusal tells that the password is
             // not the one that is remembered: it stays counted.
             if !familiar {
@@ -161,8 +182,7 @@ impl Admins {
             let _place = place;
             bcrypt::verify(password, &hash)
         });
-        let matches =
-            hashing.await.map_err(|e| Refusal::Broken(e.to_string()))?.map_err(|e| Refusal::Broken(e.to_string()))?;
+        let matches = hashing.await.map_err(Refusal::broken)?.map_err(Refusal::broken)?;
         if !matches || !attempt.stored.is_some_and(|s| s.enabled) {
             return Err(Refusal::Wrong);
         }
@@ -190,19 +210,24 @@ impl Admins {
         digest.finalize().into()
     }
 
-    /// Hashes a password for storage, off the async threads, in a place among those of administrators who are in.
+    /// Hashes a password for storage, off the async threads, in a place among those of administrators who are in. Of all new
+    /// passwords one is hashed at a time.
     ///
     /// # Errors
-    /// When bcrypt refuses the password (longer than 71 bytes) or the task dies.
-    pub async fn hash(&self, password: String) -> anyhow::Result<String> {
-        let place = self.familiars.running.clone().acquire_owned().await?;
+    /// [`Refusal::Busy`] when too many wait, [`Refusal::Broken`] when bcrypt refuses the password (longer than 71 bytes) or the
+    /// task dies.
+    pub async fn hash(&self, password: String) -> Result<String, Refusal> {
+        let place = self.familiars.enter(None).await.ok_or(Refusal::Busy)?;
         let hashing = tokio::task::spawn_blocking(move || {
             let _place = place;
             bcrypt::non_truncating_hash(password, COST)
         });
-        Ok(hashing.await??)
+        hashing.await.map_err(Refusal::broken)?.map_err(Refusal::broken)
     }
 }
+
+/// What a hash holds until it is done: its place, and where it stands in lines.
+type Place = Vec<OwnedSemaphorePermit>;
 
 /// Places for hashes, and a short line before them.
 struct Lane {
@@ -216,16 +241,44 @@ impl Lane {
     }
 
     /// A place, after those who came before; `None` when the line is too long.
-    async fn enter(&self) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+    async fn enter(&self) -> Option<Place> {
         let in_line = self.line.clone().try_acquire_owned().ok()?;
         let running = self.running.clone().acquire_owned().await.ok()?;
-        Some((in_line, running))
+        Some(vec![in_line, running])
+    }
+}
+
+/// Places that go round: everybody has one hash in them or before them, and waits with their others in a lane of their own. Whoever
+/// keeps many under way holds up themselves; the rest wait for one of them.
+struct Rounds {
+    /// By whose they are; `None`: new passwords. Those who have nothing under way are not kept.
+    lanes: Mutex<HashMap<Option<Pair>, Lane>>,
+    running: Arc<Semaphore>,
+}
+
+impl Rounds {
+    fn new(places: usize) -> Self {
+        Self { lanes: Mutex::default(), running: Arc::new(Semaphore::new(places)) }
+    }
+
+    /// A place, in turn with everybody else; `None` when too many of the same are under way.
+    async fn enter(&self, whose: Option<Pair>) -> Option<Place> {
+        let (in_line, turn) = {
+            let mut lanes = self.lanes.lock();
+            lanes.retain(|_, lane| lane.line.available_permits() <= WAITING);
+            let lane = lanes.entry(whose).or_insert_with(|| Lane::new(1));
+            (lane.line.clone().try_acquire_owned().ok()?, lane.running.clone())
+        };
+        let turn = turn.acquire_owned().await.ok()?;
+        let running = self.running.clone().acquire_owned().await.ok()?;
+        Some(vec![running, turn, in_line])
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::future::join_all;
+    use futures::future::{join_all, join3};
+    use futures::poll;
 
     use super::*;
 
@@ -242,7 +295,17 @@ mod tests {
     }
 
     async fn outcome(admins: &Admins, password: &str, from: &str, stored: Option<&Credentials>) -> &'static str {
-        let attempt = Attempt { name: "root", password, network: network(from), stored };
+        outcome_of(admins, "root", password, from, stored).await
+    }
+
+    async fn outcome_of(
+        admins: &Admins,
+        name: &str,
+        password: &str,
+        from: &str,
+        stored: Option<&Credentials>,
+    ) -> &'static str {
+        let attempt = Attempt { name, password, network: network(from), stored };
         admins.verify(&attempt).await.map_or_else(|refusal| refusal.outcome(), |()| "right")
     }
 
@@ -301,6 +364,50 @@ mod tests {
             assert_eq!(outcome, if n < 30 { "wrong" } else { "slowed" }, "{n}");
         }
         assert_eq!(outcome(&admins, RIGHT, "192.0.2.1", Some(&account)).await, "right");
+    }
+
+    /// Every place of those who signed in before.
+    fn all_places(admins: &Admins) -> Vec<OwnedSemaphorePermit> {
+        std::iter::from_fn(|| admins.familiars.running.clone().try_acquire_owned().ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn who_keeps_guessing_where_one_administrator_signed_in_holds_up_no_other_and_nobody_elsewhere() {
+        let (admins, account) = (Admins::new([7; 32]), account(true));
+        // Nothing is hashed before all have come.
+        let places = all_places(&admins);
+        assert!(!places.is_empty());
+        let attack = guesses(&admins, 40, "192.0.2.1", Some(&account));
+        let others = join3(
+            outcome(&admins, RIGHT, "192.0.2.2", Some(&account)),
+            outcome(&admins, RIGHT, "2001:db8::1", Some(&account)),
+            outcome_of(&admins, "ada", RIGHT, "192.0.2.1", Some(&account)),
+        );
+        let (guessed, others, ()) = join3(attack, others, async { drop(places) }).await;
+        assert_eq!(others, ("right", "right", "right"));
+        // One is hashed, some wait, and the rest is turned away.
+        assert_eq!((among(&guessed, "wrong"), among(&guessed, "busy")), (1 + WAITING, 39 - WAITING), "{guessed:?}");
+        assert_eq!(outcome(&admins, RIGHT, "192.0.2.1", Some(&account)).await, "right", "it is over");
+        assert!(admins.familiars.lanes.lock().len() <= 1, "who has nothing under way is not kept");
+    }
+
+    #[tokio::test]
+    async fn of_new_passwords_few_wait_and_who_signs_in_does_not_wait_for_them_all() {
+        let (admins, account) = (Admins::new([7; 32]), account(true));
+        let places = all_places(&admins);
+        let mut made: Vec<_> = (0..=WAITING).map(|_| Box::pin(admins.hash("a new password".to_owned()))).collect();
+        for hash in &mut made {
+            assert!(poll!(hash.as_mut()).is_pending());
+        }
+        for _ in 0..2 {
+            assert_eq!(admins.hash("one more".to_owned()).await.unwrap_err().outcome(), "busy");
+        }
+        let mut signing_in = Box::pin(outcome(&admins, RIGHT, "192.0.2.1", Some(&account)));
+        assert!(poll!(signing_in.as_mut()).is_pending());
+        drop(made);
+        drop(places);
+        assert_eq!(signing_in.await, "right");
+        assert!(admins.hash("a new password".to_owned()).await.is_ok(), "who went away holds no place in the line");
     }
 
     #[tokio::test]

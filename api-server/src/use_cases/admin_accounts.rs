@@ -1,5 +1,7 @@
 //! Administrators and their passwords (SPEC §5 admin, §16).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -10,6 +12,7 @@ use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::idempotency;
+use crate::admins::Refusal;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -27,10 +30,18 @@ async fn replay(conn: &mut PgConnection, key: Option<&Idempotency>) -> Result<Op
     }
 }
 
+/// A password as it is stored. Call it while no connection is held: it waits for others' hashes.
+async fn hashed(app: &App, password: &str) -> Result<String, Problem> {
+    app.admins.hash(password.to_owned()).await.map_err(|refusal| match refusal {
+        Refusal::Busy => Problem::rate_limited("Too many passwords are being made.", Duration::from_secs(1)),
+        refusal => Problem::internal(&refusal),
+    })
+}
+
 /// Makes an administrator, enabled.
 ///
 /// # Errors
-/// `admin_account_exists`, `idempotency_key_reused`.
+/// `admin_account_exists`, `idempotency_key_reused`, `rate_limited`.
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
@@ -44,7 +55,7 @@ pub async fn create(
     }
     // No connection is held while bcrypt works.
     drop(conn);
-    let hash = app.admins.hash(password.to_owned()).await.map_err(|e| Problem::internal(&e))?;
+    let hash = hashed(app, password).await?;
     let mut tx = app.db.begin().await?;
     let made = match db::admin_accounts::insert(&mut tx, user_name, &hash, key).await {
         Err(error) if error.constraint() == Some("admin_accounts_pkey") => {
@@ -101,7 +112,7 @@ pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<
 /// Gives an administrator a new random password, and answers it: it is nowhere else. The old one ends with the next request.
 ///
 /// # Errors
-/// `admin_account_not_found`.
+/// `admin_account_not_found`, `rate_limited`.
 pub async fn reset_password(
     app: &App,
     caller: &Caller<'_>,
@@ -112,7 +123,7 @@ pub async fn reset_password(
     // No connection is held while bcrypt works.
     drop(conn);
     let password = URL_SAFE_NO_PAD.encode(app.random.bytes::<24>());
-    let hash = app.admins.hash(password.clone()).await.map_err(|e| Problem::internal(&e))?;
+    let hash = hashed(app, &password).await?;
     let mut tx = app.db.begin().await?;
     let row = db::admin_accounts::set_password(&mut tx, user_name, &hash).await?.ok_or_else(not_found)?;
     caller.audit(&mut tx, "admin_account.reset_password", "admin_account", user_name, json!({})).await?;
