@@ -19,6 +19,7 @@ mod many;
 mod process;
 mod recipients;
 mod relay;
+mod replies;
 mod resend;
 mod retries;
 mod stage;

@@ -108,6 +108,11 @@ impl ScriptedRelay {
         self.script.lock().says.entry(at).or_default().push_back(say);
     }
 
+    /// Forgets what waits in line there.
+    pub fn unsay(&self, at: At) {
+        self.script.lock().says.remove(&at);
+    }
+
     /// Says this whenever it is asked there and nothing else waits in line.
     pub fn always(&self, at: At, say: Say) {
         self.script.lock().always.insert(at, say);
