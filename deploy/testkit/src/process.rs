@@ -271,6 +271,11 @@ impl Proc {
         rss_bytes(self.pid())
     }
 
+    /// The most resident memory that it has had so far in bytes (`VmHWM`), 0 when it has ended.
+    pub fn peak_memory(&self) -> u64 {
+        peak_memory(self.pid())
+    }
+
     /// Its memory without pages of files in bytes (`RssAnon`), 0 when it has ended.
     pub fn anonymous_bytes(&self) -> u64 {
         memory(self.pid(), "RssAnon:")
@@ -326,6 +331,12 @@ fn read_lines(
 /// The resident memory of any process in bytes, 0 when it is not there.
 pub fn rss_bytes(pid: u32) -> u64 {
     memory(pid, "VmRSS:")
+}
+
+/// The most resident memory that any process has had since it was started, in bytes, 0 when it is not there: what it gave back
+/// before somebody looked is in it.
+pub fn peak_memory(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
 }
 
 /// A line of `/proc/<pid>/status` that counts memory, in bytes; 0 when the process is not there.

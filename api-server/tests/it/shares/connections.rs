@@ -4,7 +4,7 @@ use testkit::process::free_addr;
 use testkit::{TestDb, eventually};
 use tokio::net::TcpStream;
 
-use super::{metric, others_are_served, patient};
+use super::{metric, modest, others_are_served, patient};
 use crate::binary::Binary;
 use testkit::hostile::{Alive, PREFACE, connect, get, grpc_call, hold, opening, reset, slow_post};
 
@@ -76,6 +76,7 @@ async fn rapid_resets_end_their_connection_and_nobody_elses() {
         }
     };
     tokio::join!(attack, others_are_served(&replica));
+    modest(&replica);
 }
 
 /// Descriptors are few, and every listener is attacked at once.
@@ -105,4 +106,5 @@ async fn descriptors_are_left_for_the_database_and_the_probes() {
         metric(replica.ops, "listener_connections", "listener=\"grpc\"").await == 0.0
     })
     .await;
+    modest(&replica);
 }

@@ -3,7 +3,7 @@
 use testkit::TestDb;
 use testkit::hostile::{Alive, controls, endless_head};
 
-use super::{LIMIT, metric, others_are_served, patient};
+use super::{LIMIT, metric, modest, others_are_served, patient};
 
 #[tokio::test]
 async fn floods_of_frames_end_their_connection_and_nobody_elses() {
@@ -23,5 +23,6 @@ async fn floods_of_frames_end_their_connection_and_nobody_elses() {
         }
     };
     tokio::join!(attack, others_are_served(&replica));
+    modest(&replica);
     assert!(metric(replica.ops, "listener_ended_total", "reason=\"flood\"").await >= 3.0);
 }

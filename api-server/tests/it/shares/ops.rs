@@ -3,7 +3,7 @@
 use testkit::TestDb;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{LIMIT, others_are_served, patient};
+use super::{LIMIT, modest, others_are_served, patient};
 use testkit::hostile::{connect, hold};
 
 #[tokio::test]
@@ -38,6 +38,7 @@ async fn probes_are_answered_while_one_network_asks_all_it_can() {
     let metrics = super::caller().get(format!("http://{ops}/metrics")).send().await.unwrap();
     assert_eq!(metrics.status(), 200, "a scraper elsewhere is served too");
     floods.iter().for_each(tokio::task::JoinHandle::abort);
+    modest(&replica);
     drop(held);
 }
 

@@ -7,7 +7,7 @@ use testkit::process::free_addr;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{LIMIT, others_are_served, patient};
+use super::{LIMIT, modest, others_are_served, patient};
 use crate::harness::GATEWAY_TOKEN;
 use testkit::hostile::{Alive, grpc_call, hold, opening};
 
@@ -57,5 +57,6 @@ async fn streams_of_gateways_survive_whoever_holds_the_push_hub() {
         goes_on(&mut after).await;
         goes_on(&mut before).await;
     }
+    modest(&replica);
     drop((held, alive));
 }

@@ -8,7 +8,7 @@ use testkit::hostile::{
     NETWORKS, PREFACE, bomb, controls, endless_head, get, grpc_call, grpc_large, hold_from, large_post, opening,
     slow_post,
 };
-use testkit::process::{free_addr, rss_bytes};
+use testkit::process::free_addr;
 use tokio::net::TcpStream;
 
 use super::{caller, modest, others_are_served, patient};
@@ -38,13 +38,12 @@ async fn a_body_is_read(replica: &Binary) {
 }
 
 async fn attack(replica: &Binary, to: SocketAddr, each: usize, what: &str, words: Vec<u8>) {
-    let before = rss_bytes(replica.process.pid());
+    let before = replica.process.rss_bytes();
     let held = hold_both(to, each, &words).await;
-    let after = rss_bytes(replica.process.pid());
-    println!("{what}: {} of {} connections, {} MiB, {} before", held.len(), 2 * each, after >> 20, before >> 20);
-    modest(replica);
     others_are_served(replica).await;
     a_body_is_read(replica).await;
+    let peak = replica.process.peak_memory();
+    println!("{what}: {} of {} connections, {} MiB, {} before", held.len(), 2 * each, peak >> 20, before >> 20);
     modest(replica);
     drop(held);
 }

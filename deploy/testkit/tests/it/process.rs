@@ -46,6 +46,18 @@ async fn terminates_kills_and_measures() {
 }
 
 #[tokio::test]
+async fn memory_that_was_given_back_is_in_the_peak() {
+    let greedy =
+        "x=$(head -c 16777216 /dev/zero | tr '\\0' x); test -n \"$x\"; x=; echo ready; while :; do sleep 0.05; done";
+    let mut greedy = Proc::start(sh(greedy)).unwrap();
+    greedy.wait_for_line(|line| line == "ready", LIMIT).await;
+    assert!(greedy.peak_memory() > 16 << 20, "{} KiB", greedy.peak_memory() >> 10);
+    assert!(greedy.peak_memory() >= greedy.rss_bytes());
+    greedy.kill9();
+    assert_eq!(greedy.peak_memory(), 0);
+}
+
+#[tokio::test]
 async fn a_child_dies_with_a_killed_parent() {
     // The parent is this test binary, running the test below, which kills itself without any destructor.
     let mut parent = std::process::Command::new(std::env::current_exe().unwrap());
