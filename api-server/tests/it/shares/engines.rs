@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 use testkit::eventually;
 use testkit::openapi::{ContractClient, ContractResponse};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::{Api, VERSION};
+use super::{on_behalf, others_are_served, patient};
+use crate::binary::Binary;
+use crate::harness::{Api, GATEWAY_TOKEN, VERSION};
+use testkit::hostile::hold;
+
+/// Calls of one user at once: more than may be under way.
+const MANY: usize = 8;
 
 /// An engine that takes calls and answers none, or each with an empty list; and how many calls it has taken.
 async fn engine(sleeps: bool) -> (String, Arc<AtomicUsize>) {
@@ -84,27 +89,43 @@ async fn call(user: &ContractClient, (path, body): (String, Option<Value>)) -> C
     }
 }
 
-fn asleep(user: &ContractClient, game: &str) -> JoinHandle<ContractResponse> {
-    let (user, [command, ..]) = (user.clone(), calls(game));
-    tokio::spawn(async move { call(&user, command).await })
+/// Calls to an engine that sleeps, on behalf of a user, from 127.0.0.2.
+async fn asleep(replica: &Binary, user: &str, game: &str) -> Vec<TcpStream> {
+    let body = json!({ "commands": [] }).to_string();
+    let call = format!(
+        "POST /api/v1/user/games/{game}/commands HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {GATEWAY_TOKEN}\r\n\
+         x-user-id: {user}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    hold(replica.rest, MANY, call.as_bytes()).await
 }
 
 #[tokio::test]
 async fn an_engine_that_sleeps_holds_up_its_own_game_alone() {
-    // A quarter of the places, 4, is the engines'; one game has half of it.
-    let api = Api::start_with(&[("BACKEND_HTTP_MAX_IN_FLIGHT", "16")]).await;
+    // This replica makes the games; the other one, on the same database, is attacked.
+    let api = Api::start().await;
     let mut players = Vec::new();
     for name in ["ada", "bob", "cyd", "dan"] {
-        players.push(api.player(name).await.1);
+        players.push(api.player(name).await);
     }
-    let [ada, bob, cyd, dan] = &players[..] else { panic!() };
-    let first = Game::start(&api, &[(ada, "Zerg"), (bob, "Protoss")], true).await;
-    let second = Game::start(&api, &[(cyd, "Terran"), (ada, "Vulcan")], false).await;
-    let third = Game::start(&api, &[(dan, "Klingon"), (bob, "Romulan")], true).await;
+    let [(ada, a), (bob, b), (cyd, c), (dan, d)] = &players[..] else { panic!() };
+    let first = Game::start(&api, &[(a, "Zerg"), (b, "Protoss")], true).await;
+    let second = Game::start(&api, &[(c, "Terran"), (a, "Vulcan")], false).await;
+    let third = Game::start(&api, &[(d, "Klingon"), (b, "Romulan")], true).await;
+    // A quarter of the places, 4, is the engines'; one game has half of it.
+    let settings = [
+        ("BACKEND_HTTP_MAX_IN_FLIGHT", "16"),
+        ("BACKEND_ENGINE_CALL_TIMEOUT", "10m"),
+        ("BACKEND_ENGINE_PROBE_TIMEOUT", "80s"),
+    ];
+    let mut replica = patient(api.db(), &settings);
+    replica.ready().await;
+    let users = [ada, bob, cyd, dan].map(|user| on_behalf(&replica, user));
+    let [at_ada, at_bob, at_cyd, _] = &users;
     // Ada holds both of her game's places, and hers.
-    let held = [asleep(ada, &first.id), asleep(ada, &first.id)];
+    let mut held = asleep(&replica, ada, &first.id).await;
     first.has_taken(2).await;
-    for who in [ada, bob] {
+    for who in [at_ada, at_bob] {
         for what in calls(&first.id) {
             let refused = call(who, what).await.expect_problem(429, "rate_limited");
             assert_eq!(refused.header("retry-after"), "1");
@@ -112,21 +133,25 @@ async fn an_engine_that_sleeps_holds_up_its_own_game_alone() {
     }
     // Ada may ask nowhere else meanwhile; others may.
     let [elsewhere, ..] = calls(&second.id);
-    call(ada, elsewhere).await.expect_problem(429, "rate_limited");
+    call(at_ada, elsewhere).await.expect_problem(429, "rate_limited");
     for what in calls(&second.id) {
-        call(cyd, what).await.expect(200);
+        call(at_cyd, what).await.expect(200);
     }
+    others_are_served(&replica).await;
     // A second game falls asleep, and the budget is out: engine calls wait, nothing else does.
-    let more = [asleep(dan, &third.id), asleep(bob, &third.id)];
+    for user in [dan, bob] {
+        held.extend(asleep(&replica, user, &third.id).await);
+    }
     third.has_taken(2).await;
     for what in calls(&second.id) {
-        let refused = call(cyd, what).await.expect_problem(503, "unavailable");
+        let refused = call(at_cyd, what).await.expect_problem(503, "unavailable");
         assert_eq!(refused.header("retry-after"), "1");
     }
     for _ in 0..10 {
-        for who in &players {
+        for who in &users {
             who.get("/api/v1/user/account").send().await.expect(200);
         }
     }
-    held.iter().chain(&more).for_each(JoinHandle::abort);
+    others_are_served(&replica).await;
+    drop(held);
 }
