@@ -47,7 +47,7 @@ impl Reconciler {
             },
             Deed::Orphan { .. } => self.remove_orphan(action).await,
             Deed::RemoveStray => self.remove_strays(game_id, &action.why).await,
-            Deed::Probe { resume } => self.probe(game_id, resume).await.map(|well| !well),
+            Deed::Probe { resume } => Ok(self.probe(game_id, resume).await? == Probed::Ill),
             Deed::Unwell => self.unwell(game_id, &action.why).await,
             Deed::GiveUp => self.give_up(game_id, &action.why).await,
             Deed::Pause => self.pause(game_id, &action.why).await,
@@ -86,9 +86,11 @@ impl Reconciler {
     }
 
     async fn pause(&self, game_id: GameId, why: &str) -> Result<bool, DeedError> {
-        // Once more, so that nobody is paused who has just come back.
-        if self.probe(game_id, false).await? {
-            return Ok(true);
+        // Once more, so that nobody is paused who has just come back, or whose answer nobody has read.
+        match self.probe(game_id, false).await? {
+            Probed::Well => return Ok(true),
+            Probed::Unread => return Ok(false),
+            Probed::Ill => {}
         }
         let mut tx = self.engines.db.begin().await?;
         let paused = self.outcomes.engine_silent(&mut tx, game_id, why).await?;
@@ -116,14 +118,14 @@ impl Reconciler {
         Ok(changed)
     }
 
-    /// Asks the engine for its status: only its own engine knows its game and takes its token. Answers whether it is well.
-    async fn probe(&self, game_id: GameId, resume: bool) -> Result<bool, DeedError> {
+    /// Asks the engine for its status: only its own engine knows its game and takes its token.
+    async fn probe(&self, game_id: GameId, resume: bool) -> Result<Probed, DeedError> {
         let engines = &self.engines;
         let (target, record) = {
             let mut conn = engines.db.acquire().await?;
             (runtime::target(&mut conn, game_id).await?, runtime::record(&mut conn, game_id).await?)
         };
-        let (Some(target), Some(record)) = (target, record) else { return Ok(false) };
+        let (Some(target), Some(record)) = (target, record) else { return Ok(Probed::Ill) };
         let lane = if record.health == Health::Unhealthy { &self.silent_probes } else { &self.probes };
         let asked = {
             let _place = lane.acquire().await;
@@ -134,12 +136,15 @@ impl Reconciler {
             asked => asked,
         };
         engines.metrics.probe(asked.as_ref().map_or_else(probe_outcome, |_| "healthy"));
+        if matches!(asked, Err(EngineError::NoRoom)) {
+            return Ok(Probed::Unread);
+        }
         let mut tx = engines.db.begin().await?;
         let status = match asked {
             Ok(status) => {
                 let probed =
                     seen::probe_answered(&mut tx, game_id, &target.endpoint, engines.tuning.revivals.calm).await?;
-                let Some(probed) = probed else { return Ok(false) };
+                let Some(probed) = probed else { return Ok(Probed::Ill) };
                 if probed.before == Health::Unhealthy {
                     let detail = format!("it answers at turn {}", status.turn);
                     runtime::count_operation(&mut tx, game_id, "health", "healthy", Some(&detail)).await?;
@@ -158,14 +163,14 @@ impl Reconciler {
                 if error.is_elsewhere() && record.status == RuntimeStatus::Running {
                     engines.adopt(game_id).await?;
                 }
-                return Ok(false);
+                return Ok(Probed::Ill);
             }
         };
         tx.commit().await?;
         if resume && TickPlan::new(record.current_turn, status.turn, status.finished) != TickPlan::Mismatch {
             self.resume(game_id).await?;
         }
-        Ok(true)
+        Ok(Probed::Well)
     }
 
     /// A game that was paused because its engine did not answer goes on.
@@ -225,6 +230,17 @@ impl Reconciler {
         }
         Ok(true)
     }
+}
+
+/// What a probe saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probed {
+    /// It answers.
+    Well,
+    /// It does not, or there is nobody any more who could.
+    Ill,
+    /// It answered, and there was no memory to read it: ours, which says nothing of the engine. It is asked again.
+    Unread,
 }
 
 /// Why a deed was not done.

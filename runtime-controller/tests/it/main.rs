@@ -35,6 +35,7 @@ mod lanes;
 mod late;
 mod leftovers;
 mod log;
+mod not_read;
 mod out_of_memory;
 mod postgres_away;
 mod real_cluster;

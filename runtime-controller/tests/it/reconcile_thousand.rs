@@ -32,19 +32,28 @@ const DAEMON: &str = "docker:simulated";
 const CONTAINERS: usize = 1_000;
 
 /// A daemon with a container for each game, which counts what it is asked.
-struct Simulated {
+pub struct Simulated {
     games: Vec<GameId>,
+    /// Where all of them are; `None`: each has an address where nobody is.
+    endpoint: Option<String>,
     lists: AtomicUsize,
     others: AtomicUsize,
 }
 
-fn observed(game_id: GameId) -> Observed {
-    Observed {
-        container_id: format!("c-{game_id}"),
-        running: true,
-        endpoint: Some(format!("http://{game_id}.invalid:8080")),
-        fingerprint: String::new(),
-        ended: None,
+impl Simulated {
+    pub fn new(games: Vec<GameId>, endpoint: Option<String>) -> Self {
+        Self { games, endpoint, lists: AtomicUsize::new(0), others: AtomicUsize::new(0) }
+    }
+
+    fn observed(&self, game_id: GameId) -> Observed {
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| format!("http://{game_id}.invalid:8080"));
+        Observed {
+            container_id: format!("c-{game_id}"),
+            running: true,
+            endpoint: Some(endpoint),
+            fingerprint: String::new(),
+            ended: None,
+        }
     }
 }
 
@@ -69,10 +78,10 @@ impl Driver for Simulated {
     }
     async fn inspect(&self, game_id: GameId) -> Result<Option<Observed>, DriverError> {
         self.others.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(observed(game_id)))
+        Ok(Some(self.observed(game_id)))
     }
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
-        Ok(observed(spec.game_id).container_id)
+        Ok(self.observed(spec.game_id).container_id)
     }
     async fn start(&self, _: &EngineSpec) -> Result<(), DriverError> {
         Ok(())
@@ -84,9 +93,9 @@ impl Driver for Simulated {
         self.lists.fetch_add(1, Ordering::Relaxed);
         let listed = |game_id: &GameId| Listed {
             game_id: *game_id,
-            container_id: observed(*game_id).container_id,
+            container_id: self.observed(*game_id).container_id,
             doing: Doing::Runs,
-            endpoint: observed(*game_id).endpoint,
+            endpoint: self.observed(*game_id).endpoint,
             said: "Up 2 hours".to_owned(),
             stray: false,
         };
@@ -109,8 +118,9 @@ impl Driver for Simulated {
     }
 }
 
-async fn seed(db: &TestDb) -> Vec<GameId> {
-    let games: Vec<GameId> = (0..CONTAINERS).map(|_| GameId::new()).collect();
+/// So many running games with their records, all well.
+pub async fn seed(db: &TestDb, count: usize) -> Vec<GameId> {
+    let games: Vec<GameId> = (0..count).map(|_| GameId::new()).collect();
     let ids: Vec<_> = games.iter().map(|game| game.uuid()).collect();
     let pool = db.pool();
     sqlx::query("INSERT INTO engine_versions (version, image) VALUES ('1.0.0', 'e')").execute(&pool).await.unwrap();
@@ -137,17 +147,16 @@ async fn seed(db: &TestDb) -> Vec<GameId> {
     games
 }
 
-fn told(db: &TestDb, driver: &Arc<Simulated>, lifecycle: &Lifecycle) -> Told {
+/// The reconciler of that daemon.
+pub fn told(db: &TestDb, driver: &Arc<Simulated>, lifecycle: &Lifecycle, client: EngineClient, tuning: Tuning) -> Told {
     let random = Random::system();
-    let timeouts = Timeouts { call: Duration::from_secs(1), probe: Duration::from_secs(1) };
     let engines = Arc::new(Engines {
         driver: Arc::clone(driver) as Arc<dyn Driver>,
         daemon_id: DAEMON.to_owned(),
-        client: EngineClient::new(timeouts).unwrap(),
+        client,
         db: Db::new(db.options(), 10),
         metrics: Metrics::new(),
-        // No probe comes due here, however slow the machine is: none of these engines answers.
-        tuning: Tuning { probe_interval: Duration::from_secs(86_400), ..Tuning::default() },
+        tuning,
         random: random.clone(),
         reviving: Reviving::default(),
     });
@@ -163,10 +172,13 @@ fn told(db: &TestDb, driver: &Arc<Simulated>, lifecycle: &Lifecycle) -> Told {
 #[tokio::test]
 async fn a_thousand_containers_are_reconciled_in_seconds_without_a_request_for_each() {
     let db = TestDb::new().await;
-    let games = seed(&db).await;
+    let games = seed(&db, CONTAINERS).await;
     let lifecycle = Lifecycle::new(Duration::from_secs(5));
-    let driver = Arc::new(Simulated { games, lists: AtomicUsize::new(0), others: AtomicUsize::new(0) });
-    let told = told(&db, &driver, &lifecycle);
+    let driver = Arc::new(Simulated::new(games, None));
+    let timeouts = Timeouts { call: Duration::from_secs(1), probe: Duration::from_secs(1) };
+    // No probe comes due here, however slow the machine is: none of these engines answers.
+    let tuning = Tuning { probe_interval: Duration::from_secs(86_400), ..Tuning::default() };
+    let told = told(&db, &driver, &lifecycle, EngineClient::new(timeouts).unwrap(), tuning);
     let asked = async |dry_run: bool| told.answer(QuestionKind::Reconcile, None, &json!({ "dry_run": dry_run })).await;
     let ask = async || asked(false).await;
 
