@@ -22,6 +22,7 @@ fn main() {
         game_name: Some("Die Rückkehr der Raumfahrer: עִבְרִית 👩\u{200D}🚀".to_owned()),
         inviter_name: Some("Ada Lovelace".to_owned()),
         invite: Some((InviteId::new(), at)),
+        next_turn_at: Some(at),
         alarm: Some(("RCPT TO 550".to_owned(), 7)),
     };
     let value = |field: &Field| match (field.form, field.name) {

@@ -267,7 +267,7 @@ pub fn code(code: &str) -> Template {
 }
 
 pub fn started(game_name: &str) -> Template {
-    Template::GameStarted(GameStarted { game_id: GameId::new(), game_name: game_name.into() })
+    Template::GameStarted(GameStarted { game_id: GameId::new(), game_name: game_name.into(), orders_until: None })
 }
 
 /// The `Message-ID` that a delivery's mails carry, without angle brackets.

@@ -138,6 +138,7 @@ pub(super) const NOTIFY: &[Grant] = &[
         )
         .delete(),
     on("queues").select("name paused"),
+    on("runtime_turns").select("game_id scheduled_at status"),
     on("schema_versions").select("compatible_from version"),
     on("workers").select("expires_at worker_id").insert().update("beat_at expires_at").delete(),
 ];

@@ -51,16 +51,27 @@ async fn an_invite_says_who_which_game_until_when_and_where() {
 }
 
 #[tokio::test]
-async fn a_game_that_started_is_linked() {
+async fn a_game_that_started_is_linked_and_says_until_when_it_takes_orders() {
     let world = World::new().await;
     let (_hub, address) = world.hub().await;
     let users = world.accounts(1, true).await;
     let game_id = world.game(&users).await;
+    sqlx::query("UPDATE accounts SET time_zone = 'Asia/Tokyo'").execute(&world.pool()).await.unwrap();
+    sqlx::query(
+        "INSERT INTO runtime_turns (game_id, daemon_id, status, scheduled_at, next_attempt_at)
+         VALUES ($1, 'd', 'pending', '2099-12-31T15:30:00Z', '2099-12-31T15:30:00Z')",
+    )
+    .bind(game_id.uuid())
+    .execute(&world.pool())
+    .await
+    .unwrap();
     let _worker = world.worker(address, &WorkerLike::default());
     let id = world.produce(Payload::GameStarted { game_id }, Audience::GameMembers, Some(game_id)).await;
     world.settles(id, &[("push", "delivered", 1), ("email", "delivered", 1)]).await;
     let (subject, text) = letter(&world).await;
     assert_eq!(subject, "Rim has started");
+    let until = "first orders until Friday, 1 January 2100, 00:30 (Asia/Tokyo, UTC+09:00).";
+    assert!(text.contains(until), "{until} in {text}");
     assert!(text.contains(&format!("https://play.example.org/games/{game_id}\n")), "{text}");
 }
 

@@ -164,6 +164,8 @@ templates! {
             game_id: GameId = game_id,
             /// The game.
             game_name: Line = known.game(),
+            /// When the open turn ends, and with it the time for its orders; `None` where no clock ends it.
+            orders_until: Option<DateTime<Utc>> = known.next_turn_at,
         },
         |m, _v| format!("{} has started", m.game_name),
         |m| Some(("Open the game", game(m.game_id)));

@@ -17,6 +17,8 @@ pub struct Known {
     pub inviter_name: Option<String>,
     /// For an invite: the invite, and until when it holds.
     pub invite: Option<(InviteId, DateTime<Utc>)>,
+    /// For a game that started: when its open turn ends; `None` where that is nobody's clock to say.
+    pub next_turn_at: Option<DateTime<Utc>>,
     /// For an alarm about dead letters: their cause, and how many they are. An alarm of a build that gathered none has none.
     pub alarm: Option<(String, i64)>,
 }

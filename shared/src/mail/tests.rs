@@ -46,6 +46,7 @@ fn known() -> Known {
         game_name: Some(NASTY.to_owned()),
         inviter_name: Some(NASTY.to_owned()),
         invite: Some((InviteId::new(), at(7 * 86_400))),
+        next_turn_at: Some(at(86_400)),
         alarm: Some(("RCPT TO 550".to_owned(), 7)),
     }
 }
@@ -136,7 +137,7 @@ fn a_mail_bears_the_products_name_and_leads_to_the_place_it_tells_of() {
         assert!(!plain.text.contains("http") && !plain.html.contains("href"), "{id}: no address, no link");
     }
     let game = GameId::new();
-    let started = Template::GameStarted(GameStarted { game_id: game, game_name: "Rim".into() });
+    let started = Template::GameStarted(GameStarted { game_id: game, game_name: "Rim".into(), orders_until: None });
     assert!(rendered(&started).text.contains(&format!("Open the game: https://play.example.org/games/{game}\n")));
 }
 
@@ -225,6 +226,19 @@ fn an_invite_says_who_which_game_and_until_when_as_a_quotation() {
     );
     assert!(mail.text.contains(&format!("https://play.example.org/games/{game_id}/invites/{invite_id}\n")));
     assert!(!invite(None).text.contains("until"));
+}
+
+#[test]
+fn a_game_that_started_says_until_when_it_takes_orders() {
+    let started = |orders_until| {
+        let (game_id, game_name) = (GameId::new(), "Rim".into());
+        rendered(&Template::GameStarted(GameStarted { game_id, game_name, orders_until })).text
+    };
+    let until = "first orders until Monday, 2 November 2026, 00:30 (Europe/Berlin, UTC+01:00).\n";
+    let mail = started(Some(at(86_400)));
+    assert!(mail.contains(until), "{mail}");
+    let mail = started(None);
+    assert!(mail.contains("awaits its first orders.\n") && !mail.contains("until"), "{mail}");
 }
 
 #[test]

@@ -46,8 +46,8 @@ async fn walk(client: &ContractClient, path: &str, member: &str) -> Vec<Value> {
 
 /// A mail that is due.
 async fn mail(api: &Api, key: &str, to: &[&str]) -> DeliveryId {
-    enqueued(api, &Template::GameStarted(GameStarted { game_id: GameId::new(), game_name: "Orion".into() }), key, to)
-        .await
+    let started = GameStarted { game_id: GameId::new(), game_name: "Orion".into(), orders_until: None };
+    enqueued(api, &Template::GameStarted(started), key, to).await
 }
 
 /// A mail with a code.

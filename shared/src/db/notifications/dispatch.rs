@@ -95,7 +95,10 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                     WHERE a.user_id = CASE WHEN n.kind = 'lobby.invite.received' THEN (n.payload ->> 'inviter_user_id')::uuid END
                       AND a.deleted_at IS NULL) AS "inviter_name?",
                   v.invite_id AS "invite_id?: InviteId", v.expires_at AS "invite_expires_at?",
-                  m.cause AS "cause?", m.deliveries AS "deliveries?"
+                  m.cause AS "cause?", m.deliveries AS "deliveries?",
+                  (SELECT t.scheduled_at FROM runtime_turns t
+                    WHERE t.game_id = CASE WHEN n.kind = 'game.started' THEN n.game_id END
+                      AND t.status = 'pending') AS "next_turn_at?"
              FROM notifications n LEFT JOIN games g ON g.game_id = n.game_id
              LEFT JOIN invites v ON v.invite_id = CASE WHEN n.kind = 'lobby.invite.received'
                  AND n.idempotency_key ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
@@ -120,6 +123,7 @@ async fn load_notices(conn: &mut PgConnection, ids: &[Uuid]) -> Result<HashMap<U
                     inviter_name: row.inviter_name,
                     alarm: row.cause.zip(row.deliveries),
                     invite: row.invite_id.zip(row.invite_expires_at),
+                    next_turn_at: row.next_turn_at,
                 },
             };
             (row.notification_id, Arc::new(notice))
