@@ -120,6 +120,10 @@ async fn a_body_may_not_hold_what_no_text_can() {
     for operation in contract.operations() {
         let Some(Value::Object(example)) = contract.example_body(operation) else { continue };
         for (field, _) in example.iter().filter(|(_, value)| value.is_string()) {
+            // A hint is cleaned, or dropped, and never an error (SPEC §6).
+            if operation.name().ends_with("/internal/identities/provision") && field == "display_name" {
+                continue;
+            }
             let mut body = Value::Object(example.clone());
             body[field] = "a\0b".into();
             let answer = callers.bad(operation, path(operation)).json(&body).send().await;
