@@ -256,6 +256,7 @@ async fn games_whose_engines_hold_all_places_for_reports_put_an_honest_one_off_a
             .await;
     }
     let honest = world.scripted("@every 1s", ends(Vec::new())).await;
+    world.reaches(honest, "running").await;
     eventually(SOON, "it is put off", || async {
         let sql = "SELECT concat_ws(' ', failures, last_error) FROM runtime_turns WHERE game_id = $1";
         let shown = world.text(sql, honest).await;
