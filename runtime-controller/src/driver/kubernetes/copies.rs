@@ -107,16 +107,21 @@ impl VolumeCopies {
         self.claim(game_id).await?.ok_or_else(|| DriverError::Config("the game has no volume".to_owned()))
     }
 
-    /// Has it done by a pod, on a claim that the caller has found to be ours. Answers whether there was a copy of that name.
-    async fn by_pod(&self, game_id: GameId, deed: Deed) -> Result<bool, DriverError> {
-        let cluster = &self.0;
-        let Some(image) = cluster.own.copy_image.as_deref() else {
-            return Err(DriverError::Config(
+    /// The image of the pod that copies.
+    fn image(&self) -> Result<&str, DriverError> {
+        self.0.own.copy_image.as_deref().ok_or_else(|| {
+            DriverError::Config(
                 "the game's state cannot be copied, so it is not patched: BACKEND_KUBERNETES_COPY_IMAGE, the image of the pod that copies, \
                  is not set; force-stop and force-start take another version without a copy"
                     .to_owned(),
-            ));
-        };
+            )
+        })
+    }
+
+    /// Has it done by a pod, on a claim that the caller has found to be ours. Answers whether there was a copy of that name.
+    async fn by_pod(&self, game_id: GameId, deed: Deed) -> Result<bool, DriverError> {
+        let cluster = &self.0;
+        let image = self.image()?;
         let engine = cluster.find::<Pod>(&container_name(game_id), Some(game_id)).await?;
         let engine = engine.filter(|engine| !Seen(engine).is_over());
         let node = engine.and_then(|engine| engine.spec?.node_name);
@@ -186,6 +191,7 @@ impl Cluster {
 #[async_trait]
 impl Copies for VolumeCopies {
     async fn fits(&self, game_id: GameId) -> Result<(), DriverError> {
+        self.image()?;
         self.volume(game_id).await?;
         self.by_pod(game_id, Deed::Fits).await.map(drop)
     }
