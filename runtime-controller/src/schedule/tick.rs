@@ -209,11 +209,22 @@ impl Turns {
         };
         match asked.await {
             Err(TickError::Absent(reason)) => {
-                let counted = self.revivals(own.game_id).await? > before || !self.engines.runs(own.game_id).await?;
+                let counted = self.revivals(own.game_id).await? > before || self.has_ended(own.game_id).await?;
                 Err(if counted { TickError::Gone(reason) } else { TickError::Absent(reason) })
             }
             asked => asked,
         }
+    }
+
+    /// Whether an engine that does not answer has ended. Whoever called it knows of its end before the daemon says so.
+    async fn has_ended(&self, game_id: GameId) -> Result<bool, TickError> {
+        for _ in 0..8 {
+            if !self.engines.runs(game_id).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Ok(false)
     }
 
     /// How often the engine was brought back since it was well, whoever did it.
