@@ -129,13 +129,13 @@ impl Reconciler {
     /// When another daemon answers than the one that was met at start: everything this process does is bound to that one.
     pub async fn run(
         self: Arc<Self>,
-        gate: SchemaGate,
+        mut gate: SchemaGate,
         part: PartHandle,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let ears = Ears::default();
         let listening = ears.listen(&self.engines, &self.look);
-        let looking = self.keep_looking(&ears, &gate, &part);
+        let looking = self.keep_looking(&ears, &mut gate, &part);
         let ended = tokio::select! {
             ended = looking => ended,
             () = listening => Ok(()),
@@ -146,43 +146,45 @@ impl Reconciler {
         ended
     }
 
-    async fn keep_looking(self: &Arc<Self>, ears: &Ears, gate: &SchemaGate, part: &PartHandle) -> anyhow::Result<()> {
+    async fn keep_looking(
+        self: &Arc<Self>,
+        ears: &Ears,
+        gate: &mut SchemaGate,
+        part: &PartHandle,
+    ) -> anyhow::Result<()> {
         let mut away = false;
         loop {
+            // The first look is not one that waits for the next occasion, because the schema was not known to fit yet.
+            gate.opened().await;
             let began = Instant::now();
             let mut next = began + if ears.hear() { self.interval } else { self.engines.tuning.watch_interval };
-            if gate.is_open() {
-                match self.engines.db.try_within(self.pass(false)).await {
-                    Ok(pass) => {
-                        if std::mem::take(&mut away) {
-                            let id = self.engines.driver.daemon_id().await;
-                            if let Ok(id) = id
-                                && id != self.engines.daemon_id
-                            {
-                                anyhow::bail!(
-                                    "another daemon answers now: {id} in place of {}",
-                                    self.engines.daemon_id
-                                );
-                            }
-                            tracing::info!("the daemon answers again");
+            match self.engines.db.try_within(self.pass(false)).await {
+                Ok(pass) => {
+                    if std::mem::take(&mut away) {
+                        let id = self.engines.driver.daemon_id().await;
+                        if let Ok(id) = id
+                            && id != self.engines.daemon_id
+                        {
+                            anyhow::bail!("another daemon answers now: {id} in place of {}", self.engines.daemon_id);
                         }
-                        part.set_ok();
-                        next = next.min(began + pass.wait);
-                        if pass.acts() {
-                            next = next.min(began + self.engines.tuning.watch_interval);
-                        }
+                        tracing::info!("the daemon answers again");
                     }
-                    Err(PassError::Driver(error)) => {
-                        if !std::mem::replace(&mut away, true) {
-                            tracing::warn!(%error, "the daemon does not answer");
-                        }
-                        part.set_failed(error.to_string());
-                        next = began + self.engines.tuning.watch_interval;
+                    part.set_ok();
+                    next = next.min(began + pass.wait);
+                    if pass.acts() {
+                        next = next.min(began + self.engines.tuning.watch_interval);
                     }
-                    Err(error) => {
-                        tracing::warn!(%error, "the reconciler could not look");
-                        next = began + self.engines.tuning.watch_interval;
+                }
+                Err(PassError::Driver(error)) => {
+                    if !std::mem::replace(&mut away, true) {
+                        tracing::warn!(%error, "the daemon does not answer");
                     }
+                    part.set_failed(error.to_string());
+                    next = began + self.engines.tuning.watch_interval;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the reconciler could not look");
+                    next = began + self.engines.tuning.watch_interval;
                 }
             }
             tokio::select! {

@@ -109,10 +109,10 @@ async fn a_container_that_is_renamed_never_runs_beside_another_on_the_same_state
     world.reaches_turn(game_id, 1).await;
     let former = docker.containers();
     let name = format!("galaxy-game-{game_id}");
-    // Nobody is there to see it; an interval later somebody has.
+    // Nobody is there to see it; whoever comes looks at once.
     controller.kill9();
     docker.docker(&["rename", &name, &format!("old-{}", docker.instance)]);
-    let mut controller = world.controller(&[("BACKEND_RUNTIME_RECONCILE_INTERVAL", "1s")]);
+    let mut controller = world.controller(&BY_EVENTS_ALONE);
     // A turn that is due may still be asked of it.
     eventually(SOON, "another takes its place", || async {
         let (now, runtime) = (docker.containers(), world.runtime(game_id).await);
