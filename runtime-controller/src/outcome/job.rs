@@ -12,7 +12,7 @@ use shared::queue::Claim;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{BANISH_AGAIN, Locked, Outcomes};
+use super::{BANISH_AGAIN, Cause, Locked, Outcomes};
 
 /// What an engine is, as far as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Outcomes {
         match result {
             JobResult::Started { ahead } => self.started(conn, claim, game_id, &game.read()?, *ahead).await,
             JobResult::StartFailed { failure, cleared } => {
-                self.start_failed(conn, claim, game_id, &game, failure, *cleared).await
+                self.start_failed(conn, claim.into(), game_id, &game, failure, *cleared).await
             }
             JobResult::Replaced(release) => self.replaced(conn, game_id, release).await,
             JobResult::ReplaceFailed { failure, left } => {
@@ -149,7 +149,7 @@ impl Outcomes {
         runtime::turn_advanced(conn, game_id, game.current_turn, RuntimeStatus::Running).await?;
         if !games::started(conn, game_id).await? {
             // Cancelled while it started: the container has to go again.
-            return enqueue_stop(conn, claim, game_id).await;
+            return enqueue_stop(conn, claim.into(), game_id).await;
         }
         // A turn that the engine is ahead by is recorded by the timer, as every turn is, and at once.
         if ahead {
@@ -161,14 +161,14 @@ impl Outcomes {
         } else {
             (Payload::GameStarted { game_id }, format!("started:{game_id}"))
         };
-        self.tell(conn, Some(claim), game_id, payload, key).await?;
+        self.tell(conn, Some(claim.into()), game_id, payload, key).await?;
         if ahead { Ok(()) } else { self.go_on(conn, Some(claim), game_id, game).await }
     }
 
     pub(super) async fn start_failed(
         &self,
         conn: &mut PgConnection,
-        claim: &Claim,
+        cause: Cause<'_>,
         game_id: GameId,
         game: &Locked,
         failure: &StartFailure,
@@ -176,13 +176,13 @@ impl Outcomes {
     ) -> Result<(), shared::db::Error> {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
         if !cleared {
-            enqueue_stop(conn, claim, game_id).await?;
+            enqueue_stop(conn, cause, game_id).await?;
         }
         if !games::start_failed(conn, game_id).await? {
             return Ok(());
         }
-        self.tell_failure(conn, claim, game_id, game, failure).await?;
-        self.tell_owner(conn, claim, game_id, game, failure).await
+        self.tell_failure(conn, cause, game_id, game, failure).await?;
+        self.tell_owner(conn, cause, game_id, game, failure).await
     }
 
     async fn replaced(
@@ -217,7 +217,7 @@ impl Outcomes {
                 }
             }
         }
-        self.tell_failure(conn, claim, game_id, game, failure).await
+        self.tell_failure(conn, claim.into(), game_id, game, failure).await
     }
 
     /// The game has no engine any more: paused, until a start brings one back.
@@ -232,7 +232,7 @@ impl Outcomes {
         runtime::record_containerless(conn, game_id, RuntimeStatus::Removed).await?;
         runtime::park_turn(conn, game_id).await?;
         if !cleared {
-            enqueue_stop(conn, claim, game_id).await?;
+            enqueue_stop(conn, claim.into(), game_id).await?;
         }
         self.pause(conn, Some(claim), game_id, turn, PauseReason::EngineUnreachable).await.map(drop)
     }
@@ -242,7 +242,7 @@ impl Outcomes {
     async fn tell_failure(
         &self,
         conn: &mut PgConnection,
-        claim: &Claim,
+        cause: Cause<'_>,
         game_id: GameId,
         game: &Locked,
         failure: &StartFailure,
@@ -256,7 +256,7 @@ impl Outcomes {
                 Payload::RuntimeStartConfigInvalid { game_id, reason: excerpt(reason, SHORT) }
             }
         };
-        self.tell(conn, Some(claim), game_id, payload, game.told_under(claim, game_id)).await
+        self.tell(conn, Some(cause), game_id, payload, game.told_under(cause, game_id)).await
     }
 
     /// Adds to the operations log what came of a job.
@@ -276,7 +276,6 @@ impl Outcomes {
     }
 }
 
-async fn enqueue_stop(conn: &mut PgConnection, claim: &Claim, game_id: GameId) -> Result<(), shared::db::Error> {
-    let (request_id, traceparent) = (claim.request_id.as_deref(), claim.traceparent.as_deref());
-    runtime::enqueue_stop(conn, game_id, request_id, traceparent).await.map(drop)
+async fn enqueue_stop(conn: &mut PgConnection, cause: Cause<'_>, game_id: GameId) -> Result<(), shared::db::Error> {
+    runtime::enqueue_stop(conn, game_id, cause.request_id, cause.traceparent).await.map(drop)
 }

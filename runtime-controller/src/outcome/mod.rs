@@ -19,6 +19,7 @@ use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
 use std::time::Duration;
+use uuid::Uuid;
 
 pub use self::job::{JobResult, Left, Release};
 pub use self::state::StateSize;
@@ -33,6 +34,20 @@ pub struct Outcomes {
     pub pending_registration_ttl: Duration,
     /// `BACKEND_RUNTIME_TURN_SPREAD`.
     pub turn_spread: Duration,
+}
+
+/// The job or turn that something comes of, and who asked for it.
+#[derive(Debug, Clone, Copy)]
+struct Cause<'a> {
+    id: Uuid,
+    request_id: Option<&'a str>,
+    traceparent: Option<&'a str>,
+}
+
+impl<'a> From<&'a Claim> for Cause<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self { id: claim.id, request_id: claim.request_id.as_deref(), traceparent: claim.traceparent.as_deref() }
+    }
 }
 
 /// A game under its lock.
@@ -54,10 +69,10 @@ impl Locked {
 
     /// What failures of the game are told under, so that who fails again and again is told of once in a quarter of an hour of the
     /// database's clock. Of a game that cannot be read that clock is not known: each is told.
-    fn told_under(&self, claim: &Claim, game_id: GameId) -> String {
+    fn told_under(&self, cause: Cause<'_>, game_id: GameId) -> String {
         match self {
             Self::Read(game) => format!("{game_id}:{}", game.now.timestamp().div_euclid(QUARTER_SECONDS)),
-            Self::Unread { .. } => claim.id.to_string(),
+            Self::Unread { .. } => cause.id.to_string(),
         }
     }
 
@@ -88,7 +103,7 @@ impl Outcomes {
         let turn = turn.unsigned_abs();
         let key = pause_key(game_id, turn, pause);
         let payload = Payload::GamePaused { game_id, turn, reason: reason.to_string() };
-        self.tell(conn, claim, game_id, payload, key.clone()).await?;
+        self.tell(conn, claim.map(Cause::from), game_id, payload, key.clone()).await?;
         Ok(Some(key))
     }
 
@@ -107,7 +122,7 @@ impl Outcomes {
     async fn tell(
         &self,
         conn: &mut PgConnection,
-        claim: Option<&Claim>,
+        cause: Option<Cause<'_>>,
         game_id: GameId,
         payload: Payload,
         idempotency_key: String,
@@ -118,8 +133,8 @@ impl Outcomes {
             // Kinds for the administrators go to them all the same.
             audience: Audience::GameMembers,
             game_id: Some(game_id),
-            request_id: claim.and_then(|claim| claim.request_id.clone()),
-            traceparent: claim.and_then(|claim| claim.traceparent.clone()),
+            request_id: cause.and_then(|cause| cause.request_id).map(str::to_owned),
+            traceparent: cause.and_then(|cause| cause.traceparent).map(str::to_owned),
         };
         produce(conn, new).await.map(drop)
     }

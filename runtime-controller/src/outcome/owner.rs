@@ -5,10 +5,9 @@ use shared::db::notifications::{NewNotification, produce, produce_unmailed};
 use shared::domain::notification::{Audience, Payload};
 use shared::domain::runtime::StartFailure;
 use shared::ids::GameId;
-use shared::queue::Claim;
 use sqlx::PgConnection;
 
-use super::{Locked, Outcomes};
+use super::{Cause, Locked, Outcomes};
 
 /// Why no mail goes out.
 const MAILED_LATELY: &str = "one was mailed within the same quarter of an hour";
@@ -19,7 +18,7 @@ impl Outcomes {
     pub(super) async fn tell_owner(
         &self,
         conn: &mut PgConnection,
-        claim: &Claim,
+        cause: Cause<'_>,
         game_id: GameId,
         game: &Locked,
         failure: &StartFailure,
@@ -30,13 +29,13 @@ impl Outcomes {
             idempotency_key: format!("start-failed:{key}"),
             audience: Audience::Users(owner.iter().copied().collect()),
             game_id: Some(game_id),
-            request_id: claim.request_id.clone(),
-            traceparent: claim.traceparent.clone(),
+            request_id: cause.request_id.map(str::to_owned),
+            traceparent: cause.traceparent.map(str::to_owned),
         };
-        if produce(conn, told(game.told_under(claim, game_id))).await? {
+        if produce(conn, told(game.told_under(cause, game_id))).await? {
             return Ok(());
         }
-        // One of each start: the job's id is in the claim.
-        produce_unmailed(conn, told(format!("{game_id}:{}", claim.id)), MAILED_LATELY).await.map(drop)
+        // One of each start.
+        produce_unmailed(conn, told(format!("{game_id}:{}", cause.id)), MAILED_LATELY).await.map(drop)
     }
 }

@@ -1,16 +1,14 @@
 //! What a state directory that is too large means for its game (SPEC §8).
 
-use chrono::DateTime;
 use shared::db::games;
 use shared::db::runtime::{self, amends};
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
 use shared::domain::runtime::{JobKind, StartFailure};
-use shared::ids::{GameId, JobId};
-use shared::queue::Claim;
+use shared::ids::GameId;
 use sqlx::PgConnection;
 
-use super::{Locked, Outcomes};
+use super::{Cause, Locked, Outcomes};
 
 /// A state directory over its limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,23 +81,8 @@ impl Outcomes {
         let (job_id, reason) = (job.job_id, format!("{}: {}", failure.word(), size.reason));
         amends::cancel_job(conn, job_id, &reason).await?;
         self.log_job(conn, game_id, job_id.uuid(), &job.kind, failure.word(), Some(&reason)).await?;
-        self.start_failed(conn, &claim_of(job_id), game_id, game, &failure, false).await?;
+        let cause = Cause { id: job_id.uuid(), request_id: None, traceparent: None };
+        self.start_failed(conn, cause, game_id, game, &failure, false).await?;
         Ok(true)
-    }
-}
-
-/// What is told of a job that somebody else works: enough for the notification's key.
-fn claim_of(job_id: JobId) -> Claim {
-    Claim {
-        id: job_id.uuid(),
-        token: 0,
-        attempt_no: 0,
-        failures: 0,
-        alone: false,
-        priority: 0,
-        due_at: DateTime::UNIX_EPOCH,
-        created_at: DateTime::UNIX_EPOCH,
-        request_id: None,
-        traceparent: None,
     }
 }

@@ -9,7 +9,7 @@ use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
 
-use super::Outcomes;
+use super::{Cause, Outcomes};
 
 impl Outcomes {
     /// Sets the timer of a game that runs: by what was left when it came to rest, and by its schedule. Without a next turn the
@@ -58,7 +58,8 @@ impl Outcomes {
         let reason = format!("no next turn: {error}; set another turn schedule, then resume the game");
         runtime::record_operation(conn, game_id, None, "turn", why.as_str(), Some(&reason)).await?;
         let turn = game.current_turn.unsigned_abs();
-        self.tell(conn, claim, game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key).await
+        self.tell(conn, claim.map(Cause::from), game_id, Payload::GameGenerationFailed { game_id, turn, reason }, key)
+            .await
     }
 }
 

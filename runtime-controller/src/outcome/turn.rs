@@ -13,7 +13,7 @@ use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
 
-use super::{Locked, Outcomes};
+use super::{Cause, Locked, Outcomes};
 
 /// What an engine showed when a turn was due.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl Outcomes {
         let turn = status.turn.unsigned_abs();
         if games::turn_generated(conn, game_id, status.turn).await? {
             let key = turn_ready_key(game_id, turn);
-            self.tell(conn, claim, game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
+            self.tell(conn, claim.map(Cause::from), game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
         runtime::record_turn(conn, game_id, turn).await?;
         if !status.finished || !games::finished(conn, game_id, &status.winners).await? {
@@ -87,7 +87,7 @@ impl Outcomes {
         let winners = status.winners.clone();
         self.tell(
             conn,
-            claim,
+            claim.map(Cause::from),
             game_id,
             Payload::GameFinished { game_id, turn, winners },
             format!("finished:{game_id}"),
@@ -147,7 +147,7 @@ impl Outcomes {
         };
         let turn = turn.unsigned_abs();
         let payload = Payload::GameGenerationFailed { game_id, turn, reason: excerpt(reason, SHORT) };
-        self.tell(conn, claim, game_id, payload, key).await
+        self.tell(conn, claim.map(Cause::from), game_id, payload, key).await
     }
 
     /// A timer that came to rest while its game went on (resumed just then) is set again.
