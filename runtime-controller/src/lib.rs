@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config::DriverKind;
-use shared::engine_client::{EngineClient, EngineError};
+use shared::engine_client::{EngineClient, EngineError, LONGEST_WAIT};
 use shared::queue::{self, Settings, Worker, WorkerDeps};
 use shared::service::health::{Health, PartHandle, PartKind};
 use shared::service::listen::Budget;
@@ -197,7 +197,7 @@ fn not_now(tuning: &config::Tuning) -> Settings {
     Settings {
         backoff_base: tuning.job_not_now,
         backoff_growth: tuning.turn_backoff_growth,
-        backoff_cap: Duration::from_secs(3600),
+        backoff_cap: LONGEST_WAIT,
         backoff_floor: 0.75,
         ..Settings::default()
     }

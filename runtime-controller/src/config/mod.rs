@@ -8,6 +8,7 @@ use std::time::Duration;
 use shared::config::{DriverKind, EngineLimits, EngineSource, GameRules, Group, Reader, parse};
 use shared::db::runtime::seen::RevivalBudget;
 use shared::domain::image_reference::AllowedRegistries;
+use shared::engine_client::LONGEST_WAIT;
 
 pub use self::kubernetes::KubernetesConfig;
 
@@ -185,9 +186,7 @@ impl Default for Tuning {
 impl Tuning {
     /// The longest that a job waits for its next attempt, and some seconds for a clock that is set back a little.
     pub(crate) fn longest_wait(&self) -> Duration {
-        // An engine that says "not now" may ask for an hour.
-        const NOT_NOW: Duration = Duration::from_secs(3600);
-        NOT_NOW.max(self.backoff_cap).max(self.crowded_again * 2) + Duration::from_secs(30)
+        LONGEST_WAIT.max(self.backoff_cap).max(self.crowded_again * 2) + Duration::from_secs(30)
     }
 
     /// Tests have no minutes to wait for a turn to be given up: a build with debug assertions divides the pauses between attempts, and

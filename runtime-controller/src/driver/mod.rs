@@ -113,6 +113,19 @@ pub enum DriverError {
     Failed(String),
 }
 
+impl DriverError {
+    /// Whether something is missing that an engine is made from, and may be there again: a network, a registry's answer, room on a disk.
+    #[must_use]
+    pub fn is_lack(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Image { passing: true, .. } => true,
+            // Daemons have no status of their own for it, but the words of the kernel.
+            Self::Failed(why) => why.to_ascii_lowercase().contains("no space left on device"),
+            Self::Unavailable(_) | Self::Image { .. } | Self::Gone(_) => false,
+        }
+    }
+}
+
 /// Nobody listens to this pull's progress.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;

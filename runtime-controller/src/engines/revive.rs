@@ -44,12 +44,7 @@ pub enum ReviveError {
 impl ReviveError {
     /// Whether it is not the engine that is at fault: what it is made from is missing, and may be back soon.
     fn is_lack(&self) -> bool {
-        match self {
-            Self::Driver(DriverError::Config(_) | DriverError::Image { passing: true, .. }) => true,
-            // A full disk is an error of the daemon's own.
-            Self::Driver(DriverError::Failed(why)) => why.to_ascii_lowercase().contains("no space left on device"),
-            _ => false,
-        }
+        matches!(self, Self::Driver(error) if error.is_lack())
     }
 }
 

@@ -328,16 +328,7 @@ fn a_container_of_no_game_goes_when_it_was_seen_for_the_grace() {
 
 #[test]
 fn what_is_in_hand_is_left_to_it_and_every_game_is_judged_by_itself() {
-    let running = Case {
-        game: GameStatus::Running,
-        reason: None,
-        old: false,
-        record: Some(Some(RuntimeStatus::Running)),
-        busy: false,
-        budget: Budget::Whole,
-        seen: Seen::WellJustNow,
-        container: None,
-    };
+    let running = running();
     let (mut world, other) = (running.world(), running.world());
     let (first, second) = (world.recorded[0].game_id, other.recorded[0].game_id);
     world.recorded.extend(other.recorded);
@@ -351,6 +342,20 @@ fn what_is_in_hand_is_left_to_it_and_every_game_is_judged_by_itself() {
     assert_eq!(games(&world), [second]);
 }
 
+/// A game that runs, is recorded so, and was well just now; its container is gone.
+fn running() -> Case {
+    Case {
+        game: GameStatus::Running,
+        reason: None,
+        old: false,
+        record: Some(Some(RuntimeStatus::Running)),
+        busy: false,
+        budget: Budget::Whole,
+        seen: Seen::WellJustNow,
+        container: None,
+    }
+}
+
 /// What is done about a case whose record says something else besides.
 fn deeds_with(case: &Case, set: impl FnOnce(&mut Record)) -> Vec<Deed> {
     let mut world = case.world();
@@ -361,16 +366,7 @@ fn deeds_with(case: &Case, set: impl FnOnce(&mut Record)) -> Vec<Deed> {
 /// R20: a clock that was a day ahead for seconds.
 #[test]
 fn what_a_clock_that_was_ahead_has_set_holds_nothing_up() {
-    let case = Case {
-        game: GameStatus::Running,
-        reason: None,
-        old: false,
-        record: Some(Some(RuntimeStatus::Running)),
-        busy: false,
-        budget: Budget::Whole,
-        seen: Seen::WellJustNow,
-        container: None,
-    };
+    let case = running();
     let ahead = Some(noon() + TimeDelta::days(1));
     assert_eq!(deeds_with(&case, |record| record.revive_at = ahead), [Deed::Forget, Deed::Revive]);
     let spent = Case { budget: Budget::Spent, ..case.clone() };
@@ -405,16 +401,7 @@ fn what_a_clock_that_was_ahead_has_set_holds_nothing_up() {
 /// A container that was renamed, or made beside, writes the state of the game whose labels it has.
 #[test]
 fn a_stray_goes_before_anything_else_and_is_never_taken_for_the_engine() {
-    let case = Case {
-        game: GameStatus::Running,
-        reason: None,
-        old: false,
-        record: Some(Some(RuntimeStatus::Running)),
-        busy: false,
-        budget: Budget::Whole,
-        seen: Seen::WellJustNow,
-        container: None,
-    };
+    let case = running();
     let deeds = |case: &Case, id: &str| {
         let mut world = case.world();
         world.listed.push(Listed {

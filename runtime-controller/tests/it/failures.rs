@@ -7,7 +7,7 @@ use testkit::eventually;
 use testkit::process::bin_path;
 use testkit::scripted::{Call, Die, Rule, Script};
 
-use crate::reconcile::operation;
+use crate::reconcile::{operation, set};
 use crate::world::{SOON, World};
 
 #[tokio::test]
@@ -25,12 +25,7 @@ async fn a_missing_image_fails_the_start_and_a_retry_with_the_right_one_succeeds
     );
 
     sqlx::query("UPDATE engine_versions SET image = $1").bind(&right).execute(&world.pool()).await.unwrap();
-    sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
-        .bind(game_id.uuid())
-        .execute(&world.pool())
-        .await
-        .unwrap();
-    world.enqueue(game_id, JobKind::Start, json!({})).await;
+    start_again(&world, game_id).await;
     world.reaches(game_id, "running").await;
     controller.kill9();
 }
@@ -44,12 +39,7 @@ async fn a_game_that_fails_again_and_again_is_mailed_of_once_in_a_quarter_of_an_
     let mut controller = world.controller(&[]);
     world.reaches(game_id, "start_failed").await;
     for _ in 0..3 {
-        sqlx::query("UPDATE games SET status = 'starting' WHERE game_id = $1")
-            .bind(game_id.uuid())
-            .execute(&world.pool())
-            .await
-            .unwrap();
-        world.enqueue(game_id, JobKind::Start, json!({})).await;
+        start_again(&world, game_id).await;
         world.reaches(game_id, "start_failed").await;
     }
     // Two where a quarter of an hour ended in between.
@@ -145,4 +135,10 @@ pub async fn given_up_once(world: &World, game_id: GameId) {
     assert!(matches!(&lost[..], [(1, why)] if why.contains("it was brought back 6 times in vain")), "{lost:?}");
     assert!(operation(world, game_id, "turn", "engine_unreachable").await.is_empty());
     assert_eq!(world.number("SELECT failures::bigint FROM runtime_turns WHERE game_id = $1", game_id).await, 0);
+}
+
+/// As its owner would.
+async fn start_again(world: &World, game_id: GameId) {
+    set(world, game_id, "UPDATE games SET status = 'starting' WHERE game_id = $1").await;
+    world.enqueue(game_id, JobKind::Start, json!({})).await;
 }

@@ -179,8 +179,8 @@ impl Taken<'_> {
     }
 }
 
-/// No engine puts its game off for longer than this by a header.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+/// No engine puts its game off for longer than this by `Retry-After`.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;

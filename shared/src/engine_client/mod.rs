@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 pub use self::door::EngineFault;
 pub use self::error::EngineError;
 use self::http::Call;
+pub use self::http::LONGEST_WAIT;
 pub use self::types::{EngineRace, EngineStatus, EngineTarget};
 use crate::config::EngineLimits;
 use crate::ids::GameId;

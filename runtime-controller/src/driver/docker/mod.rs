@@ -215,8 +215,6 @@ impl Driver for DockerDriver {
     async fn create(&self, spec: &EngineSpec) -> Result<String, DriverError> {
         let docker = self.docker().await?;
         let (image, found) = self.image_of(spec).await?;
-        // One that was renamed still writes the game's state.
-        self.remove_strays(spec.game_id).await?;
         let network = match whole(docker.inspect_network(&self.config.network, None)).await {
             Ok(network) => network,
             Err(error) if is_status(&error, 404) => {
@@ -255,6 +253,7 @@ impl Driver for DockerDriver {
 
     #[tracing::instrument(name = "docker", skip_all, fields(op = "start", otel.kind = "client"))]
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
+        // One that was renamed still writes the game's state.
         self.remove_strays(spec.game_id).await?;
         match whole(self.docker().await?.start_container(&container_name(spec.game_id), None)).await {
             Ok(()) => Ok(()),
