@@ -135,8 +135,8 @@ where
         let context = context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
         let entry = self.paths.find(request.uri().path());
         // Known before routing, as it must be: the name of a span that has begun stands.
-        let name = format!("{} {}", known_method(request.method()), template(entry));
-        let span = tracing::info_span!("request", otel.name = name, otel.kind = "server",
+        let span = tracing::info_span!("request", otel.kind = "server",
+            otel.name = format!("{} {}", known_method(request.method()), template(entry)),
             request_id = %context.request_id, method = %request.method());
         if let Some(parent) = request.headers().get("traceparent").and_then(|v| v.to_str().ok()) {
             telemetry::set_parent(&span, parent);
