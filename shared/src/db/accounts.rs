@@ -92,30 +92,24 @@ impl From<Row> for Account {
     }
 }
 
-/// Whole accounts, of the ids that a subselect `page` gives, newest first. What stands beside an account is looked up for
-/// the page alone: as an array it is few rows to the planner, whatever it thinks of a limit that it does not know.
+/// Whole accounts that a condition chooses, newest first.
 macro_rules! accounts {
-    ($($page:literal)+; $($argument:expr),*) => {
+    ($condition:literal $(+ $more:literal)*; $($argument:expr),*) => {
         sqlx::query_as!(
             Row,
             r#"SELECT a.user_id AS "user_id: UserId", a.user_name, a.display_name, a.preferred_language, a.time_zone, a.declared_country,
-                      a.created_at, a.deleted_at, i.external_id AS "email?",
+                      a.created_at, a.deleted_at,
+                      (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email' ORDER BY identity_id LIMIT 1)
+                      AS email,
                       e.plan AS "plan?", e.source AS "source?", e.starts_at AS "starts_at?", e.ends_at AS "ends_at?",
-                      (SELECT coalesce(jsonb_agg(jsonb_build_object('sanction_id', s.sanction_id, 'kind', s.kind, 'reason', s.reason,
-                              'actor', s.actor, 'starts_at', s.starts_at, 'ends_at', s.ends_at, 'lifted_at', s.lifted_at)
-                              ORDER BY s.sanction_id), '[]')
-                         FROM sanctions s
+                      array_to_json(ARRAY(SELECT s FROM sanctions s
                         WHERE s.user_id = a.user_id AND s.lifted_at IS NULL AND s.starts_at <= statement_timestamp()
-                          AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()))
+                          AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp()) ORDER BY s.sanction_id))
                       AS "sanctions!: sqlx::types::Json<Vec<Sanction>>"
                  FROM accounts a
-                 LEFT JOIN LATERAL (SELECT external_id FROM identities WHERE user_id = a.user_id AND kind = 'email'
-                     ORDER BY identity_id LIMIT 1) i ON true
-                 LEFT JOIN LATERAL (SELECT plan, source, starts_at, ends_at FROM entitlements
-                                     WHERE user_id = a.user_id AND superseded_at IS NULL AND starts_at <= statement_timestamp()
-                                       AND (ends_at IS NULL OR ends_at > statement_timestamp())) e ON true
-                WHERE a.user_id = ANY (ARRAY("# $(+ $page)+ + r#"))
-                ORDER BY a.user_id DESC"#,
+                 LEFT JOIN entitlements e ON e.user_id = a.user_id AND e.superseded_at IS NULL AND e.starts_at <= statement_timestamp()
+                       AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())
+                WHERE "# + $condition $(+ $more)* + " ORDER BY a.user_id DESC",
             $($argument),*
         )
     };
@@ -123,7 +117,7 @@ macro_rules! accounts {
 
 /// The account, deleted or not.
 pub async fn get(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Account>, Error> {
-    let row = accounts!("SELECT $1::uuid AS user_id"; user_id as UserId).fetch_optional(conn).await?;
+    let row = accounts!("a.user_id = $1"; user_id as UserId).fetch_optional(conn).await?;
     Ok(row.map(Into::into))
 }
 
@@ -149,12 +143,14 @@ pub async fn list(
 ) -> Result<Vec<Account>, Error> {
     let (from, to) = search.name.unzip();
     let email = search.email.map(|address| spellings(IdentityKind::Email, address));
-    // The conditions that do not lead filter what the leading one found.
+    // The conditions that do not lead filter what the leading one found. What stands beside an account is looked up for the page
+    // alone: as an array it is few rows to the planner, whatever it thinks of a limit that it does not know.
     macro_rules! led_by {
         ($lead:literal) => {
             accounts!(
-                $lead
-                " AND a.user_id < $6
+                "a.user_id = ANY (ARRAY("
+                + $lead
+                + " AND a.user_id < $6
                   AND ($1::text[] IS NULL OR EXISTS (SELECT FROM identities i WHERE i.user_id = a.user_id
                       AND i.kind = 'email' AND i.external_id = ANY ($1)))
                   AND ($2::text IS NULL OR a.user_name COLLATE \"C\" BETWEEN $2 AND $3
@@ -165,7 +161,7 @@ pub async fn list(
                   AND ($5::text IS NULL
                       OR $5 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = a.user_id AND e.superseded_at IS NULL
                        AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
-                ORDER BY a.user_id DESC LIMIT $7";
+                ORDER BY a.user_id DESC LIMIT $7))";
                 email.as_deref(), from, to, search.sanction.map(SanctionKind::as_str), search.plan.map(Plan::as_str), below(before), limit
             )
             .fetch_all(conn)
