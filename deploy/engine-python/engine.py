@@ -1,21 +1,18 @@
 #!/usr/bin/env python3
-"""A whole game engine: the contract of docs/engine-contract.md and a small game in little more than a hundred lines of code, by the
-standard library alone.
+"""A whole game engine: the contract of docs/engine-contract.md and a small game in a hundred lines of code, by the standard library
+alone.
 
 The game is a race. The order {"kind": "step"} takes a runner one field on when the turn closes; three a turn are the most. Who is
 farthest at the turn limit wins: after 12 turns, or {"turn_limit": 8} in the game's settings. It has no commands.
 """
-import hmac, json, os, signal, threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+import contextlib, hmac, http.server, json, os, signal, sys, threading, urllib.parse
 
 GAME_ID, TOKEN, STATE_DIR = (os.environ["GALAXY_" + name] for name in ("GAME_ID", "ENGINE_TOKEN", "STATE_DIR"))
 HOST, _, PORT = os.environ.get("GALAXY_LISTEN_ADDR", "0.0.0.0:8080").rpartition(":")
-BEARER, STATE, MAX_BODY, LOCK = f"Bearer {TOKEN}".encode(), os.path.join(STATE_DIR, "state.json"), 2 << 20, threading.Lock()
+BEARER, STATE, DIRECTORY, MAX_BODY = f"Bearer {TOKEN}".encode(), STATE_DIR + "/state.json", os.open(STATE_DIR, os.O_RDONLY), 2 << 20
 
 
-class Problem(Exception):
-    pass
+class Problem(Exception): ...
 
 
 def require(holds, status, code, detail, errors=()):
@@ -43,10 +40,9 @@ def turn(game, expected_turn: int):
     require(not game["finished"], 409, "game_finished", "the last turn is closed")
     require(expected_turn == game["turn"], 409, "turn_mismatch", f"the game is at turn {game['turn']}")
     fields = {race: field + len(game["orders"].get(race, [])) for race, field in game["fields"][-1].items()}
-    finished = expected_turn + 1 >= game["settings"].get("turn_limit", 12)
-    left = [race for race in fields if finished and race not in game["out"]]
+    finished, left = expected_turn + 1 >= game["settings"].get("turn_limit", 12), [race for race in fields if race not in game["out"]]
     return game | {"turn": expected_turn + 1, "orders": {}, "fields": game["fields"] + [fields], "finished": finished,
-                   "winners": [race for race in left if fields[race] == max(fields[other] for other in left)]}
+                   "winners": [race for race in left if finished and fields[race] == max(fields[other] for other in left)]}
 
 
 def banish(game, race_name: str):
@@ -84,21 +80,20 @@ def report(game, race_name: str, turn: str):
 
 # The engine: the contract, for any game.
 
-CALLS = {  # Each path with its method and its function, whose parameters are the members that the call takes.
-    "/api/v1/admin/init": ("POST", init), "/api/v1/admin/status": ("GET", status), "/api/v1/admin/turn": ("PUT", turn),
-    "/api/v1/admin/race/banish": ("POST", banish), "/api/v1/command": ("PUT", command), "/api/v1/order": ("PUT", order),
-    "/api/v1/report": ("GET", report)}
-DIRECTORY = os.open(STATE_DIR, os.O_RDONLY)
-game = json.load(open(STATE)) if os.path.exists(STATE) else None
+# The paths below /api/v1/, each with its method and its function, whose parameters are the members that the call takes.
+CALLS = {"admin/init": ("POST", init), "admin/status": ("GET", status), "admin/turn": ("PUT", turn), "admin/race/banish": ("POST", banish),
+         "command": ("PUT", command), "order": ("PUT", order), "report": ("GET", report)}
+LOCK, game = threading.Lock(), json.load(open(STATE)) if os.path.exists(STATE) else {}
 
 
 def save(state):  # Whole on disk under another name before it takes the old one's place: a kill leaves the old or the new.
     with open(STATE + ".tmp", "w") as file:
-        json.dump(state, file)
-        file.flush()
+        print(json.dumps(state), file=file, flush=True)
         os.fsync(file.fileno())
     os.replace(STATE + ".tmp", STATE)
     os.fsync(DIRECTORY)
+    game.update(state)
+    return game
 
 
 def take(kinds, given):
@@ -107,21 +102,7 @@ def take(kinds, given):
     return {name: given[name] for name in kinds}
 
 
-def answer(call, given):
-    global game
-    given = take(call.__annotations__, given)
-    with LOCK:  # One call at a time. What it changes is on disk before anybody hears of it.
-        require(game or call is init, 404, "game_not_initialised", "init comes first")
-        require("race_name" not in given or given["race_name"] in game["fields"][0], 404, "race_not_found", "no such race plays")
-        answered = call(game, **given)
-        if call in (status, report):
-            return answered
-        save(answered)
-        game = answered
-        return status(game)
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version, timeout, disable_nagle_algorithm, log_message = "HTTP/1.1", 60, True, lambda *_: None
 
     def do_GET(self):
@@ -139,25 +120,28 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_POST = do_DELETE = do_GET
 
     def answered(self):
-        url, length = urlsplit(self.path), int(self.headers.get("Content-Length", 0))
+        url, length = urllib.parse.urlsplit(self.path), int(self.headers.get("Content-Length", 0))
         self.close_connection |= length > MAX_BODY  # It is not read, and stands where the next request is looked for.
         require(length <= MAX_BODY, 413, "payload_too_large", f"a body has at most {MAX_BODY} bytes")
         body = self.rfile.read(length)
         if url.path == "/healthz":
             return {"status": "ok"}
         require(hmac.compare_digest(self.headers.get("Authorization", "").encode(), BEARER), 401, "unauthorized", "a token is needed")
-        method, call = CALLS.get(url.path, (None, None))
-        require(method, 404, "not_found", "no such path")
+        method, call = CALLS.get(url.path.removeprefix("/api/v1/"), (None, None))
+        require(method and url.path.startswith("/api/v1/"), 404, "not_found", "no such path")
         require(method == self.command, 405, "method_not_allowed", f"{method} it is")
         require(method == "GET" or self.headers.get_content_type() == "application/json", 415, "not_declared", "no JSON")
-        try:
-            given = dict(parse_qsl(url.query)) if method == "GET" else json.loads(body)
-        except (ValueError, RecursionError):
-            given = None  # No object either.
-        return answer(call, given)
+        given = None  # What cannot be read is no object either.
+        with contextlib.suppress(ValueError, RecursionError):
+            given = dict(urllib.parse.parse_qsl(url.query)) if method == "GET" else json.loads(body)
+        given = take(call.__annotations__, given)
+        with LOCK:  # One call at a time. What it changes is on disk before anybody hears of it.
+            require(game or call is init, 404, "game_not_initialised", "init comes first")
+            require("race_name" not in given or given["race_name"] in game["fields"][0], 404, "race_not_found", "no such race plays")
+            answered = call(game, **given)
+            return answered if method == "GET" else status(save(answered))
 
 
-ThreadingHTTPServer.request_queue_size = 64
-server = ThreadingHTTPServer((HOST, int(PORT)), Handler)
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-server.serve_forever(poll_interval=0.1)
+http.server.ThreadingHTTPServer.request_queue_size = 64
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+http.server.ThreadingHTTPServer((HOST, int(PORT)), Handler).serve_forever()

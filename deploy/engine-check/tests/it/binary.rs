@@ -49,7 +49,7 @@ fn a_bad_engine_is_1_with_the_request_to_repeat_and_no_token_in_it() {
 #[test]
 fn an_engine_that_does_not_come_up_is_1_with_its_last_words() {
     let dir = tempfile::tempdir().unwrap();
-    let script = broken(&dir, &[("import hmac,", "raise SystemExit('no such luck')\nimport hmac,")]);
+    let script = broken(&dir, &[("import contextlib,", "raise SystemExit('no such luck')\nimport contextlib,")]);
     let output = engine_check(&["--exec", "python3", script.to_str().unwrap()]);
     let told = text(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");

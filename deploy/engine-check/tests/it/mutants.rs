@@ -25,7 +25,7 @@ const TURN_OPEN: &str = r#"require(expected_turn == game["turn"], 409"#;
 const TAKEN: &str = "    return acting(game, race_name, \"order\", orders, 3)";
 const ORDER_TURN: &str = r#"require(turn == game["turn"] or game["finished"], 409"#;
 const MADE: &str = "    fields = {race: field + len(";
-const LOADED: &str = "if os.path.exists(STATE) else None\n";
+const LOADED: &str = "if os.path.exists(STATE) else {}\n";
 const REPORT_TURN: &str = r#"require(int(turn) <= game["turn"], 404"#;
 const REPORT: &str = r#"return {"you": race_name,"#;
 const OVER: &str = r#""game_finished", "nothing can be done any more""#;
@@ -70,11 +70,14 @@ const MUTANTS: &[Mutant] = &[
     (
         "state-written",
         How::Killed,
-        &[("    with open(STATE + \".tmp\", \"w\")", "    return\n    with open(STATE + \".tmp\", \"w\")")],
+        &[(
+            "    with open(STATE + \".tmp\", \"w\")",
+            "    game.update(state)\n    return game\n    with open(STATE + \".tmp\", \"w\")",
+        )],
     ),
     ("unknown-path", How::Running, &[(r#"404, "not_found""#, r#"400, "not_found""#)]),
     ("wrong-method", How::Running, &[(r#"405, "method_not_allowed""#, r#"400, "method_not_allowed""#)]),
-    ("not-json", How::Running, &[("given = None  #", r#"require(False, 409, "odd", "no JSON")  #"#)]),
+    ("not-json", How::Running, &[("require(whole, 400,", "require(whole, 409 if given is None else 400,")]),
     (
         "not-declared",
         How::Running,
@@ -141,8 +144,8 @@ const MUTANTS: &[Mutant] = &[
         &[
             (MADE, "    __import__(\"time\").sleep(0.5)\n    fields = {race: field + len("),
             (
-                "    with LOCK:",
-                "    require(call is turn or not LOCK.locked(), 400, \"busy\", \"a turn is made\")\n    with LOCK:",
+                "        with LOCK:",
+                "        require(call is turn or not LOCK.locked(), 400, \"busy\", \"a turn is made\")\n        with LOCK:",
             ),
         ],
     ),
@@ -167,24 +170,23 @@ const MUTANTS: &[Mutant] = &[
              open(STATE_DIR + \"/token\", \"wb\").write(BEARER)\n\nclass Problem(Exception):",
         )],
     ),
-    ("sigterm", How::Killed, &[("lambda *_: threading.Thread(target=server.shutdown).start())", "signal.SIG_IGN)")]),
-    (
-        "sigterm-kept",
-        How::Killed,
-        &[(LOADED, "if os.path.exists(STATE) else None\nif game:\n    game[\"turn\"] = 0\n")],
-    ),
+    ("sigterm", How::Killed, &[("lambda *_: sys.exit())", "signal.SIG_IGN)")]),
+    ("sigterm-kept", How::Killed, &[(LOADED, "if os.path.exists(STATE) else {}\nif game:\n    game[\"turn\"] = 0\n")]),
     (
         "kill-kept",
         How::Killed,
         &[(
-            "        save(answered)\n",
-            "        __import__(\"atexit\").unregister(save)\n        __import__(\"atexit\").register(save, answered)\n",
+            "            answered = call(game, **given)\n",
+            "            answered = call(game, **given)\n            if call not in (status, report):\n\
+             \x20               __import__(\"atexit\").unregister(save)\n\
+             \x20               __import__(\"atexit\").register(save, answered)\n\
+             \x20               game.update(answered)\n                return status(game)\n",
         )],
     ),
     (
         "kill-orders",
         How::Killed,
-        &[(LOADED, "if os.path.exists(STATE) else None\nif game:\n    game[\"fields\"][-1][\"Alpha\"] += 1\n")],
+        &[(LOADED, "if os.path.exists(STATE) else {}\nif game:\n    game[\"fields\"][-1][\"Alpha\"] += 1\n")],
     ),
     // From its fourth life on: after the start, the SIGTERM and the kill between turns comes the first kill in a turn.
     (
@@ -192,7 +194,7 @@ const MUTANTS: &[Mutant] = &[
         How::Killed,
         &[(
             LOADED,
-            "if os.path.exists(STATE) else None\nopen(STATE_DIR + \"/lives\", \"a\").write(\"x\")\n\
+            "if os.path.exists(STATE) else {}\nopen(STATE_DIR + \"/lives\", \"a\").write(\"x\")\n\
              if game and os.path.getsize(STATE_DIR + \"/lives\") > 3:\n    game[\"turn\"] += 3\n",
         )],
     ),
@@ -218,11 +220,7 @@ const MUTANTS: &[Mutant] = &[
         How::Running,
         &[(REPORT_TURN, r#"require(int(turn) <= game["turn"] and not (turn == "0" and game["finished"]), 404"#)],
     ),
-    (
-        "over-kept",
-        How::Killed,
-        &[(LOADED, "if os.path.exists(STATE) else None\nif game:\n    game[\"winners\"] = []\n")],
-    ),
+    ("over-kept", How::Killed, &[(LOADED, "if os.path.exists(STATE) else {}\nif game:\n    game[\"winners\"] = []\n")]),
     ("json-type", How::Running, &[(r#""application/json" if code == 200"#, r#""text/html" if code == 200"#)]),
     ("problem", How::Running, &[("detail=detail, code=code", "code=code")]),
     ("problem-size", How::Running, &[("detail=detail, code=code", "detail=detail * 200, code=code")]),
