@@ -114,7 +114,8 @@ pub enum DriverError {
 }
 
 impl DriverError {
-    /// Whether something is missing that an engine is made from, and may be there again: a network, a registry's answer, room on a disk.
+    /// Whether something is missing that an engine is made from, and may be there again: a network, a registry's answer, room on a disk,
+    /// the name that a stranger's container has.
     #[must_use]
     pub fn is_lack(&self) -> bool {
         match self {

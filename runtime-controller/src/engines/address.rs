@@ -46,8 +46,20 @@ impl Engines {
         Ok(())
     }
 
+    /// The game's container. Where something that is not ours has its name, the game has none: the stranger stands in the way of the next
+    /// one, and whoever makes that is told so.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub async fn own(&self, game_id: GameId) -> Result<Option<Observed>, DriverError> {
+        match self.op("inspect", self.driver.inspect(game_id)).await {
+            Err(DriverError::Config(_)) => Ok(None),
+            looked => looked,
+        }
+    }
+
     async fn runs_at(&self, game_id: GameId, endpoint: &str) -> Result<bool, DriverError> {
-        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        let observed = self.own(game_id).await?;
         Ok(observed.is_some_and(|observed| observed.running && observed.endpoint.as_deref() == Some(endpoint)))
     }
 
@@ -56,7 +68,7 @@ impl Engines {
     /// # Errors
     /// [`ReviveError::Driver`].
     pub async fn runs(&self, game_id: GameId) -> Result<bool, ReviveError> {
-        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        let observed = self.own(game_id).await?;
         Ok(observed.is_some_and(|observed| observed.running))
     }
 
@@ -67,7 +79,7 @@ impl Engines {
     /// [`ReviveError`].
     pub async fn forget(&self, game_id: GameId) -> Result<bool, ReviveError> {
         let _alone = self.reviving.enter(game_id).await;
-        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
+        let observed = self.own(game_id).await?;
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
         let Some(facts) = facts else { return Ok(false) };
         let mut forgotten = false;
@@ -106,7 +118,7 @@ impl Engines {
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
         let facts = facts.ok_or(ReviveError::NotWanted)?;
         let runs = facts.game_status == GameStatus::Running;
-        let Some(observed) = self.op("inspect", self.driver.inspect(game_id)).await? else { return Ok(false) };
+        let Some(observed) = self.own(game_id).await? else { return Ok(false) };
         if !observed.running || runtime::has_active_job(&mut *self.db.acquire().await?, game_id).await? {
             return Ok(false);
         }

@@ -84,12 +84,18 @@ impl Engines {
         let facts = runtime::engine_facts(&mut *self.db.acquire().await?, game_id, &self.daemon_id).await?;
         let facts = facts.filter(wanted).ok_or(ReviveError::NotWanted)?;
         let mut spec = EngineSpec::recorded(game_id, &facts);
-        let observed = self.op("inspect", self.driver.inspect(game_id)).await?;
-        let here = match &observed {
-            Some(observed) if observed.running && observed.endpoint.is_some() => self.is_ours(observed, &spec).await,
+        let looked = match self.op("inspect", self.driver.inspect(game_id)).await {
+            Err(away @ DriverError::Unavailable(_)) => return Err(away.into()),
+            // Whatever else keeps it from being looked at keeps it from being brought back: a stranger that has its name, most of all.
+            looked => looked,
+        };
+        let here = match &looked {
+            Ok(Some(observed)) if observed.running && observed.endpoint.is_some() => {
+                self.is_ours(observed, &spec).await
+            }
             _ => false,
         };
-        let observed = if here { observed } else { self.raise(&facts, &mut spec, observed).await? };
+        let observed = if here { looked? } else { self.raise(&facts, &mut spec, looked).await? };
         let observed = observed.ok_or(ReviveError::NotWanted)?;
         let Some(endpoint) = observed.endpoint else {
             return Err(Unhealthy::Ended(observed.ended.unwrap_or_else(|| "it has no address".to_owned())).into());
@@ -116,18 +122,20 @@ impl Engines {
         Ok(target)
     }
 
-    /// From a container that is gone or dead to one that was started; logged, and counted against the budget.
+    /// From a container that is gone or dead to one that was started; logged, and counted against the budget. `looked`: what is there, or
+    /// why that cannot be seen. Then it fails as a container does that cannot be made, with the same pauses.
     async fn raise(
         &self,
         facts: &EngineFacts,
         spec: &mut EngineSpec,
-        observed: Option<Observed>,
+        looked: Result<Option<Observed>, DriverError>,
     ) -> Result<Option<Observed>, ReviveError> {
         let game_id = spec.game_id;
-        let why = match &observed {
-            None => "its container is gone".to_owned(),
-            Some(observed) if observed.running => "another container runs in its place".to_owned(),
-            Some(observed) => observed.ended.clone().unwrap_or_else(|| "it does not run".to_owned()),
+        let why = match &looked {
+            Ok(None) => "its container is gone".to_owned(),
+            Ok(Some(observed)) if observed.running => "another container runs in its place".to_owned(),
+            Ok(Some(observed)) => observed.ended.clone().unwrap_or_else(|| "it does not run".to_owned()),
+            Err(_) => "its container cannot be looked at".to_owned(),
         };
         let mut tx = self.db.begin().await?;
         // Its address may be another engine's from now on: nobody is to call it.
@@ -142,7 +150,10 @@ impl Engines {
             Revival::Spent(times) => return Err(ReviveError::Spent(times)),
         };
         tracing::warn!(%game_id, why, times, "an engine is gone while its game runs: bringing it back");
-        let made = self.while_renewing(game_id, times, self.make_again(spec, observed)).await;
+        let made = match looked {
+            Ok(observed) => self.while_renewing(game_id, times, self.make_again(spec, observed)).await,
+            Err(error) => Err(error.into()),
+        };
         let (outcome, detail) = match &made {
             Ok(_) => ("ok", format!("{why}; {}", spec.made_from())),
             Err(error) => ("failed", format!("{why}; {error}")),

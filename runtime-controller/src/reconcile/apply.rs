@@ -204,7 +204,7 @@ impl Reconciler {
     /// Removes an unwanted container, if it is still the one that was seen and still unwanted. Its state directory stays.
     async fn remove_orphan(&self, action: &Action) -> Result<bool, DeedError> {
         let (engines, game_id) = (&self.engines, action.game_id);
-        let observed = engines.op("inspect", engines.driver.inspect(game_id)).await?;
+        let observed = engines.own(game_id).await?;
         if observed.map(|observed| observed.container_id) != action.container_id {
             return Ok(false);
         }

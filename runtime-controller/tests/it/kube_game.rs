@@ -9,6 +9,8 @@ use testkit::eventually;
 use testkit::process::bin_path;
 
 use crate::kube_api::{Fate, KubeApi, NAMESPACE};
+use crate::reconcile::{operation, set};
+use crate::replace::LONG;
 use crate::turns::each_turn_once;
 use crate::undo::ruinous;
 use crate::world::{SOON, World};
@@ -103,4 +105,43 @@ async fn a_patch_in_pods_is_undone_with_its_state() {
     assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o700, 0o700);
     controller.kill9();
     each_turn_once(&world, game_id).await;
+}
+
+/// Nobody looks past the stranger: it is a lack as a missing network is, waited for, told once, and no other game's.
+#[tokio::test]
+async fn a_stranger_that_has_a_games_name_pauses_that_game_alone_and_only_for_as_long_as_it_stands_there() {
+    let (world, api) = world().await;
+    let game_id = world.game("@every 1h", &["Ants", "Bees"]).await;
+    let mut controller = world.controller(&LONG);
+    world.reaches(game_id, "running").await;
+    controller.kill9();
+    let name = format!("galaxy-game-{game_id}");
+    api.delete_pod(&name);
+    let labels = json!({ "galaxy.backend": "1", "galaxy.instance": "another" });
+    api.put("pods", json!({ "metadata": { "name": name, "labels": labels }, "spec": { "containers": [] } }));
+    let mut controller = world.controller(&LONG);
+    // More often than once, with the pauses of what is missing.
+    let often = || async { operation(&world, game_id, "revive", "failed").await.iter().any(|(times, _)| *times > 2) };
+    eventually(SOON, "tried again and again", often).await;
+    let tried = operation(&world, game_id, "revive", "failed").await;
+    assert!(tried.len() == 1 && tried[0].1.contains("not ours"), "{tried:?}");
+    let revivals = "SELECT revivals::bigint FROM runtime_records WHERE game_id = $1";
+    eventually(SOON, "given back", || async { world.number(revivals, game_id).await == 0 }).await;
+    assert_eq!((world.status(game_id).await.as_str(), world.runtime(game_id).await.endpoint), ("running", None));
+    let other = world.game("@every 1h", &["Cats", "Dogs"]).await;
+    world.reaches(other, "running").await;
+
+    set(&world, game_id, "UPDATE runtime_records SET ill_since = now() - interval '6 minutes' WHERE game_id = $1")
+        .await;
+    world.reaches(game_id, "paused").await;
+    assert_eq!(world.runtime(game_id).await.status.as_str(), "engine_unreachable", "it is not given up");
+    assert_eq!(world.told(game_id, "game.paused").await, [format!("paused:{game_id}:0")]);
+    assert_eq!(world.told(game_id, "game.generation.failed").await.len(), 1);
+    assert!(api.get("pods", &name).is_some_and(|pod| pod["metadata"]["labels"] == labels), "it was not touched");
+
+    api.delete_pod(&name);
+    world.reaches(game_id, "running").await;
+    assert_eq!(world.told(game_id, "game.resumed").await.len(), 1);
+    assert_eq!(pods(&api, game_id), [name]);
+    controller.kill9();
 }
