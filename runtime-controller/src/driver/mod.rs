@@ -225,6 +225,15 @@ pub trait Driver: Send + Sync + 'static {
     /// [`DriverError`]; [`DriverError::Gone`] where only one that is made anew can start.
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError>;
 
+    /// As [`start`](Self::start), but waits for nothing that is not the daemon's own to do: answers whether there is more to wait for, and
+    /// `start` waits for it. A cluster may be long in finding a node.
+    ///
+    /// # Errors
+    /// As of [`start`](Self::start).
+    async fn begin_start(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
+        self.start(spec).await.map(|()| false)
+    }
+
     /// Stops the container within the grace period and removes it, and its strays; the state directory stays. One that is gone is fine.
     ///
     /// # Errors

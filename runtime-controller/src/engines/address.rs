@@ -24,6 +24,14 @@ impl Engines {
         self.op("start", self.driver.start(spec)).await
     }
 
+    /// As [`start`](Self::start), for as long as the daemon has something to do. Answers whether there is more to wait for.
+    pub(super) async fn begin_start(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
+        if self.driver.addresses_move() {
+            self.forget_dead().await?;
+        }
+        self.op("start", self.driver.begin_start(spec)).await
+    }
+
     /// Forgets the addresses of all records of this daemon whose containers do not run.
     async fn forget_dead(&self) -> Result<(), DriverError> {
         let away = |error: shared::db::Error| DriverError::Unavailable(format!("the database: {error}"));

@@ -51,8 +51,13 @@ impl Engines {
     /// # Errors
     /// [`DriverError`].
     pub async fn started_or_gone(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
-        let game_id: GameId = spec.game_id;
-        match self.start(spec).await {
+        let started = self.start(spec).await;
+        self.or_gone(spec.game_id, started).await
+    }
+
+    /// What came of a start; `false` as above.
+    pub(super) async fn or_gone(&self, game_id: GameId, started: Result<(), DriverError>) -> Result<bool, DriverError> {
+        match started {
             Err(DriverError::Gone(why)) => {
                 tracing::warn!(%game_id, why, "a container cannot start again: it is made anew");
                 self.op("remove", self.driver.remove(game_id)).await?;

@@ -211,6 +211,23 @@ impl Engines {
         Ok(place)
     }
 
+    /// Starts the container within a place at the daemon, and without one waits for what is not the daemon's to give: a node of a cluster
+    /// that has room, and the image there. That keeps nobody else's engine waiting either.
+    async fn start_in<'a>(
+        &'a self,
+        spec: &EngineSpec,
+        place: Option<SemaphorePermit<'a>>,
+    ) -> (Option<SemaphorePermit<'a>>, Result<(), DriverError>) {
+        match self.begin_start(spec).await {
+            Ok(true) => {
+                drop(place);
+                let waited = self.op("wait", self.driver.start(spec)).await;
+                (self.reviving.place().await, waited)
+            }
+            begun => (place, begun.map(|_| ())),
+        }
+    }
+
     async fn make_again(
         &self,
         spec: &mut EngineSpec,
@@ -225,18 +242,24 @@ impl Engines {
             self.op("remove", self.driver.remove(game_id)).await?;
             made = false;
         }
-        // What it was made with may be gone: its network, its mount.
-        if made && !self.started_or_gone(spec).await? {
-            made = false;
+        if made {
+            let (again, started) = self.start_in(spec, place).await;
+            place = again;
+            // What it was made with may be gone: its network, its mount.
+            made = self.or_gone(game_id, started).await?;
         }
         if !made {
             self.renew_token(spec).await?;
-            place = self.make_in(spec, place).await?;
+            let anew = self.make_in(spec, place).await?;
+            let (again, started) = self.start_in(spec, anew).await;
+            place = again;
             // Its network may go before it has ever run: once more, anew.
-            if !self.started_or_gone(spec).await? {
+            if !self.or_gone(game_id, started).await? {
                 self.renew_token(spec).await?;
-                place = self.make_in(spec, place).await?;
-                self.start(spec).await?;
+                let anew = self.make_in(spec, place).await?;
+                let (again, started) = self.start_in(spec, anew).await;
+                place = again;
+                started?;
             }
         }
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;

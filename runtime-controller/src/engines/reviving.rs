@@ -35,7 +35,7 @@ impl Reviving {
         game.lock_owned().await
     }
 
-    /// A place at the daemon, for making and starting a container: not for its image, nor for waiting until it answers.
+    /// A place at the daemon, for making and starting a container: not for its image, nor for waiting for a node, or until it answers.
     pub async fn place(&self) -> Option<SemaphorePermit<'_>> {
         self.places.acquire().await.ok()
     }

@@ -179,6 +179,7 @@ async fn what_keeps_a_pod_from_starting_is_told_apart() {
     let digest = spec.pinned.as_ref().unwrap().digest.clone().unwrap();
     bench.api.image_by(&digest, Fate::NoNode);
     bench.driver.create(&spec).await.unwrap();
+    assert!(bench.driver.begin_start(&spec).await.unwrap(), "its pod is made, and nobody has waited");
     let homeless = bench.driver.start(&spec).await.unwrap_err();
     assert!(matches!(&homeless, DriverError::Failed(why) if why.contains("0/3 nodes")), "{homeless}");
     let waits = &bench.driver.list().await.unwrap()[0];

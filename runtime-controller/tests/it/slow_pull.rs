@@ -1,5 +1,5 @@
-//! A pull that gets nowhere keeps no other game's engine from being brought back, and is nobody's reason to begin another. The daemon is
-//! simulated, so that its pull lasts as long as the test.
+//! A pull that gets nowhere keeps no other game's engine from being brought back, and is nobody's reason to begin another; nor does a
+//! cluster that finds no node. The daemon is simulated, so that both last as long as the test.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,10 +28,11 @@ const DAEMON: &str = "docker:simulated";
 /// More than there are places.
 const SLOW: usize = 9;
 
-/// A daemon that has all images but `slow`, and no container yet.
+/// A daemon that has all images but `slow`, a node for all but `homeless`, and no container yet.
 #[derive(Default)]
 struct Simulated {
     pulls: AtomicUsize,
+    homeless: AtomicUsize,
     started: Mutex<Vec<GameId>>,
 }
 
@@ -71,7 +72,17 @@ impl Driver for Simulated {
         }
         Ok(format!("c-{}", spec.game_id))
     }
+    async fn begin_start(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
+        if spec.image == "homeless" {
+            return Ok(true);
+        }
+        self.start(spec).await.map(|()| false)
+    }
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
+        if spec.image == "homeless" {
+            self.homeless.fetch_add(1, Ordering::Relaxed);
+            return std::future::pending().await;
+        }
         self.started.lock().push(spec.game_id);
         Ok(())
     }
@@ -171,5 +182,21 @@ async fn a_pull_that_lasts_keeps_no_other_engine_waiting_and_is_begun_by_one() {
     let waits = other.revive(slow[0]).await;
     assert!(matches!(waits, Err(ReviveError::Waiting(_))), "{waits:?}");
     assert_eq!(revival(&db, slow[0]).await.0, 1, "nothing of its budget is spent");
+    tasks.abort_all();
+}
+
+#[tokio::test]
+async fn pods_that_wait_for_a_node_keep_no_other_engine_waiting() {
+    let db = TestDb::new().await;
+    let (homeless, quick) = (seed(&db, "homeless", SLOW).await, seed(&db, "quick", 1).await[0]);
+    let driver = Arc::new(Simulated::default());
+    let engines = engines(&db, &driver);
+    let mut tasks = tokio::task::JoinSet::new();
+    for game_id in homeless.iter().copied().chain([quick]) {
+        let engines = Arc::clone(&engines);
+        tasks.spawn(async move { engines.revive(game_id).await.map(drop) });
+    }
+    eventually(SOON, "all wait", || async { driver.homeless.load(Ordering::Relaxed) == SLOW }).await;
+    eventually(SOON, "the other is started", || async { driver.started.lock().contains(&quick) }).await;
     tasks.abort_all();
 }

@@ -65,6 +65,26 @@ impl KubernetesDriver {
         self.cluster.find(&container_name(game_id), Some(game_id)).await
     }
 
+    /// The engine's pod, which is made where there is none. Being made it is told to start.
+    async fn engine(&self, spec: &EngineSpec) -> Result<Pod, DriverError> {
+        let game_id = spec.game_id;
+        match self.pod(game_id).await? {
+            Some(pod) if Seen(&pod).is_over() => {
+                Err(DriverError::Gone(format!("a pod does not start again ({})", Seen(&pod).said())))
+            }
+            Some(pod) => Ok(pod),
+            None => {
+                let image = image::asked_for(spec)?;
+                self.cluster.is_left_alone(game_id).await?;
+                let Some(service) = self.service(game_id).await? else {
+                    return Err(DriverError::Gone("its Service is gone".to_owned()));
+                };
+                let secret = body::secret_name(&self.cluster, spec, &service);
+                self.cluster.make(&body::engine(&self.cluster, spec, &image, &secret), Some(game_id)).await
+            }
+        }
+    }
+
     /// Looks whether engines are kept to themselves here.
     async fn check_policy(&self) -> Result<(), DriverError> {
         let policies = self.cluster.api::<NetworkPolicy>().await?;
@@ -177,28 +197,19 @@ impl Driver for KubernetesDriver {
 
     #[tracing::instrument(name = "kubernetes", skip_all, fields(op = "start", otel.kind = "client"))]
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
-        let game_id = spec.game_id;
-        let pod = match self.pod(game_id).await? {
-            Some(pod) if Seen(&pod).is_over() => {
-                return Err(DriverError::Gone(format!("a pod does not start again ({})", Seen(&pod).said())));
-            }
-            Some(pod) => pod,
-            None => {
-                let image = image::asked_for(spec)?;
-                self.cluster.is_left_alone(game_id).await?;
-                let Some(service) = self.service(game_id).await? else {
-                    return Err(DriverError::Gone("its Service is gone".to_owned()));
-                };
-                let secret = body::secret_name(&self.cluster, spec, &service);
-                self.cluster.make(&body::engine(&self.cluster, spec, &image, &secret), Some(game_id)).await?
-            }
-        };
+        let pod = self.engine(spec).await?;
         let started = self.cluster.wait(&pod, Until::Started, &Silent).await?;
         if let Err(wrong) = self.cluster.is_right(spec, &started) {
-            self.remove(game_id).await?;
+            self.remove(spec.game_id).await?;
             return Err(wrong);
         }
         Ok(())
+    }
+
+    /// Makes the pod. Its node and its image there are still to come.
+    #[tracing::instrument(name = "kubernetes", skip_all, fields(op = "begin_start", otel.kind = "client"))]
+    async fn begin_start(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
+        self.engine(spec).await.map(|_| true)
     }
 
     #[tracing::instrument(name = "kubernetes", skip_all, fields(op = "remove", otel.kind = "client"))]

@@ -11,9 +11,11 @@ use super::cluster::Cluster;
 use super::error::{other, whole};
 use super::status::Seen;
 
-/// Pauses between looks.
+/// Pauses between looks: they double up to a second. A pod that waits for long is looked at after a tenth of that, five seconds at most:
+/// many may wait at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// How much longer than for a node a pod is waited for altogether: its image may be big.
 const WHOLE: u32 = 10;
 
@@ -69,7 +71,7 @@ impl Cluster {
                 told = said;
             }
             sleep(pause).await;
-            pause = (pause * 2).min(LAST_PAUSE);
+            pause = (pause * 2).min((begun.elapsed() / 10).clamp(PAUSE, LAST_PAUSE));
         }
     }
 }
