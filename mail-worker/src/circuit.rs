@@ -51,9 +51,11 @@ impl Circuit {
         Arc::new(Self { closed: watch::Sender::new(true), state: Mutex::default(), random, health, up })
     }
 
-    /// Whether mails may flow.
-    pub fn is_closed(&self) -> bool {
-        *self.closed.borrow()
+    /// Waits until mails may not flow; at once where they may not now.
+    pub async fn opened(&self) {
+        let mut watch = self.watch();
+        // An error would say that the circuit is gone, which it is not while somebody asks it.
+        let _ = watch.wait_for(|closed| !closed).await;
     }
 
     /// Follows the circuit: `true` while it is closed.

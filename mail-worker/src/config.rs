@@ -165,7 +165,7 @@ pub struct OutboxConfig {
     pub interval: Duration,
     /// Counted tries before a mail is dead.
     pub max_attempts: u32,
-    /// Mails under way at once, and connections to the relay.
+    /// Connections to the relay at once.
     pub concurrency: usize,
     /// Age at which finished mails are removed.
     pub retention: Duration,
@@ -191,7 +191,7 @@ impl Group for OutboxConfig {
             concurrency: usize::from(r.optional(
                 "BACKEND_MAIL_CONCURRENCY",
                 "8",
-                "Mails under way at once in one process, and the most connections to the relay.",
+                "Connections to the relay at once in one process; six times as many mails are claimed.",
                 parse::positive::<u16>,
             )),
             retention: r.optional(

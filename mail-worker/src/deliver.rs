@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 use shared::db::Db;
 use shared::db::mail::{Attempt, Decision, Letter, data_begins};
 use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
+use shared::mail::Priority;
 use shared::queue::{Claim, Lost, Outcome, Settings, Verdict, WorkContext, backoff};
 use shared::random::Random;
 
 use crate::circuit::Circuit;
+use crate::lines::{Line, Lines};
+use crate::marks::Marks;
 use crate::message::Composer;
 use crate::recipients::{Answer, Recipients};
 use crate::smtp::{Failure, Pool, Pooled, Reply, Session, Step};
@@ -31,8 +34,15 @@ pub struct Note {
 
 /// Sends mails.
 pub struct Mailer {
-    /// For the moment before `DATA`.
+    /// For the moment before `DATA` of a mail whose row somebody has locked.
     pub db: Db,
+    /// For the moment before `DATA`.
+    pub marks: Marks,
+    /// Whose turn it is with the relay.
+    pub lines: Lines,
+    /// How long a mail waits for its turn. Then it is given back: whatever holds the connections up, its attempt must not
+    /// end by its time limit, which counts.
+    pub patience: Duration,
     /// The relay.
     pub pool: std::sync::Arc<Pool>,
     /// Whether the relay is there.
@@ -57,8 +67,25 @@ enum End {
     Parted,
     /// Its time passed meanwhile.
     Expired,
-    /// The row is not ours any more, or nobody can say.
-    NotOurs(Lost),
+    /// It did not come to `DATA`, for our own sake.
+    Unmarked(Unmarked),
+}
+
+/// Why `DATA` may not begin.
+enum Unmarked {
+    /// The row is not ours any more, or may not be.
+    NotOurs,
+    /// Nobody can say whether the mark was written.
+    Unknown(String),
+}
+
+impl From<Lost> for Unmarked {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Lease | Lost::Row => Self::NotOurs,
+            Lost::Database(error) => Self::Unknown(error.to_string()),
+        }
+    }
 }
 
 /// What becomes of the connection.
@@ -73,13 +100,26 @@ impl Mailer {
         if letter.expired {
             return verdict(Outcome::Done(DeliveryStatus::Expired.as_str()), Note::default());
         }
-        if !self.circuit.is_closed() {
-            return verdict(Outcome::Release, Note::default());
-        }
+        let read = Instant::now();
+        // Held until the connection is given back.
+        let Some(_line) = self.line(cx, claim).await else { return verdict(Outcome::Release, Note::default()) };
+        let life = letter.life.map(|life| life.saturating_sub(read.elapsed()));
         let begun = Instant::now();
         let mut recipients = Recipients::of(letter);
         let end = self.converse(cx, claim, letter, &mut recipients).await;
-        self.judge(claim, letter, end, recipients, begun.elapsed())
+        self.judge(claim, life, end, recipients, begun.elapsed())
+    }
+
+    /// The mail's turn with the relay; `None`: it is to be given back as if it had never been claimed.
+    async fn line(&self, cx: &WorkContext, claim: &Claim) -> Option<Line<'_>> {
+        tokio::select! {
+            biased;
+            () = self.circuit.opened() => None,
+            line = self.lines.take(claim.priority == Priority::Urgent.as_i16()) => line,
+            // What has not begun is for others, or for later.
+            () = cx.stopping().cancelled() => None,
+            () = tokio::time::sleep(self.patience) => None,
+        }
     }
 
     /// The dialogue, over a new connection if one from the pool turns out dead.
@@ -154,7 +194,7 @@ impl Mailer {
         match self.data_begins(cx, claim, letter).await {
             Ok(true) => {}
             Ok(false) => return (End::Expired, After::Keep { mid_dialogue: true }),
-            Err(lost) => return (End::NotOurs(lost), After::Keep { mid_dialogue: true }),
+            Err(unmarked) => return (End::Unmarked(unmarked), After::Keep { mid_dialogue: true }),
         }
         if let Err(failure) = session.data().await {
             return failed(failure);
@@ -166,20 +206,33 @@ impl Mailer {
         }
     }
 
-    /// The fenced transaction right before `DATA`: the row is still ours, its time has not passed, and whoever finds it
-    /// after our death knows that the relay may have the mail.
-    async fn data_begins(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Result<bool, Lost> {
+    /// The fenced mark right before `DATA`: the row is still ours, its time has not passed, and whoever finds it after our
+    /// death knows that the relay may have the mail.
+    async fn data_begins(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Result<bool, Unmarked> {
+        if !cx.lease_valid() {
+            return Err(Unmarked::NotOurs);
+        }
+        let begun = match self.marks.set(claim.id, claim.token).await {
+            Ok(Some(begun)) => begun,
+            Ok(None) => self.marked_alone(cx, claim, letter).await?,
+            Err(error) => return Err(Unmarked::Unknown(error.to_string())),
+        };
+        if cx.lease_valid() { Ok(begun) } else { Err(Unmarked::NotOurs) }
+    }
+
+    /// The mark in a transaction of its own, which waits for whoever has the row.
+    async fn marked_alone(&self, cx: &WorkContext, claim: &Claim, letter: &Letter) -> Result<bool, Lost> {
         let mut tx = self.db.begin().await?;
         cx.hold(&mut tx, claim).await?;
         let begun = data_begins(&mut tx, letter.delivery_id).await?;
         tx.commit().await?;
-        if cx.lease_valid() { Ok(begun) } else { Err(Lost::Lease) }
+        Ok(begun)
     }
 
     fn judge(
         &self,
         claim: &Claim,
-        letter: &Letter,
+        life: Option<Duration>,
         end: End,
         mut recipients: Recipients,
         took: Duration,
@@ -189,18 +242,18 @@ impl Mailer {
             decisions,
         };
         let retry = |reply: &Reply| {
-            let after = self.pause(claim, letter.life.map(|life| life.saturating_sub(took)), reply.asked);
+            let after = self.pause(claim, life.map(|life| life.saturating_sub(took)), reply.asked);
             Outcome::Retry { error: reply.to_string(), after: Some(after), counts: true }
         };
         let reply = match end {
             End::Expired => return verdict(Outcome::Done(DeliveryStatus::Expired.as_str()), Note::default()),
-            End::NotOurs(Lost::Database(e)) => {
-                let error = format!("before DATA: {e}");
+            End::Unmarked(Unmarked::Unknown(why)) => {
+                let error = format!("before DATA: {why}");
                 let outcome = Outcome::Retry { error, after: Some(RELAY_DOWN), counts: false };
                 return verdict(outcome, Note::default());
             }
             // Whoever has it now writes its history; the engine will find that our token is an old one.
-            End::NotOurs(Lost::Lease | Lost::Row) => return verdict(Outcome::Release, Note::default()),
+            End::Unmarked(Unmarked::NotOurs) => return verdict(Outcome::Release, Note::default()),
             End::Failed(Failure::Relay(reply)) => {
                 let outcome = self.turned_away(&reply).unwrap_or_else(|| retry(&reply));
                 // Whoever was refused before it is not asked again.

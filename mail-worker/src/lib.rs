@@ -7,6 +7,8 @@ mod circuit;
 mod config;
 mod deliver;
 mod header;
+mod lines;
+mod marks;
 mod message;
 mod outbox;
 mod recipients;
@@ -24,10 +26,15 @@ pub use outbox::SPEC;
 
 use circuit::Circuit;
 use deliver::Mailer;
+use lines::Lines;
+use marks::Marks;
 use message::Composer;
 use outbox::Outbox;
 use smtp::Pool;
 
+/// Mails of a process for each connection: one that is on it, others that wait for it or for their finish to be written. Claims
+/// and finishes are commits, which take far longer than a dialogue with a relay nearby.
+const SLOTS: usize = 6;
 /// Farewells to the relay at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -35,10 +42,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 #[must_use]
 pub fn settings(config: &Config) -> Settings {
     Settings {
-        slots: config.outbox.concurrency,
+        slots: config.outbox.concurrency * SLOTS,
         batch: 1,
-        // Connecting anew, the steps before DATA, and the message: the dialogue's own limits end it well before.
-        attempt_limit: config.smtp.timeout * 20 + Duration::from_secs(10),
+        // Waiting for a connection, connecting anew, the steps before DATA, and the message: the dialogue's own limits end it
+        // well before.
+        attempt_limit: config.smtp.timeout * 21 + Duration::from_secs(10),
         max_attempts: config.outbox.max_attempts,
         // Eight tries span at least a day (SPEC §11): three quarters of 30 s, 2 min, 8 min, 32 min, 2.1 h, 8.5 h and 24 h are
         // 26 h. Greylisting, full mailboxes and hourly quotas end sooner.
@@ -71,8 +79,18 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
         Ok(())
     });
     deps.gate = SchemaGate::following(circuit::behind(deps.gate.watch(), &circuit, lifecycle.soft()));
+    let (marks, writer) = Marks::new(deps.db.clone());
+    let (hard, writing) = (lifecycle.hard(), writer.run());
+    // Mails that are under way at the soft stop still need it; it ends with the last that could.
+    lifecycle.spawn("marks before DATA", async move {
+        hard.run_until_cancelled(writing).await;
+        Ok(())
+    });
     let mailer = Mailer {
         db: deps.db.clone(),
+        marks,
+        lines: Lines::new(config.outbox.concurrency),
+        patience: config.smtp.timeout,
         pool: Arc::clone(&pool),
         circuit: Arc::clone(&circuit),
         composer: Composer::new(config.smtp.from.clone(), config.smtp.unsubscribe.clone())?,

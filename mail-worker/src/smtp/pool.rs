@@ -20,7 +20,7 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// Mails after which a connection is replaced, as relays limit them.
 const USES: u32 = 100;
 
-/// Hands out connections. The number of callers bounds the number of connections.
+/// Hands out connections. The number of callers, which [`Lines`](crate::lines::Lines) bounds, bounds the number of connections.
 pub struct Pool {
     connector: Connector,
     login: Option<Login>,

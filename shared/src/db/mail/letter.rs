@@ -1,5 +1,6 @@
 //! What a worker needs to send a mail.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -72,7 +73,7 @@ pub async fn letters(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Result
     )
     .fetch_all(conn)
     .await?;
-    let mut found: std::collections::HashMap<Uuid, Result<Letter, String>> = rows
+    let mut found: HashMap<Uuid, Result<Letter, String>> = rows
         .into_iter()
         .map(|row| {
             let recipients = row.addresses.into_iter().zip(row.statuses).map(|(address, status)| {
@@ -116,4 +117,33 @@ pub async fn data_begins(conn: &mut PgConnection, id: DeliveryId) -> Result<bool
     .execute(conn)
     .await?;
     Ok(begun.rows_affected() == 1)
+}
+
+/// The same for several rows at once, each with the token of the attempt that has it. Those that are not in the answer are not
+/// marked: they have another token, or somebody has them locked. It waits for no lock, so that one row cannot hold up the
+/// others; [`data_begins`] in a transaction of its own waits, and tells which it is.
+pub async fn data_begins_together(
+    conn: &mut PgConnection,
+    rows: &[(Uuid, i64)],
+) -> Result<HashMap<(Uuid, i64), bool>, Error> {
+    let (ids, tokens): (Vec<Uuid>, Vec<i64>) = rows.iter().copied().unzip();
+    let found = sqlx::query!(
+        r#"WITH held AS MATERIALIZED (
+             SELECT d.delivery_id, d.token, d.expires_at IS NULL OR d.expires_at > clock_timestamp() AS begins
+               FROM mail_deliveries d JOIN unnest($1::uuid[], $2::bigint[]) AS a(id, token)
+                 ON d.delivery_id = a.id AND d.token = a.token
+                FOR NO KEY UPDATE OF d SKIP LOCKED),
+           begun AS (
+             UPDATE mail_deliveries d SET data_started_at = clock_timestamp() FROM held
+              WHERE d.delivery_id = held.delivery_id AND d.token = held.token AND held.begins
+             RETURNING d.delivery_id)
+           SELECT held.delivery_id AS "id!", held.token AS "token!", held.begins AS "begins!"
+             FROM held LEFT JOIN begun ON begun.delivery_id = held.delivery_id
+            WHERE begun.delivery_id IS NOT NULL OR NOT held.begins"#,
+        &ids,
+        &tokens
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(found.into_iter().map(|row| ((row.id, row.token), row.begins)).collect())
 }

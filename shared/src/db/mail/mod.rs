@@ -10,5 +10,5 @@ mod resend;
 pub use browse::{Delivery, DeliveryFilter, DeliveryRecipient, PastAttempt, deliveries, delivery, past_attempts};
 pub use enqueue::{NewMail, enqueue};
 pub use finish::{Attempt, Decision, Record, lost_attempts, record};
-pub use letter::{Letter, Recipient, data_begins, letters};
+pub use letter::{Letter, Recipient, data_begins, data_begins_together, letters};
 pub use resend::{HeldDelivery, MATCHED_LIMIT, Picked, dismiss, hold, pick, pick_dead, resend};

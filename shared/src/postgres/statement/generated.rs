@@ -194,6 +194,7 @@ pub(super) static NAMES: &[(u64, &str, &str)] = &[
     (0x8001b0e75d27cf04, "runtime.set_timer", "UPDATE runtime_turns"),
     (0x80b1d45ddd94968d, "applications.replayed", "SELECT applications"),
     (0x81664e7dac23dbc9, "queue.register", "INSERT workers"),
+    (0x81d463310eb06cda, "mail.data_begins_together", "SELECT held"),
     (0x828d0a089887175c, "notifications.pick_one", "SELECT notifications"),
     (0x8381c7c60ca6282c, "runtime.operations", "SELECT unnest"),
     (0x84125473995ed49f, "games.change", "UPDATE games"),
