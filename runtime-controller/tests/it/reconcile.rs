@@ -430,6 +430,36 @@ async fn a_daemon_that_was_served_in_between_is_told_of_again() {
     controller.kill9();
 }
 
+/// R20: nobody waits with the alarm for the day that a clock was ahead by, nor tells of a moment that has not come.
+#[tokio::test]
+async fn since_when_a_daemon_is_unserved_is_never_later_than_now() {
+    let world = World::with_processes().await;
+    let (lost, too) = (world.game("@every 1h", &["Ants"]).await, world.game("@every 1h", &["Bees"]).await);
+    let mut controller = world.controller(&[]);
+    for game_id in [lost, too] {
+        world.reaches(game_id, "running").await;
+    }
+    for game_id in [lost, too] {
+        let moved = "UPDATE runtime_records SET daemon_id = 'process:another', endpoint = NULL WHERE game_id = $1";
+        set(&world, game_id, moved).await;
+        eventually(SOON, "seen", || async { unserved_since(&world, game_id).await.is_some() }).await;
+    }
+    // One of them: the daemon has its moment.
+    let since = unserved_since(&world, too).await;
+    let ahead = "UPDATE runtime_records SET unserved_since = now() + interval '1 day' WHERE game_id = $1";
+    set(&world, lost, ahead).await;
+    eventually(SOON, "the daemon's moment", || async { unserved_since(&world, lost).await == since }).await;
+    // All of them: from now on.
+    for game_id in [lost, too] {
+        set(&world, game_id, ahead).await;
+    }
+    let past = "SELECT count(*) FROM runtime_records WHERE game_id = $1 AND unserved_since <= now()";
+    for game_id in [lost, too] {
+        eventually(SOON, "never later than now", || async { world.number(past, game_id).await == 1 }).await;
+    }
+    controller.kill9();
+}
+
 #[tokio::test]
 async fn the_engine_of_a_game_with_a_word_of_a_later_build_is_nobodys_orphan() {
     let world = World::with_processes().await;

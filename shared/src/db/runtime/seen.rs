@@ -357,20 +357,23 @@ pub struct Unserved {
 /// that are unserved for at least `grace`.
 ///
 /// All records of a daemon have one moment, that at which the first of them was seen so: it stays while any of them is left, and
-/// until the daemon is served again.
+/// until the daemon is served again. It is never later than now: what a clock that was ahead has noted is noted anew, and taken away
+/// by the next look where the daemon is served.
 pub async fn note_unserved(conn: &mut PgConnection, grace: Duration) -> Result<Vec<Unserved>, Error> {
     sqlx::query!(
         "WITH known AS MATERIALIZED (
-            SELECT daemon_id, min(unserved_since) AS since FROM runtime_records WHERE unserved_since IS NOT NULL GROUP BY daemon_id)
+            SELECT daemon_id, min(unserved_since) AS since FROM runtime_records
+             WHERE unserved_since <= statement_timestamp() GROUP BY daemon_id)
          UPDATE runtime_records r
-            SET unserved_since = CASE WHEN r.unserved_since IS NULL
+            SET unserved_since = CASE WHEN coalesce(r.unserved_since > statement_timestamp(), true)
                     THEN coalesce((SELECT k.since FROM known k WHERE k.daemon_id = r.daemon_id), statement_timestamp()) END
           WHERE r.game_id IN (
             SELECT o.game_id FROM runtime_records o JOIN games g USING (game_id)
              WHERE (o.container_id IS NOT NULL OR o.endpoint IS NOT NULL
                     OR o.status IN ('running', 'generation_in_progress', 'engine_unreachable') OR o.unserved_since IS NOT NULL)
-               AND (o.unserved_since IS NULL) = (o.daemon_id <> '' AND g.status IN ('starting', 'running', 'paused') AND NOT EXISTS (
-                   SELECT FROM workers w WHERE w.daemon_id = o.daemon_id AND w.expires_at > clock_timestamp()))
+               AND (o.unserved_since > statement_timestamp()
+                    OR (o.unserved_since IS NULL) = (o.daemon_id <> '' AND g.status IN ('starting', 'running', 'paused') AND NOT EXISTS (
+                       SELECT FROM workers w WHERE w.daemon_id = o.daemon_id AND w.expires_at > clock_timestamp())))
              ORDER BY o.game_id FOR NO KEY UPDATE OF o SKIP LOCKED)"
     )
     .execute(&mut *conn)
