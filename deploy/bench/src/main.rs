@@ -10,6 +10,7 @@
 mod caches;
 mod game;
 mod http;
+mod mail;
 mod push;
 mod reconcile;
 mod replica;
@@ -37,6 +38,8 @@ enum Bench {
     Caches(caches::Args),
     /// Requests a second and their p99, beside the same statements by pgbench
     Http(http::Args),
+    /// Mails a second beside bare lettre, and how long a code takes while reminders drain (docs/mail.md)
+    Mail(mail::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
     Shares(shares::Args),
     /// The attacker of `shares`
@@ -57,6 +60,7 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
         Bench::Http(args) => http::run(&args).await,
+        Bench::Mail(args) => mail::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,

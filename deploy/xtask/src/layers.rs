@@ -10,7 +10,8 @@ const SERVICES: &[&str] = &["api-server", "mail-worker", "notify-worker", "runti
 const OWNERS: &[(&str, &[&str])] = &[
     ("poem", &["api-server", "deploy/engine-sdk", "deploy/testkit"]),
     ("poem-openapi", &["api-server", "deploy/engine-sdk"]),
-    ("lettre", &["mail-worker", "deploy/testkit"]),
+    // The bench measures against lettre's own client.
+    ("lettre", &["mail-worker", "deploy/testkit", "deploy/bench"]),
     // The bench measures against the bare Docker API.
     ("bollard", &["runtime-controller", "deploy/bench"]),
 ];
