@@ -1,5 +1,6 @@
 //! What an answer is besides its object: 201 and 204, refusals, other people's JSON, and the headers that all have.
 
+pub mod by_the_frame;
 pub mod created;
 pub mod deleted;
 pub mod headers;

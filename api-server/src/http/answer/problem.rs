@@ -9,6 +9,8 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
+use super::by_the_frame;
+use crate::http::request::guard::Group;
 use crate::http::request::schema::shortened;
 use crate::refusal::{ErrorCode, FieldError, Problem};
 
@@ -77,22 +79,13 @@ impl From<Problem> for poem::Error {
     }
 }
 
-/// The codes that one operation can answer, beside the [`COMMON`] ones.
+/// The codes that one operation can answer, beside those that the frame around it answers ([`by_the_frame`]).
 pub trait Codes: Send + Sync + 'static {
+    /// The group that the operation belongs to.
+    const GROUP: Group;
     /// In the order in which they are documented.
     const CODES: &'static [ErrorCode];
 }
-
-/// What the frame can answer at any operation; which of them an operation really has, the document tells from what it takes.
-pub const COMMON: &[ErrorCode] = &[
-    ErrorCode::InvalidRequest,
-    ErrorCode::PayloadTooLarge,
-    ErrorCode::UnsupportedMediaType,
-    ErrorCode::RateLimited,
-    ErrorCode::Internal,
-    ErrorCode::Unavailable,
-    ErrorCode::Timeout,
-];
 
 /// A [`Problem`] of an operation that documents its codes in `C`.
 pub struct Fail<C: Codes>(pub Problem, PhantomData<C>);
@@ -107,7 +100,7 @@ impl<C: Codes, P: Into<Problem>> From<P> for Fail<C> {
     fn from(problem: P) -> Self {
         let problem = problem.into();
         debug_assert!(
-            C::CODES.contains(&problem.code) || COMMON.contains(&problem.code),
+            C::CODES.contains(&problem.code) || by_the_frame::answers(C::GROUP, problem.code),
             "{} is not documented for this operation",
             problem.code.word()
         );
@@ -156,14 +149,55 @@ impl<C: Codes> ApiResponse for Fail<C> {
     }
 }
 
-/// Declares the codes of an operation: `codes!(GetGame: GameNotFound, NotAMember);`
+/// Declares the codes of an operation that are its own: `codes!(GetGame: GameNotFound, NotAMember);`, or `codes!(ListGames:);`
+/// where it has none.
+///
+/// A list that names a code twice does not compile: `evaluation panicked: a code stands twice in this list`. Nor does one
+/// that names what the frame answers in the operation's group anyway ([`crate::http::answer::by_the_frame`]). The group is
+/// told from the module that the list stands in.
 #[macro_export]
 macro_rules! codes {
     ($name:ident: $($code:ident),* $(,)?) => {
         /// The error codes that this operation can answer.
         pub struct $name;
         impl $crate::http::answer::problem::Codes for $name {
+            const GROUP: $crate::http::request::guard::Group =
+                $crate::http::request::guard::Group::of_module(module_path!());
             const CODES: &'static [$crate::refusal::ErrorCode] = &[$($crate::refusal::ErrorCode::$code),*];
         }
+        const _: () = {
+            use $crate::http::answer::{by_the_frame, problem::Codes};
+            assert!(!by_the_frame::repeats(<$name as Codes>::CODES), "a code stands twice in this list");
+            assert!(
+                !by_the_frame::names_any(<$name as Codes>::GROUP, <$name as Codes>::CODES),
+                "the frame answers a code of this list by itself: take it out"
+            );
+        };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct OfUsers;
+
+    impl Codes for OfUsers {
+        const GROUP: Group = Group::User;
+        const CODES: &'static [ErrorCode] = &[ErrorCode::GameNotFound];
+    }
+
+    #[test]
+    fn an_operation_may_answer_its_own_codes_and_the_frames() {
+        for code in [ErrorCode::GameNotFound, ErrorCode::UserUnknown, ErrorCode::Internal] {
+            assert_eq!(Fail::<OfUsers>::from(Problem::new(code, "")).0.code, code);
+        }
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "admin_credentials_required is not documented for this operation")]
+    fn a_code_of_another_groups_frame_is_found() {
+        drop(Fail::<OfUsers>::from(Problem::new(ErrorCode::AdminCredentialsRequired, "")));
+    }
 }

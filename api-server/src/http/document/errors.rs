@@ -4,60 +4,29 @@ use serde_json::{Map, Value, json};
 
 use super::examples::Examples;
 use super::{each_operation, insert_component};
+use crate::http::answer::by_the_frame;
 use crate::http::request::guard::Group;
 use crate::refusal::ErrorCode;
 
-/// Answers that only the frame gives are the same at many operations, and stand in the document once.
-const OF_THE_FRAME: &[ErrorCode] = &[
-    ErrorCode::InvalidRequest,
-    ErrorCode::CredentialsRequired,
-    ErrorCode::AdminCredentialsRequired,
-    ErrorCode::UserUnknown,
-    ErrorCode::CrossSite,
-    ErrorCode::PayloadTooLarge,
-    ErrorCode::UnsupportedMediaType,
-    ErrorCode::RateLimited,
-    ErrorCode::Internal,
-    ErrorCode::Unavailable,
-    ErrorCode::Timeout,
-];
-
-/// What stands around an operation can answer before, instead of, or in the middle of it: told from its group, and from whether
-/// it writes. A path, a query and a body that nobody wants can be malformed in any case.
-fn by_the_frame(group: Group, method: &str) -> Vec<ErrorCode> {
-    let mut codes = vec![
-        ErrorCode::InvalidRequest,
-        ErrorCode::PayloadTooLarge,
-        ErrorCode::UnsupportedMediaType,
-        ErrorCode::Internal,
-        ErrorCode::Unavailable,
-        ErrorCode::Timeout,
-    ];
-    if group == Group::Admin && method != "get" {
-        codes.push(ErrorCode::CrossSite);
-    }
-    match group {
-        Group::Public => codes.push(ErrorCode::RateLimited),
-        Group::Internal => codes.push(ErrorCode::CredentialsRequired),
-        Group::User => codes.extend([ErrorCode::CredentialsRequired, ErrorCode::UserUnknown]),
-        Group::Admin => codes.extend([ErrorCode::AdminCredentialsRequired, ErrorCode::RateLimited]),
-        Group::Open => {}
-    }
-    codes
+/// What stands around an operation can answer: told from its group, and from whether it writes.
+fn of_the_frame(group: Group, method: &str) -> impl Iterator<Item = ErrorCode> {
+    let writes = method != "get";
+    by_the_frame::codes(group).filter(move |code| writes || *code != ErrorCode::CrossSite)
 }
 
 /// Replaces the bare lists of words that [`crate::http::answer::problem::Fail`] leaves by whole answers.
 pub(super) fn describe(document: &mut Value, examples: &Examples) {
     let mut shared = Map::new();
     each_operation(document, |path, method, operation| {
-        let mut codes = by_the_frame(Group::of(path), method);
+        let mut codes: Vec<ErrorCode> = of_the_frame(Group::of(path), method).collect();
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         codes.extend(responses.values().flat_map(own_codes));
+        // None stands here twice: `codes!` does not compile with one of the frame's, or with a repeat.
         codes.sort_by_key(|c| (c.status().as_u16(), c.word()));
-        codes.dedup();
         for group in codes.chunk_by(|a, b| a.status() == b.status()) {
             let Some(status) = group.first().map(|code| code.status().as_str().to_owned()) else { continue };
-            let answer = if group.iter().all(|code| OF_THE_FRAME.contains(code)) {
+            // Answers that the frame gives are the same at many operations, and stand in the document once.
+            let answer = if group.iter().all(|code| by_the_frame::answers_somewhere(*code)) {
                 let name = group.iter().map(|c| c.word()).collect::<Vec<_>>().join(".");
                 shared.entry(name.clone()).or_insert_with(|| answer(group));
                 json!({ "$ref": format!("#/components/responses/{name}") })

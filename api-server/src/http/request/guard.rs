@@ -47,6 +47,23 @@ impl Group {
         }
     }
 
+    /// The group whose operations stand in a module: told from `http::<group>`, as [`Self::of`] tells it from
+    /// `/api/v1/<group>`. That a file and its operation's path say the same is held by `api-server/tests/it/served.rs`.
+    pub const fn of_module(path: &str) -> Self {
+        let Some(below) = after(path.as_bytes(), b"api_server::http::") else { return Self::Open };
+        if after(below, b"public::").is_some() {
+            Self::Public
+        } else if after(below, b"user::").is_some() {
+            Self::User
+        } else if after(below, b"internal::").is_some() {
+            Self::Internal
+        } else if after(below, b"admin::").is_some() {
+            Self::Admin
+        } else {
+            Self::Open
+        }
+    }
+
     /// The label in metrics.
     pub fn label(self) -> &'static str {
         match self {
@@ -56,6 +73,15 @@ impl Group {
             Self::Admin => "admin",
             Self::Open => "open",
         }
+    }
+}
+
+/// What follows a beginning: `strip_prefix`, for constants.
+const fn after<'t>(text: &'t [u8], beginning: &[u8]) -> Option<&'t [u8]> {
+    match (text, beginning) {
+        (rest, []) => Some(rest),
+        ([one, text @ ..], [other, beginning @ ..]) if *one == *other => after(text, beginning),
+        _ => None,
     }
 }
 
@@ -251,4 +277,25 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
         return None;
     }
     Some((name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_of_the_group_that_its_folder_is_named_after() {
+        for (path, group) in [
+            ("api_server::http::public::auth::send_email_code", Group::Public),
+            ("api_server::http::user::account::get", Group::User),
+            ("api_server::http::internal::sessions::open", Group::Internal),
+            ("api_server::http::admin::users::limits::set", Group::Admin),
+            ("api_server::http::administration::users", Group::Open),
+            ("api_server::http::answer::problem", Group::Open),
+            ("api_server::use_cases::user::account", Group::Open),
+            ("api_server", Group::Open),
+        ] {
+            assert_eq!(Group::of_module(path), group, "{path}");
+        }
+    }
 }

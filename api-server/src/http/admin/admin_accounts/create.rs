@@ -30,7 +30,7 @@ pub struct NewAdminAccount {
     pub password: String,
 }
 
-codes!(AdminCreateAdminAccountCodes: AdminCredentialsRequired, AdminAccountExists, IdempotencyKeyReused);
+codes!(AdminCreateAdminAccountCodes: AdminAccountExists, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::objects::admin_accounts::AdminAccount;
 use crate::use_cases::admin_accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminDisableAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound, LastAdministrator);
+codes!(AdminDisableAdminAccountCodes: AdminAccountNotFound, LastAdministrator);
 
 pub(crate) struct Operation;
 

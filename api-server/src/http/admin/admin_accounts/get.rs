@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::admin_accounts::AdminAccount;
 use crate::use_cases::admin_accounts;
 
-codes!(AdminGetAdminAccountCodes: AdminCredentialsRequired, AdminAccountNotFound);
+codes!(AdminGetAdminAccountCodes: AdminAccountNotFound);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::admin_accounts::AdminAccountPage;
 use crate::http::request::page::WordPage;
 
-codes!(AdminListAdminAccountsCodes: AdminCredentialsRequired);
+codes!(AdminListAdminAccountsCodes:);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::objects::admin_accounts::AdminAccountPassword;
 use crate::use_cases::admin_accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminResetAdminAccountPasswordCodes: AdminCredentialsRequired, AdminAccountNotFound);
+codes!(AdminResetAdminAccountPasswordCodes: AdminAccountNotFound);
 
 pub(crate) struct Operation;
 

@@ -16,7 +16,7 @@ use crate::http::objects::audit_log::AuditEntryPage;
 use crate::http::request::filters::span;
 use crate::http::request::page::Page;
 
-codes!(AdminListAuditLogCodes: AdminCredentialsRequired);
+codes!(AdminListAuditLogCodes:);
 
 pub(crate) struct Operation;
 

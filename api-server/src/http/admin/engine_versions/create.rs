@@ -43,7 +43,7 @@ pub struct NewEngineVersion {
     pub max_players: Option<i32>,
 }
 
-codes!(AdminCreateEngineVersionCodes: AdminCredentialsRequired, EngineVersionExists, IdempotencyKeyReused);
+codes!(AdminCreateEngineVersionCodes: EngineVersionExists, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::engine_versions::EngineVersion;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::engine_versions;
 
-codes!(AdminDisableEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
+codes!(AdminDisableEngineVersionCodes: EngineVersionNotFound);
 
 pub(crate) struct Operation;
 

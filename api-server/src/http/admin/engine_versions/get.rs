@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::engine_versions::EngineVersion;
 use crate::use_cases::engine_versions;
 
-codes!(AdminGetEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
+codes!(AdminGetEngineVersionCodes: EngineVersionNotFound);
 
 pub(crate) struct Operation;
 

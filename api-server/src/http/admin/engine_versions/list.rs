@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::engine_versions::EngineVersionPage;
 use crate::http::request::page::WordPage;
 
-codes!(AdminListEngineVersionsCodes: AdminCredentialsRequired);
+codes!(AdminListEngineVersionsCodes:);
 
 pub(crate) struct Operation;
 

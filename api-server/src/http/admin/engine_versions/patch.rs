@@ -50,7 +50,7 @@ fn given<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
     }
 }
 
-codes!(AdminPatchEngineVersionCodes: AdminCredentialsRequired, EngineVersionNotFound);
+codes!(AdminPatchEngineVersionCodes: EngineVersionNotFound);
 
 pub(crate) struct Operation;
 

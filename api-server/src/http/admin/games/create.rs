@@ -16,7 +16,7 @@ use crate::http::request::idempotency;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::games;
 
-codes!(AdminCreateGameCodes: AdminCredentialsRequired, EngineVersionDisabled, IdempotencyKeyReused);
+codes!(AdminCreateGameCodes: EngineVersionDisabled, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

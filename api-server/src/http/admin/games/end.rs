@@ -15,7 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::endings;
 
-codes!(AdminEndGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict, RuntimeBusy);
+codes!(AdminEndGameCodes: GameNotFound, GameStateConflict, RuntimeBusy);
 
 pub(crate) struct Operation;
 

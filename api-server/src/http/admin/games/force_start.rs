@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminForceStartGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict, EngineVersionDisabled, RuntimeBusy);
+codes!(AdminForceStartGameCodes: GameNotFound, GameStateConflict, EngineVersionDisabled, RuntimeBusy);
 
 pub(crate) struct Operation;
 

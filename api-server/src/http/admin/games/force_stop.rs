@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminForceStopGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict, RuntimeBusy);
+codes!(AdminForceStopGameCodes: GameNotFound, GameStateConflict, RuntimeBusy);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::games::Game;
 use crate::use_cases::games;
 
-codes!(AdminGetGameCodes: AdminCredentialsRequired, GameNotFound);
+codes!(AdminGetGameCodes: GameNotFound);
 
 pub(crate) struct Operation;
 

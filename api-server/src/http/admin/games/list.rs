@@ -17,7 +17,7 @@ use crate::http::objects::games::GamePage;
 use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 
-codes!(AdminListGamesCodes: AdminCredentialsRequired);
+codes!(AdminListGamesCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminOpenEnrollmentGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed);
+codes!(AdminOpenEnrollmentGameCodes: GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::games;
 
-codes!(AdminPatchGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, EngineVersionDisabled);
+codes!(AdminPatchGameCodes: GameNotFound, NotGameOwner, GameStateConflict, EngineVersionDisabled);
 
 pub(crate) struct Operation;
 

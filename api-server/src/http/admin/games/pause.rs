@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminPauseGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
+codes!(AdminPauseGameCodes: GameNotFound, GameStateConflict);
 
 pub(crate) struct Operation;
 

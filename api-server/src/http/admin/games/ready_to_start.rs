@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminReadyToStartGameCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers);
+codes!(AdminReadyToStartGameCodes: GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers);
 
 pub(crate) struct Operation;
 

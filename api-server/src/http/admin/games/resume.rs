@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
-codes!(AdminResumeGameCodes: AdminCredentialsRequired, GameNotFound, GameStateConflict);
+codes!(AdminResumeGameCodes: GameNotFound, GameStateConflict);
 
 pub(crate) struct Operation;
 

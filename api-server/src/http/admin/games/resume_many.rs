@@ -64,7 +64,7 @@ pub struct ResumeGames {
     pub limit: Option<u16>,
 }
 
-codes!(AdminResumeGamesCodes: AdminCredentialsRequired);
+codes!(AdminResumeGamesCodes:);
 
 pub(crate) struct Operation;
 

@@ -16,8 +16,7 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions::transition;
 
 codes!(AdminRetryStartGameCodes:
-    AdminCredentialsRequired, GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled,
-    RuntimeBusy
+    GameNotFound, NotGameOwner, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy
 );
 
 pub(crate) struct Operation;

@@ -17,7 +17,7 @@ use crate::refusal::{ErrorCode, Problem};
 /// Routes that are shown.
 const ROUTES: u16 = 1000;
 
-codes!(AdminGetNotificationCodes: AdminCredentialsRequired, NotificationNotFound);
+codes!(AdminGetNotificationCodes: NotificationNotFound);
 
 pub(crate) struct Operation;
 

@@ -21,7 +21,7 @@ use crate::http::request::page::Page;
 /// Routes that are shown of each notification.
 const ROUTES: u16 = 20;
 
-codes!(AdminListNotificationsCodes: AdminCredentialsRequired);
+codes!(AdminListNotificationsCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::queues::QueuePage;
 use crate::http::request::page::WordPage;
 use crate::use_cases::queues;
 
-codes!(AdminListQueuesCodes: AdminCredentialsRequired);
+codes!(AdminListQueuesCodes:);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::objects::queues::Queue;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::queues;
 
-codes!(AdminPauseQueueCodes: AdminCredentialsRequired, QueueNotFound);
+codes!(AdminPauseQueueCodes: QueueNotFound);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::objects::queues::Queue;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::queues;
 
-codes!(AdminResumeQueueCodes: AdminCredentialsRequired, QueueNotFound);
+codes!(AdminResumeQueueCodes: QueueNotFound);
 
 pub(crate) struct Operation;
 

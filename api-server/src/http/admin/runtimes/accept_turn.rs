@@ -15,7 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::amends;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminAcceptTurnCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineFailed, EngineUnreachable);
+codes!(AdminAcceptTurnCodes: RuntimeNotFound, GameStateConflict, RuntimeBusy, EngineFailed, EngineUnreachable);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::runtimes::Runtime;
 use crate::use_cases::runtimes;
 
-codes!(AdminGetRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound);
+codes!(AdminGetRuntimeCodes: RuntimeNotFound);
 
 pub(crate) struct Operation;
 

@@ -19,7 +19,7 @@ use crate::use_cases::runtimes;
 /// Entries of the operations log that each runtime is shown with.
 const OPERATIONS: i64 = 3;
 
-codes!(AdminListRuntimesCodes: AdminCredentialsRequired);
+codes!(AdminListRuntimesCodes:);
 
 pub(crate) struct Operation;
 

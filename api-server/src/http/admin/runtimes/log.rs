@@ -12,7 +12,7 @@ use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::use_cases::runtime_log;
 
-codes!(AdminGetRuntimeLogCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict);
+codes!(AdminGetRuntimeLogCodes: RuntimeNotFound, GameStateConflict);
 
 /// The end of what an engine printed.
 #[derive(Debug, Object)]

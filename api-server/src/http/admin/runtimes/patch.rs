@@ -16,8 +16,7 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::runtimes;
 
 codes!(AdminPatchRuntimeCodes:
-    AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, EngineVersionIncompatible, EngineVersionDisabled,
-    RuntimeBusy
+    RuntimeNotFound, GameStateConflict, EngineVersionIncompatible, EngineVersionDisabled, RuntimeBusy
 );
 
 pub(crate) struct Operation;

@@ -13,7 +13,7 @@ use crate::http::objects::reconciliation::Reconciliation;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::reconcile;
 
-codes!(AdminReconcileCodes: AdminCredentialsRequired);
+codes!(AdminReconcileCodes:);
 
 pub(crate) struct Operation;
 

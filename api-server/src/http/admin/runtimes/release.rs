@@ -14,7 +14,7 @@ use crate::http::objects::runtimes::Runtime;
 use crate::use_cases::amends;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminReleaseRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy);
+codes!(AdminReleaseRuntimeCodes: RuntimeNotFound, GameStateConflict, RuntimeBusy);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::runtimes::Runtime;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::runtimes;
 
-codes!(AdminRestartRuntimeCodes: AdminCredentialsRequired, RuntimeNotFound, GameStateConflict, RuntimeBusy);
+codes!(AdminRestartRuntimeCodes: RuntimeNotFound, GameStateConflict, RuntimeBusy);
 
 pub(crate) struct Operation;
 

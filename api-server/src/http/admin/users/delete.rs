@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::use_cases::accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminDeleteUserCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminDeleteUserCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

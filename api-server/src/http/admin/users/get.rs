@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::accounts::Account;
 use crate::use_cases::accounts;
 
-codes!(AdminGetUserCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminGetUserCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

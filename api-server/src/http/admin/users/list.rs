@@ -26,7 +26,7 @@ const PREFIX_MIN: usize = 2;
 /// The longest name to look for, in code points: a display name and its star.
 const NAME_MAX: usize = DISPLAY_NAME_MAX * text::CODE_POINTS + 1;
 
-codes!(AdminListUsersCodes: AdminCredentialsRequired);
+codes!(AdminListUsersCodes:);
 
 pub(crate) struct Operation;
 

@@ -47,7 +47,7 @@ pub struct Provisioned {
     pub created: bool,
 }
 
-codes!(ProvisionIdentityCodes: CredentialsRequired);
+codes!(ProvisionIdentityCodes:);
 
 pub(crate) struct Operation;
 

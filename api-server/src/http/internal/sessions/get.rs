@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::sessions::Session;
 use crate::refusal::{ErrorCode, Problem};
 
-codes!(GetSessionCodes: CredentialsRequired, SessionNotFound);
+codes!(GetSessionCodes: SessionNotFound);
 
 pub(crate) struct Operation;
 

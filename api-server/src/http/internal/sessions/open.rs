@@ -36,7 +36,7 @@ pub struct OpenedSession {
     pub session_token: String,
 }
 
-codes!(OpenSessionCodes: CredentialsRequired, AccountNotFound, AccountBlocked);
+codes!(OpenSessionCodes: AccountNotFound, AccountBlocked);
 
 pub(crate) struct Operation;
 

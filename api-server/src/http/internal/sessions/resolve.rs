@@ -24,7 +24,7 @@ pub struct ResolveSession {
     pub session_token: String,
 }
 
-codes!(ResolveSessionCodes: CredentialsRequired, SessionNotFound);
+codes!(ResolveSessionCodes: SessionNotFound);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::sessions::Session;
 use crate::use_cases::sessions;
 
-codes!(RevokeSessionCodes: CredentialsRequired, SessionNotFound);
+codes!(RevokeSessionCodes: SessionNotFound);
 
 pub(crate) struct Operation;
 

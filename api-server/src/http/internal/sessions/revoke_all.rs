@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::sessions::RevokedSessions;
 use crate::use_cases::sessions;
 
-codes!(RevokeAllSessionsCodes: CredentialsRequired);
+codes!(RevokeAllSessionsCodes:);
 
 pub(crate) struct Operation;
 

@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::accounts::Account;
 use crate::use_cases::accounts;
 
-codes!(GetUserCodes: CredentialsRequired, AccountNotFound);
+codes!(GetUserCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

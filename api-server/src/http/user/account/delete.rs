@@ -14,7 +14,7 @@ use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(DeleteAccountCodes: CredentialsRequired, UserUnknown);
+codes!(DeleteAccountCodes:);
 
 pub(crate) struct Operation;
 

@@ -8,7 +8,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::accounts::Account;
 use crate::http::request::guard::OwnAccount;
 
-codes!(GetAccountCodes: CredentialsRequired, UserUnknown);
+codes!(GetAccountCodes:);
 
 pub(crate) struct Operation;
 

@@ -37,7 +37,7 @@ pub struct PatchAccount {
     pub time_zone: Option<String>,
 }
 
-codes!(PatchAccountCodes: CredentialsRequired, UserUnknown, UserNameTaken, Sanctioned);
+codes!(PatchAccountCodes: UserNameTaken, Sanctioned);
 
 pub(crate) struct Operation;
 

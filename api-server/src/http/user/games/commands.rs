@@ -32,8 +32,8 @@ struct Sent<'a> {
 }
 
 codes!(SendCommandsCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
-    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+    GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed,
+    EngineUnreachable, RateLimited
 );
 
 pub(crate) struct Operation;

@@ -37,8 +37,8 @@ struct Sent<'a> {
 }
 
 codes!(SendOrdersCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed,
-    EngineRejected, EngineFailed, EngineUnreachable, RateLimited
+    GameNotFound, NotAMember, GameNotRunning, GamePaused, TurnAlreadyClosed, EngineRejected, EngineFailed,
+    EngineUnreachable, RateLimited
 );
 
 pub(crate) struct Operation;

@@ -15,8 +15,8 @@ use crate::use_cases::caller::User;
 use crate::use_cases::play;
 
 codes!(GetReportCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected,
-    EngineFailed, EngineUnreachable, RateLimited
+    GameNotFound, NotAMember, GameNotRunning, ReportNotFound, EngineRejected, EngineFailed, EngineUnreachable,
+    RateLimited
 );
 
 pub(crate) struct Operation;

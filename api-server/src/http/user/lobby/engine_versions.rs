@@ -14,7 +14,7 @@ use crate::http::objects::engine_versions::LobbyEngineVersionPage;
 use crate::http::request::page::WordPage;
 use crate::use_cases::caller::User;
 
-codes!(ListLobbyEngineVersionsCodes: CredentialsRequired, UserUnknown);
+codes!(ListLobbyEngineVersionsCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::use_cases::caller::User;
 use crate::{codes, page_of};
 
 page_of!(SessionPage, Session);
-codes!(ListSessionsCodes: CredentialsRequired, UserUnknown);
+codes!(ListSessionsCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::sessions::Session;
 use crate::use_cases::caller::User;
 use crate::use_cases::sessions;
 
-codes!(RevokeOwnSessionCodes: CredentialsRequired, UserUnknown, SessionNotFound);
+codes!(RevokeOwnSessionCodes: SessionNotFound);
 
 pub(crate) struct Operation;
 

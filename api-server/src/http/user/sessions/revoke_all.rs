@@ -13,7 +13,7 @@ use crate::http::objects::sessions::RevokedSessions;
 use crate::use_cases::caller::User;
 use crate::use_cases::sessions;
 
-codes!(RevokeAllOwnSessionsCodes: CredentialsRequired, UserUnknown);
+codes!(RevokeAllOwnSessionsCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,8 +15,8 @@ use crate::use_cases::applications;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
 codes!(AdminApproveApplicationCodes:
-    AdminCredentialsRequired, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned,
-    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+    GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned, EnrollmentClosed, LimitReached,
+    GameFull, AlreadyMember, RaceNameTaken
 );
 
 pub(crate) struct Operation;

@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::applications::Application;
 use crate::use_cases::{applications, games};
 
-codes!(AdminGetApplicationCodes: AdminCredentialsRequired, GameNotFound, ApplicationNotFound);
+codes!(AdminGetApplicationCodes: GameNotFound, ApplicationNotFound);
 
 pub(crate) struct Operation;
 

@@ -17,7 +17,7 @@ use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 use crate::use_cases::games;
 
-codes!(AdminListApplicationsCodes: AdminCredentialsRequired, GameNotFound);
+codes!(AdminListApplicationsCodes: GameNotFound);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminRejectApplicationCodes: AdminCredentialsRequired, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided);
+codes!(AdminRejectApplicationCodes: GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided);
 
 pub(crate) struct Operation;
 

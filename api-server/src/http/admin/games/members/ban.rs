@@ -24,7 +24,7 @@ pub struct Ban {
     pub reason: String,
 }
 
-codes!(AdminBanMemberCodes: AdminCredentialsRequired, GameNotFound, MembershipNotFound, MembershipEnded, GameStateConflict);
+codes!(AdminBanMemberCodes: GameNotFound, MembershipNotFound, MembershipEnded, GameStateConflict);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::memberships::Membership;
 use crate::use_cases::{games, memberships};
 
-codes!(AdminGetMembershipCodes: AdminCredentialsRequired, GameNotFound, MembershipNotFound);
+codes!(AdminGetMembershipCodes: GameNotFound, MembershipNotFound);
 
 pub(crate) struct Operation;
 

@@ -14,9 +14,7 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::memberships;
 
-codes!(AdminRemoveMembershipCodes:
-    AdminCredentialsRequired, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict
-);
+codes!(AdminRemoveMembershipCodes: GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict);
 
 pub(crate) struct Operation;
 

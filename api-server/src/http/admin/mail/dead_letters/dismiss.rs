@@ -14,7 +14,7 @@ use crate::http::objects::mail::Delivery;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::mail;
 
-codes!(AdminDismissMailDeadLetterCodes: AdminCredentialsRequired, DeliveryNotFound, DeliveryStateConflict);
+codes!(AdminDismissMailDeadLetterCodes: DeliveryNotFound, DeliveryStateConflict);
 
 pub(crate) struct Operation;
 

@@ -27,7 +27,7 @@ pub struct DismissMailDeadLetters {
     pub limit: Option<u16>,
 }
 
-codes!(AdminDismissMailDeadLettersCodes: AdminCredentialsRequired);
+codes!(AdminDismissMailDeadLettersCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::mail::AttemptPage;
 use crate::http::request::page::NumberPage;
 use crate::use_cases::mail;
 
-codes!(AdminListMailDeliveryAttemptsCodes: AdminCredentialsRequired, DeliveryNotFound);
+codes!(AdminListMailDeliveryAttemptsCodes: DeliveryNotFound);
 
 pub(crate) struct Operation;
 

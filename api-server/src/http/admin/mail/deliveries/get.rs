@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::mail::Delivery;
 use crate::use_cases::mail;
 
-codes!(AdminGetMailDeliveryCodes: AdminCredentialsRequired, DeliveryNotFound);
+codes!(AdminGetMailDeliveryCodes: DeliveryNotFound);
 
 pub(crate) struct Operation;
 

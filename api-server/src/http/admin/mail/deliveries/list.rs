@@ -17,7 +17,7 @@ use crate::http::objects::mail::DeliveryPage;
 use crate::http::request::filters::{among, span};
 use crate::http::request::page::Page;
 
-codes!(AdminListMailDeliveriesCodes: AdminCredentialsRequired);
+codes!(AdminListMailDeliveriesCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::mail::Delivery;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::mail;
 
-codes!(AdminResendMailDeliveryCodes: AdminCredentialsRequired, DeliveryNotFound, DeliveryStateConflict, DeliveryWiped);
+codes!(AdminResendMailDeliveryCodes: DeliveryNotFound, DeliveryStateConflict, DeliveryWiped);
 
 pub(crate) struct Operation;
 

@@ -27,7 +27,7 @@ pub struct ResendDeliveries {
     pub limit: Option<u16>,
 }
 
-codes!(AdminResendMailDeliveriesCodes: AdminCredentialsRequired);
+codes!(AdminResendMailDeliveriesCodes:);
 
 pub(crate) struct Operation;
 

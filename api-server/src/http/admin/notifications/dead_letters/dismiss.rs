@@ -14,7 +14,7 @@ use crate::http::objects::notifications::NotificationDeadLetter;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::notifications;
 
-codes!(AdminDismissNotificationDeadLetterCodes: AdminCredentialsRequired, DeadLetterNotFound, NotDeadLettered);
+codes!(AdminDismissNotificationDeadLetterCodes: DeadLetterNotFound, NotDeadLettered);
 
 pub(crate) struct Operation;
 

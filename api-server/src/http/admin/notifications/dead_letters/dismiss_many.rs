@@ -27,7 +27,7 @@ pub struct DismissDeadLetters {
     pub limit: Option<u16>,
 }
 
-codes!(AdminDismissNotificationDeadLettersCodes: AdminCredentialsRequired);
+codes!(AdminDismissNotificationDeadLettersCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::notifications::{DeadLetterChoice, NotificationDeadLetterPage};
 use crate::http::request::page::Page;
 
-codes!(AdminListNotificationDeadLettersCodes: AdminCredentialsRequired);
+codes!(AdminListNotificationDeadLettersCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::notifications::NotificationDeadLetter;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::notifications;
 
-codes!(AdminRedriveNotificationDeadLetterCodes: AdminCredentialsRequired, DeadLetterNotFound, NotDeadLettered);
+codes!(AdminRedriveNotificationDeadLetterCodes: DeadLetterNotFound, NotDeadLettered);
 
 pub(crate) struct Operation;
 

@@ -27,7 +27,7 @@ pub struct RedriveDeadLetters {
     pub limit: Option<u16>,
 }
 
-codes!(AdminRedriveNotificationDeadLettersCodes: AdminCredentialsRequired);
+codes!(AdminRedriveNotificationDeadLettersCodes:);
 
 pub(crate) struct Operation;
 

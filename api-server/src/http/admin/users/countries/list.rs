@@ -29,7 +29,7 @@ pub struct Countries {
     pub items: Vec<CountryCount>,
 }
 
-codes!(AdminListUserCountriesCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminListUserCountriesCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

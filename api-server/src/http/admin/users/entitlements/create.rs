@@ -18,7 +18,7 @@ use crate::use_cases::accounts::{self, WantedPlan};
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::texts::remark;
 
-codes!(AdminCreateEntitlementCodes: AdminCredentialsRequired, AccountNotFound, IdempotencyKeyReused);
+codes!(AdminCreateEntitlementCodes: AccountNotFound, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

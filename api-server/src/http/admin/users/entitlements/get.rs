@@ -15,7 +15,7 @@ use crate::http::objects::entitlements::Grant;
 use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
 
-codes!(AdminGetEntitlementCodes: AdminCredentialsRequired, AccountNotFound, EntitlementNotFound);
+codes!(AdminGetEntitlementCodes: AccountNotFound, EntitlementNotFound);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::entitlements::GrantPage;
 use crate::http::request::page::Page;
 use crate::use_cases::accounts;
 
-codes!(AdminListEntitlementsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminListEntitlementsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::limits::AccountLimits;
 use crate::use_cases::accounts;
 
-codes!(AdminGetLimitsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminGetLimitsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

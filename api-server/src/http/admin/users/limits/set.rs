@@ -15,7 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminSetLimitsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminSetLimitsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

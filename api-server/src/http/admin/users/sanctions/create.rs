@@ -19,7 +19,7 @@ use crate::use_cases::accounts::{self, Wanted};
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::texts::remark;
 
-codes!(AdminCreateSanctionCodes: AdminCredentialsRequired, AccountNotFound, IdempotencyKeyReused);
+codes!(AdminCreateSanctionCodes: AccountNotFound, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::sanctions::Sanction;
 use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::accounts;
 
-codes!(AdminGetSanctionCodes: AdminCredentialsRequired, AccountNotFound, SanctionNotFound);
+codes!(AdminGetSanctionCodes: AccountNotFound, SanctionNotFound);
 
 pub(crate) struct Operation;
 

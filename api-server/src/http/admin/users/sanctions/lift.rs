@@ -14,7 +14,7 @@ use crate::http::objects::sanctions::Sanction;
 use crate::use_cases::accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminLiftSanctionCodes: AdminCredentialsRequired, AccountNotFound, SanctionNotFound);
+codes!(AdminLiftSanctionCodes: AccountNotFound, SanctionNotFound);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::sanctions::SanctionPage;
 use crate::http::request::page::Page;
 use crate::use_cases::accounts;
 
-codes!(AdminListSanctionsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminListSanctionsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

@@ -17,7 +17,7 @@ use crate::http::request::page::Page;
 use crate::http::user::sessions::list::SessionPage;
 use crate::use_cases::accounts;
 
-codes!(AdminListSessionsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminListSessionsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

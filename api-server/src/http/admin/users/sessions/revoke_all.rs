@@ -14,7 +14,7 @@ use crate::http::objects::sessions::RevokedSessions;
 use crate::use_cases::accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
-codes!(AdminRevokeAllSessionsCodes: AdminCredentialsRequired, AccountNotFound);
+codes!(AdminRevokeAllSessionsCodes: AccountNotFound);
 
 pub(crate) struct Operation;
 

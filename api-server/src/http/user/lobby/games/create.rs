@@ -16,7 +16,7 @@ use crate::http::request::idempotency;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::games;
 
-codes!(CreateLobbyGameCodes: CredentialsRequired, UserUnknown, Sanctioned, LimitReached, EngineVersionDisabled, IdempotencyKeyReused);
+codes!(CreateLobbyGameCodes: Sanctioned, LimitReached, EngineVersionDisabled, IdempotencyKeyReused);
 
 pub(crate) struct Operation;
 

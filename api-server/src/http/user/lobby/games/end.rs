@@ -15,7 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::endings;
 
-codes!(EndLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, RuntimeBusy);
+codes!(EndLobbyGameCodes: GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, RuntimeBusy);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
-codes!(GetLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound);
+codes!(GetLobbyGameCodes: GameNotFound);
 
 pub(crate) struct Operation;
 

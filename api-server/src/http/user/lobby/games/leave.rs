@@ -14,7 +14,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::memberships;
 
-codes!(LeaveLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotAMember, GameStateConflict);
+codes!(LeaveLobbyGameCodes: GameNotFound, NotAMember, GameStateConflict);
 
 pub(crate) struct Operation;
 

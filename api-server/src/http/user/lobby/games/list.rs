@@ -16,7 +16,7 @@ use crate::http::request::filters::among;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
-codes!(ListLobbyGamesCodes: CredentialsRequired, UserUnknown);
+codes!(ListLobbyGamesCodes:);
 
 pub(crate) struct Operation;
 

@@ -15,9 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(OpenEnrollmentLobbyGameCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EnrollmentClosed
-);
+codes!(OpenEnrollmentLobbyGameCodes: GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EnrollmentClosed);
 
 pub(crate) struct Operation;
 

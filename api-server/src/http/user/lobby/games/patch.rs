@@ -15,9 +15,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::games;
 
-codes!(PatchLobbyGameCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled
-);
+codes!(PatchLobbyGameCodes: GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, EngineVersionDisabled);
 
 pub(crate) struct Operation;
 

@@ -15,7 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(PauseLobbyGameCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict);
+codes!(PauseLobbyGameCodes: GameNotFound, NotGameOwner, Sanctioned, GameStateConflict);
 
 pub(crate) struct Operation;
 

@@ -15,9 +15,7 @@ use crate::http::objects::games::Game;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
-codes!(ReadyToStartLobbyGameCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers
-);
+codes!(ReadyToStartLobbyGameCodes: GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers);
 
 pub(crate) struct Operation;
 

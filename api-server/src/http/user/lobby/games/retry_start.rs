@@ -16,8 +16,7 @@ use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::transitions::transition;
 
 codes!(RetryStartLobbyGameCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers,
-    EngineVersionDisabled, RuntimeBusy
+    GameNotFound, NotGameOwner, Sanctioned, GameStateConflict, NotEnoughPlayers, EngineVersionDisabled, RuntimeBusy
 );
 
 pub(crate) struct Operation;

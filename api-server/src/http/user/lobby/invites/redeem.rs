@@ -26,8 +26,8 @@ pub struct RedeemCode {
 }
 
 codes!(RedeemInviteCodeCodes:
-    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed,
-    LimitReached, GameFull, AlreadyMember, RaceNameTaken
+    Sanctioned, RaceNameInvalid, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull, AlreadyMember,
+    RaceNameTaken
 );
 
 pub(crate) struct Operation;

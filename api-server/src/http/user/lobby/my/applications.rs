@@ -14,7 +14,7 @@ use crate::http::objects::applications::ApplicationPage;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
-codes!(ListMyApplicationsCodes: CredentialsRequired, UserUnknown);
+codes!(ListMyApplicationsCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::games::GamePage;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
-codes!(ListMyGamesCodes: CredentialsRequired, UserUnknown);
+codes!(ListMyGamesCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::invites::InvitePage;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
-codes!(ListMyInvitesCodes: CredentialsRequired, UserUnknown);
+codes!(ListMyInvitesCodes:);
 
 pub(crate) struct Operation;
 

@@ -14,7 +14,7 @@ use crate::http::objects::race_names::RaceNamePage;
 use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 
-codes!(ListMyRaceNamesCodes: CredentialsRequired, UserUnknown);
+codes!(ListMyRaceNamesCodes:);
 
 pub(crate) struct Operation;
 

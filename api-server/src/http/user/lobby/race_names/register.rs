@@ -14,7 +14,7 @@ use crate::http::request::body::Body;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::race_names;
 
-codes!(RegisterRaceNameCodes: CredentialsRequired, UserUnknown, RaceNameInvalid, RaceNameNotFound, LimitReached);
+codes!(RegisterRaceNameCodes: RaceNameInvalid, RaceNameNotFound, LimitReached);
 
 pub(crate) struct Operation;
 

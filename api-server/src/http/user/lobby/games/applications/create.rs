@@ -19,8 +19,8 @@ use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
 codes!(CreateApplicationCodes:
-    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, GameStateConflict, EnrollmentClosed,
-    AlreadyMember, ApplicationExists, RaceNameTaken, IdempotencyKeyReused
+    Sanctioned, RaceNameInvalid, GameNotFound, GameStateConflict, EnrollmentClosed, AlreadyMember, ApplicationExists,
+    RaceNameTaken, IdempotencyKeyReused
 );
 
 pub(crate) struct Operation;

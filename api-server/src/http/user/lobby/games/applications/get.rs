@@ -14,7 +14,7 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::User;
 
-codes!(GetApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, ApplicationNotFound);
+codes!(GetApplicationCodes: GameNotFound, ApplicationNotFound);
 
 pub(crate) struct Operation;
 

@@ -16,7 +16,7 @@ use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
-codes!(ListApplicationsCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner);
+codes!(ListApplicationsCodes: GameNotFound, NotGameOwner);
 
 pub(crate) struct Operation;
 

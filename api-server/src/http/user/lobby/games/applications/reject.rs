@@ -14,9 +14,7 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::{Caller, Context, User};
 
-codes!(RejectApplicationCodes:
-    CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned
-);
+codes!(RejectApplicationCodes: GameNotFound, NotGameOwner, ApplicationNotFound, ApplicationDecided, Sanctioned);
 
 pub(crate) struct Operation;
 

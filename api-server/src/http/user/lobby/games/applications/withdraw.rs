@@ -14,7 +14,7 @@ use crate::http::objects::applications::Application;
 use crate::use_cases::applications;
 use crate::use_cases::caller::User;
 
-codes!(WithdrawApplicationCodes: CredentialsRequired, UserUnknown, GameNotFound, ApplicationNotFound, ApplicationDecided);
+codes!(WithdrawApplicationCodes: GameNotFound, ApplicationNotFound, ApplicationDecided);
 
 pub(crate) struct Operation;
 

@@ -36,8 +36,8 @@ pub struct NewInvite {
 }
 
 codes!(CreateInviteCodes:
-    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed,
-    RateLimited, AccountNotFound, AlreadyMember, InviteExists, IdempotencyKeyReused
+    Sanctioned, GameNotFound, NotGameOwner, GameStateConflict, EnrollmentClosed, RateLimited, AccountNotFound,
+    AlreadyMember, InviteExists, IdempotencyKeyReused
 );
 
 pub(crate) struct Operation;

@@ -14,7 +14,7 @@ use crate::http::objects::invites::Invite;
 use crate::use_cases::caller::User;
 use crate::use_cases::invites;
 
-codes!(DeclineInviteCodes: CredentialsRequired, UserUnknown, InviteNotFound, InviteClosed);
+codes!(DeclineInviteCodes: InviteNotFound, InviteClosed);
 
 pub(crate) struct Operation;
 

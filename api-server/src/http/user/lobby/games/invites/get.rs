@@ -14,7 +14,7 @@ use crate::http::objects::invites::Invite;
 use crate::use_cases::caller::User;
 use crate::use_cases::invites;
 
-codes!(GetInviteCodes: CredentialsRequired, UserUnknown, GameNotFound, InviteNotFound);
+codes!(GetInviteCodes: GameNotFound, InviteNotFound);
 
 pub(crate) struct Operation;
 

@@ -16,7 +16,7 @@ use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
-codes!(ListInvitesCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner);
+codes!(ListInvitesCodes: GameNotFound, NotGameOwner);
 
 pub(crate) struct Operation;
 

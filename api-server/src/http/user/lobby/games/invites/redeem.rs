@@ -17,8 +17,8 @@ use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
 codes!(RedeemInviteCodes:
-    CredentialsRequired, UserUnknown, Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed,
-    EnrollmentClosed, LimitReached, GameFull, AlreadyMember, RaceNameTaken
+    Sanctioned, RaceNameInvalid, GameNotFound, InviteNotFound, InviteClosed, EnrollmentClosed, LimitReached, GameFull,
+    AlreadyMember, RaceNameTaken
 );
 
 pub(crate) struct Operation;

@@ -14,7 +14,7 @@ use crate::http::objects::invites::Invite;
 use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::invites;
 
-codes!(RevokeInviteCodes: CredentialsRequired, UserUnknown, GameNotFound, NotGameOwner, Sanctioned, InviteNotFound, InviteClosed);
+codes!(RevokeInviteCodes: GameNotFound, NotGameOwner, Sanctioned, InviteNotFound, InviteClosed);
 
 pub(crate) struct Operation;
 

@@ -15,8 +15,7 @@ use crate::use_cases::caller::{Caller, Context, User};
 use crate::use_cases::memberships;
 
 codes!(BlockMembershipCodes:
-    CredentialsRequired, UserUnknown, Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded,
-    GameStateConflict
+    Sanctioned, GameNotFound, NotGameOwner, MembershipNotFound, MembershipEnded, GameStateConflict
 );
 
 pub(crate) struct Operation;

@@ -14,7 +14,7 @@ use crate::http::objects::memberships::Membership;
 use crate::use_cases::caller::User;
 use crate::use_cases::{games, memberships};
 
-codes!(GetMembershipCodes: CredentialsRequired, UserUnknown, GameNotFound, MembershipNotFound);
+codes!(GetMembershipCodes: GameNotFound, MembershipNotFound);
 
 pub(crate) struct Operation;
 

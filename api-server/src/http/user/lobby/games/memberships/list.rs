@@ -16,7 +16,7 @@ use crate::http::request::page::Page;
 use crate::use_cases::caller::User;
 use crate::use_cases::games;
 
-codes!(ListMembershipsCodes: CredentialsRequired, UserUnknown, GameNotFound);
+codes!(ListMembershipsCodes: GameNotFound);
 
 pub(crate) struct Operation;
 
