@@ -24,6 +24,8 @@ fn every_operation_file_is_served() {
         .collect();
     let faults = forgotten(&files, &served);
     assert!(faults.is_empty(), "operations are forgotten:\n  {}", faults.join("\n  "));
+    let faults = strangers(&files);
+    assert!(faults.is_empty(), "operations lie with another group's:\n  {}", faults.join("\n  "));
     let written = files.values().flat_map(|text| ids(text)).count();
     assert_eq!(written, served.len(), "an operation stands outside of {GROUPS:?}");
 }
@@ -40,6 +42,32 @@ fn a_file_that_is_left_out_is_found() {
         let faults = forgotten(&BTreeMap::from([good.clone(), (file.to_owned(), text)]), &served);
         assert!(faults.len() == 1 && faults[0].contains(file), "{file}: {faults:?}");
     }
+}
+
+#[test]
+fn a_file_in_another_groups_folder_is_found() {
+    let text = "#[OpenApi(prefix_path = \"/api/v1\")] #[oai(path = \"/admin/x\", operation_id = \"x\")]";
+    let faults = |file: &str| strangers(&BTreeMap::from([(file.to_owned(), text.to_owned())]));
+    assert!(faults("/home/http/api-server/src/http/admin/x/get.rs").is_empty());
+    assert_eq!(faults("/home/http/api-server/src/http/user/x/get.rs").len(), 1);
+}
+
+/// Operations whose path begins with another word than the folder of their file: `codes!` tells the group from the file's
+/// module, the frame and the document tell it from the path.
+fn strangers(files: &BTreeMap<String, String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (file, text) in files {
+        let folder = file.rsplit_once("/src/http/").and_then(|(_, below)| below.split('/').next());
+        // The prefix is the same of all, and its name ends like that of the path.
+        let text = text.replace("prefix_path = ", "");
+        let paths: Vec<&str> = text.split("path = \"/").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let astray = paths.iter().filter(|path| path.split('/').next() != folder);
+        faults.extend(astray.map(|path| format!("{file}: /{path}")));
+        if paths.len() != ids(&text).count() {
+            faults.push(format!("{file}: of its operations only the paths {paths:?} are found"));
+        }
+    }
+    faults
 }
 
 /// What is wrong with these files, by their paths: each has an operation or two, of ids of their own, that are served.
