@@ -1,8 +1,8 @@
 //! `shared/src/postgres/statement/generated.rs`: which function each SQL statement stands in, read off the sources.
 //!
 //! The statements that sqlx checks are those of `shared/.sqlx`, whole. In the sources many are put together by a macro of their
-//! module, of a list of columns and what a function adds to it: so a function has a statement where literals of it, and of the
-//! macros that it calls, give the text one behind the other.
+//! module, or of one that it imports, of a list of columns and what a function adds to it: so a function has a statement where
+//! literals of it, and of the macros that it calls, give the text one behind the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -157,6 +157,8 @@ struct Found {
     functions: Vec<Function>,
     /// By their module and their name.
     macros: BTreeMap<(String, String), Words>,
+    /// The module that a name comes from, by the module that imports it and the name.
+    imports: BTreeMap<(String, String), String>,
     /// Statements that sqlx does not check.
     unchecked: BTreeMap<String, String>,
 }
@@ -179,13 +181,31 @@ impl Found {
         self.function = outer;
     }
 
-    /// Gives the functions the texts of their module's macros, also of those that a macro calls.
+    /// Notes which module each name of a `use` comes from: the last one of its path.
+    fn import(&mut self, tree: &syn::UseTree, from: Option<&syn::Ident>) {
+        match tree {
+            syn::UseTree::Path(path) => self.import(&path.tree, Some(&path.ident)),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|item| self.import(item, from)),
+            syn::UseTree::Name(name) => {
+                if let Some(from) = from {
+                    self.imports.insert((self.module.clone(), name.ident.to_string()), from.to_string());
+                }
+            }
+            // No macro is imported so.
+            syn::UseTree::Rename(_) | syn::UseTree::Glob(_) => {}
+        }
+    }
+
+    /// Gives the functions the texts of the macros that their module has or imports, also of those that a macro calls.
     fn call_macros(&mut self) {
         for function in &mut self.functions {
             let (mut names, mut done) = (function.words.names.clone(), BTreeSet::new());
             while let Some(name) = names.pop_first() {
-                let name = (function.module.clone(), name);
-                if let Some(called) = self.macros.get(&name)
+                let own = (function.module.clone(), name);
+                let imported = self.imports.get(&own).map(|from| (from.clone(), own.1.clone()));
+                let name = if self.macros.contains_key(&own) { Some(own) } else { imported };
+                if let Some(name) = name
+                    && let Some(called) = self.macros.get(&name)
                     && done.insert(name)
                 {
                     function.called.extend(called.texts.iter().cloned());
@@ -211,6 +231,10 @@ impl<'a> Visit<'a> for Found {
             self.macros.insert((self.module.clone(), name.to_string()), words);
         }
         visit::visit_item_macro(self, made);
+    }
+
+    fn visit_item_use(&mut self, import: &'a syn::ItemUse) {
+        self.import(&import.tree, None);
     }
 
     fn visit_expr_call(&mut self, call: &'a syn::ExprCall) {
@@ -272,5 +296,22 @@ mod tests {
         assert_eq!(names("SELECT name FROM people ORDER BY name"), ["people.all"]);
         assert_eq!(names("SELECT 1"), ["people.none"]);
         assert!(names("SELECT name FROM people ").is_empty(), "what no function adds to stands in none");
+    }
+
+    #[test]
+    fn a_macro_of_another_module_counts_where_it_is_imported() {
+        let mut found = Found::default();
+        for (module, source) in [
+            ("names", r#"macro_rules! named { ($table:tt) => { sqlx::query!("SELECT name FROM " + $table) } }"#),
+            ("people", r#"use super::names::{Name, named}; fn one() -> Name { named!("people") }"#),
+            ("planets", r#"use super::names::Name; fn one() -> Name { named!("people") }"#),
+        ] {
+            found.module = module.to_owned();
+            found.visit_file(&syn::parse_file(source).unwrap());
+        }
+        found.call_macros();
+        let text = "SELECT name FROM people";
+        let names = found.functions.iter().filter(|function| function.has(text)).map(|function| function.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["people.one"]);
     }
 }
