@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use crate::domain::network::Network;
 use crate::postgres::Error;
 
@@ -46,14 +46,7 @@ pub async fn insert(
 
 /// The administrator who was made under this key.
 pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<String>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT user_name AS id, idempotency_hash AS "hash!" FROM admin_accounts WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, "user_name AS id", "admin_accounts")?)
 }
 
 /// One administrator.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::InTransaction;
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use super::lists::{below, walk_in_order};
 use crate::domain::lobby::ApplicationStatus;
 use crate::domain::race_name::RaceName;
@@ -89,15 +89,7 @@ pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Replayed<ApplicationId>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT application_id AS "id: ApplicationId", idempotency_hash AS "hash!" FROM applications
-            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, r#"application_id AS "id: ApplicationId""#, "applications")?)
 }
 
 /// One application to a game.

@@ -4,7 +4,7 @@ use crate::postgres::Error;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 
 /// A registered engine version.
 #[derive(Debug, Clone)]
@@ -101,14 +101,7 @@ pub async fn insert(
 
 /// The version that was registered under this key.
 pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<String>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT version AS id, idempotency_hash AS "hash!" FROM engine_versions WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, "version AS id", "engine_versions")?)
 }
 
 /// One version.

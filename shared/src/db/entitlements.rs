@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use super::lists::below;
 use crate::domain::plan::Plan;
 use crate::ids::{EntitlementId, UserId};
@@ -95,15 +95,7 @@ pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Replayed<EntitlementId>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT entitlement_id AS "id: EntitlementId", idempotency_hash AS "hash!" FROM entitlements
-            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, r#"entitlement_id AS "id: EntitlementId""#, "entitlements")?)
 }
 
 /// One grant of an account.

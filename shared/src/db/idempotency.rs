@@ -27,3 +27,23 @@ pub struct Replayed<Id> {
     /// The hash of what was asked then.
     pub hash: Vec<u8>,
 }
+
+/// Reads the row that was made under a key, for the `replayed` of a module: `$id` is what is read as the row's id, `$table`
+/// where from. The caller has [`Replayed`] in scope.
+macro_rules! replayed {
+    ($conn:expr, $idempotency:expr, $id:tt, $table:tt) => {
+        sqlx::query_as!(
+            Replayed,
+            "SELECT "
+                + $id
+                + r#", idempotency_hash AS "hash!" FROM "#
+                + $table
+                + " WHERE idempotency_owner = $1 AND idempotency_key = $2",
+            $idempotency.owner,
+            $idempotency.key
+        )
+        .fetch_optional($conn)
+        .await
+    };
+}
+pub(super) use replayed;

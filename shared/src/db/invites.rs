@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use super::lists::below;
 use crate::domain::lobby::InviteStatus;
 use crate::ids::{GameId, InviteId, UserId};
@@ -112,15 +112,7 @@ pub async fn insert(
 
 /// The invite that was made under this key.
 pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<InviteId>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT invite_id AS "id: InviteId", idempotency_hash AS "hash!" FROM invites WHERE idempotency_owner = $1
-           AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, r#"invite_id AS "id: InviteId""#, "invites")?)
 }
 
 /// One invite to a game.

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::InTransaction;
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use super::lists::{below, walk_in_order};
 use crate::domain::account::SanctionKind;
 use crate::ids::{SanctionId, UserId};
@@ -87,15 +87,7 @@ pub async fn replayed(
     conn: &mut PgConnection,
     idempotency: &Idempotency,
 ) -> Result<Option<Replayed<SanctionId>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT sanction_id AS "id: SanctionId", idempotency_hash AS "hash!" FROM sanctions
-            WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, r#"sanction_id AS "id: SanctionId""#, "sanctions")?)
 }
 
 /// One sanction of an account.

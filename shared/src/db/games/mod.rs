@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed};
+use super::idempotency::{Idempotency, Replayed, replayed};
 use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, UserId};
@@ -242,14 +242,7 @@ pub async fn insert(
 
 /// The game that was made under this key.
 pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Result<Option<Replayed<GameId>>, Error> {
-    Ok(sqlx::query_as!(
-        Replayed,
-        r#"SELECT game_id AS "id: GameId", idempotency_hash AS "hash!" FROM games WHERE idempotency_owner = $1 AND idempotency_key = $2"#,
-        idempotency.owner,
-        idempotency.key
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(replayed!(conn, idempotency, r#"game_id AS "id: GameId""#, "games")?)
 }
 
 /// A change of a game: `None` leaves a field as it is.
