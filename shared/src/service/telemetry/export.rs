@@ -33,52 +33,41 @@ use crate::config::{OtlpProtocol, TelemetryConfig};
 /// How long one batch may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Builds the exporter of a signal to the configured collector. A macro, since the builders of two signals are types that have
+/// no `build` of one trait.
+macro_rules! exporter {
+    ($exporter:ident, $config:expr, $signal:literal) => {{
+        let builder = $exporter::builder();
+        let inner = match ($config.protocol, &$config.endpoint) {
+            (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
+            (OtlpProtocol::Grpc, Some(url)) => {
+                let builder = builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url);
+                if is_https(url) { builder.with_tls_config(system_roots()).build() } else { builder.build() }
+            }
+            (OtlpProtocol::HttpProtobuf, url) => {
+                let url = signal_url(url.as_deref(), $signal);
+                builder
+                    .with_http()
+                    .with_http_client(http_client(&url)?)
+                    .with_retry_policy(retry())
+                    .with_protocol(Protocol::HttpBinary)
+                    .with_timeout(TIMEOUT)
+                    .with_endpoint(url)
+                    .build()
+            }
+        };
+        Ok(Steady::new($signal, inner.context(concat!("exporter of ", $signal))?))
+    }};
+}
+
 /// An exporter of spans to the configured collector.
 pub(super) fn spans(config: &TelemetryConfig) -> anyhow::Result<Steady<SpanExporter>> {
-    let builder = SpanExporter::builder();
-    let inner = match (config.protocol, &config.endpoint) {
-        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
-        (OtlpProtocol::Grpc, Some(url)) => {
-            let builder = builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url);
-            if is_https(url) { builder.with_tls_config(system_roots()).build() } else { builder.build() }
-        }
-        (OtlpProtocol::HttpProtobuf, url) => {
-            let url = signal_url(url.as_deref(), "traces");
-            builder
-                .with_http()
-                .with_http_client(http_client(&url)?)
-                .with_retry_policy(retry())
-                .with_protocol(Protocol::HttpBinary)
-                .with_timeout(TIMEOUT)
-                .with_endpoint(url)
-                .build()
-        }
-    };
-    Ok(Steady::new("traces", inner.context("exporter of traces")?))
+    exporter!(SpanExporter, config, "traces")
 }
 
 /// An exporter of metrics to the configured collector.
 pub(super) fn metrics(config: &TelemetryConfig) -> anyhow::Result<Steady<MetricExporter>> {
-    let builder = MetricExporter::builder();
-    let inner = match (config.protocol, &config.endpoint) {
-        (OtlpProtocol::Grpc, None) => builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).build(),
-        (OtlpProtocol::Grpc, Some(url)) => {
-            let builder = builder.with_tonic().with_retry_policy(retry()).with_timeout(TIMEOUT).with_endpoint(url);
-            if is_https(url) { builder.with_tls_config(system_roots()).build() } else { builder.build() }
-        }
-        (OtlpProtocol::HttpProtobuf, url) => {
-            let url = signal_url(url.as_deref(), "metrics");
-            builder
-                .with_http()
-                .with_http_client(http_client(&url)?)
-                .with_retry_policy(retry())
-                .with_protocol(Protocol::HttpBinary)
-                .with_timeout(TIMEOUT)
-                .with_endpoint(url)
-                .build()
-        }
-    };
-    Ok(Steady::new("metrics", inner.context("exporter of metrics")?))
+    exporter!(MetricExporter, config, "metrics")
 }
 
 fn is_https(url: &str) -> bool {
