@@ -6,9 +6,8 @@ use shared::domain::word::Word;
 
 use crate::refusal::Problem;
 
-/// The most that one request changes at once.
-pub const BULK_MAX: u16 = 1000;
-/// What it changes when the caller does not say.
+/// What one request changes at once when the caller does not say. The most stands at the field `limit` of each such operation: a
+/// validator takes a literal alone.
 pub const BULK_DEFAULT: u16 = 200;
 
 /// A span of time from two parameters, `at` being what they have in common: `/query/created` of `/query/created_after`.
