@@ -52,6 +52,8 @@ impl Metrics {
                 .u64_gauge("runtime_unserved")
                 .with_description("Games whose daemon no live controller serves, for a minute or longer")
                 .build(),
+            // Bounds of its own: those of `telemetry::SECONDS` end at five minutes, and a turn that waits for a controller or for
+            // its engine may be late by an hour. Milliseconds tell nothing here.
             lateness: meter
                 .f64_histogram("runtime_turn_lateness_seconds")
                 .with_description("From a turn's due time to the moment its generation began")
