@@ -101,7 +101,7 @@ fn breaches_of(shown: &str, text: &str) -> Vec<String> {
             breaches.extend(named.map(|name| format!("{shown} names {name}: {why}")));
         }
     }
-    let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let production = production(text);
     // SQL stands only in `shared/src/db` and `shared/src/queue`; what a connection needs itself, in `shared/src/postgres`.
     let homes = ["shared/src/db/", "shared/src/queue/", "shared/src/postgres/"];
     let home = homes.iter().any(|home| shown.starts_with(home));
@@ -116,6 +116,19 @@ fn breaches_of(shown: &str, text: &str) -> Vec<String> {
         breaches.push(format!("{shown}: db functions neither begin nor commit"));
     }
     breaches
+}
+
+/// A source without the module of tests at its end. Where tests have a file of their own, one line names it, and what stands
+/// behind that line counts.
+pub(crate) fn production(text: &str) -> &str {
+    let mark = "#[cfg(test)]";
+    let opens = |at: usize| {
+        let behind = text.get(at + mark.len()..).unwrap_or_default().trim_start();
+        let line = behind.lines().next().unwrap_or_default();
+        line.contains('{') && line.split_whitespace().any(|word| word == "mod")
+    };
+    let end = text.match_indices(mark).map(|(at, _)| at).find(|at| opens(*at));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// Whether the code of a source, its tests too, has `name` as a word of its own; comments may say what they like. A name is
@@ -233,5 +246,10 @@ mod tests {
         assert!(breaches_of("shared/src/db/accounts.rs", sql).is_empty());
         assert!(!breaches_of("shared/src/db/accounts.rs", "let tx = conn.begin().await?;").is_empty());
         assert!(breaches_of("shared/src/postgres/pool.rs", "let tx = conn.begin().await?;").is_empty());
+        // Only the module of tests itself is left out.
+        let file = "api-server/src/use_cases/games.rs";
+        assert!(!breaches_of(file, &format!("#[cfg(test)]\nmod tests;\n\n{sql}")).is_empty());
+        assert!(!breaches_of(file, &format!("#[cfg(test)]\nuse x::y;\n{sql}")).is_empty());
+        assert!(breaches_of(file, &format!("#[cfg(test)]\nmod tests {{\n{sql}\n}}")).is_empty());
     }
 }

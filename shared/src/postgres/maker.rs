@@ -10,7 +10,7 @@ use deadpool::managed::{self, Manager, Metrics, RecycleError, RecycleResult, Wea
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{pool::Fitness, session, statement};
+use super::{fitness::Fitness, session, statement};
 use crate::config::PostgresConfig;
 use crate::postgres::Error;
 

@@ -4,6 +4,7 @@
 mod connection;
 mod deadline;
 mod error;
+mod fitness;
 mod maker;
 pub mod pool;
 pub mod session;

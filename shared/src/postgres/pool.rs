@@ -1,22 +1,19 @@
 //! The pool of connections: counted, bounded in time, and on a Postgres that takes writes.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use deadpool::managed::{PoolError, QueueMode};
 use opentelemetry::{
     global,
     metrics::{Counter, ObservableGauge},
 };
-use parking_lot::Mutex;
 use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::watch, time::timeout};
 
 use super::{
     connection::{Conn, Tx},
     deadline,
+    fitness::Fitness,
     maker::{self, Maker, Pool},
     session::{self, Unfit},
 };
@@ -39,44 +36,6 @@ pub struct Db {
     acquires: Counter<u64>,
     waits: Counter<u64>,
     _in_use: ObservableGauge<u64>,
-}
-
-/// Whether the Postgres at the other end can be worked with.
-pub(super) struct Fitness {
-    unfit: watch::Sender<Option<Unfit>>,
-    /// Connections made before then may lead to the server that was unfit.
-    trusted_from: Mutex<Instant>,
-}
-
-impl Fitness {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { unfit: watch::Sender::new(None), trusted_from: Mutex::new(Instant::now()) })
-    }
-
-    /// Connections made before then may lead to a server that was unfit.
-    pub(super) fn trusted_from(&self) -> Instant {
-        *self.trusted_from.lock()
-    }
-
-    pub(super) fn set(&self, now: Option<Unfit>) {
-        let changed = self.unfit.send_if_modified(|unfit| {
-            let differs = *unfit != now;
-            if differs {
-                unfit.clone_from(&now);
-            }
-            differs
-        });
-        if !changed {
-            return;
-        }
-        *self.trusted_from.lock() = Instant::now();
-        match now {
-            Some(unfit) => {
-                tracing::error!(reason = %unfit, "Postgres cannot be worked with; nothing is asked of it until it can")
-            }
-            None => tracing::info!("Postgres can be worked with again"),
-        }
-    }
 }
 
 impl std::fmt::Debug for Db {
@@ -143,7 +102,7 @@ impl Db {
         if self.pool.status().available == 0 {
             self.waits.add(1, &[]);
         }
-        let mut unfit = self.fitness.unfit.subscribe();
+        let mut unfit = self.fitness.watch();
         let unfit = async {
             match unfit.wait_for(Option::is_some).await.ok().and_then(|unfit| unfit.clone()) {
                 Some(unfit) => Error::Unfit(unfit),
@@ -219,12 +178,12 @@ impl Db {
     /// What keeps Postgres from being worked with, as far as is known.
     #[must_use]
     pub fn unfit(&self) -> Option<Unfit> {
-        self.fitness.unfit.borrow().clone()
+        self.fitness.unfit()
     }
 
     /// The same as a channel.
     pub(crate) fn watch_unfit(&self) -> watch::Receiver<Option<Unfit>> {
-        self.fitness.unfit.subscribe()
+        self.fitness.watch()
     }
 
     /// Notes what a look at Postgres found. As long as something is the matter, nobody is given a connection; when it is

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
 use tokio::time::Instant;
 
-use super::{QueueSpec, sql::Statements, wake::NotifyHealth};
+use super::{QueueSpec, notify_health::NotifyHealth, sql::Statements};
 use crate::postgres::Error;
 use crate::service::telemetry::{from_nought, histogram_seconds, meter};
 

@@ -16,6 +16,7 @@ mod context;
 mod engine;
 mod finish;
 pub mod metrics;
+mod notify_health;
 mod redrive;
 mod rescue;
 mod retention;
@@ -30,10 +31,11 @@ mod worker;
 
 pub use self::{
     context::{Lost, WorkContext},
+    notify_health::NotifyHealth,
     redrive::{dismiss, redrive},
     run::{WorkerDeps, run},
     spec::{Cause, Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Verdict},
     sql::explain_claim,
-    wake::{Listener, NotifyHealth, Signal, Topic, Waker},
+    wake::{Listener, Signal, Topic, Waker},
     worker::{Timing, Worker},
 };

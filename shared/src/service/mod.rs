@@ -3,5 +3,6 @@
 pub mod health;
 pub mod lifecycle;
 pub mod listen;
+pub mod ops;
 pub mod run;
 pub mod telemetry;

@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 
 use super::{
-    health::{self, Health, OpsListener, SchemaGate},
+    health::{self, Health, SchemaGate},
     lifecycle::{Lifecycle, Outcome, install_panic_hook},
     listen::descriptors,
+    ops::OpsListener,
     telemetry,
 };
 use crate::{

@@ -10,19 +10,10 @@ use testkit::mail::Mail;
 use uuid::Uuid;
 
 use super::cast::Cast;
-use super::report::Finish;
+use super::outcome::{Counted, Finish};
 use super::stage::{Due, Stage, text};
 use crate::gateway::{As, Call, Entry, Journal, News};
 use crate::mailbox::CODE_SUBJECT;
-
-/// What was counted.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counted {
-    pub(super) mails: usize,
-    pub(super) repeated_mails: usize,
-    pub(super) events: usize,
-    pub(super) resumes: usize,
-}
 
 impl Stage {
     pub(super) async fn audit(&mut self, cast: &Cast, finishes: &[Finish]) -> Result<Counted> {

@@ -5,6 +5,7 @@ mod audit;
 mod cast;
 mod lobby;
 mod measure;
+mod outcome;
 mod play;
 mod report;
 mod sessions;
@@ -17,7 +18,8 @@ use anyhow::Result;
 use testkit::stack::Summary;
 
 pub use measure::Latencies;
-pub use report::{Finish, Report};
+pub use outcome::Finish;
+pub use report::Report;
 pub use story::Story;
 
 use stage::Stage;

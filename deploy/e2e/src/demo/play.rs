@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::domain::notification::Payload;
 
 use super::cast::{Cast, Player, Seat, Table};
-use super::report::Finish;
+use super::outcome::Finish;
 use super::stage::{Due, Stage, millis, number, text};
 use crate::gateway::{As, Call, Entry};
 

@@ -3,32 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::audit::Counted;
-use super::cast::Table;
 use super::measure::Latencies;
+use super::outcome::{Counted, Finish};
 use super::stage::Stage;
 use crate::gateway::Traced;
-
-/// A game that was played to its end.
-#[derive(Debug, Clone)]
-pub struct Finish {
-    pub(super) table: Table,
-    /// Turns that were generated.
-    pub turns: u32,
-    /// The winners' race names.
-    pub winners: Vec<String>,
-    /// Orders that were taken.
-    pub orders: usize,
-    /// Times that somebody ordered for a closed turn.
-    pub late: usize,
-}
-
-impl Finish {
-    /// The game's name.
-    pub fn name(&self) -> &str {
-        &self.table.name
-    }
-}
 
 /// The demo in figures.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::planet::PlanetId;
-use super::race::RaceId;
+use super::seat::RaceId;
 
 /// A fleet's number, never used again in the same game.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

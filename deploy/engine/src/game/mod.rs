@@ -13,13 +13,16 @@ pub mod galaxy;
 pub mod lifecycle;
 pub mod map;
 pub mod message;
+pub mod obey;
 pub mod order;
 pub mod planet;
 pub mod race;
 pub mod report;
 pub mod rules;
+pub mod seat;
 pub mod state;
 pub mod status;
+pub mod technology;
 pub mod turn;
 
 #[cfg(test)]

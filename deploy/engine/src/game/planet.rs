@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::map::Position;
-use super::race::RaceId;
 use super::rules::{COLONISTS, INDUSTRY_COST, SHIP_COST};
+use super::seat::RaceId;
 
 /// A planet's number, from 1, the same for all races.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -18,18 +18,7 @@ use super::page;
 use super::session::{self, Shared};
 use super::store::Store;
 use super::tls::Identity;
-
-/// How connections are encrypted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Never.
-    #[default]
-    None,
-    /// After `STARTTLS`, which is demanded before `MAIL`.
-    StartTls,
-    /// From the first byte.
-    Tls,
-}
+use super::tls_mode::TlsMode;
 
 /// How a [`MailCatcher`] is set up.
 #[derive(Debug, Clone)]

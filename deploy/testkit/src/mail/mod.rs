@@ -12,9 +12,11 @@ mod scripted;
 mod session;
 mod store;
 mod tls;
+mod tls_mode;
 mod wire;
 
-pub use catcher::{MailCatcher, MailCatcherConfig, TlsMode};
+pub use catcher::{MailCatcher, MailCatcherConfig};
 pub use faults::Faults;
 pub use message::Mail;
 pub use scripted::{At, Say, ScriptedRelay};
+pub use tls_mode::TlsMode;

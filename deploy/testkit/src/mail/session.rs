@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio_rustls::TlsAcceptor;
 
-use super::catcher::TlsMode;
 use super::faults::{AfterContent, Faults};
 use super::message::Envelope;
 use super::store::Store;
+use super::tls_mode::TlsMode;
 use super::wire::{Content, Wire};
 
 const NAME: &str = "mail-catcher.localhost";

@@ -18,15 +18,9 @@ use shared::ids::GameId;
 
 use super::super::{ENGINE_PORT, ENGINE_UID, EngineSpec, LABEL_FINGERPRINT, container_name};
 use super::cluster::{Cluster, Role};
-use super::copies::Deed;
+use super::words::{ANNOTATION_DEED, CONTAINER, Deed, VOLUME};
 use crate::config::PullPolicy;
 
-/// The name of the one container of every pod.
-pub(super) const CONTAINER: &str = "engine";
-/// Where a pod that copies has a game's volume.
-pub(super) const VOLUME: &str = "/volume";
-/// Annotation of a pod that copies: what it is to do.
-pub(super) const ANNOTATION_DEED: &str = "galaxy.copy";
 /// A program that no image has: a pod that is to run it has its image pulled, and runs nothing of it.
 const NOTHING: &str = "/.galaxy-pulls-only";
 /// Key of the engine's token in its Secret.

@@ -5,7 +5,6 @@
 //! Whether there is a copy stands as an annotation on the claim, written before it is made and taken away after it is dropped: so that is
 //! known without a pod.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,66 +16,16 @@ use serde_json::json;
 use shared::ids::GameId;
 
 use super::super::{Copies, DriverError, Silent, container_name};
-use super::body::{self, ANNOTATION_DEED, VOLUME};
+use super::body;
 use super::cluster::{Cluster, MANAGER};
-use super::copier::{NO_COPY, SUBCOMMAND};
+use super::copier::NO_COPY;
 use super::error::{other, whole};
 use super::status::Seen;
 use super::wait::Until;
+use super::words::{ANNOTATION_DEED, Deed};
 
 /// Annotation of a claim: the name of the copy on its volume.
 const ANNOTATION_COPY: &str = "galaxy.copy";
-
-/// Something to be done on a game's volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
-    Fits,
-    Take(String),
-    Restore(String),
-    Drop,
-}
-
-impl Deed {
-    /// What a pod of the controller's image is told.
-    pub(super) fn arguments(&self, game_id: GameId) -> Vec<String> {
-        let mut all = vec![SUBCOMMAND.to_owned(), VOLUME.to_owned(), self.word().to_owned(), game_id.to_string()];
-        if let Self::Take(name) | Self::Restore(name) = self {
-            all.push(name.clone());
-        }
-        all
-    }
-
-    pub(super) const fn word(&self) -> &'static str {
-        match self {
-            Self::Fits => "fits",
-            Self::Take(_) => "take",
-            Self::Restore(_) => "restore",
-            Self::Drop => "drop",
-        }
-    }
-
-    /// Whether the state, or the copy, is another one afterwards.
-    const fn changes(&self) -> bool {
-        matches!(self, Self::Take(_) | Self::Restore(_))
-    }
-
-    const fn verb(&self) -> &'static str {
-        match self {
-            Self::Fits | Self::Take(_) => "be copied",
-            Self::Restore(_) => "be put back",
-            Self::Drop => "be dropped",
-        }
-    }
-}
-
-impl fmt::Display for Deed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Take(name) | Self::Restore(name) => write!(f, "{} {name}", self.word()),
-            Self::Fits | Self::Drop => f.write_str(self.word()),
-        }
-    }
-}
 
 /// The copies of a cluster's games.
 pub(super) struct VolumeCopies(pub(super) Arc<Cluster>);

@@ -13,6 +13,7 @@ mod image;
 mod status;
 mod wait;
 mod watch;
+mod words;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use self::copies::VolumeCopies;
 use self::error::{CALL, code, other, whole};
 use self::status::Seen;
 use self::wait::Until;
+use self::words::CONTAINER;
 use super::log::Tail;
 use super::{
     Copies, Driver, DriverError, ENGINE_PORT, EngineSpec, LABEL_FINGERPRINT, Listed, Observed, Progress, Silent,
@@ -243,7 +245,7 @@ impl Driver for KubernetesDriver {
     async fn log(&self, game_id: GameId, lines: usize) -> Result<Option<Vec<String>>, DriverError> {
         let Some(pod) = self.pod(game_id).await? else { return Ok(None) };
         let what = LogParams {
-            container: Some(body::CONTAINER.to_owned()),
+            container: Some(CONTAINER.to_owned()),
             tail_lines: Some(i64::try_from(lines).unwrap_or(i64::MAX)),
             ..LogParams::default()
         };

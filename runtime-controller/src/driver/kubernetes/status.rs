@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::super::pull_words::pull_text;
 use super::super::{Doing, DriverError};
-use super::body::CONTAINER;
+use super::words::CONTAINER;
 
 /// A pod, and what is to be read off it.
 pub(super) struct Seen<'a>(pub(super) &'a Pod);

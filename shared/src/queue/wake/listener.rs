@@ -15,7 +15,7 @@ use tokio::{
 use super::{Topic, WakeTiming, Waker};
 use crate::postgres::Error;
 use crate::{
-    queue::{background, backoff::Reconnect, metrics},
+    queue::{background, backoff::Reconnect, metrics, notify_health::NotifyHealth},
     random::Random,
     service::lifecycle::Lifecycle,
 };
@@ -25,29 +25,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// So many lost round trips in a row, and the connection is made anew: it may be half open.
 const LOST_PROBES: u32 = 3;
-
-/// Whether this process's notifications come back to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotifyHealth {
-    /// The last round trip came back in time.
-    Healthy,
-    /// There is a connection, but no proof that notifications arrive on it.
-    Degraded,
-    /// There is no connection.
-    Off,
-}
-
-impl NotifyHealth {
-    /// As a word, for metrics and probes.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Degraded => "degraded",
-            Self::Off => "off",
-        }
-    }
-}
 
 /// Gives out signals by topic. Cheap to clone.
 #[derive(Clone)]

@@ -11,9 +11,10 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 
 pub use self::{
-    listener::{Listener, NotifyHealth, Signal},
+    listener::{Listener, Signal},
     waker::Waker,
 };
+pub use crate::queue::notify_health::NotifyHealth;
 use crate::{config::PostgresConfig, random::Random, service::lifecycle::Lifecycle};
 
 /// What a wake-up is about.

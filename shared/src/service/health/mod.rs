@@ -1,6 +1,6 @@
-//! Whether the process is ready, part by part; the ops listener that says so; and the watch on Postgres and its schema.
+//! Whether the process is ready, part by part, and the watch on Postgres and its schema. The listener that says so is
+//! [`ops`](super::ops).
 
-mod listener;
 mod probe;
 mod schema;
 
@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 pub use self::{
-    listener::OpsListener,
     probe::ask_readiness,
     schema::{SchemaGate, watch_schema},
 };

@@ -8,18 +8,18 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Health;
 use crate::{
     config::OpsConfig,
     domain::network::Network,
     service::{
+        health::Health,
         listen::{Budget, Costs, Limits, Listener, Peer, Protocol, Underway, unambiguous},
         telemetry,
     },
 };
 
 /// Connections, in all and of one network: a probe or a scrape takes milliseconds, and nobody's carries everybody.
-pub(crate) const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 64;
 const SHARE: usize = 16;
 /// For a request to come, for a connection to be of use, and for an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -173,11 +173,11 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Full
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::{PartKind, ask_readiness},
-        *,
+    use super::*;
+    use crate::{
+        config::ListenAddr,
+        service::health::{PartKind, ask_readiness},
     };
-    use crate::config::ListenAddr;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     async fn serve(health: Health, registry: Option<prometheus::Registry>) -> (OpsListener, OpsConfig) {
