@@ -143,9 +143,9 @@ impl Queue for Outbox {
     }
 
     fn sampled(&self, snapshot: &Snapshot) {
-        for state in ["pending", "retrying", "sending"] {
-            let rows = snapshot.depth.get(state).copied().unwrap_or(0);
-            self.depth.record(rows, &[KeyValue::new("state", state)]);
+        for state in [DeliveryStatus::Pending, DeliveryStatus::Retrying, DeliveryStatus::Sending] {
+            let rows = snapshot.depth.get(state.as_str()).copied().unwrap_or(0);
+            self.depth.record(rows, &[KeyValue::new("state", state.as_str())]);
         }
     }
 }

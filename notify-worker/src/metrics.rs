@@ -2,6 +2,7 @@
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
+use shared::domain::notification::RouteStatus;
 use shared::queue::Settled;
 use shared::service::telemetry;
 
@@ -57,12 +58,12 @@ impl Default for Metrics {
     }
 }
 
-/// A further chunk and a row that was given back are no outcomes.
+/// A further chunk and a row that was given back are no outcomes. Notifications and routes have the same words here.
 fn outcome(settled: &Settled) -> Option<&'static str> {
     match settled {
         Settled::Done(status) => Some(status),
-        Settled::Retrying { .. } => Some("retrying"),
-        Settled::Dead { .. } => Some("dead_lettered"),
+        Settled::Retrying { .. } => Some(RouteStatus::Retrying.as_str()),
+        Settled::Dead { .. } => Some(RouteStatus::DeadLettered.as_str()),
         Settled::Again | Settled::Released => None,
     }
 }

@@ -73,7 +73,7 @@ pub async fn resume_many(
     let (matched, games) = db::games::resumable(&mut tx, filter, i64::from(limit)).await?;
     // Who asked for it, and of which games; each game that is resumed has a line of its own besides.
     let detail = json!({ "filter": shown, "limit": limit, "matched": matched, "game_ids": games });
-    caller.audit(&mut tx, "game.resume_many", "game", "paused", detail).await?;
+    caller.audit(&mut tx, "game.resume_many", "game", GameStatus::Paused.as_str(), detail).await?;
     tx.commit().await?;
     let mut changed = 0;
     for game_id in games {

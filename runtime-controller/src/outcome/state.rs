@@ -4,7 +4,7 @@ use shared::db::games;
 use shared::db::runtime::{self, amends};
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::notification::Payload;
-use shared::domain::runtime::{JobKind, StartFailure};
+use shared::domain::runtime::{JobKind, RuntimeStatus, StartFailure};
 use shared::ids::GameId;
 use sqlx::PgConnection;
 
@@ -53,7 +53,8 @@ impl Outcomes {
         // Where a job is at work already, the next pass looks again.
         let Some(job_id) = runtime::enqueue_stop(conn, game_id, None, None).await? else { return Ok(false) };
         let reason = format!("{reason}; its engine is stopped");
-        runtime::record_operation(conn, game_id, Some(job_id.uuid()), "state", "stopped", Some(&reason)).await?;
+        let stopped = RuntimeStatus::Stopped.as_str();
+        runtime::record_operation(conn, game_id, Some(job_id.uuid()), "state", stopped, Some(&reason)).await?;
         if game.status == GameStatus::StartFailed {
             // That its start failed was told.
             return Ok(true);

@@ -22,6 +22,7 @@ pub mod name;
 pub mod network;
 pub mod notification;
 pub mod plan;
+pub mod queue;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;

@@ -13,6 +13,7 @@ use super::{
     sql::Kind,
     work::{Report, Reported},
 };
+use crate::domain::queue::QueueState;
 use crate::random::Random;
 
 /// One row of the finish statement.
@@ -47,7 +48,7 @@ impl<N> Prepared<N> {
             id: claim.id,
             token: claim.token,
             kind: Kind::Retry,
-            status: "retrying",
+            status: QueueState::Retrying.as_str(),
             delay: None,
             at: None,
             failed: 0,
@@ -163,7 +164,8 @@ impl Row {
                     return Settled::Dead { error };
                 }
                 let delay = after.unwrap_or_else(|| delay(random, settings, so_far));
-                (self.kind, self.status, self.delay) = (Kind::Retry, "retrying", Some(delay.as_secs_f64()));
+                (self.kind, self.status) = (Kind::Retry, QueueState::Retrying.as_str());
+                self.delay = Some(delay.as_secs_f64());
                 Settled::Retrying { error }
             }
         }

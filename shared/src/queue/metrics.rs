@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row as _, postgres::PgRow, types::Json};
 use tokio::time::Instant;
 
 use super::{QueueSpec, notify_health::NotifyHealth, sql::Statements};
+use crate::domain::queue::QueueState;
 use crate::postgres::Error;
 use crate::service::telemetry::{from_nought, histogram_seconds, meter};
 
@@ -48,8 +49,8 @@ pub async fn overview(conn: &mut PgConnection, specs: &[&'static QueueSpec]) -> 
     let rows = super::sql::overview(specs).query().fetch_all(conn).await?;
     let snapshot = |(row, spec): (&PgRow, &&'static QueueSpec)| {
         let Json(counted): Json<BTreeMap<String, i64>> = row.try_get("depth")?;
-        let mut depth: BTreeMap<String, i64> =
-            ["pending", "retrying", spec.active, spec.dead, "quarantined"].map(|state| (state.to_owned(), 0)).into();
+        let states = QueueState::ALL.iter().map(|state| state.as_str()).chain([spec.active, spec.dead]);
+        let mut depth: BTreeMap<String, i64> = states.map(|state| (state.to_owned(), 0)).collect();
         depth.extend(counted);
         let seconds: Option<f64> = row.try_get("seconds")?;
         let paused: Option<bool> = row.try_get("paused")?;
@@ -159,13 +160,13 @@ fn queue(name: &'static str) -> KeyValue {
 impl Engine {
     /// Counts a queue's deaths from here on.
     pub(super) fn opened(&self, spec: &QueueSpec) {
-        let states = [spec.dead, "quarantined"];
+        let states = [spec.dead, QueueState::Quarantined.as_str()];
         from_nought(&self.dead, states.map(|state| [queue(spec.name), KeyValue::new("state", state)]));
     }
 
     pub(super) fn sampled(&self, spec: &QueueSpec, snapshot: &Snapshot) {
         // States that emptied must fall back to zero, so each known one is recorded.
-        for state in ["pending", "retrying", spec.active] {
+        for state in [QueueState::Pending.as_str(), QueueState::Retrying.as_str(), spec.active] {
             let rows = snapshot.depth.get(state).copied().unwrap_or(0);
             self.depth.record(rows, &[queue(spec.name), KeyValue::new("state", state)]);
         }

@@ -15,6 +15,7 @@ use super::{
     sql::RESCUE_LIMIT,
     worker::Lease,
 };
+use crate::domain::queue::QueueState;
 use crate::postgres::Error;
 use crate::postgres::statement;
 
@@ -103,10 +104,11 @@ impl<Q: Queue> Engine<Q> {
                     id: row.try_get("id")?,
                     attempt_no: row.try_get("attempt_no")?,
                     cause: if row.try_get("crashed")? { Cause::Crashed } else { Cause::Hung },
-                    fate: match status.as_str() {
-                        "retrying" => Fate::Due,
-                        "quarantined" => Fate::Quarantined,
-                        _ => Fate::Dead,
+                    fate: match status.parse::<QueueState>() {
+                        Ok(QueueState::Retrying) => Fate::Due,
+                        Ok(QueueState::Quarantined) => Fate::Quarantined,
+                        // The queue's own word.
+                        Ok(QueueState::Pending) | Err(_) => Fate::Dead,
                     },
                     error: row.try_get("last_error")?,
                 })
@@ -130,7 +132,8 @@ impl<Q: Queue> Engine<Q> {
                     tracing::warn!(queue = name, row_id = %row.id, attempt_no = row.attempt_no, cause, "row rescued");
                 }
                 Fate::Dead | Fate::Quarantined => {
-                    let state = if row.fate == Fate::Dead { self.spec().dead } else { "quarantined" };
+                    let quarantined = QueueState::Quarantined.as_str();
+                    let state = if row.fate == Fate::Dead { self.spec().dead } else { quarantined };
                     meters.dead(name, state);
                     tracing::error!(queue = name, row_id = %row.id, state, error = row.error, "dead letter");
                 }

@@ -15,56 +15,35 @@ pub use self::{
     waker::Waker,
 };
 pub use crate::queue::notify_health::NotifyHealth;
-use crate::{config::PostgresConfig, random::Random, service::lifecycle::Lifecycle};
+use crate::{config::PostgresConfig, domain::word::words, random::Random, service::lifecycle::Lifecycle};
 
-/// What a wake-up is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Topic {
-    /// `mail_deliveries` has due rows.
-    Mail,
-    /// `notifications` has due rows.
-    Notifications,
-    /// `notification_routes` has due rows.
-    Routes,
-    /// `runtime_jobs` has due rows.
-    RuntimeJobs,
-    /// `runtime_turns` has due rows.
-    Turns,
-    /// The push log has new events.
-    PushLog,
-    /// Queues were paused or resumed; caches are to be read anew.
-    Control,
-    /// `runtime_questions` has open ones.
-    Questions,
+words! {
+    /// What a wake-up is about. Its text is the NOTIFY channel.
+    Topic, "topic" {
+        /// `mail_deliveries` has due rows.
+        Mail = "galaxy_mail",
+        /// `notifications` has due rows.
+        Notifications = "galaxy_notifications",
+        /// `notification_routes` has due rows.
+        Routes = "galaxy_routes",
+        /// `runtime_jobs` has due rows.
+        RuntimeJobs = "galaxy_runtime_jobs",
+        /// `runtime_turns` has due rows.
+        Turns = "galaxy_turns",
+        /// The push log has new events.
+        PushLog = "galaxy_push_log",
+        /// Queues were paused or resumed; caches are to be read anew.
+        Control = "galaxy_control",
+        /// `runtime_questions` has open ones.
+        Questions = "galaxy_questions",
+    }
 }
 
 impl Topic {
-    /// All topics.
-    pub const ALL: [Self; 8] = [
-        Self::Mail,
-        Self::Notifications,
-        Self::Routes,
-        Self::RuntimeJobs,
-        Self::Turns,
-        Self::PushLog,
-        Self::Control,
-        Self::Questions,
-    ];
-
     /// The NOTIFY channel. Transactions that may notify for themselves (SPEC §15) use it too.
     #[must_use]
     pub const fn channel(self) -> &'static str {
-        match self {
-            Self::Mail => "galaxy_mail",
-            Self::Notifications => "galaxy_notifications",
-            Self::Routes => "galaxy_routes",
-            Self::RuntimeJobs => "galaxy_runtime_jobs",
-            Self::Turns => "galaxy_turns",
-            Self::PushLog => "galaxy_push_log",
-            Self::Control => "galaxy_control",
-            Self::Questions => "galaxy_questions",
-        }
+        self.as_str()
     }
 
     const fn bit(self) -> u32 {

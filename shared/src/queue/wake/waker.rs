@@ -141,8 +141,7 @@ async fn run(
 }
 
 fn messages(bits: u32, probe: Option<(String, String)>) -> (Vec<String>, Vec<String>) {
-    let topics =
-        Topic::ALL.into_iter().filter(|t| bits & t.bit() != 0).map(|t| (t.channel().to_owned(), String::new()));
+    let topics = Topic::ALL.iter().filter(|t| bits & t.bit() != 0).map(|t| (t.channel().to_owned(), String::new()));
     topics.chain(probe).unzip()
 }
 
