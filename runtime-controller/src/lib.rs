@@ -22,6 +22,7 @@ use std::time::Duration;
 use shared::config::DriverKind;
 use shared::engine_client::{EngineClient, EngineError, LONGEST_WAIT};
 use shared::queue::{self, Settings, Worker, WorkerDeps};
+use shared::random::Random;
 use shared::service::health::{Health, PartHandle, PartKind};
 use shared::service::listen::Budget;
 use shared::service::run::Service;
@@ -63,19 +64,8 @@ fn engine_client(config: &Config) -> Result<EngineClient, EngineError> {
 /// # Errors
 /// When the HTTP client cannot be set up.
 pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Result<()> {
-    let name = if config.driver == DriverKind::Kubernetes { "kubernetes" } else { "docker" };
-    let part = health.part(name, PartKind::Degraded);
-    let driver: Arc<dyn Driver> = match config.driver {
-        DriverKind::Docker => Arc::new(DockerDriver::new(config)),
-        DriverKind::Kubernetes => Arc::new(KubernetesDriver::new(config)),
-        DriverKind::Process => {
-            tracing::warn!(
-                "BACKEND_RUNTIME_DRIVER=process: engines run as plain processes of this user, WITHOUT ANY ISOLATION. \
-                 For a laptop only; never run an engine that you do not trust."
-            );
-            Arc::new(ProcessDriver::new(config, deps.random.clone()))
-        }
-    };
+    let driver = driver(config, &deps.random);
+    let part = part(&*driver, health);
     let client = engine_client(config)?;
     let (config, lifecycle) = (config.clone(), deps.lifecycle.clone());
     // Enrolments end and old entries go whether or not a daemon answers.
@@ -124,6 +114,26 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         reconciler.run(gate, part, stop).await
     });
     Ok(())
+}
+
+/// The driver that is set.
+fn driver(config: &Config, random: &Random) -> Arc<dyn Driver> {
+    match config.driver {
+        DriverKind::Docker => Arc::new(DockerDriver::new(config)),
+        DriverKind::Kubernetes => Arc::new(KubernetesDriver::new(config)),
+        DriverKind::Process => {
+            tracing::warn!(
+                "BACKEND_RUNTIME_DRIVER=process: engines run as plain processes of this user, WITHOUT ANY ISOLATION. \
+                 For a laptop only; never run an engine that you do not trust."
+            );
+            Arc::new(ProcessDriver::new(config, random.clone()))
+        }
+    }
+}
+
+/// The part of the health that tells how the driver is. It has the driver's name.
+fn part(driver: &dyn Driver, health: &Health) -> PartHandle {
+    health.part(driver.name(), PartKind::Degraded)
 }
 
 /// Works jobs and turns of one daemon, and looks after nothing: that is the reconciler's, which [`start`] adds.
@@ -261,7 +271,6 @@ pub async fn run(service: Service<Config>) -> anyhow::Result<()> {
 mod tests {
     use shared::config::{Group as _, Reader};
     use shared::queue::backoff::delay;
-    use shared::random::Random;
 
     use super::*;
 
@@ -309,5 +318,17 @@ mod tests {
         assert!((16..=32).contains(&all.len()), "{} MiB", all.len());
         drop(all);
         assert!(room.take(&"http://one".to_owned(), 16 << 20).is_ok(), "the longest report that may be set");
+    }
+
+    #[test]
+    fn the_part_of_each_driver_is_named_after_it() {
+        let mut config = Config::read(&mut Reader::describe("runtime-controller"));
+        for kind in DriverKind::ALL {
+            config.driver = *kind;
+            let health = Health::new();
+            part(&*driver(&config, &Random::seeded(1)), &health).set_ok();
+            let parts = health.report().parts;
+            assert_eq!(parts.iter().map(|part| part.name).collect::<Vec<_>>(), [kind.as_str()]);
+        }
     }
 }

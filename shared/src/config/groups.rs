@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Group, ListenAddr, Reader, parse};
 use crate::domain::image_reference::AllowedRegistries;
+use crate::domain::word::words;
 
 /// Budget of the whole shutdown.
 #[derive(Clone, Debug)]
@@ -92,15 +93,16 @@ fn report_limit(value: &str) -> Result<u64, String> {
     if sensible.contains(&bytes) { Ok(bytes) } else { Err(format!("{value:?} is not between 1KiB and 16MiB")) }
 }
 
-/// Which driver runs engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DriverKind {
-    /// Containers of a Docker daemon.
-    Docker,
-    /// Child processes on loopback, for a machine without Docker. No isolation.
-    Process,
-    /// Pods of a Kubernetes cluster.
-    Kubernetes,
+words! {
+    /// Which driver runs engines. Its text is the setting's value, the driver's name, and that of its part in the health.
+    DriverKind, "driver" {
+        /// Containers of a Docker daemon.
+        Docker = "docker",
+        /// Child processes on loopback, for a machine without Docker. No isolation.
+        Process = "process",
+        /// Pods of a Kubernetes cluster.
+        Kubernetes = "kubernetes",
+    }
 }
 
 /// What an engine may be made from: api-server asks when a version is registered, runtime-controller when it is fetched.
@@ -118,7 +120,7 @@ impl Group for EngineSource {
         Self {
             driver: r.optional(
                 "BACKEND_RUNTIME_DRIVER",
-                "docker",
+                DriverKind::Docker.as_str(),
                 "What runs engines: `docker`, `kubernetes`, or `process` for a machine without either (no isolation). With \
                  `process` an engine's image is the path of a binary, else a reference.",
                 driver,
@@ -135,8 +137,8 @@ impl Group for EngineSource {
 }
 
 fn driver(value: &str) -> Result<DriverKind, String> {
-    use DriverKind::{Docker, Kubernetes, Process};
-    parse::one_of(value, &[("docker", Docker), ("process", Process), ("kubernetes", Kubernetes)])
+    let words: Vec<_> = DriverKind::ALL.iter().map(|kind| (kind.as_str(), *kind)).collect();
+    parse::one_of(value, &words)
 }
 
 /// When turns are due, and what follows on a game's end: api-server and runtime-controller both set timers and end games.
@@ -171,6 +173,15 @@ impl Group for GameRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_driver_is_one_of_three_however_it_is_written() {
+        for kind in DriverKind::ALL {
+            assert_eq!(driver(kind.as_str()), Ok(*kind));
+            assert_eq!(driver(&kind.as_str().to_uppercase()), Ok(*kind));
+        }
+        assert_eq!(driver("podman"), Err("\"podman\" is not one of docker, process, kubernetes".to_owned()));
+    }
 
     #[test]
     fn a_report_may_be_as_long_as_is_sensible() {

@@ -23,6 +23,7 @@ use bollard::query_parameters::{
 };
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use shared::config::DriverKind;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use tokio::sync::OnceCell;
@@ -169,7 +170,7 @@ impl DockerDriver {
 #[async_trait]
 impl Driver for DockerDriver {
     fn name(&self) -> &'static str {
-        "docker"
+        DriverKind::Docker.as_str()
     }
 
     fn fingerprint(&self, spec: &EngineSpec) -> String {

@@ -24,6 +24,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt as _;
 use kube::api::{LogParams, Patch, PatchParams};
+use shared::config::DriverKind;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 
@@ -144,7 +145,7 @@ fn endpoint(cluster: &Cluster, game_id: GameId, address: Option<&str>) -> Option
 #[async_trait]
 impl Driver for KubernetesDriver {
     fn name(&self) -> &'static str {
-        "kubernetes"
+        DriverKind::Kubernetes.as_str()
     }
 
     fn fingerprint(&self, spec: &EngineSpec) -> String {

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use shared::config::DriverKind;
 use shared::db::runtime::PinnedImage;
 use shared::ids::GameId;
 use shared::random::Random;
@@ -151,7 +152,7 @@ impl ProcessDriver {
 #[async_trait]
 impl Driver for ProcessDriver {
     fn name(&self) -> &'static str {
-        "process"
+        DriverKind::Process.as_str()
     }
 
     fn fingerprint(&self, spec: &EngineSpec) -> String {
