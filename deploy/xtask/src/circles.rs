@@ -92,9 +92,7 @@ fn circles(sources: &[(Module, String)]) -> Vec<(Module, BTreeSet<String>)> {
 
 /// What a source names, from the crate's root on.
 fn named(text: &str, module: &[String]) -> Vec<Module> {
-    let lines = crate::layers::production(text).lines();
-    let code: Vec<&str> = lines.map(|line| line.split("//").next().unwrap_or_default()).collect();
-    let code = code.join("\n");
+    let code = crate::layers::code(text);
     let mut found = Vec::new();
     for start in ["crate::", "super::", "self::"] {
         for (at, _) in code.match_indices(start) {

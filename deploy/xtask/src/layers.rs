@@ -131,6 +131,12 @@ pub(crate) fn production(text: &str) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
+/// The same without comments.
+pub(crate) fn code(text: &str) -> String {
+    let lines = production(text).lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Whether the code of a source, its tests too, has `name` as a word of its own; comments may say what they like. A name is
 /// looked for wherever it stands: `crate::http`, `super::super::http`, `use crate::{app, http}`.
 fn names(text: &str, name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `gen`,
 //! `engine-check`, `images`, `compose`,
 //! and what they share: the static builds and the tools that tests run.
-#![allow(
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::disallowed_methods,
@@ -15,6 +15,7 @@ mod compose;
 mod down;
 mod fuzzer;
 mod r#gen;
+mod habits;
 mod images;
 mod kubernetes;
 mod layers;

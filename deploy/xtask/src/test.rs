@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, circles, r#gen, layers, prerequisites, run, sizes, tools, up};
+use crate::{build, circles, r#gen, habits, layers, prerequisites, run, sizes, tools, up};
 
 /// Runs it; `fast` leaves out what needs Docker or the whole stack.
 ///
@@ -17,6 +17,7 @@ pub fn test(fast: bool) -> Result<()> {
     println!("\n── Layers");
     layers::check()?;
     circles::check(&crate::root())?;
+    habits::check()?;
     println!("\n── Sizes");
     sizes::check()?;
     run::step("Spelling", &mut run::program(tools::typos()?))?;

@@ -48,7 +48,7 @@ extern "C" fn script(bytes: *const u8, length: usize) -> c_int {
 
 /// The crate wants a target of its own kind. Nothing calls it.
 #[unsafe(no_mangle)]
-#[allow(improper_ctypes_definitions, reason = "as the crate declares it")]
+#[expect(improper_ctypes_definitions, reason = "as the crate declares it")]
 extern "C" fn rust_fuzzer_test_input(_: &[u8]) -> i32 {
     0
 }
