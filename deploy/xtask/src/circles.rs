@@ -257,6 +257,7 @@ mod tests {
         let planted = [
             ("queue", "#[cfg(test)]\nmod tests;\n\nuse crate::db::Db;"),
             ("db", "use crate::queue::Topic;"),
+            ("clock", "use std::time::Duration;"),
         ];
         assert_eq!(found(&planted), [": db, queue"]);
     }

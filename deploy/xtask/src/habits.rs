@@ -64,9 +64,9 @@ fn compared(file: &str, code: &str, words: &BTreeSet<&str>) -> Vec<String> {
     let behind = ["== \"", "!= \""].into_iter().flat_map(|sign| {
         code.match_indices(sign).filter_map(move |(at, _)| code.get(at + sign.len()..)?.split('"').next())
     });
-    let before = ["\" =>", "\" | \""].into_iter().flat_map(|sign| {
-        code.match_indices(sign).filter_map(move |(at, _)| code.get(..at)?.rsplit('"').next())
-    });
+    let before = ["\" =>", "\" | \""]
+        .into_iter()
+        .flat_map(|sign| code.match_indices(sign).filter_map(move |(at, _)| code.get(..at)?.rsplit('"').next()));
     let found = behind.chain(before).filter(|text| words.contains(text));
     found.map(|word| format!("{file} compares with \"{word}\": compare with the word of its type")).collect()
 }
@@ -86,7 +86,7 @@ fn lints(file: &str, text: &str) -> Vec<String> {
             continue;
         }
         if allows && !may_allow {
-            breaches.push(format!("{file}:{}: `#[expect(…)]` says when it is needed no longer, `#[allow]` never", at + 1));
+            breaches.push(format!("{file}:{}: `#[allow]` stays when nothing needs it: `#[expect(…)]`", at + 1));
         }
         let attribute = lines.get(at..).unwrap_or_default().join("\n");
         if !attribute.split(")]").next().unwrap_or_default().contains("reason = ") {
