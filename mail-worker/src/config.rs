@@ -1,4 +1,4 @@
-//! What the mail worker is told at its start (SPEC §16; reference/001 §4).
+//! What the mail worker is told at its start (SPEC §16).
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What notify-worker is told (SPEC §16, reference/001 §4).
+//! What notify-worker is told (SPEC §16).
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The settings of the runtime-controller (reference 001 §4, SPEC §16).
+//! The settings of the runtime-controller (SPEC §16).
 
 mod kubernetes;
 

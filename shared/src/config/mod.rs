@@ -1,5 +1,5 @@
 //! Configuration: one definition of each setting gives its flag, its environment variable, `--help`, the reference in
-//! `docs/configuration.md`, and the value (SPEC §16, reference/001 §4).
+//! `docs/configuration.md`, and the value (SPEC §16).
 //!
 //! A process's settings are types that implement [`Group`]: their `read` names each setting once, and is run twice. The
 //! first run *describes* (no values are looked up) and gives the command line and the documentation; the second *reads*.

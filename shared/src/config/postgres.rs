@@ -18,7 +18,7 @@ const SERVER_SHARE: f64 = 0.9;
 /// locks are in everybody's way.
 const IDLE_IN_TRANSACTION: u32 = 2;
 
-/// How to reach Postgres (SPEC §16; reference/001 §4).
+/// How to reach Postgres (SPEC §16).
 #[derive(Clone, Debug)]
 pub struct PostgresConfig {
     /// `BACKEND_POSTGRES_DSN`, as given.

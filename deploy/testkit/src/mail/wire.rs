@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// RFC 5321 §4.5.3.2.7 gives a server five minutes to wait for a command.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
-/// Longer than any command with its parameters (§4.5.3.1.4), and than an AUTH response (RFC 4954 §4).
+/// Longer than any command with its parameters (RFC 5321 §4.5.3.1.4), and than an AUTH response (RFC 4954 §4).
 const MAX_COMMAND: usize = 12_288;
 
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -1,7 +1,7 @@
-//! What the papers name exists.
+//! What the papers name exists: tests, links and metrics. Sections and paths have files of their own.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// A page that stands beside tests, in backticks as `path/to/file.rs::name_of_the_test`.
@@ -30,63 +30,6 @@ fn holds(path: &Path, test: &str) -> bool {
     lines.iter().position(|line| is_ours(line)).is_some_and(|at| {
         lines[..at].iter().rev().take(3).any(|line| line.contains("#[test]") || line.contains("#[tokio::test"))
     })
-}
-
-/// The pages that comments cite by section, under the names that they are cited by.
-const CITED: [(&str, &str); 2] = [("SPEC", "docs/specification.md"), ("QUEUE-AND-LOG", "docs/queue-and-log.md")];
-
-#[test]
-fn every_section_that_is_cited_exists() {
-    let mut cited = 0;
-    for (name, page) in CITED {
-        let sections = sections(&std::fs::read_to_string(testkit::workspace_root().join(page)).unwrap());
-        for (file, text) in written() {
-            for rest in text.split(&format!("{name} §")).skip(1) {
-                let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-                let number = number.trim_end_matches('.');
-                assert!(sections.contains(number), "{file} cites {name} §{number}, which {page} does not have");
-                cited += 1;
-            }
-        }
-    }
-    assert!(cited > 300, "only {cited} sections were found: are they still cited so?");
-}
-
-/// `3` for `## 3. Title`, and `10.3` for the third point of a numbered list in section 10.
-fn sections(page: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut section = String::new();
-    for line in page.lines() {
-        if let Some((number, _)) = line.strip_prefix("## ").and_then(|title| title.split_once('.')) {
-            section = number.to_owned();
-            found.insert(section.clone());
-        } else if let Some((point, _)) = line.split_once(". ")
-            && !point.is_empty()
-            && point.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            found.insert(format!("{section}.{point}"));
-        }
-    }
-    found
-}
-
-#[test]
-fn every_path_that_is_named_exists() {
-    let tracked: BTreeSet<PathBuf> = tracked().into_iter().map(PathBuf::from).collect();
-    let mut named = 0;
-    for (file, text) in written() {
-        for word in text.split('`').skip(1).step_by(2) {
-            for path in braces(word.split("::").next().unwrap_or_default()) {
-                if is_path(&path) {
-                    let path = Path::new(path.trim_end_matches('/'));
-                    let there = tracked.iter().any(|tracked| tracked.starts_with(path));
-                    assert!(there, "{file} names `{}`, which does not exist", path.display());
-                    named += 1;
-                }
-            }
-        }
-    }
-    assert!(named > 200, "only {named} paths were found: are they still written so?");
 }
 
 #[test]
@@ -147,38 +90,24 @@ fn an_anchor_is_a_headings_words() {
     assert_eq!(links(text).collect::<Vec<_>>(), ["b.md#c", "#e"]);
 }
 
-/// Whether a word in backticks can only be a path of this repository: below one of its folders, without a placeholder.
-fn is_path(word: &str) -> bool {
-    const FOLDERS: [&str; 8] =
-        ["api-server", "mail-worker", "notify-worker", "runtime-controller", "shared", "migrations", "deploy", "docs"];
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    word.split_once('/').is_some_and(|(folder, rest)| FOLDERS.contains(&folder) && !rest.is_empty())
-        && word.chars().all(plain)
-}
+/// The endings of what people write prose in: pages, and what has comments.
+const PROSE: [&str; 11] = [".md", ".rs", ".sql", ".proto", ".toml", ".yml", ".yaml", ".ts", ".mjs", ".py", ".fbs"];
 
-/// `a/{b,c}.rs` is `a/b.rs` and `a/c.rs`.
-fn braces(word: &str) -> Vec<String> {
-    match (word.find('{'), word.find('}')) {
-        (Some(open), Some(close)) if open < close => word[open + 1..close]
-            .split(',')
-            .flat_map(|part| braces(&format!("{}{}{}", &word[..open], part.trim(), &word[close + 1..])))
-            .collect(),
-        _ => vec![word.to_owned()],
-    }
-}
+/// The files that hold the papers.
+const HERE: [&str; 3] = ["docs", "paths", "sections"];
 
 /// Every file of the repository that people write prose in, with its text.
-fn written() -> Vec<(String, String)> {
+pub(crate) fn written() -> Vec<(String, String)> {
     let root = testkit::workspace_root();
-    let prose = |file: &String| {
-        [".md", ".rs", ".sql", ".proto", ".toml", ".yml", ".yaml"].iter().any(|end| file.ends_with(end))
-    };
-    // This file has the patterns themselves.
-    let others = tracked().into_iter().filter(prose).filter(|file| !file.ends_with("testkit/tests/it/docs.rs"));
+    let prose = |file: &String| PROSE.iter().any(|end| file.ends_with(end));
+    // These files have the patterns themselves, and what is planted.
+    let ours = |file: &String| HERE.iter().any(|name| file == &format!("deploy/testkit/tests/it/{name}.rs"));
+    let others = tracked().into_iter().filter(|file| prose(file) && !ours(file));
     others.filter_map(|file| Some((file.clone(), std::fs::read_to_string(root.join(&file)).ok()?))).collect()
 }
 
-fn tracked() -> Vec<String> {
+/// Every file that git tracks, by its path from the root.
+pub(crate) fn tracked() -> Vec<String> {
     let listed = Command::new("git").args(["ls-files"]).current_dir(testkit::workspace_root()).output().unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
