@@ -18,6 +18,7 @@ mod paths;
 mod postgres;
 mod process;
 mod proxy;
+mod recipes;
 mod scripted;
 mod sections;
 mod wait;
