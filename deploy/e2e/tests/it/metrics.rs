@@ -1,6 +1,7 @@
-//! What SPEC §16 lists is there to be scraped: from the process that has it, with its labels.
+//! What SPEC §16 lists is there to be scraped: from the process that has it, with its labels. And what is there stands in
+//! docs/metrics.md, with its kind and its labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use testkit::eventually;
@@ -92,18 +93,77 @@ impl Sample {
     }
 }
 
-/// What the replicas of a process show, together: each has done a part of the work.
-async fn scrape(summary: &Summary, process: &str) -> Vec<Sample> {
-    let mut samples = Vec::new();
+/// What each replica of a process shows.
+async fn expositions(summary: &Summary, process: &str) -> Vec<String> {
+    let mut texts = Vec::new();
     for (label, ops) in &summary.ops {
         if label.rsplit_once('-').is_some_and(|(name, _)| name == process) {
             let answer = reqwest::get(format!("{ops}/metrics")).await.unwrap().error_for_status().unwrap();
-            let text = answer.text().await.unwrap();
-            samples.extend(text.lines().filter(|line| !line.starts_with('#')).filter_map(Sample::read));
+            texts.push(answer.text().await.unwrap());
         }
     }
+    texts
+}
+
+/// What the replicas of a process show, together: each has done a part of the work.
+async fn scrape(summary: &Summary, process: &str) -> Vec<Sample> {
+    let texts = expositions(summary, process).await;
+    let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with('#'));
+    let samples: Vec<Sample> = lines.filter_map(Sample::read).collect();
     assert!(!samples.is_empty(), "{process} shows nothing");
     samples
+}
+
+/// What every exporter shows of the process itself: no instrument of ours.
+const OF_THE_EXPORTER: &str = "target_info";
+
+/// What a page says of each metric: its kind, and the names of its labels.
+type Page = BTreeMap<String, (String, BTreeSet<String>)>;
+
+fn page(text: &str) -> Page {
+    text.lines().filter_map(row).collect()
+}
+
+/// A row of the page. The third cell has the labels in backticks; behind ` = ` come the values of the last one.
+fn row(line: &str) -> Option<(String, (String, BTreeSet<String>))> {
+    let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+    let name = cells.next()?.strip_suffix('`')?;
+    let (kind, labels) = (cells.next()?, cells.next()?);
+    let labels = labels.split(" = ").next().unwrap_or_default();
+    let labels = labels.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    Some((name.to_owned(), (kind.to_owned(), labels)))
+}
+
+/// In what an exposition differs from the page. Samples follow the line that tells the kind of their metric.
+fn differences(exposition: &str, page: &Page) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut metric = None;
+    for line in exposition.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|typed| typed.split_once(' ')) {
+            let told = page.get(name);
+            metric = told.map(|(_, labels)| (name, kind, labels));
+            match told {
+                Some((told, _)) if told != kind => {
+                    found.insert(format!("{name} is a {kind}: the page says {told}"));
+                }
+                None if name != OF_THE_EXPORTER => {
+                    found.insert(format!("{name} has no row"));
+                }
+                _ => {}
+            }
+        } else if let Some((name, kind, labels)) = metric
+            && !line.starts_with('#')
+            && let Some(sample) = Sample::read(line)
+        {
+            // The bound of a bucket is every histogram's.
+            let shown = sample.labels.into_keys().filter(|label| !(kind == "histogram" && label == "le"));
+            let shown: BTreeSet<String> = shown.collect();
+            if shown != *labels {
+                found.insert(format!("{name} has the labels {shown:?}: the page says {labels:?}"));
+            }
+        }
+    }
+    found
 }
 
 fn missing(process: &str, samples: &[Sample]) -> Vec<String> {
@@ -128,7 +188,7 @@ fn missing(process: &str, samples: &[Sample]) -> Vec<String> {
     missing
 }
 
-/// Demands every metric, after a demo; and that no series is one path's alone.
+/// Demands every metric, after a demo; that each is as its page says; and that no series is one path's alone.
 pub async fn all_are_there(summary: &Summary) {
     eventually(SOON, "every metric of SPEC §16 is shown", || async {
         let mut absent = Vec::new();
@@ -138,9 +198,42 @@ pub async fn all_are_there(summary: &Summary) {
         if absent.is_empty() { Ok(()) } else { Err(absent) }
     })
     .await;
+    let told = std::fs::read_to_string(testkit::workspace_root().join("docs/metrics.md")).unwrap();
+    let told = page(&told);
+    for process in PROCESSES {
+        for shown in expositions(summary, process).await {
+            let found = differences(&shown, &told);
+            assert!(found.is_empty(), "{process}, and docs/metrics.md: {found:#?}");
+        }
+    }
     for sample in scrape(summary, "api-server").await {
         let path = sample.labels.get("path").map_or("", String::as_str);
         let ids = path.split('/').any(|segment| segment.parse::<Uuid>().is_ok());
         assert!(!ids, "{} has a series for {path}", sample.name);
+    }
+}
+
+#[test]
+fn what_a_process_shows_otherwise_than_the_page_says_is_found() {
+    let page = page(
+        "| metric | kind | labels | what it counts |\n| --- | --- | --- | --- |\n\
+         | `a_total` | counter | `x`, `y` (a template), `z` = `one`, `two` | all |\n\
+         | `b` | gauge | | open now |\n\
+         | `c_seconds` | histogram | `x` | how long |\n",
+    );
+    let right = "# HELP a_total All\n# TYPE a_total counter\na_total{x=\"1\",y=\"/p q\",z=\"one\"} 3\n\
+                 # TYPE b gauge\nb 0\n\
+                 # TYPE c_seconds histogram\nc_seconds_bucket{x=\"1\",le=\"0.5\"} 1\nc_seconds_count{x=\"1\"} 1\n\
+                 # TYPE target_info gauge\ntarget_info{service_name=\"d\"} 1\n";
+    assert_eq!(differences(right, &page), BTreeSet::new());
+    for (from, to, said) in [
+        ("# TYPE b gauge\nb 0", "# TYPE d gauge\nd 0", "d has no row"),
+        ("# TYPE b gauge", "# TYPE b counter", "b is a counter: the page says gauge"),
+        ("b 0", "b{x=\"1\"} 0", "b has the labels {\"x\"}: the page says {}"),
+        ("y=\"/p q\",", "", "a_total has the labels {\"x\", \"z\"}: the page says {\"x\", \"y\", \"z\"}"),
+        ("_count{x=\"1\"}", "_count", "c_seconds has the labels {}: the page says {\"x\"}"),
+        ("b 0", "b{le=\"1\"} 0", "b has the labels {\"le\"}: the page says {}"),
+    ] {
+        assert_eq!(differences(&right.replace(from, to), &page), BTreeSet::from([said.to_owned()]));
     }
 }
