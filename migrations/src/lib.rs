@@ -65,9 +65,6 @@ pub async fn undo(conn: &mut PgConnection, target: i64) -> Result<(), MigrateErr
 }
 
 /// Numbers and descriptions of what is not applied yet.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn pending(conn: &mut PgConnection) -> Result<Vec<(i64, String)>, MigrateError> {
     prepare(conn).await?;
     let missing = missing(conn).await;

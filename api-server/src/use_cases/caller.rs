@@ -116,9 +116,6 @@ impl<'a> Caller<'a> {
 
     /// Writes an entry of the audit log, in the transaction of the change, if the caller is an administrator. What users do
     /// is not written there.
-    ///
-    /// # Errors
-    /// What the database answers.
     pub async fn audit(
         &self,
         conn: &mut PgConnection,
@@ -141,9 +138,6 @@ impl<'a> Caller<'a> {
     }
 
     /// Writes a notification that this request causes. Wake `Topic::Notifications` after the commit.
-    ///
-    /// # Errors
-    /// What the database answers.
     pub async fn notify(
         &self,
         conn: &mut PgConnection,
@@ -158,9 +152,6 @@ impl<'a> Caller<'a> {
 
     /// As [`Self::notify`], but no mail goes out. `why` says why not, and is stored with the
     /// notification.
-    ///
-    /// # Errors
-    /// What the database answers.
     pub async fn notify_unmailed(
         &self,
         conn: &mut PgConnection,

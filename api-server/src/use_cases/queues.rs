@@ -19,9 +19,6 @@ pub struct Seen {
 }
 
 /// What these queues look like, in their order.
-///
-/// # Errors
-/// What the database answers.
 pub async fn look(app: &App, specs: &[&'static QueueSpec]) -> Result<Vec<Seen>, Problem> {
     let mut conn = app.db.acquire().await?;
     let snapshots = overview(&mut conn, specs).await?;

@@ -43,9 +43,6 @@ pub async fn present(conn: &mut PgConnection, game_id: GameId) -> Result<Shown, 
 }
 
 /// These runtimes with at most `operations` entries of the log of each, in three statements however many they are.
-///
-/// # Errors
-/// What the database answers.
 pub async fn shown(
     conn: &mut PgConnection,
     records: Vec<RuntimeRecord>,

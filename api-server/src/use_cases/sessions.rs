@@ -28,9 +28,6 @@ pub async fn revoke(app: &App, id: DeviceSessionId, owner: Option<UserId>, reaso
 }
 
 /// Revokes every active session of a user, with one invalidation that names them.
-///
-/// # Errors
-/// What the database answers.
 pub async fn revoke_all(app: &App, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, Problem> {
     let mut tx = app.db.begin().await?;
     let revoked = revoke_all_in(&mut tx, user_id, reason).await?;
@@ -40,9 +37,6 @@ pub async fn revoke_all(app: &App, user_id: UserId, reason: &str) -> Result<Vec<
 }
 
 /// As [`revoke_all`], in a transaction that does more. Wake [`Topic::PushLog`] after its commit.
-///
-/// # Errors
-/// What the database answers.
 pub(super) async fn revoke_all_in(
     conn: &mut PgConnection,
     user_id: UserId,

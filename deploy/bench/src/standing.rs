@@ -12,7 +12,7 @@ use shared::ids::GameId;
 
 /// The daemon.
 pub struct Standing {
-    /// Its id.
+    /// The id by which the records of games name it.
     pub daemon_id: &'static str,
     /// Its engines, with the address of each.
     pub engines: Vec<(GameId, String)>,

@@ -43,7 +43,7 @@ pub(super) enum JobError {
     #[error("{reason}")]
     Later {
         reason: String,
-        /// As above.
+        /// How long the engine wants to be left alone; zero where it said nothing.
         after: Duration,
     },
     /// It cannot be done, now or later.

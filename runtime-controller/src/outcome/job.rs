@@ -74,9 +74,6 @@ pub enum JobResult {
 
 impl Outcomes {
     /// `OnRuntimeJobResult`.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn on_job_result(
         &self,
         conn: &mut PgConnection,
@@ -107,9 +104,6 @@ impl Outcomes {
 
     /// A job ended, well or not, and its game's runtime is free: what waited for that is enqueued now. A game that ended
     /// meanwhile has its container taken away; one that goes on has the next race banished that its engine is still to lose.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn runtime_is_free(
         &self,
         conn: &mut PgConnection,
@@ -260,9 +254,6 @@ impl Outcomes {
     }
 
     /// Adds to the operations log what came of a job.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn log_job(
         &self,
         conn: &mut PgConnection,

@@ -18,9 +18,6 @@ use super::Outcomes;
 impl Outcomes {
     /// The engine of a running game is given up: runtime `removed`, game paused and told. `false` where it is another's by now, or was
     /// brought back meanwhile.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn engine_given_up(
         &self,
         conn: &mut PgConnection,
@@ -43,9 +40,6 @@ impl Outcomes {
 
     /// The engine of a running game has not answered, or could not be made, for long: the game is paused and told, the container stays.
     /// `false` where it is well again, or generates a turn.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn engine_silent(
         &self,
         conn: &mut PgConnection,
@@ -75,9 +69,6 @@ impl Outcomes {
 
     /// The engine answers again, at the turn where it should be: the game goes on, where it was paused for nothing else, and not longer
     /// than `within` ago. Answers whether it does.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn engine_well_again(
         &self,
         conn: &mut PgConnection,
@@ -104,9 +95,6 @@ impl Outcomes {
     }
 
     /// Tells the administrators that nobody serves a daemon, once for each time that it is so. Answers whether it was news.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn unserved(&self, conn: &mut PgConnection, daemon: &Unserved) -> Result<bool, shared::db::Error> {
         let Unserved { daemon_id, since, games, .. } = daemon;
         let games = u32::try_from(*games).unwrap_or(u32::MAX);

@@ -22,9 +22,6 @@ pub struct StateSize {
 impl Outcomes {
     /// A running game is paused, and its members and the administrators are told. The engine of a paused one, which can still
     /// write, is stopped where it is far over. A start fails. Answers whether anything was done.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn on_state_size(
         &self,
         conn: &mut PgConnection,

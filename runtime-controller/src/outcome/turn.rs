@@ -32,9 +32,6 @@ pub enum Snapshot {
 impl Outcomes {
     /// `OnRuntimeSnapshot`. `next` is the next turn's time by the schedule, where it has one; `claim`, the timer's, by whose trace
     /// what is told goes on.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn on_snapshot(
         &self,
         conn: &mut PgConnection,
@@ -151,9 +148,6 @@ impl Outcomes {
     }
 
     /// A timer that came to rest while its game went on (resumed just then) is set again.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn on_rest(
         &self,
         conn: &mut PgConnection,

@@ -66,9 +66,6 @@ impl StateWatch {
     }
 
     /// One look at every directory.
-    ///
-    /// # Errors
-    /// Those of the database.
     pub async fn pass(&self) -> Result<(), shared::db::Error> {
         let (begun, mut after) = (Instant::now(), None);
         let mut measured = 0_u64;

@@ -61,7 +61,7 @@ words! {
 words! {
     /// What can be done to a membership.
     MemberAction, "action on a member" {
-        /// The member goes by himself.
+        /// The member goes of their own accord.
         Leave = "leave",
         /// The member is sent away, and may come back.
         Remove = "remove",

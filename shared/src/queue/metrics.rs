@@ -30,18 +30,12 @@ pub struct Snapshot {
 }
 
 /// Looks at a queue with bounded, index-backed statements.
-///
-/// # Errors
-/// The database's.
 pub async fn snapshot(conn: &mut PgConnection, spec: &'static QueueSpec) -> Result<Snapshot, Error> {
     sample(conn, &Statements::new(spec, Box::new(|| None))).await
 }
 
 /// Looks at several queues at once, in one bounded, index-backed statement; the answers have the specs' order. Dead letters
 /// and quarantined rows are counted too, and every state of a queue is there, if only as zero.
-///
-/// # Errors
-/// The database's.
 pub async fn overview(conn: &mut PgConnection, specs: &[&'static QueueSpec]) -> Result<Vec<Snapshot>, Error> {
     if specs.is_empty() {
         return Ok(Vec::new());

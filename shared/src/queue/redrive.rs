@@ -13,9 +13,6 @@ use super::{QueueSpec, sql::Text};
 ///
 /// The caller has locked the rows, undoes what else their end wrote (recipients, dead letters, order), and wakes the
 /// queue's topic after the commit.
-///
-/// # Errors
-/// The database's.
 pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, Error> {
     if ids.is_empty() {
         return Ok(0);
@@ -31,9 +28,6 @@ pub async fn redrive(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[U
 
 /// Puts dead rows away: they are `dismissed`, no dead letters any more, and removed by age like the others that are over. Rows
 /// that are not dead are left alone. Answers how many it were. The caller has locked the rows.
-///
-/// # Errors
-/// The database's.
 pub async fn dismiss(conn: &mut PgConnection, spec: &'static QueueSpec, ids: &[Uuid]) -> Result<u64, Error> {
     if ids.is_empty() {
         return Ok(0);

@@ -419,9 +419,6 @@ fn finish(spec: &QueueSpec) -> String {
 }
 
 /// The plan of a queue's claim of priority 0, for tests that fail on a sequential scan. Executes nothing.
-///
-/// # Errors
-/// The database's.
 pub async fn explain_claim(conn: &mut PgConnection, spec: &'static QueueSpec, generic: bool) -> Result<String, Error> {
     let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };
     let text = Text::new(

@@ -56,9 +56,6 @@ pub struct Ids {
 
 impl Ids {
     /// As [`seed`] made them.
-    ///
-    /// # Errors
-    /// What Postgres answers.
     pub async fn read(db: &TestDb, accounts: u32) -> Result<Self> {
         let sql = "SELECT (md5('account-' || n)::uuid)::text, (md5('session-' || n)::uuid)::text FROM generate_series(0, $1::int - 1) n";
         let rows: Vec<(String, String)> =
@@ -187,9 +184,6 @@ fn statement(marker: &str, what: &str) -> Option<String> {
 }
 
 /// Accounts with an identity and a session each.
-///
-/// # Errors
-/// What Postgres answers.
 pub async fn seed(db: &TestDb, accounts: u32) -> Result<()> {
     let sql = "
         INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)

@@ -20,9 +20,6 @@ pub(super) async fn connect(summary: &Summary) -> Result<PgConnection> {
 }
 
 /// Ends every connection but this one, in mid-statement.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn end_the_others(conn: &mut PgConnection) -> Result<()> {
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -34,9 +31,6 @@ pub(super) async fn end_the_others(conn: &mut PgConnection) -> Result<()> {
 }
 
 /// Rows that are due now or later, or that somebody has: a few of each queue, in words. None once everything has come to its end.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn under_way(conn: &mut PgConnection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for spec in queues::ALL {
@@ -46,9 +40,6 @@ pub(super) async fn under_way(conn: &mut PgConnection) -> Result<Vec<String>> {
 }
 
 /// Rows that were given up.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn given_up(conn: &mut PgConnection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for spec in queues::ALL {
@@ -84,9 +75,6 @@ pub(super) struct Delivery {
 }
 
 /// The outbox.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>> {
     let rows: Vec<(Uuid, String, String, i64)> = sqlx::query_as(
         "SELECT d.delivery_id, d.template_id, d.status, count(a.outcome) FROM mail_deliveries d
@@ -99,9 +87,6 @@ pub(super) async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>>
 }
 
 /// The cursor of the newest entry of the push log, as subscribers are told it.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn head(conn: &mut PgConnection) -> Result<String> {
     let (epoch, sequence): (i32, i64) =
         sqlx::query_as("SELECT epoch, base_seq + n - 1 FROM push_ticks ORDER BY epoch DESC, tick_id DESC LIMIT 1")
@@ -111,9 +96,6 @@ pub(super) async fn head(conn: &mut PgConnection) -> Result<String> {
 }
 
 /// The ids of the events that the platform says to have published: what the log keeps still, and every push that was delivered.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar(
         "SELECT event_id FROM push_event_ids
@@ -125,9 +107,6 @@ pub(super) async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
 }
 
 /// The turn at which each game that has begun stands.
-///
-/// # Errors
-/// What Postgres answers.
 pub(super) async fn turns(conn: &mut PgConnection) -> Result<Vec<(Uuid, i32)>> {
     let turns = sqlx::query_as("SELECT game_id, current_turn FROM games WHERE started_at IS NOT NULL")
         .fetch_all(&mut *conn)

@@ -191,7 +191,7 @@ pub mod must {
     pub const SUSPECT_FOR_CAUSE: &str = "a row is suspect only where somebody who had it died";
     /// What the two kinds of budget count.
     pub const STRIKES_ARE_ITS_OWN: &str = "a row is blamed only for deaths while it was worked alone";
-    /// As above.
+    /// Failures have a budget of their own.
     pub const FAILURES_ARE_ITS_OWN: &str = "a row is blamed only for failures of its own";
     /// And the other way around.
     pub const BUDGET_ENDS: &str = "a row without a worker is within its budgets, or has ended by them";

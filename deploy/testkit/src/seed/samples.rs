@@ -154,9 +154,6 @@ const MAIL_STATUSES: &[&str] =
 
 impl Samples {
     /// Whether a database holds the seed.
-    ///
-    /// # Errors
-    /// What Postgres answers.
     pub async fn is_seeded(conn: &mut PgConnection) -> Result<bool> {
         Ok(sqlx::query_scalar("SELECT EXISTS (SELECT FROM accounts WHERE user_name = 'pilot-0000001')")
             .fetch_one(conn)
