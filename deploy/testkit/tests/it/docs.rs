@@ -94,7 +94,7 @@ fn an_anchor_is_a_headings_words() {
 const PROSE: [&str; 11] = [".md", ".rs", ".sql", ".proto", ".toml", ".yml", ".yaml", ".ts", ".mjs", ".py", ".fbs"];
 
 /// The files that hold the papers.
-const HERE: [&str; 4] = ["docs", "paths", "recipes", "sections"];
+const HERE: [&str; 5] = ["docs", "paths", "prose", "recipes", "sections"];
 
 /// Every file of the repository that people write prose in, with its text.
 pub(crate) fn written() -> Vec<(String, String)> {

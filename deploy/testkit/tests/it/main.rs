@@ -17,6 +17,7 @@ mod openapi;
 mod paths;
 mod postgres;
 mod process;
+mod prose;
 mod proxy;
 mod recipes;
 mod scripted;
