@@ -56,8 +56,8 @@ const HEAD: &str = "\
 
 Every setting is an environment variable, and a flag: the name without `BACKEND_`, in lower case with dashes
 (`BACKEND_POSTGRES_DSN` is `--postgres-dsn`). A flag counts before the variable, and that before the default; an empty
-value counts as absent. A secret (🔒) may also stand in a file that `<variable>_FILE` or `--<flag>-file` names. All faults
-are reported at once when a process starts, which then exits with 2.
+value counts as absent. A secret (🔒) may also stand in a file that `<variable>_FILE` or `--<flag>-file` names. All
+faults are reported at once when a process starts, which then exits with 2.
 
 Durations are Go's, plus days: `250ms`, `30s`, `1h30m`, `30d`. Sizes take Docker's suffixes: `512m`, `1g`. An address to
 listen on without a host (`:8080`) means all interfaces.
