@@ -56,6 +56,31 @@ fn every_link_leads_to_a_page_and_to_a_heading_of_it() {
     );
 }
 
+#[test]
+fn every_decision_stands_in_the_index() {
+    let root = testkit::workspace_root();
+    let index = std::fs::read_to_string(root.join("docs/adr/README.md")).unwrap();
+    let decisions = tracked().into_iter().filter(|file| file.starts_with("docs/adr/0"));
+    let first = |file: &str| std::fs::read_to_string(root.join(file)).unwrap().lines().next().unwrap().to_owned();
+    let missing: Vec<String> =
+        decisions.map(|file| index_row(&file, &first(&file))).filter(|row| !index.contains(row)).collect();
+    assert!(missing.is_empty(), "docs/adr/README.md has no such row: {missing:#?}");
+}
+
+/// A decision's row in the index, by its file and first line.
+fn index_row(file: &str, heading: &str) -> String {
+    let name = file.rsplit('/').next().unwrap();
+    let (number, title) = heading.trim_start_matches("# ").split_once(". ").unwrap();
+    assert!(name.starts_with(&format!("{number:0>4}-")), "{file} is headed {heading}");
+    format!("\n| [{number}]({name}) | {title} |\n")
+}
+
+#[test]
+fn a_row_of_the_index_follows_from_file_and_heading() {
+    let row = index_row("docs/adr/0007-names.md", "# 7. One holder. Always");
+    assert_eq!(row, "\n| [7](0007-names.md) | One holder. Always |\n");
+}
+
 /// The targets of a page's links, but for those into the web: a host's address, or a path of one.
 fn links(page: &str) -> impl Iterator<Item = &str> {
     let targets = page.split("](").skip(1).filter_map(|rest| rest.split(')').next());
