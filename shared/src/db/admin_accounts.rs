@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed, replayed};
+use super::InTransaction;
 use crate::domain::network::Network;
 use crate::postgres::Error;
 
@@ -83,9 +84,9 @@ pub async fn list(
 
 /// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
 /// else disables one of them. Whoever waited sees what the one before them left.
-pub async fn lock_enabled(conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+pub async fn lock_enabled(tx: &mut impl InTransaction) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar!("SELECT user_name FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
-        .fetch_all(conn)
+        .fetch_all(&mut **tx)
         .await?)
 }
 

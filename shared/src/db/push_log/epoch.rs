@@ -1,5 +1,5 @@
+use crate::db::InTransaction;
 use crate::postgres::Error;
-use sqlx::PgConnection;
 
 use super::Cursor;
 
@@ -10,7 +10,8 @@ use super::Cursor;
 /// before the last epoch gets a fresh one, at least the number of six-hour periods since 2026-01-01.
 ///
 /// Run it in a transaction of its own, at READ COMMITTED.
-pub async fn open_epoch(conn: &mut PgConnection, remembered: Option<Cursor>) -> Result<Cursor, Error> {
+pub async fn open_epoch(tx: &mut impl InTransaction, remembered: Option<Cursor>) -> Result<Cursor, Error> {
+    let conn = &mut **tx;
     let remembered = remembered.unwrap_or(Cursor { epoch: 0, seq: 0 });
     // Waits for ticks under way and holds off later ones, so that the snapshot copied below is the last.
     sqlx::query!("LOCK TABLE push_epochs, push_ticks IN SHARE ROW EXCLUSIVE MODE").execute(&mut *conn).await?;

@@ -1,3 +1,4 @@
+use crate::db::InTransaction;
 use crate::postgres::Error;
 use std::time::Duration;
 
@@ -76,7 +77,8 @@ pub async fn filled_slots(conn: &mut PgConnection) -> Result<Vec<i16>, Error> {
 ///
 /// # Errors
 /// What Postgres answers; the lock being held by somebody (SQLSTATE 55P03) means: later.
-pub async fn empty_slot(conn: &mut PgConnection, slot: i16) -> Result<bool, Error> {
+pub async fn empty_slot(tx: &mut impl InTransaction, slot: i16) -> Result<bool, Error> {
+    let conn = &mut **tx;
     let table = format!("push_events_{slot}");
     sqlx::raw_sql(AssertSqlSafe(format!("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE NOWAIT")))
         .execute(&mut *conn)
