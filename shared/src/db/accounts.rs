@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::lists::below;
 use super::sanctions::Sanction;
 use crate::domain::account::{IdentityKind, SanctionKind, canonical_user_name};
@@ -237,12 +238,12 @@ pub async fn hold_all(conn: &mut PgConnection, users: &[UserId]) -> Result<Vec<U
 
 /// Locks an existing account until the transaction ends; false where there is none (any more). For who changes it, or counts
 /// what it has. The lock order is games by id, account, everything else.
-pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<bool, Error> {
+pub async fn lock(tx: &mut impl InTransaction, user_id: UserId) -> Result<bool, Error> {
     let there = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE"#,
         user_id as UserId
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut **tx)
     .await?;
     Ok(there.is_some())
 }

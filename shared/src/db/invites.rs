@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed, replayed};
+use super::InTransaction;
 use super::lists::below;
 use crate::domain::lobby::InviteStatus;
 use crate::ids::{GameId, InviteId, UserId};
@@ -133,7 +134,8 @@ pub const INVITES_AN_HOUR: i64 = 20;
 /// Takes the inviter's own lock until the transaction ends, and answers for how long they are to wait until they may invite
 /// again; `None`: they may now. The lock is none of the account's: two who invite each other at once would wait for each
 /// other there.
-pub async fn lock_quota(conn: &mut PgConnection, inviter: UserId) -> Result<Option<Duration>, Error> {
+pub async fn lock_quota(tx: &mut impl InTransaction, inviter: UserId) -> Result<Option<Duration>, Error> {
+    let conn = &mut **tx;
     sqlx::query!(
         r#"SELECT 1 AS "one!" FROM (SELECT pg_advisory_xact_lock(hashtextextended('invites of ' || $1, 0))) l"#,
         inviter.to_string()

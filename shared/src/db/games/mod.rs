@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed, replayed};
+use super::InTransaction;
 use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, UserId};
@@ -166,14 +167,14 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
 }
 
 /// Locks games whose enrolment ended with enough players, at most `limit`. Those that another sweeper has are left to it.
-pub async fn lock_full_enrolments(conn: &mut PgConnection, limit: i64) -> Result<Vec<GameId>, Error> {
+pub async fn lock_full_enrolments(tx: &mut impl InTransaction, limit: i64) -> Result<Vec<GameId>, Error> {
     Ok(sqlx::query_scalar!(
         r#"SELECT game_id AS "game_id: GameId" FROM games
             WHERE status = 'enrollment_open' AND enrollment_ends_at <= statement_timestamp() AND approved_count >= min_players
             ORDER BY enrollment_ends_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED"#,
         limit
     )
-    .fetch_all(conn)
+    .fetch_all(&mut **tx)
     .await?)
 }
 

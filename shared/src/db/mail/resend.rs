@@ -26,7 +26,8 @@ pub struct HeldDelivery {
 }
 
 /// Locks a delivery. One that a worker is just claiming or finishing is waited for.
-pub async fn hold(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<HeldDelivery>, Error> {
+pub async fn hold(tx: &mut impl InTransaction, id: DeliveryId) -> Result<Option<HeldDelivery>, Error> {
+    let conn = &mut **tx;
     let held =
         sqlx::query_scalar!("SELECT status FROM mail_deliveries WHERE delivery_id = $1 FOR NO KEY UPDATE", id.uuid())
             .fetch_optional(&mut *conn)

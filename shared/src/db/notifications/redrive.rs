@@ -29,10 +29,11 @@ pub struct Picked {
 /// Locks one route or notification by its id, if it is in one of the states `from`. `Err(status)`: it is there, in this other
 /// state. `None`: there is none of this id.
 pub async fn pick_one(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     id: Uuid,
     from: &[RouteStatus],
 ) -> Result<Option<Result<Picked, &'static str>>, Error> {
+    let conn = &mut **tx;
     let route = sqlx::query_scalar!("SELECT status FROM notification_routes WHERE route_id = $1 FOR NO KEY UPDATE", id)
         .fetch_optional(&mut *conn)
         .await?;
