@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::InTransaction;
 use crate::ids::{GameId, InviteId, MembershipId, UserId};
 use crate::postgres::Error;
 
@@ -25,19 +26,19 @@ pub async fn games(conn: &mut PgConnection, user_id: UserId) -> Result<Vec<GameI
 }
 
 /// Locks games until the transaction ends, in the order of their ids: two that lock several do not wait for each other.
-pub async fn lock(conn: &mut PgConnection, games: &[GameId]) -> Result<(), Error> {
+pub async fn lock(tx: &mut impl InTransaction, games: &[GameId]) -> Result<(), Error> {
     let games: Vec<Uuid> = games.iter().map(|game| game.uuid()).collect();
     sqlx::query!("SELECT game_id FROM games WHERE game_id = ANY ($1) ORDER BY game_id FOR NO KEY UPDATE", &games)
-        .fetch_all(conn)
+        .fetch_all(&mut **tx)
         .await?;
     Ok(())
 }
 
 /// Locks the account until the transaction ends, deleted or not: nobody takes it in or lets it apply meanwhile. After
 /// the games' locks.
-pub async fn lock_account(conn: &mut PgConnection, user_id: UserId) -> Result<(), Error> {
+pub async fn lock_account(tx: &mut impl InTransaction, user_id: UserId) -> Result<(), Error> {
     sqlx::query!("SELECT user_id FROM accounts WHERE user_id = $1 FOR NO KEY UPDATE", user_id as UserId)
-        .fetch_optional(conn)
+        .fetch_optional(&mut **tx)
         .await?;
     Ok(())
 }
