@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::db;
 use shared::db::engine_versions::Terms;
 use shared::db::games::{Game, GameChange, LockedGame, NewGame};
 use shared::db::idempotency::Idempotency;
+use shared::db::{self, Tx};
 use shared::domain::account::{self, SanctionKind};
 use shared::domain::game::{GameAction, GamePart, GameStatus, PauseReason, Refusal, Visibility, act, may_change};
 use shared::domain::game_settings;
@@ -373,8 +373,8 @@ async fn check_enrollment_end(conn: &mut PgConnection, at: DateTime<Utc>) -> Res
     }
 }
 
-async fn check_engine_version(conn: &mut PgConnection, version: &str) -> Result<Terms, Problem> {
-    match db::engine_versions::hold(conn, version).await? {
+async fn check_engine_version(tx: &mut Tx, version: &str) -> Result<Terms, Problem> {
+    match db::engine_versions::hold(tx, version).await? {
         Some(terms) if terms.enabled => Ok(terms),
         Some(_) => {
             Err(Problem::new(ErrorCode::EngineVersionDisabled, "This engine version may not be used for new starts."))
@@ -400,11 +400,11 @@ fn check_players_of_engine(terms: &Terms, min: i32, max: i32) -> Result<(), Prob
 
 /// Whether a game's engine version and its players fit each other after a change of either. A game that has run has the players
 /// that it has: only the version is looked at then.
-async fn check_engine(conn: &mut PgConnection, game: &LockedGame, wanted: &Edit) -> Result<(), Problem> {
+async fn check_engine(tx: &mut Tx, game: &LockedGame, wanted: &Edit) -> Result<(), Problem> {
     let players = wanted.min_players.is_some() || wanted.max_players.is_some();
     let terms = match &wanted.target_engine_version {
-        Some(version) => Some(check_engine_version(&mut *conn, version).await?),
-        None if players => db::engine_versions::hold(&mut *conn, &game.target_engine_version).await?,
+        Some(version) => Some(check_engine_version(tx, version).await?),
+        None if players => db::engine_versions::hold(tx, &game.target_engine_version).await?,
         None => None,
     };
     let Some(terms) = terms.filter(|_| !game.started) else { return Ok(()) };

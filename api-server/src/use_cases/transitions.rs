@@ -1,8 +1,8 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
 use serde_json::{Value, json};
-use shared::db;
 use shared::db::games::{Game, LockedGame, PausedFilter};
+use shared::db::{self, Tx};
 use shared::domain::game::{GameAction, GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
@@ -110,19 +110,19 @@ async fn ready_to_start(
 }
 
 async fn start(
-    conn: &mut PgConnection,
+    tx: &mut Tx,
     caller: &Caller<'_>,
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    if !db::engine_versions::hold(conn, &game.target_engine_version).await?.is_some_and(|terms| terms.enabled) {
+    if !db::engine_versions::hold(tx, &game.target_engine_version).await?.is_some_and(|terms| terms.enabled) {
         return Err(Problem::new(
             ErrorCode::EngineVersionDisabled,
             format!("Engine version {} may not be used for new starts.", game.target_engine_version),
         ));
     }
-    db::games::set_status(conn, game.game_id, game.status, next).await?;
-    runtimes::enqueue(conn, caller, game.game_id, JobKind::Start, json!({})).await?;
+    db::games::set_status(tx, game.game_id, game.status, next).await?;
+    runtimes::enqueue(tx, caller, game.game_id, JobKind::Start, json!({})).await?;
     Ok(&[Topic::RuntimeJobs])
 }
 

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::idempotency::{Idempotency, Replayed, replayed};
+use super::InTransaction;
 
 /// A registered engine version.
 #[derive(Debug, Clone)]
@@ -169,12 +170,12 @@ pub async fn change(
 
 /// The terms of a version, and keeps that answer true until the transaction ends: who changes it waits. `None` where there is
 /// no such version.
-pub async fn hold(conn: &mut PgConnection, version: &str) -> Result<Option<Terms>, Error> {
+pub async fn hold(tx: &mut impl InTransaction, version: &str) -> Result<Option<Terms>, Error> {
     Ok(sqlx::query_as!(
         Terms,
         "SELECT enabled, min_players, max_players FROM engine_versions WHERE version = $1 FOR SHARE",
         version
     )
-    .fetch_optional(conn)
+    .fetch_optional(&mut **tx)
     .await?)
 }
