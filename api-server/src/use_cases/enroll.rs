@@ -1,14 +1,13 @@
 //! Taking a member in: what an approved application and a redeemed invite have in common.
 
-use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::memberships::Membership;
+use shared::db::{self, Tx};
 use shared::domain::account::SanctionKind;
 use shared::domain::game::GameStatus;
 use shared::domain::lobby::MembershipStatus;
 use shared::domain::race_name::{self, RaceName};
 use shared::ids::{InviteId, MembershipId, UserId};
-use sqlx::PgConnection;
 
 use crate::refusal::{ErrorCode, Problem};
 
@@ -44,8 +43,8 @@ pub fn takes_members(game: &LockedGame) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `sanctioned`.
-pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Problem> {
-    let sanctions = db::accounts::hold(conn, user_id).await?;
+pub async fn may_act(tx: &mut Tx, user_id: UserId) -> Result<(), Problem> {
+    let sanctions = db::accounts::hold(tx, user_id).await?;
     if sanctions.is_none_or(|sanctions| sanctions.contains(&SanctionKind::PermanentBlock)) {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account may not act any more."));
     }
@@ -58,7 +57,7 @@ pub async fn may_act(conn: &mut PgConnection, user_id: UserId) -> Result<(), Pro
 /// # Errors
 /// `enrollment_closed`, `sanctioned`, `limit_reached`, `game_full`, `already_member`, `race_name_taken`.
 pub async fn enroll(
-    conn: &mut PgConnection,
+    tx: &mut Tx,
     game: &LockedGame,
     user_id: UserId,
     name: &RaceName,
@@ -67,27 +66,27 @@ pub async fn enroll(
     takes_members(game)?;
     let barred = || Problem::new(ErrorCode::Sanctioned, "This account may not join games.");
     // The account's lock first: a sanction or a deletion that was committed before it is seen, a later one waits for us.
-    let allowance = db::limits::lock(&mut *conn, user_id).await?.ok_or_else(barred)?;
+    let allowance = db::limits::lock(tx, user_id).await?.ok_or_else(barred)?;
     let bars = |kind: &SanctionKind| matches!(kind, SanctionKind::GameJoinBlock | SanctionKind::PermanentBlock);
-    if db::accounts::standing(&mut *conn, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
+    if db::accounts::standing(tx, user_id).await?.is_none_or(|sanctions| sanctions.iter().any(bars)) {
         return Err(barred());
     }
-    let standing = db::memberships::standing(&mut *conn, game.game_id, user_id).await?;
+    let standing = db::memberships::standing(tx, game.game_id, user_id).await?;
     if standing == Some(MembershipStatus::Blocked) {
         return Err(Problem::new(ErrorCode::Sanctioned, "This account is blocked from this game."));
     }
     let allowed = allowance.limits.memberships;
-    if standing.is_none() && db::memberships::count_active(&mut *conn, user_id).await? >= allowed {
+    if standing.is_none() && db::memberships::count_active(tx, user_id).await? >= allowed {
         return Err(Problem::new(
             ErrorCode::LimitReached,
             format!("The account ({}) may be in {allowed} games at once.", allowance.plan),
         ));
     }
-    let membership = db::memberships::insert(&mut *conn, MembershipId::new(), game.game_id, user_id, name, invite_id)
+    let membership = db::memberships::insert(tx, MembershipId::new(), game.game_id, user_id, name, invite_id)
         .await
         .map_err(constraint)?;
-    db::games::count_member_in(&mut *conn, game.game_id).await.map_err(constraint)?;
-    db::race_names::reserve(conn, game.game_id, user_id, name).await.map_err(constraint)?;
+    db::games::count_member_in(tx, game.game_id).await.map_err(constraint)?;
+    db::race_names::reserve(tx, game.game_id, user_id, name).await.map_err(constraint)?;
     Ok(membership)
 }
 

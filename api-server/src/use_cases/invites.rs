@@ -1,11 +1,11 @@
 //! Invites to private games (SPEC §7).
 
 use chrono::{DateTime, Utc};
-use shared::db;
 use shared::db::games::LockedGame;
 use shared::db::idempotency::Idempotency;
 use shared::db::invites::{Invite, NewInvite};
 use shared::db::memberships::Membership;
+use shared::db::{self, Tx};
 use shared::domain::account::SanctionKind;
 use shared::domain::game::Visibility;
 use shared::domain::invite_code;
@@ -167,18 +167,18 @@ pub async fn create(
 
 /// Checks that there is such a user and that they are not in yet, and makes room for a new invite where the last one
 /// expired.
-async fn invitee(conn: &mut PgConnection, game: &LockedGame, user_id: Option<UserId>) -> Result<UserId, Problem> {
+async fn invitee(tx: &mut Tx, game: &LockedGame, user_id: Option<UserId>) -> Result<UserId, Problem> {
     let unknown = || Problem::new(ErrorCode::AccountNotFound, "No such account.");
     let user_id = user_id.ok_or_else(unknown)?;
     // One who was blocked for good, or deleted just now, is as good as none.
-    enroll::may_act(&mut *conn, user_id).await.map_err(|problem| match problem.code {
+    enroll::may_act(tx, user_id).await.map_err(|problem| match problem.code {
         ErrorCode::Sanctioned => unknown(),
         _ => problem,
     })?;
-    if db::memberships::standing(&mut *conn, game.game_id, user_id).await?.is_some() {
+    if db::memberships::standing(tx, game.game_id, user_id).await?.is_some() {
         return Err(Problem::new(ErrorCode::AlreadyMember, "The user is a member of this game already, or blocked."));
     }
-    db::invites::expire_for(conn, game.game_id, user_id).await?;
+    db::invites::expire_for(tx, game.game_id, user_id).await?;
     Ok(user_id)
 }
 
@@ -230,7 +230,7 @@ pub async fn redeem_code(
 /// Uses an invite once for a new member. Who is a member by this very invite is answered the membership again: the first answer
 /// may have been lost. The caller holds the game's lock.
 async fn take_up(
-    conn: &mut PgConnection,
+    tx: &mut Tx,
     caller: &Caller<'_>,
     game: &LockedGame,
     invite: &Invite,
@@ -238,17 +238,17 @@ async fn take_up(
     name: &RaceName,
 ) -> Result<(Invite, Membership), Problem> {
     let Invite { game_id, invite_id, .. } = *invite;
-    let membership = match db::memberships::given_by(&mut *conn, game_id, user_id, invite_id).await? {
+    let membership = match db::memberships::given_by(tx, game_id, user_id, invite_id).await? {
         Some(membership) => membership,
         None => {
             caller.not_sanctioned(SanctionKind::GameJoinBlock)?;
-            if !db::invites::redeem(&mut *conn, invite_id).await? {
-                return Err(closed(&present(conn, game_id, invite_id).await?));
+            if !db::invites::redeem(tx, invite_id).await? {
+                return Err(closed(&present(tx, game_id, invite_id).await?));
             }
-            enroll::enroll(&mut *conn, game, user_id, name, Some(invite_id)).await?
+            enroll::enroll(tx, game, user_id, name, Some(invite_id)).await?
         }
     };
-    Ok((present(conn, game_id, invite_id).await?, membership))
+    Ok((present(tx, game_id, invite_id).await?, membership))
 }
 
 /// Turns an invite down.

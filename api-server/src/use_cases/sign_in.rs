@@ -122,10 +122,10 @@ pub(super) const DELETIONS_MET: usize = 3;
 ///
 /// # Errors
 /// `unavailable` when the identity changes hands faster than it can be held.
-pub(super) async fn owner(app: &App, conn: &mut sqlx::PgConnection, newcomer: &Newcomer<'_>) -> Result<Owner, Problem> {
+pub(super) async fn owner(app: &App, tx: &mut db::Tx, newcomer: &Newcomer<'_>) -> Result<Owner, Problem> {
     for _ in 0..DELETIONS_MET {
-        if let Some((user_id, created)) = find_or_create(app, &mut *conn, newcomer).await?
-            && let Some(sanctions) = db::accounts::hold(&mut *conn, user_id).await?
+        if let Some((user_id, created)) = find_or_create(app, tx, newcomer).await?
+            && let Some(sanctions) = db::accounts::hold(tx, user_id).await?
         {
             return Ok(Owner { user_id, created, sanctions });
         }

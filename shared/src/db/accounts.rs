@@ -213,7 +213,8 @@ pub async fn standing(conn: &mut PgConnection, user_id: UserId) -> Result<Option
 
 /// Keeps an existing account from being deleted or sanctioned until the transaction ends, and answers as [`standing`]: what
 /// was committed before is seen, what comes later waits. Any number of transactions may hold an account at once.
-pub async fn hold(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, Error> {
+pub async fn hold(tx: &mut impl InTransaction, user_id: UserId) -> Result<Option<Vec<SanctionKind>>, Error> {
+    let conn = &mut **tx;
     let there = sqlx::query!(
         r#"SELECT 1 AS "one!" FROM accounts WHERE user_id = $1 AND deleted_at IS NULL FOR SHARE"#,
         user_id as UserId

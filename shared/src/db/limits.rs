@@ -3,6 +3,7 @@
 
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use crate::domain::plan::{self, Limits, Overrides, Plan};
 use crate::ids::UserId;
 use crate::postgres::Error;
@@ -18,7 +19,8 @@ pub struct Allowance {
 
 /// Locks an account until the transaction ends and answers what it may have; `None` where there is no such account (any
 /// more). Whoever counts against a limit holds this lock; the lock order is games by id, then the account.
-pub async fn lock(conn: &mut PgConnection, user_id: UserId) -> Result<Option<Allowance>, Error> {
+pub async fn lock(tx: &mut impl InTransaction, user_id: UserId) -> Result<Option<Allowance>, Error> {
+    let conn = &mut **tx;
     let overrides = sqlx::query_as!(
         Overrides,
         "SELECT limit_private_games AS private_games, limit_memberships AS memberships, limit_race_names AS race_names

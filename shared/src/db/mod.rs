@@ -1,5 +1,8 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
-//! Those that make sense in a transaction alone take an [`InTransaction`].
+//! Those that lock or set something for the rest of a transaction, and do nothing else, take an [`InTransaction`]. Four of them
+//! take a bare connection all the same, since what the queue engine calls at a finish comes to them, too, with the connection
+//! of the engine's transaction: [`games::lock`], [`accounts::hold_all`], [`accounts::hold_addresses`] and
+//! [`runtime::amends::lock_active_job`].
 //!
 //! # Errors
 //! An [`Error`] is the driver's or the server's ([`Error::Driver`]) unless a function says more. After any of them the
