@@ -94,11 +94,11 @@ fn work(before: &str, last: Option<Work>) -> Option<Work> {
 
 /// For each "section n" what is wrong with it, if anything.
 fn words(text: &str, pages: &Pages) -> Vec<Option<String>> {
-    let text = plain(text);
+    let text = plain(text).replace("Section ", "section ");
     let mut found = Vec::new();
-    for (at, word) in text.match_indices("ection ") {
+    for (at, word) in text.match_indices("section ") {
         let (before, behind) = (&text[..at], &text[at + word.len()..]);
-        if !before.ends_with(['s', 'S']) || !behind.starts_with(|c: char| c.is_ascii_digit()) {
+        if before.ends_with(char::is_alphanumeric) || !behind.starts_with(|c: char| c.is_ascii_digit()) {
             continue;
         }
         let number = number(behind);
