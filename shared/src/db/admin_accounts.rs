@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed, replayed};
 use super::InTransaction;
+use super::idempotency::{Idempotency, Replayed, replayed};
 use crate::domain::network::Network;
 use crate::postgres::Error;
 

@@ -4,8 +4,8 @@ use crate::postgres::Error;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed, replayed};
 use super::InTransaction;
+use super::idempotency::{Idempotency, Replayed, replayed};
 
 /// A registered engine version.
 #[derive(Debug, Clone)]

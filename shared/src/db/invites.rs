@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed, replayed};
 use super::InTransaction;
+use super::idempotency::{Idempotency, Replayed, replayed};
 use super::lists::below;
 use crate::domain::lobby::InviteStatus;
 use crate::ids::{GameId, InviteId, UserId};

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::idempotency::{Idempotency, Replayed, replayed};
 use super::InTransaction;
+use super::idempotency::{Idempotency, Replayed, replayed};
 use crate::domain::game::{GameStatus, PauseReason, Visibility};
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::{GameId, UserId};
