@@ -102,9 +102,12 @@ pub enum DriverError {
         /// Whether another try may help: the registry did not answer, as opposed to "no such image".
         passing: bool,
     },
-    /// What we ask for cannot be: no such network, a limit the daemon refuses, a name that is taken by somebody else.
+    /// What we ask for cannot be: no such network, a limit the daemon refuses, a right that we have not.
     #[error("{0}")]
     Config(String),
+    /// Something that is not ours has the name. It is left alone, and none of ours can be made beside it.
+    #[error("{0}")]
+    Foreign(String),
     /// The container cannot run again: its network or its mount is gone, or another one has taken its place. One that is made anew can.
     #[error("{0}")]
     Gone(String),
@@ -119,7 +122,7 @@ impl DriverError {
     #[must_use]
     pub fn is_lack(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Image { passing: true, .. } => true,
+            Self::Config(_) | Self::Foreign(_) | Self::Image { passing: true, .. } => true,
             // Daemons have no status of their own for it, but the words of the kernel.
             Self::Failed(why) => why.to_ascii_lowercase().contains("no space left on device"),
             Self::Unavailable(_) | Self::Image { .. } | Self::Gone(_) => false,
@@ -209,7 +212,7 @@ pub trait Driver: Send + Sync + 'static {
     /// The game's container, running or not; `None` where there is none.
     ///
     /// # Errors
-    /// [`DriverError`]; [`DriverError::Config`] where something that is not ours has its name.
+    /// [`DriverError`]; [`DriverError::Foreign`] where something that is not ours has its name.
     async fn inspect(&self, game_id: GameId) -> Result<Option<Observed>, DriverError>;
 
     /// Makes the state directory and the container, not yet started. Answers the container's id. One that is there

@@ -18,22 +18,21 @@ impl Engines {
     /// # Errors
     /// [`DriverError`]; [`DriverError::Unavailable`] also where the database is away.
     pub async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
-        if self.driver.addresses_move() {
-            self.forget_dead().await?;
-        }
+        self.free_addresses().await?;
         self.op("start", self.driver.start(spec)).await
     }
 
     /// As [`start`](Self::start), for as long as the daemon has something to do. Answers whether there is more to wait for.
     pub(super) async fn begin_start(&self, spec: &EngineSpec) -> Result<bool, DriverError> {
-        if self.driver.addresses_move() {
-            self.forget_dead().await?;
-        }
+        self.free_addresses().await?;
         self.op("start", self.driver.begin_start(spec)).await
     }
 
-    /// Forgets the addresses of all records of this daemon whose containers do not run.
-    async fn forget_dead(&self) -> Result<(), DriverError> {
+    /// Where addresses move: forgets those of all records of this daemon whose containers do not run.
+    async fn free_addresses(&self) -> Result<(), DriverError> {
+        if !self.driver.addresses_move() {
+            return Ok(());
+        }
         let away = |error: shared::db::Error| DriverError::Unavailable(format!("the database: {error}"));
         let listed = self.op("list", self.driver.list()).await?;
         let there = listed.iter().filter(|listed| matches!(listed.doing, Doing::Runs | Doing::Frozen));
@@ -58,10 +57,10 @@ impl Engines {
     /// one, and whoever makes that is told so.
     ///
     /// # Errors
-    /// [`DriverError`].
+    /// [`DriverError`], but for [`DriverError::Foreign`].
     pub async fn own(&self, game_id: GameId) -> Result<Option<Observed>, DriverError> {
         match self.op("inspect", self.driver.inspect(game_id)).await {
-            Err(DriverError::Config(_)) => Ok(None),
+            Err(DriverError::Foreign(_)) => Ok(None),
             looked => looked,
         }
     }

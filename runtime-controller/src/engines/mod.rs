@@ -79,7 +79,7 @@ impl Engines {
             Ok(_) => "ok",
             Err(DriverError::Unavailable(_)) => "unavailable",
             Err(DriverError::Image { .. }) => "image",
-            Err(DriverError::Config(_)) => "config",
+            Err(DriverError::Config(_) | DriverError::Foreign(_)) => "config",
             Err(DriverError::Gone(_)) => "gone",
             Err(DriverError::Failed(_)) => "failed",
         };

@@ -199,16 +199,15 @@ impl Engines {
     async fn make_in<'a>(
         &'a self,
         spec: &mut EngineSpec,
-        place: Option<SemaphorePermit<'a>>,
-    ) -> Result<Option<SemaphorePermit<'a>>, DriverError> {
-        if self.make_of_what_is_there(spec).await?.is_some() {
-            return Ok(place);
+        place: &mut Option<SemaphorePermit<'a>>,
+    ) -> Result<(), DriverError> {
+        if self.make_of_what_is_there(spec).await?.is_none() {
+            *place = None;
+            self.fetch_image(spec).await?;
+            *place = self.reviving.place().await;
+            self.op("create", self.driver.create(spec)).await?;
         }
-        drop(place);
-        self.fetch_image(spec).await?;
-        let place = self.reviving.place().await;
-        self.op("create", self.driver.create(spec)).await?;
-        Ok(place)
+        Ok(())
     }
 
     /// Starts the container within a place at the daemon, and without one waits for what is not the daemon's to give: a node of a cluster
@@ -216,16 +215,15 @@ impl Engines {
     async fn start_in<'a>(
         &'a self,
         spec: &EngineSpec,
-        place: Option<SemaphorePermit<'a>>,
-    ) -> (Option<SemaphorePermit<'a>>, Result<(), DriverError>) {
-        match self.begin_start(spec).await {
-            Ok(true) => {
-                drop(place);
-                let waited = self.op("wait", self.driver.start(spec)).await;
-                (self.reviving.place().await, waited)
-            }
-            begun => (place, begun.map(|_| ())),
+        place: &mut Option<SemaphorePermit<'a>>,
+    ) -> Result<(), DriverError> {
+        if self.begin_start(spec).await? {
+            *place = None;
+            let waited = self.op("wait", self.driver.start(spec)).await;
+            *place = self.reviving.place().await;
+            waited?;
         }
+        Ok(())
     }
 
     async fn make_again(
@@ -243,23 +241,19 @@ impl Engines {
             made = false;
         }
         if made {
-            let (again, started) = self.start_in(spec, place).await;
-            place = again;
             // What it was made with may be gone: its network, its mount.
+            let started = self.start_in(spec, &mut place).await;
             made = self.or_gone(game_id, started).await?;
         }
         if !made {
             self.renew_token(spec).await?;
-            let anew = self.make_in(spec, place).await?;
-            let (again, started) = self.start_in(spec, anew).await;
-            place = again;
+            self.make_in(spec, &mut place).await?;
+            let started = self.start_in(spec, &mut place).await;
             // Its network may go before it has ever run: once more, anew.
             if !self.or_gone(game_id, started).await? {
                 self.renew_token(spec).await?;
-                let anew = self.make_in(spec, place).await?;
-                let (again, started) = self.start_in(spec, anew).await;
-                place = again;
-                started?;
+                self.make_in(spec, &mut place).await?;
+                self.start_in(spec, &mut place).await?;
             }
         }
         let observed = self.op("inspect", self.driver.inspect(game_id)).await?;

@@ -80,7 +80,7 @@ impl JobError {
                 let reason = cut(&reason);
                 Self::Start { failure: StartFailure::ImagePull { image: image.to_owned(), reason }, passing }
             }
-            DriverError::Config(reason) => Self::config(reason),
+            DriverError::Config(reason) | DriverError::Foreign(reason) => Self::config(reason),
             DriverError::Gone(reason) | DriverError::Failed(reason) => Self::container(reason),
         }
     }

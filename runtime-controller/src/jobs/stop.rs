@@ -45,7 +45,9 @@ impl Jobs {
                 Ok(Note { result: Some(JobResult::Stopped), detail: None })
             }
             Err(error @ DriverError::Unavailable(_)) => Err(JobError::Away(error.to_string())),
-            Err(error @ DriverError::Config(_)) => Err(JobError::Refused(error.to_string())),
+            Err(error @ (DriverError::Config(_) | DriverError::Foreign(_))) => {
+                Err(JobError::Refused(error.to_string()))
+            }
             Err(error) => Err(JobError::Passing(error.to_string())),
         }
     }

@@ -132,7 +132,7 @@ async fn what_is_not_ours_is_never_touched() {
                 bench.driver.remove(spec.game_id).await.unwrap_err()
             },
         ] {
-            assert!(matches!(&error, DriverError::Config(why) if why.contains("not ours")), "{resource}: {error}");
+            assert!(matches!(&error, DriverError::Foreign(why) if why.contains("not ours")), "{resource}: {error}");
         }
         assert_eq!(bench.api.get(resource, &name), before, "{resource}");
         bench.api.put(resource, before.map(|object| object_of_ours(object, spec.game_id)).unwrap());
@@ -140,7 +140,7 @@ async fn what_is_not_ours_is_never_touched() {
     let pod = json!({ "name": name, "labels": { "galaxy.backend": "1", "galaxy.instance": "other" } });
     bench.api.put("pods", json!({ "metadata": pod, "spec": { "containers": [] } }));
     for error in [bench.driver.inspect(spec.game_id).await.map(drop), bench.driver.start(&spec).await] {
-        assert!(matches!(error.unwrap_err(), DriverError::Config(_)));
+        assert!(matches!(error.unwrap_err(), DriverError::Foreign(_)));
     }
     // A look-alike by its labels is nobody's engine either.
     let labels = json!({ "galaxy.backend": "1", "galaxy.instance": "galaxy", "galaxy.game_id": GameId::new(), "galaxy.role": "engine" });
@@ -245,6 +245,9 @@ async fn what_the_role_does_not_give_is_named() {
     assert!(matches!(&error, DriverError::Config(why) if why.contains("secrets") && why.contains("Role")), "{error}");
     bench.api.forbid("list", "pods");
     assert!(matches!(bench.driver.list().await.unwrap_err(), DriverError::Config(_)));
+    bench.api.forbid("get", "pods");
+    // Nobody knows what is there: it is not a stranger's, beside which the game would have no engine.
+    assert!(matches!(bench.driver.inspect(spec.game_id).await.unwrap_err(), DriverError::Config(_)));
 }
 
 #[tokio::test]

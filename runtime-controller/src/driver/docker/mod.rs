@@ -110,7 +110,7 @@ impl DockerDriver {
         if ours {
             return Ok(());
         }
-        Err(DriverError::Config(format!(
+        Err(DriverError::Foreign(format!(
             "a container that is not ours has the name {}: remove it, or give each installation its own daemon",
             container_name(game_id)
         )))

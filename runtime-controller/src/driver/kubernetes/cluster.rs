@@ -136,7 +136,7 @@ impl Cluster {
     /// An object of ours by its name; `None` where there is none.
     ///
     /// # Errors
-    /// [`DriverError::Config`] where the name is another's.
+    /// [`DriverError::Foreign`] where the name is another's.
     pub(super) async fn find<K>(&self, name: &str, game_id: Option<GameId>) -> Result<Option<K>, DriverError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
@@ -146,7 +146,7 @@ impl Cluster {
         if self.labels(game_id, None).iter().all(|(label, value)| labels.get(label) == Some(value)) {
             return Ok(Some(found));
         }
-        Err(DriverError::Config(format!(
+        Err(DriverError::Foreign(format!(
             "a {} that is not ours has the name {name} in the namespace {}: remove it, or give each installation a namespace of its own",
             K::kind(&()),
             self.own.namespace
@@ -156,7 +156,7 @@ impl Cluster {
     /// Makes an object; the one of ours that somebody else has made in the same moment is as good.
     ///
     /// # Errors
-    /// [`DriverError::Config`] where the name is another's.
+    /// [`DriverError::Foreign`] where the name is another's.
     pub(super) async fn make<K>(&self, object: &K, game_id: Option<GameId>) -> Result<K, DriverError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Serialize + Debug,

@@ -99,9 +99,11 @@ impl VolumeCopies {
             },
             Err(error @ DriverError::Unavailable(_)) => return Err(error.clone()),
             // No other attempt helps against either.
-            Err(DriverError::Config(why) | DriverError::Image { reason: why, passing: false }) => {
-                Err(DriverError::Config(said(why)))
-            }
+            Err(
+                DriverError::Config(why)
+                | DriverError::Foreign(why)
+                | DriverError::Image { reason: why, passing: false },
+            ) => Err(DriverError::Config(said(why))),
             Err(error) => Err(DriverError::Failed(said(&error.to_string()))),
         };
         cluster.end(&pod, Duration::from_secs(1)).await?;
