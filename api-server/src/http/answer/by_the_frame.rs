@@ -16,8 +16,6 @@ const EVERYWHERE: &[ErrorCode] = &[
     ErrorCode::Timeout,
 ];
 
-const GROUPS: &[Group] = &[Group::Public, Group::User, Group::Internal, Group::Admin, Group::Open];
-
 /// What is answered in one group beside that. Of administrators' operations only those that write answer `cross_site`.
 const fn special(group: Group) -> &'static [ErrorCode] {
     match group {
@@ -41,7 +39,7 @@ pub const fn answers(group: Group, code: ErrorCode) -> bool {
 
 /// Whether the frame answers this in any group.
 pub fn answers_somewhere(code: ErrorCode) -> bool {
-    GROUPS.iter().any(|group| answers(*group, code))
+    Group::ALL.iter().any(|group| answers(*group, code))
 }
 
 /// Whether a code stands twice in a list. [`crate::codes!`] asks at compile time, so this is made of what a constant can do.
@@ -105,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_frame_says_nothing_twice() {
-        for group in GROUPS {
+        for group in Group::ALL {
             assert!(!repeats(&codes(*group).collect::<Vec<_>>()), "{group:?}");
             assert!(codes(*group).all(|code| answers(*group, code) && answers_somewhere(code)), "{group:?}");
         }

@@ -35,37 +35,34 @@ pub enum Group {
 }
 
 impl Group {
+    /// All groups.
+    pub const ALL: &[Self] = &[Self::Public, Self::User, Self::Internal, Self::Admin, Self::Open];
+
     /// The group that a path belongs to.
-    pub fn of(path: &str) -> Self {
-        let mut segments = path.strip_prefix("/api/v1/").unwrap_or_default().split('/');
-        match segments.next() {
-            Some("public") => Self::Public,
-            Some("user") => Self::User,
-            Some("internal") => Self::Internal,
-            Some("admin") => Self::Admin,
-            _ => Self::Open,
-        }
+    pub const fn of(path: &str) -> Self {
+        Self::named(Self::ALL, after(path.as_bytes(), b"/api/v1/"), b"/")
     }
 
     /// The group whose operations stand in a module: told from `http::<group>`, as [`Self::of`] tells it from
     /// `/api/v1/<group>`. That a file and its operation's path say the same is held by `api-server/tests/it/served.rs`.
     pub const fn of_module(path: &str) -> Self {
-        let Some(below) = after(path.as_bytes(), b"api_server::http::") else { return Self::Open };
-        if after(below, b"public::").is_some() {
-            Self::Public
-        } else if after(below, b"user::").is_some() {
-            Self::User
-        } else if after(below, b"internal::").is_some() {
-            Self::Internal
-        } else if after(below, b"admin::").is_some() {
-            Self::Admin
-        } else {
-            Self::Open
+        Self::named(Self::ALL, after(path.as_bytes(), b"api_server::http::"), b"::")
+    }
+
+    /// The one of these groups that a text begins with the name of, up to a separator or its end.
+    const fn named(groups: &[Self], text: Option<&[u8]>, separator: &[u8]) -> Self {
+        match (groups, text) {
+            ([group, others @ ..], Some(text)) => match after(text, group.label().as_bytes()) {
+                Some([]) => *group,
+                Some(rest) if after(rest, separator).is_some() => *group,
+                _ => Self::named(others, Some(text), separator),
+            },
+            _ => Self::Open,
         }
     }
 
-    /// The label in metrics.
-    pub fn label(self) -> &'static str {
+    /// The name in paths, and the label in metrics.
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Public => "public",
             Self::User => "user",
@@ -282,6 +279,23 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_of_the_group_that_it_names_first() {
+        for (path, group) in [
+            ("/api/v1/public/auth/send-email-code", Group::Public),
+            ("/api/v1/user/account", Group::User),
+            ("/api/v1/internal/sessions/1", Group::Internal),
+            ("/api/v1/admin/users", Group::Admin),
+            ("/api/v1/admin", Group::Admin),
+            ("/api/v1/administration", Group::Open),
+            ("/api/v1/", Group::Open),
+            ("/api/v2/user/account", Group::Open),
+            ("/healthz", Group::Open),
+        ] {
+            assert_eq!(Group::of(path), group, "{path}");
+        }
+    }
 
     #[test]
     fn a_module_is_of_the_group_that_its_folder_is_named_after() {
