@@ -19,6 +19,7 @@ mod spread;
 mod standing;
 mod starts;
 mod turns;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -12,13 +12,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args as ClapArgs;
 use runtime_controller::config::Config;
 use shared::config::{Group as _, Reader};
-use shared::db::Db;
 use shared::engine_client::EngineClient;
 use shared::ids::GameId;
-use shared::queue::wake::{self, WakeTiming};
-use shared::queue::{Worker, WorkerDeps};
-use shared::random::Random;
-use shared::service::health::SchemaGate;
 use shared::service::lifecycle::Lifecycle;
 use testkit::TestDb;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -26,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use crate::standing::Standing;
+use crate::worker;
 
 /// What is measured.
 #[derive(Debug, ClapArgs)]
@@ -119,7 +115,7 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
     seed(&db, games, port, begins, spread).await?;
 
     let lifecycle = Lifecycle::new(Duration::from_secs(10));
-    let deps = deps(&db, &lifecycle);
+    let deps = worker::deps(&db, "runtime-controller", 25, &lifecycle);
     let mut config = Config::read(&mut Reader::describe("runtime-controller"));
     config.state_root = std::env::temp_dir().join("galaxy-bench-turns");
     let engine = |at: u32| -> Result<(GameId, String)> {
@@ -157,15 +153,6 @@ async fn measure(games: u32, hanging: u32, spread: f64, rounds: u32) -> Result<M
 
 fn due(begins: f64, spread: f64, at: u32, games: u32) -> u64 {
     (begins + spread * 1000.0 * f64::from(at) / f64::from(games)) as u64
-}
-
-fn deps(db: &TestDb, lifecycle: &Lifecycle) -> WorkerDeps {
-    let random = Random::system();
-    let pool = Db::new(db.options(), 25);
-    let (waker, listener) = wake::start_with(db.options(), db.options(), lifecycle, &random, WakeTiming::default());
-    let worker = Worker::start(&pool, "runtime-controller", "bench", lifecycle, &random);
-    let gate = SchemaGate::always_open();
-    WorkerDeps { db: pool, worker, waker, listener, lifecycle: lifecycle.clone(), random, gate }
 }
 
 /// Running games whose turns are due from `begins` on.

@@ -19,20 +19,18 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use mail_worker::Config;
 use shared::config::{self, Source};
-use shared::db::Db;
 use shared::db::mail::{NewMail, enqueue};
 use shared::ids::GameId;
 use shared::mail::{GameStarted, Priority, Style, Template, View};
-use shared::queue::wake::{self, WakeTiming};
-use shared::queue::{Topic, Waker, Worker, WorkerDeps};
-use shared::random::Random;
-use shared::service::health::{Health, SchemaGate};
+use shared::queue::{Topic, Waker};
+use shared::service::health::Health;
 use shared::service::lifecycle::Lifecycle;
 use testkit::{PostgresConfig, PostgresServer, TestDb};
 use tokio::net::TcpStream;
 
 use self::sink::{CODE, Sink};
 use crate::spread::Spread;
+use crate::worker;
 
 /// How many, and over how many connections
 #[derive(Debug, clap::Args)]
@@ -220,13 +218,9 @@ fn work(db: &TestDb, relay: SocketAddr, connections: usize) -> Result<(Lifecycle
     let env: BTreeMap<String, String> = vars.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let loaded = config::load::<Config>("mail-worker", Source::new(BTreeMap::new(), env));
     let config = loaded.map_err(|faults| anyhow!("{faults:?}"))?.config;
-    let (lifecycle, random) = (Lifecycle::new(Duration::from_secs(10)), Random::system());
-    let pool = Db::new(db.options(), 10);
-    let (waker, listener) = wake::start_with(db.options(), db.options(), &lifecycle, &random, WakeTiming::default());
-    let worker = Worker::start(&pool, "mail-worker", "bench", &lifecycle, &random);
-    let gate = SchemaGate::always_open();
-    let deps =
-        WorkerDeps { db: pool, worker, waker: waker.clone(), listener, lifecycle: lifecycle.clone(), random, gate };
+    let lifecycle = Lifecycle::new(Duration::from_secs(10));
+    let deps = worker::deps(db, "mail-worker", 10, &lifecycle);
+    let waker = deps.waker.clone();
     mail_worker::start(&config, mail_worker::settings(&config), deps, &Health::new())?;
     Ok((lifecycle, waker))
 }
