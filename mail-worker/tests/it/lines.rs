@@ -30,11 +30,8 @@ async fn urgent(stage: &Stage) -> DeliveryId {
     id
 }
 
-#[tokio::test]
-async fn mails_wait_for_a_connection_let_a_code_pass_and_are_given_back_at_the_stop() {
-    let stage = Stage::new().await;
-    stage.relay.faults().hold_after_content(1);
-    let worker = stage.worker_with(TWO, |_| {});
+/// One mail that the relay does not answer, and four that are claimed and wait for its connection.
+async fn held_and_waiting(stage: &Stage) -> (DeliveryId, Vec<DeliveryId>) {
     let held = stage.enqueue(&started("Rim"), "held", &["ann@example.org"]).await;
     stage.relay.wait_for(|m| m.is_to("ann@example.org"), SOON).await;
     let mut waiting = Vec::new();
@@ -42,9 +39,17 @@ async fn mails_wait_for_a_connection_let_a_code_pass_and_are_given_back_at_the_s
         waiting.push(stage.enqueue(&started("Rim"), &n.to_string(), &["bob@example.org"]).await);
     }
     for id in &waiting {
-        // Claimed ahead of a connection.
         stage.reaches(*id, "sending").await;
     }
+    (held, waiting)
+}
+
+#[tokio::test]
+async fn mails_wait_for_a_connection_let_a_code_pass_and_are_given_back_at_the_stop() {
+    let stage = Stage::new().await;
+    stage.relay.faults().hold_after_content(1);
+    let worker = stage.worker_with(TWO, |_| {});
+    let (held, waiting) = held_and_waiting(&stage).await;
     let code = urgent(&stage).await;
     stage.reaches(code, "sent").await;
     assert_eq!(stage.relay.connections(), 2);
@@ -69,15 +74,7 @@ async fn mails_that_wait_are_given_back_when_the_relay_goes() {
     let stage = Stage::new().await;
     stage.relay.faults().hold_after_content(1);
     let worker = stage.worker_with(TWO, |_| {});
-    stage.enqueue(&started("Rim"), "held", &["ann@example.org"]).await;
-    stage.relay.wait_for(|m| m.is_to("ann@example.org"), SOON).await;
-    let mut waiting = Vec::new();
-    for n in 0..4 {
-        waiting.push(stage.enqueue(&started("Rim"), &n.to_string(), &["bob@example.org"]).await);
-    }
-    for id in &waiting {
-        stage.reaches(*id, "sending").await;
-    }
+    let (_, waiting) = held_and_waiting(&stage).await;
     stage.relay.stop().await;
     eventually(SOON, "degraded", || async { worker.smtp_degraded() }).await;
     let mut tried = 0;
