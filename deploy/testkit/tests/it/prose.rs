@@ -26,7 +26,7 @@ fn pronouns(file: &str, text: &str) -> Vec<String> {
     if EXEMPT.iter().any(|exempt| file.contains(exempt)) {
         return Vec::new();
     }
-    let product = if file.ends_with(".rs") { text.split("#[cfg(test)]").next().unwrap_or_default() } else { text };
+    let product = if file.ends_with(".rs") { product(text) } else { text };
     let lines = product.lines().enumerate().filter(|(_, line)| {
         let mut words = line.split(|c: char| !c.is_alphanumeric());
         words.any(|word| PRONOUNS.iter().any(|pronoun| word.eq_ignore_ascii_case(pronoun)))
@@ -34,11 +34,21 @@ fn pronouns(file: &str, text: &str) -> Vec<String> {
     lines.map(|(at, line)| format!("{file}:{}: {}", at + 1, line.trim())).collect()
 }
 
+/// A source up to the module of its tests. One line that names tests in a file of their own ends nothing.
+fn product(text: &str) -> &str {
+    let mark = "#[cfg(test)]";
+    let opens =
+        |at: &usize| text[at + mark.len()..].trim_start().lines().next().is_some_and(|line| line.ends_with('{'));
+    let end = text.match_indices(mark).map(|(at, _)| at).find(opens);
+    &text[..end.unwrap_or(text.len())]
+}
+
 #[test]
 fn a_person_who_is_not_they_is_found() {
     for (file, text) in [
         ("docs/a.md", "The owner\nstops his game."),
-        ("shared/src/a.rs", "/// He who waits.\n#[cfg(test)]\n"),
+        ("shared/src/a.rs", "/// He who waits.\n#[cfg(test)]\nmod tests {\n}\n"),
+        ("shared/src/a.rs", "#[cfg(test)]\nmod tests;\n\n/// He who waits.\n"),
         ("api-server/openapi.json", "{\"description\": \"Her sessions\"}"),
         ("deploy/typescript/src/a.ts", "// what she may do"),
     ] {
@@ -46,7 +56,7 @@ fn a_person_who_is_not_they_is_found() {
     }
     for (file, text) in [
         ("docs/a.md", "The owner stops their game; the history of this hero, themselves."),
-        ("shared/src/a.rs", "/// They wait.\n#[cfg(test)]\n// Ada and her game.\n"),
+        ("shared/src/a.rs", "/// They wait.\n#[cfg(test)]\nmod tests {\n// Ada and her game.\n}\n"),
         ("shared/tests/it/a.rs", "// Ada and her game."),
     ] {
         assert!(pronouns(file, text).is_empty(), "{text}");
