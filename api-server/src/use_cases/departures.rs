@@ -4,13 +4,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use shared::db;
+use shared::db::{self, InTransaction, Tx};
 use shared::domain::game::{Actor, GameAction, Visibility, act};
 use shared::domain::lobby::MembershipStatus;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{GameId, UserId};
 use shared::queue::wake::Topic;
-use sqlx::PgConnection;
 
 use super::caller::Caller;
 use super::transitions;
@@ -49,15 +48,10 @@ const TRIES: usize = 5;
 ///
 /// # Errors
 /// `unavailable` when the user joins games faster than they can be locked; what the database answers.
-pub async fn depart(
-    conn: &mut PgConnection,
-    caller: &Caller<'_>,
-    user_id: UserId,
-    why: Departure,
-) -> Result<Left, Problem> {
+pub async fn depart(tx: &mut Tx, caller: &Caller<'_>, user_id: UserId, why: Departure) -> Result<Left, Problem> {
     for _ in 0..TRIES {
         // A savepoint: going back to it gives the locks back that turned out not to be all.
-        let mut savepoint = db::savepoint(conn).await?;
+        let mut savepoint = db::savepoint(tx).await?;
         let games = db::departures::games(&mut savepoint, user_id).await?;
         db::departures::lock(&mut savepoint, &games).await?;
         db::departures::lock_account(&mut savepoint, user_id).await?;
@@ -76,47 +70,48 @@ pub async fn depart(
         .retry_after(Duration::from_secs(1)))
 }
 
+/// There are as many statements as the user has sent invites: each has a limit of its own on how long Postgres may be silent.
 async fn end_all(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     caller: &Caller<'_>,
     user_id: UserId,
     why: Departure,
     games: &[GameId],
 ) -> Result<Left, Problem> {
-    let left = Left { cancelled: cancel_own(&mut *conn, caller, user_id).await? };
-    let memberships = db::departures::memberships(&mut *conn, user_id).await?;
+    let left = Left { cancelled: cancel_own(tx, caller, user_id).await? };
+    let memberships = db::departures::memberships(&mut **tx, user_id).await?;
     let status = if why == Departure::Deleted { MembershipStatus::Left } else { MembershipStatus::Removed };
-    let ended = db::memberships::end(&mut *conn, &memberships, status).await?;
+    let ended = db::memberships::end(&mut **tx, &memberships, status).await?;
     let context = caller.context;
     let (request_id, traceparent) = (Some(context.request_id.as_str()), context.traceparent.as_deref());
-    db::banishments::enqueue_due(&mut *conn, games, request_id, traceparent).await?;
-    db::departures::withdraw_applications(&mut *conn, user_id).await?;
-    db::departures::close_invites(&mut *conn, user_id).await?;
-    let revoked = db::departures::revoke_invites(&mut *conn, user_id).await?;
-    db::departures::release_race_names(&mut *conn, user_id).await?;
+    db::banishments::enqueue_due(&mut **tx, games, request_id, traceparent).await?;
+    db::departures::withdraw_applications(&mut **tx, user_id).await?;
+    db::departures::close_invites(&mut **tx, user_id).await?;
+    let revoked = db::departures::revoke_invites(&mut **tx, user_id).await?;
+    db::departures::release_race_names(&mut **tx, user_id).await?;
     if why == Departure::Blocked {
         for membership in ended {
             let (game_id, key) = (membership.game_id, membership.membership_id.to_string());
             let payload = Payload::LobbyMembershipRemoved { game_id, reason: "the account was blocked".to_owned() };
-            caller.notify(&mut *conn, payload, key, Audience::Users(vec![user_id]), game_id).await?;
+            caller.notify(&mut **tx, payload, key, Audience::Users(vec![user_id]), game_id).await?;
         }
     }
     for invite in revoked {
         let Some(invited) = invite.invited_user_id else { continue };
         let payload = Payload::LobbyInviteRevoked { game_id: invite.game_id };
         let key = invite.invite_id.to_string();
-        caller.notify(&mut *conn, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
+        caller.notify(&mut **tx, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
     }
     Ok(left)
 }
 
 /// Cancels what the user could have cancelled: their private games that did not start. Answers which.
-async fn cancel_own(conn: &mut PgConnection, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
+async fn cancel_own(tx: &mut impl InTransaction, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
     let mut cancelled = Vec::new();
-    for game_id in db::departures::own_private_games(&mut *conn, user_id).await? {
-        let Some(game) = db::games::lock(&mut *conn, game_id).await? else { continue };
+    for game_id in db::departures::own_private_games(&mut **tx, user_id).await? {
+        let Some(game) = db::games::lock(&mut **tx, game_id).await? else { continue };
         if let Ok(next) = act(game.status, Visibility::Private, GameAction::Cancel, Actor::Owner) {
-            transitions::cancel(&mut *conn, caller, &game, next).await?;
+            transitions::cancel(tx, caller, &game, next).await?;
             cancelled.push(game_id);
         }
     }

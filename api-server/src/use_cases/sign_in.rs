@@ -143,19 +143,19 @@ pub(super) fn changed_hands() -> Problem {
 /// constraint, rolls its savepoint back, and finds the first one's account; `None` where that is gone again.
 async fn find_or_create(
     app: &App,
-    conn: &mut sqlx::PgConnection,
+    tx: &mut db::Tx,
     newcomer: &Newcomer<'_>,
 ) -> Result<Option<(UserId, bool)>, Problem> {
-    if let Some(user_id) = db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await? {
+    if let Some(user_id) = db::accounts::by_identity(tx, newcomer.kind, newcomer.external_id).await? {
         return Ok(Some((user_id, false)));
     }
-    let mut savepoint = db::savepoint(conn).await?;
+    let mut savepoint = db::savepoint(tx).await?;
     if let Some(user_id) = create(app, &mut savepoint, newcomer).await? {
         savepoint.commit().await?;
         return Ok(Some((user_id, true)));
     }
     savepoint.rollback().await?;
-    Ok(db::accounts::by_identity(conn, newcomer.kind, newcomer.external_id).await?.map(|user_id| (user_id, false)))
+    Ok(db::accounts::by_identity(tx, newcomer.kind, newcomer.external_id).await?.map(|user_id| (user_id, false)))
 }
 
 /// Makes the account that owns the identity, with the sanctions that its last owner left, in one statement; `None` where

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::db::games::{Game, LockedGame, PausedFilter};
-use shared::db::{self, Tx};
+use shared::db::{self, InTransaction, Tx};
 use shared::domain::game::{GameAction, GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, pause_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
@@ -98,14 +98,10 @@ async fn open_enrollment(
     Ok(&[])
 }
 
-async fn ready_to_start(
-    conn: &mut PgConnection,
-    game: &LockedGame,
-    next: GameStatus,
-) -> Result<&'static [Topic], Problem> {
+async fn ready_to_start(tx: &mut Tx, game: &LockedGame, next: GameStatus) -> Result<&'static [Topic], Problem> {
     enough_players(game)?;
-    db::games::set_status(conn, game.game_id, game.status, next).await?;
-    leave_enrollment(conn, game.game_id).await?;
+    db::games::set_status(tx, game.game_id, game.status, next).await?;
+    leave_enrollment(tx, game.game_id).await?;
     Ok(&[])
 }
 
@@ -215,26 +211,26 @@ async fn set_timer(conn: &mut PgConnection, app: &App, game: &LockedGame, daemon
 /// Calls a game off: what is open on it is closed, its names are released, a start that is under way is undone. Answers what to
 /// wake.
 pub(super) async fn cancel(
-    conn: &mut PgConnection,
+    tx: &mut impl InTransaction,
     caller: &Caller<'_>,
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    db::games::set_status(conn, game.game_id, game.status, next).await?;
-    leave_enrollment(conn, game.game_id).await?;
-    db::race_names::release_reserved(conn, game.game_id).await?;
+    db::games::set_status(&mut **tx, game.game_id, game.status, next).await?;
+    leave_enrollment(tx, game.game_id).await?;
+    db::race_names::release_reserved(&mut **tx, game.game_id).await?;
     if game.status != GameStatus::Starting {
         return Ok(&[]);
     }
-    let context = caller.context;
-    db::runtime::enqueue_stop(conn, game.game_id, Some(&context.request_id), context.traceparent.as_deref()).await?;
+    let (request_id, traceparent) = (Some(caller.context.request_id.as_str()), caller.context.traceparent.as_deref());
+    db::runtime::enqueue_stop(&mut **tx, game.game_id, request_id, traceparent).await?;
     Ok(&[Topic::RuntimeJobs])
 }
 
 /// Open applications and invites are closed with the enrolment.
-async fn leave_enrollment(conn: &mut PgConnection, game_id: GameId) -> Result<(), Problem> {
-    db::applications::close_open(conn, game_id).await?;
-    db::invites::close_open(conn, game_id).await?;
+async fn leave_enrollment(tx: &mut impl InTransaction, game_id: GameId) -> Result<(), Problem> {
+    db::applications::close_open(&mut **tx, game_id).await?;
+    db::invites::close_open(&mut **tx, game_id).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::InTransaction;
 use crate::domain::account::IdentityKind;
 use crate::domain::notification::Kind;
 use crate::ids::UserId;
@@ -17,16 +18,16 @@ use crate::postgres::Error;
 /// one either is seen here or is not written ([`super::accounts::hold_addresses`]); rows of queues are locked by id, as the
 /// workers lock them; what a sign-in holds is passed over, since it may be waiting for this account; and the account's own
 /// row is written last, since its unique names take the strongest lock of all.
-pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, Error> {
-    let addresses = free_identities(&mut *conn, user_id).await?;
+pub async fn erase(tx: &mut impl InTransaction, user_id: UserId) -> Result<bool, Error> {
+    let addresses = free_identities(&mut **tx, user_id).await?;
     if !addresses.is_empty() {
-        forget_sign_ins(&mut *conn, &addresses).await?;
-        remove_mails(&mut *conn, &addresses).await?;
+        forget_sign_ins(&mut **tx, &addresses).await?;
+        remove_mails(&mut **tx, &addresses).await?;
     }
-    remove_words_to_others(&mut *conn, user_id).await?;
-    scrub_notifications(&mut *conn, user_id).await?;
-    scrub_own_rows(&mut *conn, user_id).await?;
-    scrub_trail(&mut *conn, user_id).await?;
+    remove_words_to_others(&mut **tx, user_id).await?;
+    scrub_notifications(&mut **tx, user_id).await?;
+    scrub_own_rows(&mut **tx, user_id).await?;
+    scrub_trail(&mut **tx, user_id).await?;
     let done = sqlx::query!(
         "UPDATE accounts
             SET user_name = 'deleted-' || replace(user_id::text, '-', ''), canonical_user_name = NULL, display_name = NULL,
@@ -36,7 +37,7 @@ pub async fn erase(conn: &mut PgConnection, user_id: UserId) -> Result<bool, Err
           WHERE user_id = $1 AND deleted_at IS NULL",
         user_id as UserId
     )
-    .execute(conn)
+    .execute(&mut **tx)
     .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -1,7 +1,8 @@
 //! All SQL, one module per noun. Functions take a connection and never begin or commit: the transaction belongs to the caller.
-//! Those that lock or set something for the rest of a transaction, and do nothing else, take an [`InTransaction`]. Four of them
-//! take a bare connection all the same, since what the queue engine calls at a finish comes to them, too, with the connection
-//! of the engine's transaction: [`games::lock`], [`accounts::hold_all`], [`accounts::hold_addresses`] and
+//! Those that lock or set something for the rest of a transaction, and do nothing else, take an [`InTransaction`], as does
+//! [`erasure::erase`], whose many statements each have a limit of their own (`docs/postgres.md`). Four that lock take a bare
+//! connection all the same, since what the queue engine calls at a finish comes to them, too, with the connection of the
+//! engine's transaction: [`games::lock`], [`accounts::hold_all`], [`accounts::hold_addresses`] and
 //! [`runtime::amends::lock_active_job`].
 //!
 //! # Errors

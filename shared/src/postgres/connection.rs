@@ -54,7 +54,8 @@ impl Deref for Conn {
 }
 
 impl DerefMut for Conn {
-    /// Whoever wants it to be mutable is about to run a statement: the limit on its silence starts anew.
+    /// Whoever wants it to be mutable is about to run a statement: the limit on its silence starts anew. Nobody sees what is
+    /// done with the bare connection: who runs many statements takes an [`InTransaction`], which says so at each of them.
     fn deref_mut(&mut self) -> &mut PgConnection {
         self.held.used();
         match &mut self.pooled {
@@ -99,14 +100,19 @@ fn close(pooled: Object<Maker>) {
 
 /// A savepoint of the caller's transaction: what is done in it is undone with it, and nothing else is. Undone unless committed.
 #[derive(Debug)]
-pub struct Savepoint<'a>(Transaction<'a, Postgres>);
+pub struct Savepoint<'a> {
+    inner: Transaction<'a, Postgres>,
+    /// The transaction's connection: what is used here is used there.
+    held: Arc<Held>,
+}
 
 /// Begins a savepoint.
 ///
 /// # Errors
 /// The server's.
-pub async fn savepoint(conn: &mut PgConnection) -> Result<Savepoint<'_>, Error> {
-    Ok(Savepoint(statement::begin("SAVEPOINT", conn.begin()).await?))
+pub async fn savepoint(tx: &mut Tx) -> Result<Savepoint<'_>, Error> {
+    let held = Arc::clone(&tx.conn.held);
+    Ok(Savepoint { inner: statement::begin("SAVEPOINT", tx.conn.begin()).await?, held })
 }
 
 impl Savepoint<'_> {
@@ -115,7 +121,8 @@ impl Savepoint<'_> {
     /// # Errors
     /// The server's.
     pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.0.commit().await?)
+        self.held.used();
+        Ok(self.inner.commit().await?)
     }
 
     /// Undoes what was done in it, and waits for that.
@@ -123,7 +130,8 @@ impl Savepoint<'_> {
     /// # Errors
     /// The server's.
     pub async fn rollback(self) -> Result<(), Error> {
-        Ok(self.0.rollback().await?)
+        self.held.used();
+        Ok(self.inner.rollback().await?)
     }
 }
 
@@ -131,13 +139,15 @@ impl Deref for Savepoint<'_> {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
-        &self.0
+        &self.inner
     }
 }
 
 impl DerefMut for Savepoint<'_> {
+    /// As that of [`Conn`]: the limit on its silence starts anew.
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0
+        self.held.used();
+        &mut self.inner
     }
 }
 
@@ -178,7 +188,8 @@ impl Tx {
 }
 
 /// A transaction, ours or one of sqlx's own, which tests begin: for functions that do something until the end of one. A bare
-/// connection is none: a setting for the transaction alone would be gone with its statement.
+/// connection is none: a setting for the transaction alone would be gone with its statement. It is also for functions that run
+/// many statements: each time that it is used, the limit on silence starts anew.
 pub trait InTransaction: DerefMut<Target = PgConnection> + Send {}
 
 impl InTransaction for Tx {}

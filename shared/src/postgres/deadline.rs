@@ -3,6 +3,8 @@
 //!
 //! Every connection of the pool notes when it was last used. [`within`] runs a piece of work and looks at the connections that
 //! the work holds: once one of them has been silent for longer than the limit, the work is dropped, and the connection with it.
+//! A use is noted when the connection is taken out of a [`Conn`](super::Conn), a [`Tx`](super::Tx) or a
+//! [`Savepoint`](super::Savepoint). Statements that are run on one bare `PgConnection` are one use, and share one limit.
 
 use crate::postgres::Error;
 use std::{
@@ -36,7 +38,7 @@ struct Watch {
 #[derive(Debug)]
 pub(super) struct Held {
     taken_at: Instant,
-    /// Milliseconds after `taken_at`: when it was last handed to a statement.
+    /// Milliseconds after `taken_at`: when it was last handed out, to a statement or to a function that runs some.
     used_ms: AtomicU64,
     /// It must not go back to the pool.
     dead: AtomicBool,
@@ -54,7 +56,7 @@ impl Held {
         held
     }
 
-    /// It is handed to a statement.
+    /// It is handed to a statement, or to a function that runs some.
     pub(super) fn used(&self) {
         let ms = u64::try_from(self.taken_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.used_ms.store(ms, Ordering::Relaxed);

@@ -72,6 +72,24 @@ async fn a_statement_on_a_dead_connection_ends_and_its_place_is_free_again() {
 }
 
 #[tokio::test]
+async fn each_statement_of_a_savepoint_has_a_limit_of_its_own() {
+    let base = TestDb::new().await;
+    let db = connect(base.dsn());
+    db.try_within(async {
+        let mut tx = db.begin().await?;
+        let mut savepoint = shared::db::savepoint(&mut tx).await?;
+        // Together they take longer than a connection may be silent.
+        for _ in 0..4 {
+            sqlx::query("SELECT pg_sleep(0.4)").execute(&mut *savepoint).await?;
+        }
+        savepoint.commit().await?;
+        tx.commit().await
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn a_caller_that_gives_up_on_a_dead_connection_does_not_take_its_place_along() {
     let base = TestDb::new().await;
     let proxy = TcpProxy::start(base.server_addr()).await.unwrap();

@@ -1,22 +1,26 @@
 //! What becomes of a user's whole lobby when they are deleted or blocked for good (SPEC §6), and that nothing slips through
 //! beside it.
 
+use std::time::Duration;
+
 use api_server::use_cases::caller::{Caller, Context, User};
 use api_server::use_cases::departures::{Departure, depart};
 use futures::future::join;
 use serde_json::json;
+use shared::db::Db;
 use shared::ids::UserId;
-use sqlx::PgPool;
 
+use super::delete;
 use crate::harness::{Api, text};
 use crate::user::lobby::games::memberships::runs;
 
 /// As the account's own use case does it: the departure first, then the change of the account, in one transaction.
-async fn goes(pool: PgPool, user: &str, why: Departure) {
+async fn goes(api: &Api, user: &str, why: Departure) {
     let id: UserId = user.parse().unwrap();
     let context = Context { request_id: "departure".to_owned(), traceparent: None, ip: [127, 0, 0, 1].into() };
     let who = User { id, sanctions: Vec::new() };
-    let mut tx = pool.begin().await.unwrap();
+    let db = Db::new(api.db().options(), 1);
+    let mut tx = db.begin().await.unwrap();
     depart(&mut tx, &Caller::user(&who, &context), id, why).await.unwrap();
     let statement = match why {
         Departure::Deleted => "UPDATE accounts SET deleted_at = now() WHERE user_id = $1",
@@ -60,7 +64,7 @@ async fn everything_of_a_user_ends_at_once() {
     )
     .await;
 
-    goes(api.pool(), &ada_id, Departure::Deleted).await;
+    goes(&api, &ada_id, Departure::Deleted).await;
     let mut statuses: Vec<(String, String)> = sqlx::query_as(
         "SELECT g.status, m.status FROM memberships m JOIN games g USING (game_id) WHERE user_id = $1::uuid ORDER BY 1",
     )
@@ -94,12 +98,12 @@ async fn everything_of_a_user_ends_at_once() {
     let redeem = json!({ "code": code["code"], "race_name": "Terran" });
     bob.post("/api/v1/user/lobby/invites/redeem").json(&redeem).send().await.expect_problem(409, "invite_closed");
 
-    goes(api.pool(), &bob_id, Departure::Blocked).await;
+    goes(&api, &bob_id, Departure::Blocked).await;
     assert_eq!(api.count("memberships WHERE status = 'removed'").await, 1);
     assert_eq!(api.count("memberships WHERE banish_due_at IS NOT NULL").await, 2, "one after the other");
     assert_eq!(api.count("notifications WHERE kind = 'lobby.membership.removed'").await, 1);
     // Doing it again finds nothing.
-    goes(api.pool(), &bob_id, Departure::Blocked).await;
+    goes(&api, &bob_id, Departure::Blocked).await;
     assert_eq!(api.game(&running).await["approved_count"], 0);
 }
 
@@ -125,7 +129,7 @@ async fn nothing_slips_in_beside_a_departure() {
             player.post("/api/v1/user/lobby/invites/redeem").json(&body).send().await
         };
         let why = if round % 2 == 0 { Departure::Deleted } else { Departure::Blocked };
-        let ((applied, redeemed), ()) = join(join(apply, redeem), goes(api.pool(), &id, why)).await;
+        let ((applied, redeemed), ()) = join(join(apply, redeem), goes(&api, &id, why)).await;
         for answer in [applied, redeemed] {
             let refused = ["sanctioned", "user_unknown"].iter().any(|code| answer.json()["code"] == *code);
             assert!(answer.status.is_success() || refused, "{answer:?}");
@@ -148,6 +152,32 @@ fn text_number(value: &serde_json::Value) -> i32 {
 }
 
 #[tokio::test]
+async fn a_departure_of_many_statements_may_take_longer_than_one_of_them() {
+    let api = Api::start_with(&[("BACKEND_POSTGRES_OPERATION_TIMEOUT", "3s")]).await;
+    let (ada_id, ada) = api.player("ada").await;
+    let game = api.open_public_game(json!({})).await;
+    api.join(&game, &ada, "Zerg").await;
+    let (mut of_game, mut of_account) = (api.pool().begin().await.unwrap(), api.pool().begin().await.unwrap());
+    for (holder, statement, id) in [
+        (&mut of_game, "SELECT FROM games WHERE game_id = $1::uuid FOR NO KEY UPDATE", &game),
+        (&mut of_account, "SELECT FROM accounts WHERE user_id = $1::uuid FOR NO KEY UPDATE", &ada_id),
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut **holder).await.unwrap();
+    }
+    // It waits for one lock after the other: for each shorter than the server allows, for both longer than a connection may be
+    // silent.
+    let freed = async {
+        for holder in [of_game, of_account] {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            holder.rollback().await.unwrap();
+        }
+    };
+    let (deleted, ()) = join(delete(&api, &ada_id), freed).await;
+    deleted.expect(204);
+    assert_eq!(api.game(&game).await["approved_count"], 0);
+}
+
+#[tokio::test]
 async fn departures_from_the_same_games_do_not_wait_for_each_other_for_ever() {
     let api = Api::start().await;
     let other = api.replica().await;
@@ -167,7 +197,7 @@ async fn departures_from_the_same_games_do_not_wait_for_each_other_for_ever() {
     let departures = players
         .iter()
         .enumerate()
-        .map(|(n, (id, ..))| goes(if n % 2 == 0 { api.pool() } else { other.pool() }, id, Departure::Deleted));
+        .map(|(n, (id, ..))| goes(if n % 2 == 0 { &api } else { &other }, id, Departure::Deleted));
     futures::future::join_all(departures).await;
     for game in &games {
         assert_eq!(api.game(game).await["approved_count"], 0);
