@@ -109,7 +109,7 @@ impl EngineClient {
         limit: usize,
     ) -> Result<Option<Vec<u8>>, EngineError> {
         let asked_back = CancellationToken::new();
-        let mut taken = Taken { room: self.room.as_ref(), endpoint, permit: None, asked_back };
+        let mut taken = Taken { room: self.room.as_ref(), endpoint, permit: None, asked_back, waited: Duration::ZERO };
         let mut body: Vec<u8> = Vec::new();
         while let Some(chunk) = taken.next(response).await? {
             let length = body.len() + chunk.len();
@@ -130,7 +130,7 @@ impl EngineClient {
 
 /// Of each answer so much needs no room: most statuses, and all that `/healthz` says, are read however much others say.
 const FREE: usize = 4 << 10;
-/// How long an answer waits for room, and between two looks: what others have is asked back meanwhile.
+/// How long an answer waits for room, all in all, and between two looks: what others have is asked back meanwhile.
 const ROOM_WAIT: Duration = Duration::from_secs(1);
 const ROOM_LOOK: Duration = Duration::from_millis(50);
 
@@ -140,6 +140,8 @@ struct Taken<'a> {
     endpoint: &'a str,
     permit: Option<Permit<String>>,
     asked_back: CancellationToken,
+    /// How long it has waited for room so far. The call's own time goes on meanwhile.
+    waited: Duration,
 }
 
 impl Taken<'_> {
@@ -148,14 +150,17 @@ impl Taken<'_> {
         tokio::select! {
             biased;
             () = self.asked_back.cancelled() => Err(EngineError::NoRoom),
-            chunk = response.chunk() => chunk.map_err(|error| EngineError::transport(&error)),
+            chunk = response.chunk() => chunk.map_err(|error| match EngineError::transport(&error) {
+                // A part of its time went to others: that it had too little says nothing of the engine.
+                EngineError::Timeout if !self.waited.is_zero() => EngineError::NoRoom,
+                other => other,
+            }),
         }
     }
 
     /// Takes room for `more` bytes.
     async fn grow(&mut self, more: usize) -> Result<(), EngineError> {
         let Some(room) = self.room.filter(|_| more > 0) else { return Ok(()) };
-        let since = Instant::now();
         loop {
             let short = match &mut self.permit {
                 Some(permit) => permit.grow(more).err(),
@@ -172,8 +177,12 @@ impl Taken<'_> {
             match short {
                 None => return Ok(()),
                 Some(Short::GaveWay) => return Err(EngineError::NoRoom),
-                Some(Short::Total | Short::Share) if since.elapsed() >= ROOM_WAIT => return Err(EngineError::NoRoom),
-                Some(Short::Total | Short::Share) => tokio::time::sleep(ROOM_LOOK).await,
+                Some(Short::Total | Short::Share) if self.waited >= ROOM_WAIT => return Err(EngineError::NoRoom),
+                Some(Short::Total | Short::Share) => {
+                    let since = Instant::now();
+                    tokio::time::sleep(ROOM_LOOK).await;
+                    self.waited += since.elapsed();
+                }
             }
         }
     }
@@ -201,4 +210,35 @@ fn problem(status: u16, body: &[u8], retry_after: Option<Duration>) -> EngineErr
 fn refused(status: u16, refusal: Refusal, retry_after: Option<Duration>) -> EngineError {
     let Refusal { code, detail, errors } = refusal;
     EngineError::Problem { status, code, detail, errors, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_grows_often_waits_for_room_no_longer_than_one_that_grows_once() {
+        const ROOM: usize = 100;
+        let (room, asked_back) = (Budget::new(ROOM, ROOM), CancellationToken::new());
+        let mut taken =
+            Taken { room: Some(&room), endpoint: "http://engine", permit: None, asked_back, waited: Duration::ZERO };
+        let (began, mut grown) = (Instant::now(), 0);
+        loop {
+            // Others have all of it each time, for a while.
+            let others = room.take(&"others".to_owned(), ROOM - room.spent()).unwrap();
+            let freed = async {
+                tokio::time::sleep(ROOM_WAIT * 2 / 5).await;
+                drop(others);
+            };
+            match futures::future::join(taken.grow(10), freed).await {
+                (Ok(()), ()) => grown += 1,
+                (Err(error), ()) => {
+                    assert!(matches!(error, EngineError::NoRoom), "{error}");
+                    break;
+                }
+            }
+        }
+        assert_eq!(grown, 2);
+        assert!((ROOM_WAIT..ROOM_WAIT * 3 / 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
 }

@@ -336,3 +336,19 @@ async fn answers_that_stall_take_no_more_memory_than_there_is_and_give_way_to_ot
     }
     assert_eq!(room.spent(), 0, "all of it comes back");
 }
+
+#[tokio::test]
+async fn time_that_went_while_an_answer_waited_for_room_is_not_held_against_its_engine() {
+    const ROOM: usize = 1 << 20;
+    let room = Budget::new(ROOM, ROOM);
+    let client = waiting(Duration::from_millis(700)).with_room(room.clone());
+    let honest = says(Says::body("200 OK", &status_body(&format!(r#","more":"{}""#, "m".repeat(200 << 10))))).await;
+    let others = room.take(&"others".to_owned(), ROOM).unwrap();
+    // There is room before it gives up, and the call's own time is over by then.
+    let freed = async {
+        tokio::time::sleep(Duration::from_millis(850)).await;
+        drop(others);
+    };
+    let (asked, ()) = futures::future::join(client.status(&honest), freed).await;
+    assert_eq!(asked.map(|status| status.turn).map_err(|error| word(&error)), Err("no room".to_owned()));
+}
