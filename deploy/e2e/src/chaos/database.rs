@@ -106,10 +106,25 @@ pub(super) async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     Ok(ids)
 }
 
-/// The turn at which each game that has begun stands.
-pub(super) async fn turns(conn: &mut PgConnection) -> Result<Vec<(Uuid, i32)>> {
-    let turns = sqlx::query_as("SELECT game_id, current_turn FROM games WHERE started_at IS NOT NULL")
-        .fetch_all(&mut *conn)
-        .await?;
-    Ok(turns)
+/// A game that has begun.
+#[derive(Debug, Clone)]
+pub(super) struct Game {
+    pub(super) id: Uuid,
+    /// The turn at which it stands.
+    pub(super) turn: i32,
+    /// The turns of which the log of operations says that they were generated, as often as it says so.
+    pub(super) settled: Vec<i32>,
+}
+
+/// The games that have begun.
+pub(super) async fn games(conn: &mut PgConnection) -> Result<Vec<Game>> {
+    let rows: Vec<(Uuid, i32, Vec<i32>)> = sqlx::query_as(
+        "SELECT g.game_id, g.current_turn,
+                ARRAY(SELECT split_part(o.detail, ' ', 2)::integer FROM runtime_operations o
+                       WHERE o.game_id = g.game_id AND o.op = 'turn' AND o.outcome = 'ok' ORDER BY 1)
+         FROM games g WHERE g.started_at IS NOT NULL",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    Ok(rows.into_iter().map(|(id, turn, settled)| Game { id, turn, settled }).collect())
 }

@@ -176,15 +176,15 @@ impl<'a> Chaos<'a> {
         let published = database::published(&mut conn).await?;
         faults.extend(self.follower.look(|journal| events::judge(journal, &published, &book.invites)));
 
-        let turns = database::turns(&mut conn).await?;
-        let games = self.stack.config().dir.join("games");
-        for (game, turn) in &turns {
-            if let Err(fault) = engines::judge(&games, *game, *turn) {
-                faults.push(format!("the engine of game {game}: {fault:#}"));
+        let games = database::games(&mut conn).await?;
+        let kept = self.stack.config().dir.join("games");
+        for game in &games {
+            if let Err(fault) = engines::judge(&kept, game) {
+                faults.push(format!("the engine of game {}: {fault:#}", game.id));
             }
         }
-        self.report.games = turns.len();
-        self.report.turns = turns.iter().map(|(_, turn)| i64::from(*turn)).sum();
+        self.report.games = games.len();
+        self.report.turns = games.iter().map(|game| i64::from(game.turn)).sum();
         conn.close().await?;
 
         let (mails, copies) = (self.ledger.len(), self.report.copies.values().sum::<usize>());
