@@ -6,15 +6,15 @@ use std::collections::{HashMap, HashSet};
 use shared::domain::notification::Payload;
 use uuid::Uuid;
 
-use super::load::Invite;
+use super::load::{Book, Code, Invite};
 use crate::gateway::{Journal, News};
 
 /// How many ids a fault names.
 const NAMED: usize = 5;
 
 /// Answers what is wrong with the journal: a breach of the contract, an event that was published and did not come or came without
-/// having been published, an invite that its guest was not told of once.
-pub(super) fn judge(journal: &Journal, published: &[Uuid], invites: &[Invite]) -> Vec<String> {
+/// having been published, an invite that its guest was not told of once, a newcomer who was told of one that nobody sent.
+pub(super) fn judge(journal: &Journal, published: &[Uuid], book: &Book) -> Vec<String> {
     let mut faults: Vec<String> = journal.fault.iter().map(|fault| format!("the push stream: {fault}")).collect();
     let mut heard = HashSet::new();
     let mut told: HashMap<(Uuid, Uuid), usize> = HashMap::new();
@@ -28,10 +28,16 @@ pub(super) fn judge(journal: &Journal, published: &[Uuid], invites: &[Invite]) -
     let published: HashSet<Uuid> = published.iter().copied().collect();
     faults.extend(named("were published, and did not come", published.difference(&heard)));
     faults.extend(named("came, and were never published", heard.difference(&published)));
-    for Invite { email, user_id, game_id } in invites {
-        let times = told.get(&(*user_id, *game_id)).copied().unwrap_or(0);
+    for Invite { email, user_id, game_id } in &book.invites {
+        let times = told.remove(&(*user_id, *game_id)).unwrap_or(0);
         if times != 1 {
             faults.push(format!("{email} was told {times} times by push of the invite to game {game_id}"));
+        }
+    }
+    // What is left is the players' own, or nobody's.
+    for Code { email, user_id, .. } in &book.codes {
+        for (_, game) in told.keys().filter(|(guest, _)| guest == user_id) {
+            faults.push(format!("{email} was told by push of an invite to game {game}, which nobody sent"));
         }
     }
     faults
@@ -64,11 +70,17 @@ mod tests {
 
     #[test]
     fn what_was_published_came_and_no_other_and_guests_were_told_once() {
-        let invite = Invite { email: "ada@players.example".into(), user_id: USER, game_id: GAME };
-        let (told, silent) = (told_of_an_invite(), Journal::default());
-        assert_eq!(judge(&told, &[EVENT], std::slice::from_ref(&invite)), Vec::<String>::new());
-        assert_eq!(judge(&told, &[], &[]).len(), 1, "it was never published");
-        assert_eq!(judge(&silent, &[EVENT], &[]).len(), 1, "it did not come");
-        assert_eq!(judge(&silent, &[], &[invite]).len(), 1, "nobody told the guest");
+        let email = || "ada@players.example".to_owned();
+        let code = Code { email: email(), user_id: USER, asked: 1, repeated: false };
+        let uninvited = Book { codes: vec![code], ..Book::default() };
+        let invite = Invite { email: email(), user_id: USER, game_id: GAME };
+        let invited = Book { invites: vec![invite], ..uninvited.clone() };
+        let (told, silent, nobody) = (told_of_an_invite(), Journal::default(), Book::default());
+        assert_eq!(judge(&told, &[EVENT], &invited), Vec::<String>::new());
+        assert_eq!(judge(&told, &[], &nobody).len(), 1, "it was never published");
+        assert_eq!(judge(&silent, &[EVENT], &nobody).len(), 1, "it did not come");
+        assert_eq!(judge(&silent, &[], &invited).len(), 1, "nobody told the guest");
+        assert_eq!(judge(&told, &[EVENT], &uninvited).len(), 1, "nobody sent it");
+        assert_eq!(judge(&told, &[EVENT], &nobody), Vec::<String>::new(), "players count theirs themselves");
     }
 }

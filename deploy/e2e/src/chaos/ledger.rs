@@ -119,7 +119,8 @@ impl Ledger {
                 faults.push(format!("{} codes were promised to {}, and {found} came", code.asked, code.email));
             }
         }
-        let mut invited: BTreeMap<&str, usize> = BTreeMap::new();
+        // Of whom nobody was told that they invited them, nothing may have come either.
+        let mut invited: BTreeMap<&str, usize> = book.codes.iter().map(|code| (code.email.as_str(), 0)).collect();
         for invite in &book.invites {
             *invited.entry(invite.email.as_str()).or_default() += 1;
         }
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_was_promised_came_and_nothing_else() {
-        let code = |asked, repeated| Code { email: "ada@players.example".into(), asked, repeated };
+        let code = |asked, repeated| Code { email: "ada@players.example".into(), user_id: ID, asked, repeated };
         let codes = |code| Book { codes: vec![code], ..Book::default() };
         let came = ledger(&format!("{CODE_SUBJECT}10:00"), vec![at(1)]);
         assert_eq!(faults(&came, &sent(0), &codes(code(1, false)), &[]), 0);
@@ -195,7 +196,9 @@ mod tests {
         let invite = Invite { email: "ada@players.example".into(), user_id: ID, game_id: ID };
         let invited = Book { invites: vec![invite], ..Book::default() };
         assert_eq!(faults(&came, &sent(0), &invited, &[]), 1);
-        assert_eq!(faults(&ledger(INVITE_SUBJECT, vec![at(1)]), &sent(0), &invited, &[]), 0);
+        let invite = ledger(INVITE_SUBJECT, vec![at(1)]);
+        assert_eq!(faults(&invite, &sent(0), &invited, &[]), 0);
+        assert_eq!(faults(&invite, &sent(0), &codes(code(0, false)), &[]), 1, "nobody invited the newcomer");
         assert_eq!(faults(&came, &[], &Book::default(), &[]), 1, "it stands in no outbox");
         assert_eq!(faults(&Ledger::default(), &sent(0), &Book::default(), &[]), 1, "it never came");
     }

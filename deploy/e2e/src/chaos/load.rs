@@ -22,7 +22,7 @@ use crate::demo::{self, Story};
 use crate::fields::{id, text};
 use crate::gateway::{As, Call, Rest};
 use crate::mailbox::Mailbox;
-use crate::sign_in;
+use crate::sign_in::{self, SignedIn};
 
 /// How many newcomers come at once.
 const DOORS: usize = 2;
@@ -35,6 +35,8 @@ const GUESTS: usize = 3;
 #[derive(Debug, Clone)]
 pub(super) struct Code {
     pub(super) email: String,
+    /// Whose account it opened.
+    pub(super) user_id: Uuid,
     pub(super) asked: usize,
     /// Whether a request had to be repeated.
     pub(super) repeated: bool,
@@ -136,7 +138,8 @@ impl Crowd {
         let signed_in = sign_in::by_code(&self.rest, &self.mailbox, self.patience, &email, address, None).await?;
         {
             let mut book = self.book.lock();
-            book.codes.push(Code { email: email.clone(), asked: signed_in.codes, repeated: signed_in.repeated });
+            let SignedIn { user_id, codes: asked, repeated, .. } = signed_in;
+            book.codes.push(Code { email: email.clone(), user_id, asked, repeated });
             book.secrets.push(signed_in.token);
         }
         let user_id = signed_in.user_id;

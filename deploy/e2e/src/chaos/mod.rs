@@ -174,7 +174,7 @@ impl<'a> Chaos<'a> {
             faults.push(format!("{fault:#}"));
         }
         let published = database::published(&mut conn).await?;
-        faults.extend(self.follower.look(|journal| events::judge(journal, &published, &book.invites)));
+        faults.extend(self.follower.look(|journal| events::judge(journal, &published, &book)));
 
         let games = database::games(&mut conn).await?;
         let kept = self.stack.config().dir.join("games");
