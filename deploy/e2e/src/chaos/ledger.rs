@@ -55,6 +55,11 @@ impl Ledger {
     pub(super) fn enter(&mut self, mails: Vec<Mail>) -> Vec<String> {
         let mut faults = Vec::new();
         for mail in mails {
+            // The catcher counts on when it is cleared, and drops the oldest when it has too many.
+            if mail.number != self.newest + 1 {
+                let (last, next) = (self.newest, mail.number);
+                faults.push(format!("the mails between number {last} and number {next} were thrown away unseen"));
+            }
             self.newest = self.newest.max(mail.number);
             let mut content = DefaultHasher::new();
             mail.raw.hash(&mut content);
@@ -183,6 +188,28 @@ mod tests {
         assert_eq!(faults(&twice, &sent(0), &book, &kill), 1);
         let reckoning = twice.reckon(&sent(1), &book, &kill);
         assert_eq!((reckoning.faults.len(), reckoning.copies), (0, BTreeMap::from([(Kind::Kill, 1)])));
+    }
+
+    #[test]
+    fn a_mail_that_was_thrown_away_unseen_is_missed() {
+        let mail = |number: u64| Mail {
+            number,
+            received_at: at(1),
+            envelope_from: String::new(),
+            envelope_to: vec!["ada@players.example".into()],
+            encrypted: false,
+            acknowledged: true,
+            message_id: number.to_string(),
+            subject: "s".into(),
+            headers: Vec::new(),
+            text: None,
+            html: None,
+            raw: Vec::new(),
+        };
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.enter(vec![mail(1), mail(2)]), Vec::<String>::new());
+        assert_eq!(ledger.enter(vec![mail(3)]), Vec::<String>::new());
+        assert_eq!(ledger.enter(vec![mail(5), mail(6)]).len(), 1);
     }
 
     #[test]
