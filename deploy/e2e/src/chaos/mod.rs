@@ -72,9 +72,12 @@ pub async fn run(stack: &mut Stack, options: &Options, story: &Story) -> Result<
     let mut chaos = Chaos::prepare(stack, options, story).await?;
     let batches: Vec<&[Round]> = rounds.chunks(DECK.len()).collect();
     for (number, batch) in batches.iter().enumerate() {
-        if number > 0 {
-            // It keeps only so many, and what was judged stands in the ledger.
-            chaos.mailbox.clear().await?;
+        // It keeps only so many, and what was judged stands in the ledger. What the batches before found is told all the same.
+        if number > 0
+            && let Err(fault) = chaos.mailbox.clear().await
+        {
+            chaos.report.faults.push(format!("between two batches: {fault:#}"));
+            break;
         }
         if let Err(fault) = chaos.batch(batch).await {
             chaos.report.faults.push(format!("{fault:#}"));
