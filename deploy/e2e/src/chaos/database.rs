@@ -7,6 +7,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::stack::Summary;
 use uuid::Uuid;
 
+use crate::gateway::Cursor;
+
 /// A connection of our own to the stack's database.
 ///
 /// # Errors
@@ -30,17 +32,59 @@ pub(super) async fn end_the_others(conn: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Rows that are due now or later, or that somebody has: a few of each queue, in words. None once everything has come to its end.
-pub(super) async fn under_way(conn: &mut PgConnection) -> Result<Vec<String>> {
+/// All that is held against each other and against what came, as of one moment.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Rows that were given up, in words.
+    pub(super) given_up: Vec<String>,
+    pub(super) outbox: Vec<Delivery>,
+    /// The newest entry of the push log.
+    pub(super) head: Cursor,
+    /// The ids of the events that the platform says to have published.
+    pub(super) published: Vec<Uuid>,
+    /// The games that have begun.
+    pub(super) games: Vec<Game>,
+}
+
+/// What the rows say; or, in words, a few that are still under way. One snapshot for all of it: what goes from one table to another
+/// between two statements would be seen in neither, or in both.
+pub(super) async fn look(conn: &mut PgConnection) -> Result<Result<Look, Vec<String>>> {
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut *conn).await?;
+    let busy = under_way(conn).await?;
+    let seen = if busy.is_empty() {
+        Ok(Look {
+            given_up: given_up(conn).await?,
+            outbox: deliveries(conn).await?,
+            head: head(conn).await?,
+            published: published(conn).await?,
+            games: games(conn).await?,
+        })
+    } else {
+        Err(busy)
+    };
+    sqlx::raw_sql("COMMIT").execute(&mut *conn).await?;
+    Ok(seen)
+}
+
+/// Rows that are due now or later, or that somebody has: a few of each queue, in words; and what was published and is in no tick yet.
+/// None once everything has come to its end.
+async fn under_way(conn: &mut PgConnection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for spec in queues::ALL {
         found.extend(rows(conn, spec, &format!("q.status IN ('pending', 'retrying', '{}')", spec.active)).await?);
     }
+    let unseen: Vec<String> = sqlx::query_scalar(
+        "SELECT 'the push entry ' || ev_id::text || ' is in no tick' FROM push_events
+         WHERE NOT pg_visible_in_snapshot(xid, (SELECT snap FROM push_ticks ORDER BY epoch DESC, tick_id DESC LIMIT 1)) LIMIT 5",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    found.extend(unseen);
     Ok(found)
 }
 
 /// Rows that were given up.
-pub(super) async fn given_up(conn: &mut PgConnection) -> Result<Vec<String>> {
+async fn given_up(conn: &mut PgConnection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for spec in queues::ALL {
         found.extend(rows(conn, spec, &format!("q.status IN ('{}', 'quarantined')", spec.dead)).await?);
@@ -75,7 +119,7 @@ pub(super) struct Delivery {
 }
 
 /// The outbox.
-pub(super) async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>> {
+async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>> {
     let rows: Vec<(Uuid, String, String, i64)> = sqlx::query_as(
         "SELECT d.delivery_id, d.template_id, d.status, count(a.outcome) FROM mail_deliveries d
          LEFT JOIN mail_attempts a ON a.delivery_id = d.delivery_id AND a.outcome = 'unknown'
@@ -87,16 +131,16 @@ pub(super) async fn deliveries(conn: &mut PgConnection) -> Result<Vec<Delivery>>
 }
 
 /// The cursor of the newest entry of the push log, as subscribers are told it.
-pub(super) async fn head(conn: &mut PgConnection) -> Result<String> {
+async fn head(conn: &mut PgConnection) -> Result<Cursor> {
     let (epoch, sequence): (i32, i64) =
         sqlx::query_as("SELECT epoch, base_seq + n - 1 FROM push_ticks ORDER BY epoch DESC, tick_id DESC LIMIT 1")
             .fetch_one(&mut *conn)
             .await?;
-    Ok(format!("{epoch:05}{sequence:015}"))
+    format!("{epoch:05}{sequence:015}").parse::<Cursor>().map_err(anyhow::Error::msg)
 }
 
 /// The ids of the events that the platform says to have published: what the log keeps still, and every push that was delivered.
-pub(super) async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
+async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     let ids = sqlx::query_scalar(
         "SELECT event_id FROM push_event_ids
          UNION SELECT route_id FROM notification_routes WHERE channel = 'push' AND status = 'delivered'",
@@ -117,7 +161,7 @@ pub(super) struct Game {
 }
 
 /// The games that have begun.
-pub(super) async fn games(conn: &mut PgConnection) -> Result<Vec<Game>> {
+async fn games(conn: &mut PgConnection) -> Result<Vec<Game>> {
     let rows: Vec<(Uuid, i32, Vec<i32>)> = sqlx::query_as(
         "SELECT g.game_id, g.current_turn,
                 ARRAY(SELECT split_part(o.detail, ' ', 2)::integer FROM runtime_operations o

@@ -7,18 +7,19 @@ use shared::domain::notification::Payload;
 use uuid::Uuid;
 
 use super::load::{Book, Code, Invite};
-use crate::gateway::{Journal, News};
+use crate::gateway::{Cursor, Journal, News};
 
 /// How many ids a fault names.
 const NAMED: usize = 5;
 
 /// Answers what is wrong with the journal: a breach of the contract, an event that was published and did not come or came without
-/// having been published, an invite that its guest was not told of once, a newcomer who was told of one that nobody sent.
-pub(super) fn judge(journal: &Journal, published: &[Uuid], book: &Book) -> Vec<String> {
+/// having been published, an invite that its guest was not told of once, a newcomer who was told of one that nobody sent. What came
+/// after `head` was not published yet when it was looked at.
+pub(super) fn judge(journal: &Journal, head: Cursor, published: &[Uuid], book: &Book) -> Vec<String> {
     let mut faults: Vec<String> = journal.fault.iter().map(|fault| format!("the push stream: {fault}")).collect();
     let mut heard = HashSet::new();
     let mut told: HashMap<(Uuid, Uuid), usize> = HashMap::new();
-    for entry in &journal.entries {
+    for entry in journal.entries.iter().filter(|entry| entry.cursor <= head) {
         let News::Event { user_id, payload, event_id } = &entry.news else { continue };
         heard.insert(*event_id);
         if let Payload::LobbyInviteReceived { game_id, .. } = payload {
@@ -59,10 +60,14 @@ mod tests {
     const GAME: Uuid = Uuid::from_u128(2);
     const EVENT: Uuid = Uuid::from_u128(3);
 
+    fn head() -> Cursor {
+        "00001000000000000001".parse().unwrap()
+    }
+
     fn told_of_an_invite() -> Journal {
         let payload = Payload::LobbyInviteReceived { game_id: GAME.into(), inviter_user_id: USER.into() };
         let news = News::Event { user_id: USER, payload, event_id: EVENT };
-        let cursor = "00001000000000000001".parse().unwrap();
+        let cursor = head();
         let mut journal = Journal::default();
         journal.entries.push(Entry { cursor, at: at(0), news, traceparent: String::new() });
         journal
@@ -76,11 +81,14 @@ mod tests {
         let invite = Invite { email: email(), user_id: USER, game_id: GAME };
         let invited = Book { invites: vec![invite], ..uninvited.clone() };
         let (told, silent, nobody) = (told_of_an_invite(), Journal::default(), Book::default());
+        let judge = |journal: &Journal, published: &[Uuid], book: &Book| judge(journal, head(), published, book);
         assert_eq!(judge(&told, &[EVENT], &invited), Vec::<String>::new());
         assert_eq!(judge(&told, &[], &nobody).len(), 1, "it was never published");
         assert_eq!(judge(&silent, &[EVENT], &nobody).len(), 1, "it did not come");
         assert_eq!(judge(&silent, &[], &invited).len(), 1, "nobody told the guest");
         assert_eq!(judge(&told, &[EVENT], &uninvited).len(), 1, "nobody sent it");
         assert_eq!(judge(&told, &[EVENT], &nobody), Vec::<String>::new(), "players count theirs themselves");
+        let earlier = "00001000000000000000".parse().unwrap();
+        assert_eq!(super::judge(&told, earlier, &[], &nobody), Vec::<String>::new(), "it came after the look");
     }
 }

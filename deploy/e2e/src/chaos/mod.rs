@@ -22,6 +22,7 @@ pub use report::Report;
 use crate::demo::Story;
 use crate::gateway::Subscriber;
 use crate::mailbox::Mailbox;
+use database::Look;
 use ledger::Ledger;
 use load::{Crowd, Load};
 use plan::{DECK, Round};
@@ -156,24 +157,22 @@ impl<'a> Chaos<'a> {
     /// Everything that must hold, and the faults where it does not.
     async fn reckon(&mut self) -> Result<()> {
         let mut conn = database::connect(&self.summary).await?;
-        self.rest(&mut conn).await?;
-        let mut faults = database::given_up(&mut conn).await?;
+        let Look { given_up, outbox, head, published, games } = self.rest(&mut conn).await?;
+        conn.close().await?;
+        let mut faults = given_up;
         faults.extend(self.stack.fallen());
         let book = self.crowd.book();
 
-        let outbox = database::deliveries(&mut conn).await?;
-        let head = database::head(&mut conn).await?;
         // A cursor is digits of one length: text is in their order.
+        let newest = head.to_string();
         let caught_up = self
             .follower
-            .wait("the head of the log", self.options.patience, |journal| (journal.cursor() >= head).then_some(()));
+            .wait("the head of the log", self.options.patience, |journal| (journal.cursor() >= newest).then_some(()));
         if let Err(fault) = caught_up.await {
             faults.push(format!("{fault:#}"));
         }
-        let published = database::published(&mut conn).await?;
-        faults.extend(self.follower.look(|journal| events::judge(journal, &published, &book)));
+        faults.extend(self.follower.look(|journal| events::judge(journal, head, &published, &book)));
 
-        let games = database::games(&mut conn).await?;
         let kept = self.stack.config().dir.join("games");
         for game in &games {
             if let Err(fault) = engines::judge(&kept, game) {
@@ -182,7 +181,6 @@ impl<'a> Chaos<'a> {
         }
         self.report.games = games.len();
         self.report.turns = games.iter().map(|game| i64::from(game.turn)).sum();
-        conn.close().await?;
 
         // Last of all: a zombie's copy may come late, and what comes after this look is thrown away. The next one finds the gap.
         let arrived = self.mailbox.mails(None, self.ledger.newest()).await?;
@@ -198,14 +196,15 @@ impl<'a> Chaos<'a> {
         Ok(())
     }
 
-    /// Waits until no row of a queue is due, to be due, or in anybody's hands: whatever is then still there is stuck.
-    async fn rest(&self, conn: &mut PgConnection) -> Result<()> {
+    /// Waits until no row of a queue is due, to be due, or in anybody's hands: whatever is then still there is stuck. Answers what the
+    /// rows say in that moment.
+    async fn rest(&self, conn: &mut PgConnection) -> Result<Look> {
         let end = Instant::now() + self.options.patience;
         loop {
-            let rows = database::under_way(conn).await?;
-            if rows.is_empty() {
-                return Ok(());
-            }
+            let rows = match database::look(conn).await? {
+                Ok(look) => return Ok(look),
+                Err(rows) => rows,
+            };
             if Instant::now() > end {
                 bail!("stuck for {:?}: {}", self.options.patience, rows.join("; "));
             }
