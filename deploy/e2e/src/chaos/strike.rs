@@ -34,7 +34,8 @@ pub(super) struct Struck {
 
 impl Struck {
     /// Whether it may be why a mail came at `first` and again at `next`: a mail-worker died or lost its lease in between, with an
-    /// attempt in its hands. One that was asked to end hands back what it has, and is no reason.
+    /// attempt in its hands. One that was asked to end hands back what it has, and is no reason. Which of the mail-workers made an
+    /// attempt is written nowhere: a blow to one explains a copy that another one made, too.
     pub(super) fn explains(&self, first: DateTime<Utc>, next: DateTime<Utc>) -> bool {
         let takes_a_worker = match self.blow.kind {
             Kind::Kill | Kind::Freeze => self.blow.process == "mail-worker",
