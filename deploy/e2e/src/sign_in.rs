@@ -29,8 +29,8 @@ pub struct SignedIn {
     pub took: Duration,
     /// How often a code was asked for, and the answer was yes.
     pub codes: usize,
-    /// Whether asking had to be repeated: there may be more mails than answers.
-    pub repeated: bool,
+    /// How often asking was tried, and may have been heard: there may be so many mails, which is more than answers.
+    pub tries: usize,
 }
 
 /// Signs in from `address`; each step may take `patience`. A device that has a key brings its public half.
@@ -47,14 +47,14 @@ pub async fn by_code(
 ) -> Result<SignedIn> {
     let who = As::Anyone(address);
     let end = Instant::now() + patience;
-    let (mut codes, mut asked_again, mut unsure) = (0, false, false);
+    let (mut codes, mut tries, mut unsure) = (0, 0, false);
     loop {
         let before = mailbox.mails(Some(email), 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0);
         let ask =
             Call::post("/public/auth/send-email-code").with(json!({ "email": email, "preferred_language": "en" }));
         let asked = rest.call(who, &ask).await?;
         let (at, lost) = (asked.at, asked.repeated);
-        asked_again |= lost;
+        tries += asked.tries;
         let challenge = asked.expect(202)?;
         codes += 1;
         let wanted = |mail: &Mail| mailbox::code(mail).is_some();
@@ -84,7 +84,7 @@ pub async fn by_code(
             // None when the mail was faster than the answer.
             took: (mail.received_at - at).to_std().unwrap_or_default(),
             codes,
-            repeated: asked_again,
+            tries,
         });
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn what_was_published_came_and_no_other_and_guests_were_told_once() {
         let email = || "ada@players.example".to_owned();
-        let code = Code { email: email(), user_id: USER, asked: 1, repeated: false };
+        let code = Code { email: email(), user_id: USER, asked: 1, tries: 1 };
         let uninvited = Book { codes: vec![code], ..Book::default() };
         let invite = Invite { email: email(), user_id: USER, game_id: GAME };
         let invited = Book { invites: vec![invite], ..uninvited.clone() };

@@ -9,7 +9,7 @@ use testkit::mail::Mail;
 use uuid::Uuid;
 
 use super::database::Delivery;
-use super::load::Book;
+use super::load::{Book, Code};
 use super::plan::Kind;
 use super::strike::Struck;
 use crate::mailbox::{CODE_SUBJECT, INVITE_SUBJECT};
@@ -119,9 +119,10 @@ impl Ledger {
         for code in &book.codes {
             let found = came.get(&(code.email.as_str(), true)).copied().unwrap_or(0);
             // Whoever had to ask again may have been heard twice; each that was heard has a mail of its own, or the newest code's.
-            let right = if code.repeated { found >= 1 } else { found == code.asked };
+            let right = if code.tries == code.asked { found == code.asked } else { (1..=code.tries).contains(&found) };
             if !right {
-                faults.push(format!("{} codes were promised to {}, and {found} came", code.asked, code.email));
+                let Code { email, asked, tries, .. } = code;
+                faults.push(format!("{asked} codes were promised to {email}, of {tries} tries, and {found} came"));
             }
         }
         // Of whom nobody was told that they invited them, nothing may have come either.
@@ -159,7 +160,7 @@ impl Reckoning {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::{Code, Invite};
+    use super::super::load::Invite;
     use super::super::strike::tests::{at, struck};
     use super::*;
 
@@ -214,18 +215,21 @@ mod tests {
 
     #[test]
     fn what_was_promised_came_and_nothing_else() {
-        let code = |asked, repeated| Code { email: "ada@players.example".into(), user_id: ID, asked, repeated };
+        let code = |asked, tries| Code { email: "ada@players.example".into(), user_id: ID, asked, tries };
         let codes = |code| Book { codes: vec![code], ..Book::default() };
         let came = ledger(&format!("{CODE_SUBJECT}10:00"), vec![at(1)]);
-        assert_eq!(faults(&came, &sent(0), &codes(code(1, false)), &[]), 0);
-        assert_eq!(faults(&came, &sent(0), &codes(code(2, false)), &[]), 1);
-        assert_eq!(faults(&came, &sent(0), &codes(code(2, true)), &[]), 0);
+        assert_eq!(faults(&came, &sent(0), &codes(code(1, 1)), &[]), 0);
+        assert_eq!(faults(&came, &sent(0), &codes(code(2, 2)), &[]), 1);
+        assert_eq!(faults(&came, &sent(0), &codes(code(1, 2)), &[]), 0);
+        assert_eq!(faults(&came, &sent(0), &codes(code(2, 3)), &[]), 0);
+        assert_eq!(faults(&came, &sent(0), &codes(code(0, 0)), &[]), 1, "nobody asked for it");
+        assert_eq!(faults(&Ledger::default(), &[], &codes(code(1, 2)), &[]), 1, "none came of two tries");
         let invite = Invite { email: "ada@players.example".into(), user_id: ID, game_id: ID };
         let invited = Book { invites: vec![invite], ..Book::default() };
         assert_eq!(faults(&came, &sent(0), &invited, &[]), 1);
         let invite = ledger(INVITE_SUBJECT, vec![at(1)]);
         assert_eq!(faults(&invite, &sent(0), &invited, &[]), 0);
-        assert_eq!(faults(&invite, &sent(0), &codes(code(0, false)), &[]), 1, "nobody invited the newcomer");
+        assert_eq!(faults(&invite, &sent(0), &codes(code(0, 0)), &[]), 1, "nobody invited the newcomer");
         assert_eq!(faults(&came, &[], &Book::default(), &[]), 1, "it stands in no outbox");
         assert_eq!(faults(&Ledger::default(), &sent(0), &Book::default(), &[]), 1, "it never came");
     }

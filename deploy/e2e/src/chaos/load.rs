@@ -38,8 +38,8 @@ pub(super) struct Code {
     /// Whose account it opened.
     pub(super) user_id: Uuid,
     pub(super) asked: usize,
-    /// Whether a request had to be repeated.
-    pub(super) repeated: bool,
+    /// How many requests may have been heard: more than were answered where some had to be repeated.
+    pub(super) tries: usize,
 }
 
 /// Somebody was invited, and who invited them was answered 2xx.
@@ -138,8 +138,8 @@ impl Crowd {
         let signed_in = sign_in::by_code(&self.rest, &self.mailbox, self.patience, &email, address, None).await?;
         {
             let mut book = self.book.lock();
-            let SignedIn { user_id, codes: asked, repeated, .. } = signed_in;
-            book.codes.push(Code { email: email.clone(), user_id, asked, repeated });
+            let SignedIn { user_id, codes: asked, tries, .. } = signed_in;
+            book.codes.push(Code { email: email.clone(), user_id, asked, tries });
             book.secrets.push(signed_in.token);
         }
         let user_id = signed_in.user_id;

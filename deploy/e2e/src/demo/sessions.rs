@@ -48,7 +48,7 @@ impl Stage {
     async fn sign_in(&mut self, email: &str, address: Ipv4Addr, key: Option<&SigningKey>) -> Result<SignedIn> {
         let signed_in = sign_in::by_code(&self.rest, &self.mailbox, self.patience(), email, address, key).await?;
         self.codes_asked += signed_in.codes;
-        if !signed_in.repeated {
+        if signed_in.tries == signed_in.codes {
             self.latencies.mail.push(signed_in.took);
         }
         self.secrets.push(signed_in.token.clone());

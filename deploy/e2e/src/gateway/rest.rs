@@ -91,6 +91,8 @@ pub struct Answer {
     pub at: DateTime<Utc>,
     /// Whether an earlier try may have had its effect, without its answer reaching us.
     pub repeated: bool,
+    /// How many tries may have had their effect, the one that was answered among them.
+    pub tries: usize,
     what: String,
 }
 
@@ -182,24 +184,25 @@ impl Rest {
     pub async fn call(&self, who: As, call: &Call) -> Result<Answer> {
         let what = format!("{} {}", call.method, call.path);
         let end = Instant::now() + self.patience;
-        let (mut repeated, mut pause) = (false, FIRST_PAUSE);
+        let (mut tries, mut pause) = (0, FIRST_PAUSE);
         loop {
             let trouble = match self.once(who, call).await {
                 Ok((status, headers, body)) if !matches!(status, 502..=504) => {
                     check_shape(&what, status, &headers, &body)?;
-                    return Ok(Answer { status, body, headers, at: Utc::now(), repeated, what });
+                    let repeated = tries > 0;
+                    return Ok(Answer { status, body, headers, at: Utc::now(), repeated, tries: tries + 1, what });
                 }
                 Ok((status, headers, body)) => {
                     check_shape(&what, status, &headers, &body)?;
                     let wait = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
                     // It is the server's word against a person's patience: a second is the longest that we heed.
                     pause = wait.map_or(pause, |seconds| Duration::from_secs(seconds).min(Duration::from_secs(1)));
-                    repeated = true;
+                    tries += 1;
                     format!("{status} {body}")
                 }
                 Err(error) => {
                     // A connection that was refused carried nothing.
-                    repeated |= !error.is_connect();
+                    tries += usize::from(!error.is_connect());
                     format!("{:#}", anyhow::Error::from(error))
                 }
             };
