@@ -42,6 +42,7 @@ pub(super) struct Look {
     pub(super) head: Cursor,
     /// The ids of the events that the platform says to have published.
     pub(super) published: Vec<Uuid>,
+    pub(super) revoked: Revoked,
     /// The games that have begun.
     pub(super) games: Vec<Game>,
 }
@@ -57,6 +58,7 @@ pub(super) async fn look(conn: &mut PgConnection) -> Result<Result<Look, Vec<Str
             outbox: deliveries(conn).await?,
             head: head(conn).await?,
             published: published(conn).await?,
+            revoked: revoked(conn).await?,
             games: games(conn).await?,
         })
     } else {
@@ -148,6 +150,26 @@ async fn published(conn: &mut PgConnection) -> Result<Vec<Uuid>> {
     .fetch_all(&mut *conn)
     .await?;
     Ok(ids)
+}
+
+/// Whose sessions ended, and which: what the push log keeps of it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Revoked {
+    pub(super) entries: Vec<(Uuid, Vec<Uuid>)>,
+    /// Whether nothing was cleared away yet: then there were no others.
+    pub(super) all: bool,
+}
+
+async fn revoked(conn: &mut PgConnection) -> Result<Revoked> {
+    let entries = sqlx::query_as(
+        "SELECT user_id::uuid, device_sessions::uuid[] FROM push_events WHERE what = 'invalidation' ORDER BY ev_id",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    // The first tick goes before any entry does.
+    let first = "SELECT EXISTS (SELECT FROM push_ticks WHERE tick_id = 0)";
+    let all = sqlx::query_scalar(first).fetch_one(&mut *conn).await?;
+    Ok(Revoked { entries, all })
 }
 
 /// A game that has begun.

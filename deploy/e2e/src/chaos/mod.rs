@@ -157,7 +157,7 @@ impl<'a> Chaos<'a> {
     /// Everything that must hold, and the faults where it does not.
     async fn reckon(&mut self) -> Result<()> {
         let mut conn = database::connect(&self.summary).await?;
-        let Look { given_up, outbox, head, published, games } = self.rest(&mut conn).await?;
+        let Look { given_up, outbox, head, published, revoked, games } = self.rest(&mut conn).await?;
         conn.close().await?;
         let mut faults = given_up;
         faults.extend(self.stack.fallen());
@@ -171,7 +171,7 @@ impl<'a> Chaos<'a> {
         if let Err(fault) = caught_up.await {
             faults.push(format!("{fault:#}"));
         }
-        faults.extend(self.follower.look(|journal| events::judge(journal, head, &published, &book)));
+        faults.extend(self.follower.look(|journal| events::judge(journal, head, &published, &revoked, &book)));
 
         let kept = self.stack.config().dir.join("games");
         for game in &games {
