@@ -106,7 +106,8 @@ pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
         // A lease lasts 5 s, and those who look for lost rows look each second.
         let frozen = Duration::from_millis(random.random_range(6500..9000));
         let lets_come_up = random.random_ratio(3, 4);
-        let hangs_up = random.random_ratio(1, 3);
+        // Once in each batch for sure: else a run might never see a stream resumed.
+        let hangs_up = random.random_ratio(1, 3) || kind == Kind::Terminate;
         plan.push(Round { after, blow: Blow { kind, process, replica, frozen, lets_come_up }, hangs_up });
     }
     plan
@@ -124,13 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn each_batch_has_every_kind() {
-        for batch in plan(11, 5 * DECK.len(), 2).chunks(DECK.len()) {
+    fn each_batch_has_every_kind_and_a_follower_that_hangs_up() {
+        for batch in plan(11, 50 * DECK.len(), 2).chunks(DECK.len()) {
             let mut kinds: Vec<Kind> = batch.iter().map(|round| round.blow.kind).collect();
             kinds.sort();
             let mut deck = DECK.to_vec();
             deck.sort();
             assert_eq!(kinds, deck);
+            assert!(batch.iter().any(|round| round.hangs_up), "the follower hangs up");
         }
     }
 }

@@ -48,6 +48,11 @@ impl Report {
         self.events
     }
 
+    /// How often the follower took its stream up again.
+    pub fn resumes(&self) -> usize {
+        self.resumes
+    }
+
     /// How many turns the engines made.
     pub fn turns(&self) -> i64 {
         self.turns

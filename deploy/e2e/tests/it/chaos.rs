@@ -18,6 +18,7 @@ async fn nothing_is_lost_stuck_or_done_twice_whatever_dies() {
     assert!(report.faults.is_empty(), "{report}");
     assert_eq!(report.rounds(), options.rounds);
     assert!(report.mails() > 20 && report.events() > 20 && report.turns() > 10, "there was little load: {report}");
+    assert!(report.resumes() > 0, "no stream was resumed: {report}");
     logs::remember(&report.secrets);
     stop(stack).await;
 }
