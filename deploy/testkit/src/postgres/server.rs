@@ -64,7 +64,7 @@ impl PostgresConfig {
 pub enum StopMode {
     /// Open transactions are rolled back, a checkpoint is written (SIGINT).
     Fast,
-    /// As if the power failed: the next start recovers from the log (SIGQUIT).
+    /// As if the server process were killed: the next start recovers from the log (SIGQUIT).
     Immediate,
 }
 
