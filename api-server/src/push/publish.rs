@@ -100,14 +100,16 @@ impl Publisher {
         }
         let unique: Vec<Uuid> = new.iter().map(|event| event.event_id).collect();
         let waiting_until = Instant::now() + PATIENCE;
-        let mut conn = hub.db.acquire().await?;
         let mut ticks = 0;
         loop {
+            let mut conn = hub.db.acquire().await?;
             let places: HashMap<Uuid, Place> = push_log::positions(&mut conn, &unique).await?.into_iter().collect();
             if ticks >= TICKS || !places.values().any(|place| *place == Place::Pending) {
                 return Ok(places);
             }
             if Instant::now() < waiting_until {
+                // Nobody holds a connection while they wait for something else.
+                drop(conn);
                 let _ = tokio::time::timeout_at(waiting_until, head.changed()).await;
             } else {
                 ticks += 1;
