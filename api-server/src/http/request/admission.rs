@@ -161,14 +161,17 @@ fn busy(short: Short) -> Problem {
 pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
     let judged = listen::unambiguous(peer, request.version(), request.uri(), request.headers());
     judged.map_err(|doubt| match doubt {
-        Doubt::End => {
-            let why =
-                "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead.";
-            Problem::new(ErrorCode::InvalidRequest, why)
-        }
+        Doubt::End => Problem::new(ErrorCode::InvalidRequest, sentence(&doubt.to_string())),
         Doubt::NoHost => Problem::field("/header/Host", "required", doubt.to_string()),
         Doubt::TwoHosts => Problem::field("/header/Host", "duplicate", doubt.to_string()),
     })
+}
+
+/// A reason, written as a sentence of its own.
+fn sentence(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
 }
 
 /// Reads a request's body to its end and puts it back as a whole: it holds no place while it comes, however slowly, and
@@ -235,4 +238,17 @@ async fn whole(body: &mut BoxBody<Bytes, std::io::Error>, bytes: &mut Taken) -> 
         whole.extend_from_slice(&data);
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_is_told_in_the_words_of_the_listener() {
+        assert_eq!(
+            sentence(&Doubt::End.to_string()),
+            "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead."
+        );
+    }
 }
