@@ -13,9 +13,10 @@ pub enum Error {
     /// No connection was free, or could be made, within the operation timeout.
     #[error("no connection to the database was to be had in time")]
     NoneFree,
-    /// No connection can be made: a changed password, a database that is not there, a network that is cut.
+    /// No connection can be made: a changed password, a database that is not there, a network that is cut. The cause stands in its
+    /// words, since most of our lines print nothing else; it is no source, or those that print the chain would say it twice.
     #[error("no connection to the database can be made: {0}")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unreachable(Box<dyn std::error::Error + Send + Sync>),
     /// The process ends, and its pool is closed.
     #[error("the pool of connections is closed")]
     Closed,
@@ -154,6 +155,14 @@ mod tests {
         for code in ["25P02", "23505", "40P01", "40001", "42P01", "22021"] {
             assert!(!is_unavailable_code(code), "{code}");
         }
+    }
+
+    #[test]
+    fn why_no_connection_can_be_made_is_said_once_however_it_is_printed() {
+        let error = || Error::Unreachable("the password was changed".into());
+        let said = "no connection to the database can be made: the password was changed";
+        assert_eq!(error().to_string(), said);
+        assert_eq!(format!("{:#}", anyhow::Error::from(error())), said);
     }
 
     #[test]
