@@ -43,12 +43,12 @@ impl Mailbox {
         response.json().await.context("the mail catcher's answer")
     }
 
-    /// The number of the newest mail, 0 when there is none.
+    /// The number of the newest mail, to this address or of all, 0 when there is none.
     ///
     /// # Errors
     /// When the catcher does not answer.
-    pub async fn newest(&self) -> Result<u64> {
-        Ok(self.mails(None, 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0))
+    pub async fn newest(&self, to: Option<&str>) -> Result<u64> {
+        Ok(self.mails(to, 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0))
     }
 
     /// Throws away what arrived so far. The numbers of later mails go on.

@@ -49,7 +49,7 @@ pub async fn by_code(
     let end = Instant::now() + patience;
     let (mut codes, mut tries, mut unsure) = (0, 0, false);
     loop {
-        let before = mailbox.mails(Some(email), 0).await?.iter().map(|mail| mail.number).max().unwrap_or(0);
+        let before = mailbox.newest(Some(email)).await?;
         let ask =
             Call::post("/public/auth/send-email-code").with(json!({ "email": email, "preferred_language": "en" }));
         let asked = rest.call(who, &ask).await?;

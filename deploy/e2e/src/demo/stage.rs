@@ -64,7 +64,7 @@ impl Stage {
         let lower = run.to_lowercase();
         let push = Subscriber::open(summary, &format!("gateway-{lower}"), options.patience).await?;
         let observer = Subscriber::open(summary, &format!("observer-{lower}"), options.patience).await?;
-        let first_mail = mailbox.newest().await?;
+        let first_mail = mailbox.newest(None).await?;
         story.say(format!("This run is called {run}. Two gateways follow the push stream; no player sees more than their clients would."));
         Ok(Stage {
             summary: summary.clone(),
