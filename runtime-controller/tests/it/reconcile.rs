@@ -413,7 +413,7 @@ async fn a_daemon_that_was_served_in_between_is_told_of_again() {
     let another = WorkerId::new().uuid();
     sqlx::query(
         "INSERT INTO workers (worker_id, process, instance, expires_at, daemon_id)
-         VALUES ($1, 'runtime-controller', 'another', now() + interval '1 hour', 'process:another')",
+         VALUES ($1, 'runtime-controller', 'another', now() + interval '50 seconds', 'process:another')",
     )
     .bind(another)
     .execute(&world.pool())

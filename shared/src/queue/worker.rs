@@ -57,6 +57,12 @@ impl Default for Timing {
     }
 }
 
+/// No lease ends later than this from now, whatever build its worker is of.
+const LONGEST_LEASE: Duration = Duration::from_secs(60);
+
+/// How often a worker looks for leases that end later.
+const LOOK_AHEAD: Duration = Duration::from_secs(15);
+
 /// The worker that this process is. One per process; cheap to clone.
 #[derive(Clone)]
 pub struct Worker {
@@ -239,6 +245,7 @@ impl Keeper {
         stop: &CancellationToken,
     ) -> bool {
         let mut next = Instant::now() + self.timing.beat;
+        let mut look_at = Instant::now();
         loop {
             tokio::select! {
                 () = sleep_until(next.min(lease.valid_until())) => {}
@@ -256,6 +263,10 @@ impl Keeper {
                     reconnect.reset();
                     lease.extend(sent + self.timing.lease - self.timing.margin);
                     next = sent + self.timing.beat;
+                    if look_at <= Instant::now() {
+                        look_at = Instant::now() + LOOK_AHEAD;
+                        self.look_ahead(conn, lease.id).await;
+                    }
                 }
                 // Expired for the database, or our row is gone: others may have taken our work.
                 Ok(Ok(false)) => return false,
@@ -314,6 +325,43 @@ impl Keeper {
         .execute(live)
         .await?;
         Ok(renewed.rows_affected() == 1)
+    }
+
+    /// Cuts the leases of others that end later than any may, to one from now on: the database's clock was ahead when they were
+    /// renewed. Whoever lives renews theirs in time. Of one that died meanwhile the lease would go on for as long as the clock was
+    /// ahead: its rows would stay in its hands, and its daemon would look served.
+    async fn look_ahead(&self, conn: &mut Option<PgConnection>, id: WorkerId) {
+        // Our own lease comes first: it has time for a renewal after this.
+        let until = Instant::now() + self.timing.beat;
+        match timeout_at(until, self.cut_leases(conn, id)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(workers)) => {
+                tracing::warn!(workers, "leases ended too far ahead: was the database's clock set back?");
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "could not look for leases that end too far ahead");
+                *conn = None;
+            }
+            // It may be in the middle of the statement.
+            Err(_elapsed) => *conn = None,
+        }
+    }
+
+    async fn cut_leases(&self, conn: &mut Option<PgConnection>, id: WorkerId) -> Result<u64, Error> {
+        let live = self.connected(conn).await?;
+        // A statement of its own, and past rows that somebody has: two that look at once never wait for each other.
+        let cut = sqlx::query!(
+            "UPDATE workers SET expires_at = clock_timestamp() + make_interval(secs => $2)
+             WHERE worker_id IN (SELECT worker_id FROM workers
+                                  WHERE worker_id <> $1 AND expires_at > clock_timestamp() + make_interval(secs => $3)
+                                    FOR NO KEY UPDATE SKIP LOCKED)",
+            id.uuid(),
+            self.timing.lease.as_secs_f64(),
+            LONGEST_LEASE.as_secs_f64(),
+        )
+        .execute(live)
+        .await?;
+        Ok(cut.rows_affected())
     }
 
     /// Gives the lease up: nothing of ours is under way any more, and what could not be handed back is due at once.

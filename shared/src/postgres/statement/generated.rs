@@ -326,6 +326,7 @@ pub(super) static NAMES: &[(u64, &str, &str)] = &[
     (0xe02adaf3705bd046, "push_log.open_epoch", "INSERT push_ticks"),
     (0xe03f4c02aab515e3, "admin_accounts.list", "SELECT admin_accounts"),
     (0xe10368f02f470aa1, "sessions.revoke_all", "UPDATE device_sessions"),
+    (0xe12bf1af85199e50, "queue.cut_leases", "UPDATE workers"),
     (0xe69d103d87f493bd, "runtime.give", "UPDATE runtime_questions"),
     (0xe7a70aa177c1f909, "applications.replayed", "SELECT applications"),
     (0xe824f6f0d4e3f5f6, "auth.lock_address", "INSERT auth_addresses"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::ids::WorkerId;
 use shared::queue::Topic;
 use testkit::eventually;
 use uuid::Uuid;
@@ -91,6 +92,29 @@ async fn a_worker_whose_row_is_gone_registers_under_another_id() {
     let id = add(&pool, "ok").await;
     process.waker.wake(Topic::Mail);
     becomes(&pool, id, "done").await;
+    process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_workers_lease_is_not_as_long_as_the_clock_was_ahead() {
+    let db = database().await;
+    let pool = db.pool();
+    let dead = WorkerId::new().uuid();
+    sqlx::query(
+        "INSERT INTO workers (worker_id, process, instance, expires_at) VALUES ($1, 'probe', 'dead', now() + interval '1 day')",
+    )
+    .bind(dead)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let held = add_hung(&pool, dead, 0).await;
+    let ahead = "UPDATE probe_jobs SET deadline_at = now() + interval '1 day' WHERE job_id = $1";
+    sqlx::query(ahead).bind(held).execute(&pool).await.unwrap();
+    let process = Process::start(&db, Options::default());
+    // Dead, and not hung: it is its worker's crash.
+    let done = becomes(&pool, held, "done").await;
+    assert_eq!((done.attempt_no, done.failures), (2, 0));
+    assert!(process.worker.lease_valid());
     process.stop().await;
 }
 
