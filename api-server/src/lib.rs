@@ -94,7 +94,8 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
     let listener = Listener::new(rest, rest_tls, listeners::rest(&app.config, places.rest));
     let probe = listener.probe("/healthz").context("REST")?;
     let soft = lifecycle.soft();
-    lifecycle.spawn("rest", http::connection::server::serve(listener, routes, lifecycle.soft()));
+    let (leaving, stop) = (lifecycle.leaving(), lifecycle.soft());
+    lifecycle.spawn("rest", http::connection::server::serve(listener, routes, leaving, stop));
     lifecycle.spawn("rest probe", async move {
         probe.run(served, soft).await;
         Ok(())

@@ -96,13 +96,13 @@ async fn answer(routes: Routes, arrivals: Arrivals, request: http::Request<Incom
     response
 }
 
-/// Keeps gRPC health true: serving while the follower reads the log and the process is not stopping.
+/// Keeps gRPC health true: serving while the follower reads the log and the process is not about to stop.
 async fn report(hub: &Hub, reporter: &tonic_health::server::HealthReporter) -> std::convert::Infallible {
     let mut known = None;
-    let soft = hub.lifecycle.soft();
+    let leaving = hub.lifecycle.leaving();
     let mut looked = tokio::time::interval(Duration::from_millis(500));
     loop {
-        let status = match hub.part.is_ok() && !soft.is_cancelled() {
+        let status = match hub.part.is_ok() && !leaving.is_cancelled() {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
         };
@@ -111,12 +111,12 @@ async fn report(hub: &Hub, reporter: &tonic_health::server::HealthReporter) -> s
                 reporter.set_service_status(service, status).await;
             }
         }
-        if soft.is_cancelled() {
+        if leaving.is_cancelled() {
             std::future::pending::<()>().await;
         }
         tokio::select! {
             _ = looked.tick() => {}
-            () = soft.cancelled() => {}
+            () = leaving.cancelled() => {}
         }
     }
 }

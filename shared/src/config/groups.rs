@@ -11,19 +11,32 @@ use crate::domain::word::words;
 pub struct LifecycleConfig {
     /// From SIGTERM to the end of the process.
     pub shutdown_timeout: Duration,
+    /// Of it: from SIGTERM, which makes the process unready, to the soft stop.
+    pub shutdown_delay: Duration,
 }
 
 impl Group for LifecycleConfig {
     fn read(r: &mut Reader) -> Self {
         r.section("Process");
-        Self {
-            shutdown_timeout: r.optional(
-                "BACKEND_SHUTDOWN_TIMEOUT",
-                "30s",
-                "Budget of the whole shutdown, from SIGTERM to exit: work still going on after it is abandoned.",
-                parse::positive_duration,
-            ),
+        let shutdown_timeout = r.optional(
+            "BACKEND_SHUTDOWN_TIMEOUT",
+            "30s",
+            "Budget of the whole shutdown, from SIGTERM to exit: work still going on after it is abandoned.",
+            parse::positive_duration,
+        );
+        let shutdown_delay = r.optional(
+            "BACKEND_SHUTDOWN_DELAY",
+            "0s",
+            "How long a process goes on serving after SIGTERM has made it unready, until whoever spreads calls over replicas has \
+             heard of it. Part of BACKEND_SHUTDOWN_TIMEOUT: at most half of it. For api-server behind a balancer: 5s; workers are \
+             called by nobody.",
+            parse::duration,
+        );
+        if shutdown_delay > shutdown_timeout / 2 {
+            // What is under way then must still have time to end.
+            r.fault("BACKEND_SHUTDOWN_DELAY", "must be at most half of BACKEND_SHUTDOWN_TIMEOUT, of which it is a part");
         }
+        Self { shutdown_timeout, shutdown_delay }
     }
 }
 
@@ -172,6 +185,9 @@ impl Group for GameRules {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Source, load};
     use super::*;
 
     #[test]
@@ -181,6 +197,26 @@ mod tests {
             assert_eq!(driver(&kind.as_str().to_uppercase()), Ok(*kind));
         }
         assert_eq!(driver("podman"), Err("\"podman\" is not one of docker, process, kubernetes".to_owned()));
+    }
+
+    #[test]
+    fn the_delay_is_a_part_of_the_shutdowns_budget_that_leaves_the_greater_one() {
+        let read = |pairs: &[(&str, &str)]| {
+            let env = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let loaded = load::<LifecycleConfig>("test", Source::new(BTreeMap::new(), env));
+            loaded.map(|loaded| (loaded.config.shutdown_delay.as_secs(), loaded.config.shutdown_timeout.as_secs()))
+        };
+        let (delay, timeout) = ("BACKEND_SHUTDOWN_DELAY", "BACKEND_SHUTDOWN_TIMEOUT");
+        assert_eq!(read(&[]).unwrap(), (0, 30));
+        assert_eq!(read(&[(delay, "15s")]).unwrap(), (15, 30));
+        assert_eq!(read(&[(delay, "16s"), (timeout, "32s")]).unwrap(), (16, 32));
+        for pairs in [[(delay, "16s"), (timeout, "30s")], [(delay, "5s"), (timeout, "5s")]] {
+            let faults = read(&pairs).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].to_string().starts_with("BACKEND_SHUTDOWN_DELAY: "), "{}", faults[0]);
+        }
+        // One that cannot be read is one fault, whatever the other is.
+        assert_eq!(read(&[(delay, "soon"), (timeout, "1s")]).unwrap_err().len(), 1);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! One lifecycle for every process: what stops it, in which order, and with which exit code (SPEC §16).
 //!
-//! Two tokens: *soft* says "take no new work, finish what you have", *hard* says "abandon it". SIGTERM, SIGINT or a
-//! crashed task fire the first; the second follows when the budget for draining is spent. Once all tasks are gone, the
-//! closers registered with [`Lifecycle::on_shutdown`] run in order. A second signal ends the process at once.
+//! Three tokens: *leaving* says "be ready no more, and serve on", *soft* says "take no new work, finish what you have",
+//! *hard* says "abandon it". SIGTERM or SIGINT fire the first, and the second follows after the delay; a crashed task fires
+//! both at once. The third follows when the budget for draining is spent. Once all tasks are gone, the closers registered
+//! with [`Lifecycle::on_shutdown`] run in order. A second signal ends the process at once (docs/processes.md).
 
 use std::{
     any::Any,
@@ -34,6 +35,7 @@ const HARD_GRACE: Duration = Duration::from_secs(1);
 pub struct Lifecycle(Arc<Inner>);
 
 struct Inner {
+    leaving: CancellationToken,
     soft: CancellationToken,
     hard: CancellationToken,
     tracker: TaskTracker,
@@ -42,6 +44,7 @@ struct Inner {
     crashed: AtomicBool,
     closers: Mutex<Vec<Closer>>,
     budget: Duration,
+    delay: Duration,
 }
 
 struct Closer {
@@ -74,7 +77,14 @@ impl Lifecycle {
     /// A lifecycle whose shutdown may take `budget` in all (`BACKEND_SHUTDOWN_TIMEOUT`).
     #[must_use]
     pub fn new(budget: Duration) -> Self {
+        Self::with_delay(budget, Duration::ZERO)
+    }
+
+    /// The same, of which `delay` passes between a signal and the soft stop (`BACKEND_SHUTDOWN_DELAY`).
+    #[must_use]
+    pub fn with_delay(budget: Duration, delay: Duration) -> Self {
         Self(Arc::new(Inner {
+            leaving: CancellationToken::new(),
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),
             tracker: TaskTracker::new(),
@@ -83,7 +93,14 @@ impl Lifecycle {
             crashed: AtomicBool::new(false),
             closers: Mutex::default(),
             budget,
+            delay,
         }))
+    }
+
+    /// Fires when the process is about to stop, with the soft stop or before it: it is not ready any more, and goes on.
+    #[must_use]
+    pub fn leaving(&self) -> CancellationToken {
+        self.0.leaving.clone()
     }
 
     /// Fires when the process stops: take no new work, finish what is under way.
@@ -98,18 +115,25 @@ impl Lifecycle {
         self.0.hard.clone()
     }
 
-    /// Starts the shutdown, as a signal would.
+    /// Starts the shutdown, as a signal does: the soft stop follows after the delay, by [`Lifecycle::run_to_end`].
+    pub fn leave(&self) {
+        self.0.leaving.cancel();
+    }
+
+    /// Starts the shutdown with the soft stop, without the delay.
     pub fn stop(&self) {
+        self.leave();
         self.0.soft.cancel();
     }
 
-    /// Whether the shutdown has begun.
+    /// Whether the soft stop has come.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.0.soft.is_cancelled()
     }
 
-    /// Notes a failure that the process must not survive, and starts the shutdown. It will exit non-zero.
+    /// Notes a failure that the process must not survive, and starts the shutdown, without the delay: what would serve on
+    /// is broken. It will exit non-zero.
     pub fn crash(&self, name: &'static str, error: &anyhow::Error) {
         tracing::error!(task = name, error = format!("{error:#}"), "task failed, the process stops");
         self.0.crashed.store(true, Ordering::SeqCst);
@@ -175,22 +199,26 @@ impl Lifecycle {
                     _ = term.recv() => ("SIGTERM", 143),
                     _ = int.recv() => ("SIGINT", 130),
                 };
-                if me.is_stopping() {
+                if me.0.leaving.is_cancelled() {
                     tracing::warn!(signal = name, "asked to stop again: ending at once");
                     std::process::exit(code);
                 }
-                tracing::info!(signal = name, budget_seconds = me.0.budget.as_secs_f64(), "asked to stop");
-                me.stop();
+                let (budget, delay) = (me.0.budget.as_secs_f64(), me.0.delay.as_secs_f64());
+                tracing::info!(signal = name, budget_seconds = budget, delay_seconds = delay, "asked to stop");
+                me.leave();
             }
         });
         Ok(())
     }
 
-    /// Waits for the soft stop, drains the tasks, runs the closers, and says how it went. After the soft stop it takes
-    /// no longer than the budget, of which the last fifth belongs to the hard stop and the closers.
+    /// Waits until the process is to end, lets the delay pass, drains the tasks, runs the closers, and says how it went. In
+    /// all it takes no longer than the budget, of which the last fifth belongs to the hard stop and the closers.
     pub async fn run_to_end(&self) -> Outcome {
-        self.0.soft.cancelled().await;
+        self.0.leaving.cancelled().await;
         let deadline = Instant::now() + self.0.budget;
+        if timeout(self.0.delay, self.0.soft.cancelled()).await.is_err() {
+            self.0.soft.cancel();
+        }
         let closers = std::mem::take(&mut *self.0.closers.lock());
         // Hanging tasks cannot starve the closers.
         let reserved = self.0.budget / 5;
@@ -323,6 +351,50 @@ mod tests {
         assert!(start.elapsed() <= Duration::from_secs(10), "{:?}", start.elapsed());
         heard.await.unwrap();
         was_closed.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_is_followed_by_the_soft_stop_after_the_delay_and_a_crash_at_once() {
+        let delay = Duration::from_secs(5);
+        for crashes in [false, true] {
+            let lifecycle = Lifecycle::with_delay(LONG, delay);
+            let (leaving, soft, start) = (lifecycle.leaving(), lifecycle.soft(), Instant::now());
+            lifecycle.spawn("worker", {
+                let soft = soft.clone();
+                async move {
+                    soft.cancelled().await;
+                    Ok(())
+                }
+            });
+            lifecycle.leave();
+            assert!(leaving.is_cancelled() && !soft.is_cancelled() && !lifecycle.is_stopping());
+            if crashes {
+                let later = lifecycle.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    later.crash("worker", &anyhow::anyhow!("broken"));
+                });
+            }
+            let outcome = lifecycle.run_to_end().await;
+            let (expected, took) = match crashes {
+                false => (Outcome::Clean, delay),
+                true => (Outcome::Crashed, Duration::from_secs(1)),
+            };
+            assert_eq!(outcome, expected);
+            let elapsed = start.elapsed();
+            assert!(elapsed >= took && elapsed < took + Duration::from_secs(1), "{elapsed:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_delay_is_a_part_of_the_budget() {
+        let lifecycle = Lifecycle::with_delay(Duration::from_secs(10), Duration::from_secs(5));
+        lifecycle.spawn("deaf", std::future::pending());
+        lifecycle.on_shutdown("stuck", LONG, std::future::pending());
+        let start = Instant::now();
+        lifecycle.leave();
+        assert_eq!(lifecycle.run_to_end().await, Outcome::Abandoned);
+        assert!(start.elapsed() <= Duration::from_secs(11), "{:?}", start.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

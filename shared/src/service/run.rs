@@ -164,7 +164,7 @@ async fn serve<C: Group>(
     }
 
     let descriptors = descriptors::raise();
-    let lifecycle = Lifecycle::new(base.lifecycle.shutdown_timeout);
+    let lifecycle = Lifecycle::with_delay(base.lifecycle.shutdown_timeout, base.lifecycle.shutdown_delay);
     lifecycle.listen_for_signals().context("signal handlers")?;
     let health = Health::new();
     let db = Db::connect(&base.postgres, &instance);
@@ -192,19 +192,24 @@ async fn serve<C: Group>(
         instance,
         registry,
     };
-    let soft = lifecycle.soft();
+    let leaving = lifecycle.leaving();
     tokio::select! {
         biased;
         wired = run(service) => match wired {
             Ok(()) => tracing::info!("started"),
             Err(error) => lifecycle.crash("start", &error),
         },
-        () = soft.cancelled() => tracing::info!("asked to stop while starting"),
+        () = leaving.cancelled() => {
+            tracing::info!("asked to stop while starting");
+            // Nobody was let in yet who would have to hear of it.
+            lifecycle.stop();
+        }
     }
     lifecycle.on_shutdown("postgres pool", POOL_BUDGET, async move { db.close().await });
     lifecycle.on_shutdown("telemetry", TELEMETRY_BUDGET, telemetry.shutdown(TELEMETRY_BUDGET));
 
-    soft.cancelled().await;
+    // Unready first: the soft stop, which closes the listeners, waits for whoever has to hear of it.
+    leaving.cancelled().await;
     health.set_stopping();
     let outcome = lifecycle.run_to_end().await;
     tracing::info!(outcome = ?outcome, "stopped");

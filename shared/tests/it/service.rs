@@ -49,12 +49,19 @@ async fn every_fault_of_the_configuration_is_listed_at_once_and_nothing_secret()
     let config = frame()
         .env("BACKEND_POSTGRES_DSN", "postgres://u:hunter2@h/d?search_path=public")
         .env("BACKEND_SHUTDOWN_TIMEOUT", "soon")
+        .env("BACKEND_SHUTDOWN_DELAY", "1m")
         .arg("--postgres-max-conns=0");
     let mut process = Proc::start(config).unwrap();
     assert_eq!(exit_code(&mut process).await, Some(2));
     process.wait_for_line(|line| line.contains("--help"), SOON).await;
     let said = process.tail(20);
-    for part in ["3 faults", "BACKEND_POSTGRES_DSN: ", "BACKEND_SHUTDOWN_TIMEOUT: ", "BACKEND_POSTGRES_MAX_CONNS: "] {
+    for part in [
+        "4 faults",
+        "BACKEND_POSTGRES_DSN: ",
+        "BACKEND_SHUTDOWN_TIMEOUT: ",
+        "BACKEND_SHUTDOWN_DELAY: ",
+        "BACKEND_POSTGRES_MAX_CONNS: ",
+    ] {
         assert!(said.contains(part), "{part} in {said}");
     }
     assert!(!said.contains("hunter2"), "{said}");

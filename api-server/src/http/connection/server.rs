@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use http_body_util::combinators::BoxBody;
+use hyper::Version;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use poem::endpoint::DynEndpoint;
 use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
@@ -14,14 +16,27 @@ use tokio_util::sync::CancellationToken;
 /// The routes with their frame.
 pub type Routes = Arc<dyn DynEndpoint<Output = Response>>;
 
-/// Serves the routes until `stop`, then drains.
+/// Serves the routes until `stop`, then drains. From `leaving` on each answer of HTTP/1 is the last of its connection: whoever
+/// keeps connections takes its next call to another replica before this one hangs up.
 ///
 /// # Errors
 /// Never.
-pub async fn serve(listener: Listener, routes: Routes, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(
+    listener: Listener,
+    routes: Routes,
+    leaving: CancellationToken,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let handler = move |request: hyper::Request<Incoming>| {
-        let routes = routes.clone();
-        async move { answer(&routes, request).await }
+        let (routes, leaving) = (routes.clone(), leaving.clone());
+        let one_by_one = request.version() < Version::HTTP_2;
+        async move {
+            let mut response = answer(&routes, request).await;
+            if one_by_one && leaving.is_cancelled() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
     };
     listener.serve(handler, stop).await;
     Ok(())

@@ -127,14 +127,15 @@ fn every_pod_has_the_time_that_its_process_takes_to_end() {
         for deployment in of_kind(&all, "Deployment") {
             let (container, who) = (container(deployment), label(deployment));
             let told = told(&all, deployment);
-            let default = settings(text(container, "/name"))["BACKEND_SHUTDOWN_TIMEOUT"].default.clone();
-            let budget = seconds(told.get("BACKEND_SHUTDOWN_TIMEOUT").copied().unwrap_or(&default));
-            let pause = number(container, "/lifecycle/preStop/sleep/seconds");
+            let known = settings(text(container, "/name"));
+            let of = |name: &str| seconds(told.get(name).copied().unwrap_or(&known[name].default));
+            let (budget, delay) = (of("BACKEND_SHUTDOWN_TIMEOUT"), of("BACKEND_SHUTDOWN_DELAY"));
             let given = number(deployment, "/spec/template/spec/terminationGracePeriodSeconds");
-            assert!(given >= budget + pause + 3 && given <= budget + 15, "{who}: {given} for {budget} and {pause}");
-            // Whoever is called needs the pause; before 1.30 there is none.
-            let serves = text(container, "/name") == "api-server" && overlay != "overlays/one-node";
-            assert_eq!(pause > 0, serves, "{overlay}: {who}");
+            assert!(given >= budget + 3 && given <= budget + 15, "{who}: {given} for {budget}");
+            // Whoever is called serves on until every node has heard of its end: the process itself waits, in its budget.
+            assert_eq!(container.get("lifecycle"), None, "{overlay}: {who}");
+            assert_eq!(delay > 0, text(container, "/name") == "api-server", "{overlay}: {who}");
+            assert!(delay * 2 <= budget, "{overlay}: {who}: {delay} of {budget}");
         }
     }
 }
