@@ -22,6 +22,7 @@ mod geo;
 mod harness;
 mod idempotency;
 mod internal;
+mod leaving;
 mod lists;
 mod lobby_races;
 mod locations;

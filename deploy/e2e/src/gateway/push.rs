@@ -1,4 +1,4 @@
-//! The push stream: one subscriber over all replicas, which resumes wherever it can reach the log.
+//! The push stream: one subscriber over all replicas that are ready, which resumes wherever it can reach the log.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Endpoint;
 
 use super::journal::Journal;
+use super::ready::Ready;
 
 /// Bookmarks come at least every 5 s (SPEC §12); a stream that is silent for this long is dead.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -40,6 +41,7 @@ impl Subscriber {
         let journal = Arc::new(Mutex::new(Journal::default()));
         let follower = Follower {
             replicas: summary.grpc.clone(),
+            ready: Ready::watch(summary, summary.grpc.len())?,
             client_id: client_id.to_owned(),
             authorization: format!("Bearer {}", summary.gateway_token).parse().context("the token")?,
             journal: journal.clone(),
@@ -93,6 +95,7 @@ impl Subscriber {
 
 struct Follower {
     replicas: Vec<String>,
+    ready: Ready,
     client_id: String,
     authorization: MetadataValue<Ascii>,
     journal: Arc<Mutex<Journal>>,
@@ -104,7 +107,7 @@ impl Follower {
     async fn follow(mut self) {
         let mut replica = 0;
         loop {
-            let url = self.replicas.get(replica % self.replicas.len()).cloned().unwrap_or_default();
+            let url = self.replicas.get(self.ready.pick(replica)).cloned().unwrap_or_default();
             replica += 1;
             let away = self.one_stream(url).await.unwrap_or(PAUSE);
             tokio::time::sleep(away).await;

@@ -1,4 +1,4 @@
-//! REST calls over all replicas, repeated on lost connections and 503, which idempotency keys make harmless.
+//! REST calls over all replicas that are ready, repeated on lost connections and 503, which idempotency keys make harmless.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 use testkit::stack::Summary;
 use uuid::Uuid;
+
+use super::ready::Ready;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -126,6 +128,7 @@ impl Answer {
 pub struct Rest {
     client: reqwest::Client,
     replicas: Vec<String>,
+    ready: Ready,
     next: AtomicUsize,
     gateway_token: String,
     admin: (String, String),
@@ -135,7 +138,7 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// A client of this stack that goes on trying a call for `patience`.
+    /// A client of this stack that goes on trying a call for `patience`. Needs a runtime, for the questions whether a replica is ready.
     ///
     /// # Errors
     /// When the stack has no REST listener.
@@ -149,6 +152,7 @@ impl Rest {
         Ok(Rest {
             client,
             replicas: summary.rest.clone(),
+            ready: Ready::watch(summary, summary.rest.len())?,
             next: AtomicUsize::new(0),
             gateway_token: summary.gateway_token.clone(),
             admin: (summary.admin_user.clone(), summary.admin_password.clone()),
@@ -217,7 +221,7 @@ impl Rest {
 
     async fn once(&self, who: As, call: &Call) -> reqwest::Result<(u16, HeaderMap, Value)> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let base = self.replicas.get(turn % self.replicas.len()).map_or("", String::as_str);
+        let base = self.replicas.get(self.ready.pick(turn)).map_or("", String::as_str);
         let mut request = self.client.request(call.method.clone(), format!("{base}/api/v1{}", call.path));
         request = request.header("traceparent", self.trace(call));
         request = match who {
