@@ -242,6 +242,11 @@ impl Proc {
         self.signal(Signal::SIGTERM);
     }
 
+    /// Sends SIGINT, as Ctrl-C in a terminal does.
+    pub fn interrupt(&mut self) {
+        self.signal(Signal::SIGINT);
+    }
+
     /// Sends any signal, unless it has ended.
     pub fn signal(&mut self, signal: Signal) {
         if self.try_exit().is_none() {

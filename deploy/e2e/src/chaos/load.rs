@@ -24,8 +24,6 @@ use crate::gateway::{As, Call, Rest};
 use crate::mailbox::Mailbox;
 use crate::sign_in::{self, SignedIn};
 
-/// How many newcomers come at once.
-const DOORS: usize = 2;
 /// How long it takes until the next one comes in by the same door.
 const PAUSE: Duration = Duration::from_millis(400);
 /// How many of the newest each newcomer invites: less than an inviter may in an hour (SPEC §7).
@@ -198,7 +196,7 @@ impl Load {
     /// Begins it.
     pub(super) fn start(summary: &Summary, options: &Options, crowd: &Arc<Crowd>, story: &Story) -> Load {
         let (mut tasks, enough) = (JoinSet::new(), CancellationToken::new());
-        for _ in 0..DOORS {
+        for _ in 0..options.doors {
             let (crowd, enough) = (Arc::clone(crowd), enough.clone());
             tasks.spawn(async move { crowd.come(&enough).await.map(|()| Vec::new()) });
         }

@@ -47,6 +47,10 @@ pub struct Options {
     pub patience: Duration,
     /// Whether the players' story is told as well.
     pub whole_story: bool,
+    /// Whether each process is ended by SIGTERM, once and in turn, in one batch, in place of what the seed decides.
+    pub only_ends: bool,
+    /// How many newcomers come at once.
+    pub doors: usize,
 }
 
 impl Default for Options {
@@ -57,6 +61,8 @@ impl Default for Options {
             schedule: "@every 2s".into(),
             patience: Duration::from_secs(180),
             whole_story: false,
+            only_ends: false,
+            doors: 2,
         }
     }
 }
@@ -69,9 +75,13 @@ impl Default for Options {
 /// When it cannot begin. What went wrong later is a fault in the report.
 pub async fn run(stack: &mut Stack, options: &Options, story: &Story) -> Result<Report> {
     let began = Instant::now();
-    let rounds = plan::plan(options.seed, options.rounds, stack.config().replicas);
+    let replicas = stack.config().replicas;
+    let (rounds, batch) = match options.only_ends {
+        true => (plan::ends(replicas), usize::MAX),
+        false => (plan::plan(options.seed, options.rounds, replicas), DECK.len()),
+    };
     let mut chaos = Chaos::prepare(stack, options, story).await?;
-    let batches: Vec<&[Round]> = rounds.chunks(DECK.len()).collect();
+    let batches: Vec<&[Round]> = rounds.chunks(batch).collect();
     for (number, batch) in batches.iter().enumerate() {
         // It keeps only so many, and what was judged stands in the ledger. What the batches before found is told all the same.
         if number > 0
@@ -150,6 +160,10 @@ impl<'a> Chaos<'a> {
             self.follower.hang_up(AWAY);
         }
         let struck = strike(self.stack, round.blow).await?;
+        if let Some(took) = struck.ending() {
+            self.story.say(format!("It ended with 0 after {took:.1?}"));
+            self.report.slowest_end = self.report.slowest_end.max(took);
+        }
         self.struck.push(struck);
         Ok(())
     }

@@ -113,9 +113,30 @@ pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
     plan
 }
 
+/// The rounds in which each process is ended in order, one after the other, whatever the seed says.
+pub(super) fn ends(replicas: usize) -> Vec<Round> {
+    let after = Duration::from_secs(2);
+    let whom = PROCESSES.into_iter().flat_map(|process| (0..replicas).map(move |replica| (process, replica)));
+    let blow = |(process, replica)| Blow {
+        kind: Kind::Terminate,
+        process,
+        replica,
+        frozen: Duration::ZERO,
+        lets_come_up: true,
+    };
+    whom.map(|whom| Round { after, blow: blow(whom), hangs_up: false }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_process_is_ended_once() {
+        let ended: Vec<String> = ends(2).iter().map(|round| round.blow.to_string()).collect();
+        assert_eq!(ended.len(), 2 * PROCESSES.len());
+        assert_eq!(ended[..2], ["SIGTERM: api-server-0", "SIGTERM: api-server-1"]);
+    }
 
     #[test]
     fn a_seed_says_all_and_a_longer_run_begins_as_a_shorter_one() {

@@ -29,6 +29,7 @@ pub struct Report {
     pub(super) retries: usize,
     /// Calls of the players that had to be repeated; those of the newcomers are counted over the whole run.
     pub(super) players_retries: usize,
+    pub(super) slowest_end: Duration,
     pub(super) took: Duration,
 }
 
@@ -56,6 +57,11 @@ impl Report {
     /// How many turns the engines made.
     pub fn turns(&self) -> i64 {
         self.turns
+    }
+
+    /// The longest that a process took to end after SIGTERM.
+    pub fn slowest_end(&self) -> Duration {
+        self.slowest_end
     }
 
     pub(super) fn struck(&mut self, blow: &Blow) {

@@ -14,8 +14,12 @@ use super::plan::{Blow, Kind};
 /// How long a killed process stays dead.
 const DEAD: Duration = Duration::from_secs(1);
 
-/// What a process may take to end or to be ready, which only one that hangs does.
+/// What a process may take to be ready, which only one that hangs does.
 pub(super) const IN_TIME: Duration = Duration::from_secs(90);
+
+/// What a process may take to end after SIGTERM: the default of `BACKEND_SHUTDOWN_TIMEOUT`. Work that it had to abandon shows in
+/// its exit code.
+const BUDGET: Duration = Duration::from_secs(30);
 
 /// How much earlier than the blow the first copy of a mail may have come that came again: its answer was on the way, or its finish.
 const SLACK: TimeDelta = TimeDelta::seconds(2);
@@ -33,6 +37,12 @@ pub(super) struct Struck {
 }
 
 impl Struck {
+    /// How long the process took to end, if it was asked to.
+    pub(super) fn ending(&self) -> Option<Duration> {
+        let took = (self.until - self.from).to_std().unwrap_or_default();
+        (self.blow.kind == Kind::Terminate).then_some(took)
+    }
+
     /// Whether it may be why a mail came at `first` and again at `next`: a mail-worker died or lost its lease in between, with an
     /// attempt in its hands. One that was asked to end hands back what it has, and is no reason. Which of the mail-workers made an
     /// attempt is written nowhere: a blow to one explains a copy that another one made, too.
@@ -73,7 +83,7 @@ pub(super) async fn strike(stack: &mut Stack, blow: Blow) -> Result<Struck> {
         Kind::Terminate => {
             let member = stack.member(blow.process, blow.replica);
             member.terminate();
-            member.wait_stopped(IN_TIME).await?;
+            member.wait_stopped(BUDGET).await?;
             let ended = clock.now();
             member.launch()?;
             member.wait_ready(IN_TIME).await?;
