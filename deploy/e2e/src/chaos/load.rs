@@ -115,6 +115,14 @@ impl Crowd {
         Ok(())
     }
 
+    /// So many, one after the other.
+    pub(super) async fn welcome(&self, how_many: u32) -> Result<()> {
+        for number in 0..how_many {
+            self.newcomer(number).await.with_context(|| format!("newcomer {number}"))?;
+        }
+        Ok(())
+    }
+
     async fn newcomer(&self, number: u32) -> Result<()> {
         let me = self.sign_up(number).await?;
         let guests = self.guests(&me);

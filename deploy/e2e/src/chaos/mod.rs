@@ -108,6 +108,14 @@ pub async fn run(stack: &mut Stack, options: &Options, story: &Story) -> Result<
     Ok(report)
 }
 
+/// So many newcomers come in, one after the other: each signs in by a mailed code, opens a game, and invites who came just before.
+///
+/// # Errors
+/// The first step that did not go as it must.
+pub async fn newcomers(summary: &Summary, patience: Duration, how_many: u32) -> Result<()> {
+    Crowd::gather(summary, patience).await?.welcome(how_many).await
+}
+
 /// A run under way.
 struct Chaos<'a> {
     stack: &'a mut Stack,

@@ -10,6 +10,7 @@
     reason = "a failed expectation must end the test with its message"
 )]
 
+mod alone;
 mod bad_input;
 mod chaos;
 mod crash;
@@ -19,6 +20,8 @@ mod metrics;
 mod observe;
 mod roles;
 mod schema;
+mod second_signal;
 mod shutdown;
+mod start_order;
 mod traces;
 mod world;
