@@ -12,6 +12,7 @@ mod broadcast;
 mod catalogue;
 mod expansion;
 mod failures;
+mod faults;
 mod hub_away;
 mod latency;
 mod letters;

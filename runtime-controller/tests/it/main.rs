@@ -23,6 +23,7 @@ mod docker_world;
 mod drivers;
 mod engine_check;
 mod failures;
+mod faults;
 mod finish;
 mod hostile_containers;
 mod hostile_engines;
