@@ -40,16 +40,16 @@ async fn told(driver: &str, wrong: &[(&'static str, &'static str)], missing: &[&
 
 #[tokio::test]
 async fn all_faults_of_a_configuration_are_told_at_once() {
-    let of_docker = [("BACKEND_DOCKER_HOST", "/x"), ("BACKEND_GAME_STATE_ROOT", "games"), ("BACKEND_INSTANCE_ID", "-a")];
-    told("docker", &of_docker, &["BACKEND_POSTGRES_DSN", "BACKEND_DOCKER_NETWORK"]).await;
+    let docker = [("BACKEND_DOCKER_HOST", "/x"), ("BACKEND_GAME_STATE_ROOT", "games"), ("BACKEND_INSTANCE_ID", "-a")];
+    told("docker", &docker, &["BACKEND_POSTGRES_DSN", "BACKEND_DOCKER_NETWORK"]).await;
 
-    let of_kubernetes = [
+    let kubernetes = [
         ("BACKEND_INSTANCE_ID", "galaxy."),
         ("BACKEND_KUBERNETES_KUBECONFIG", "kubeconfig"),
         ("BACKEND_KUBERNETES_STORAGE_CLASS", "Fast Disks"),
         ("BACKEND_KUBERNETES_COPY_IMAGE", "No Image"),
     ];
-    told("kubernetes", &of_kubernetes, &["BACKEND_POSTGRES_DSN", "BACKEND_KUBERNETES_NAMESPACE"]).await;
+    told("kubernetes", &kubernetes, &["BACKEND_POSTGRES_DSN", "BACKEND_KUBERNETES_NAMESPACE"]).await;
     told("process", &[], &["BACKEND_POSTGRES_DSN", "BACKEND_GAME_STATE_ROOT"]).await;
     // A driver that there is not is a fault like the others, and docker's demands are made.
     told(

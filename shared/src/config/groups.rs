@@ -34,7 +34,7 @@ impl Group for LifecycleConfig {
         );
         if shutdown_delay > shutdown_timeout / 2 {
             // What is under way then must still have time to end.
-            r.fault("BACKEND_SHUTDOWN_DELAY", "must be at most half of BACKEND_SHUTDOWN_TIMEOUT, of which it is a part");
+            r.fault("BACKEND_SHUTDOWN_DELAY", "must be at most half of BACKEND_SHUTDOWN_TIMEOUT, which includes it");
         }
         Self { shutdown_timeout, shutdown_delay }
     }

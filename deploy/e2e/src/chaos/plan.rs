@@ -117,14 +117,9 @@ pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
 pub(super) fn ends(replicas: usize) -> Vec<Round> {
     let after = Duration::from_secs(2);
     let whom = PROCESSES.into_iter().flat_map(|process| (0..replicas).map(move |replica| (process, replica)));
-    let blow = |(process, replica)| Blow {
-        kind: Kind::Terminate,
-        process,
-        replica,
-        frozen: Duration::ZERO,
-        lets_come_up: true,
-    };
-    whom.map(|whom| Round { after, blow: blow(whom), hangs_up: false }).collect()
+    let (kind, frozen, lets_come_up) = (Kind::Terminate, Duration::ZERO, true);
+    let blows = whom.map(|(process, replica)| Blow { kind, process, replica, frozen, lets_come_up });
+    blows.map(|blow| Round { after, blow, hangs_up: false }).collect()
 }
 
 #[cfg(test)]
