@@ -38,5 +38,6 @@ pub mod runtime;
 pub mod sanctions;
 pub mod sessions;
 mod words;
+pub mod workers;
 
 pub use crate::postgres::{Conn, Db, Error, InTransaction, Savepoint, Tx, savepoint};

@@ -295,11 +295,12 @@ impl Keeper {
             // the lease was lost has the margin to end in, before others may see us dead.
             sqlx::query!(
                 "WITH swept AS (DELETE FROM workers WHERE expires_at < clock_timestamp() - interval '1 minute')
-                 INSERT INTO workers (worker_id, process, instance, expires_at)
-                 VALUES ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))",
+                 INSERT INTO workers (worker_id, process, instance, version, expires_at)
+                 VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))",
                 id.uuid(),
                 self.process,
                 self.instance,
+                env!("CARGO_PKG_VERSION"),
                 lease,
             )
             .execute(live)

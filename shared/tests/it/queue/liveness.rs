@@ -87,6 +87,12 @@ async fn a_worker_whose_row_is_gone_registers_under_another_id() {
     let pool = db.pool();
     let process = Process::start(&db, Options::default());
     let first = eventually(SOON, "registered", || async { process.worker.id() }).await;
+    let version: Option<String> = sqlx::query_scalar("SELECT version FROM workers WHERE worker_id = $1")
+        .bind(first.uuid())
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(version.as_deref(), Some(env!("CARGO_PKG_VERSION")), "administrators see which release it is");
     sqlx::query("DELETE FROM workers").execute(&pool).await.unwrap();
     eventually(SOON, "registered anew", || async { process.worker.id().is_some_and(|id| id != first) }).await;
     let id = add(&pool, "ok").await;
