@@ -60,6 +60,13 @@ pub const ALL: &[Spec] = &[
     post(["queues", "pause"], "/queues/{name}/pause", "Let a queue rest: what is under way is finished"),
     post(["queues", "resume"], "/queues/{name}/resume", "Let a queue go on"),
     list(
+        ["workers", "list"],
+        "/workers",
+        &[],
+        &["process", "instance", "version", "started_at", "expires_at", "daemon_id"],
+        "Who works the queues, and until when each lease lasts",
+    ),
+    list(
         ["mail", "list"],
         "/mail/deliveries",
         &["status", "template_id", "recipient", "created_after", "created_before"],

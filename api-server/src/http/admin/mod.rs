@@ -9,6 +9,7 @@ pub mod notifications;
 pub mod queues;
 pub mod runtimes;
 pub mod users;
+pub mod workers;
 
 /// The operations of this group.
 pub fn operations() -> impl poem_openapi::OpenApi {
@@ -61,6 +62,12 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             notifications::dead_letters::dismiss::Operation,
             notifications::dead_letters::dismiss_many::Operation,
         ),
-        (queues::list::Operation, queues::pause::Operation, queues::resume::Operation, audit_log::list::Operation),
+        (
+            queues::list::Operation,
+            queues::pause::Operation,
+            queues::resume::Operation,
+            workers::list::Operation,
+            audit_log::list::Operation,
+        ),
     )
 }

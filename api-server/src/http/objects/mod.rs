@@ -20,6 +20,7 @@ pub mod runtimes;
 pub mod sanctions;
 pub mod sessions;
 pub mod words;
+pub mod workers;
 
 /// Defines a page of items: `{items, next_cursor}`.
 #[macro_export]

@@ -9,6 +9,7 @@ mod notifications;
 mod queues;
 pub mod runtimes;
 mod users;
+mod workers;
 
 use serde_json::Value;
 use shared::db::mail::{NewMail, enqueue};

@@ -1,0 +1,3 @@
+//! Workers.
+
+pub mod list;
