@@ -14,7 +14,9 @@ mod mail;
 mod push;
 mod reconcile;
 mod replica;
+mod served;
 mod shares;
+mod soak;
 mod spread;
 mod standing;
 mod starts;
@@ -50,6 +52,8 @@ enum Bench {
     Push(push::Args),
     /// A pass of the reconciler over many containers, and what it asks of the daemon (docs/reconciler.md)
     Reconcile(reconcile::Args),
+    /// Many connections for long, at half of what the API can do: flat memory, no error (docs/capacity.md)
+    Soak(soak::Args),
     /// Games started through jobs, against the same containers by the bare Docker API (docs/containers.md)
     Starts(starts::Args),
     /// How late turns are: many games over a minute, beside engines that hang, and all at once (docs/turns.md)
@@ -66,6 +70,7 @@ async fn main() -> ExitCode {
         Bench::Attack(args) => shares::attack(args).await,
         Bench::Push(args) => push::run(&args).await,
         Bench::Reconcile(args) => reconcile::run(&args).await,
+        Bench::Soak(args) => soak::run(&args).await,
         Bench::Starts(args) => starts::run(&args).await,
         Bench::Turns(args) => turns::run(&args).await,
     };

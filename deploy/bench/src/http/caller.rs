@@ -58,14 +58,21 @@ pub async fn measure(address: SocketAddr, connections: usize, time: Duration, ca
     Ok(Rate { per_second: answers / elapsed, p99_ms: p99.as_secs_f64() * 1e3 })
 }
 
-async fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
+/// A connection for [`exchange`].
+///
+/// # Errors
+/// When it is not taken.
+pub async fn connect(address: SocketAddr) -> Result<BufReader<TcpStream>> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(BufReader::new(stream))
 }
 
 /// One request and its answer: the status, and whether the server closes the connection.
-async fn exchange(stream: &mut BufReader<TcpStream>, request: &[u8], body: &mut Vec<u8>) -> Result<(u16, bool)> {
+///
+/// # Errors
+/// When the server hangs up before it has answered, or its answer cannot be read.
+pub async fn exchange(stream: &mut BufReader<TcpStream>, request: &[u8], body: &mut Vec<u8>) -> Result<(u16, bool)> {
     stream.get_mut().write_all(request).await?;
     let (mut status, mut length, mut closes, mut line) = (None, 0, false, String::new());
     loop {

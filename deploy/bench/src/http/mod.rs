@@ -3,20 +3,18 @@
 //!
 //! Server, Postgres and callers share the machine, so the ratios count.
 
-mod caller;
-mod calls;
+pub mod caller;
+pub mod calls;
 mod pgbench;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use testkit::process::{Proc, ProcConfig, free_addr};
-use testkit::{PostgresConfig, PostgresServer, TestDb};
+use anyhow::{Result, ensure};
 
 use self::caller::Rate;
 use self::calls::{Bar, Call};
 use crate::game::{Engine, Game};
-use crate::replica::{ADMIN, GATEWAY_TOKEN, WORKER_TOKEN};
+use crate::served::Served;
 use crate::spread::Spread;
 
 /// The p99 that no call may exceed, in milliseconds.
@@ -47,34 +45,11 @@ pub struct Args {
 /// # Errors
 /// When a part does not start, or a call is not answered as it must be.
 pub async fn run(args: &Args) -> Result<()> {
-    // Its own server, which flushes each commit.
-    let durable = PostgresConfig { durable: true, ..PostgresConfig::default() };
-    let server = tokio::task::spawn_blocking(|| PostgresServer::start(durable)).await??;
-    let db = TestDb::try_on(&server.base_dsn()).await?;
-    calls::seed(&db, args.accounts).await?;
     let root = tempfile::tempdir()?;
-    let (address, ops) = (free_addr(), free_addr());
-    let _server = Proc::start(
-        ProcConfig::bin("api-server")
-            .env("BACKEND_POSTGRES_DSN", db.dsn())
-            .env("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN)
-            .env("BACKEND_WORKER_TOKEN", WORKER_TOKEN)
-            .env("BACKEND_AUTH_CODE_PEPPER", "pepper-of-the-bench-which-is-long-enough")
-            .env("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN.0)
-            .env("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", ADMIN.1)
-            .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
-            .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
-            .env("BACKEND_HTTP_LISTEN_ADDR", address)
-            .env("BACKEND_GRPC_LISTEN_ADDR", free_addr())
-            .env("BACKEND_OPS_LISTEN_ADDR", ops)
-            .env("BACKEND_LOGGING_LEVEL", "info")
-            // One address asks far more here than people do.
-            .env("BACKEND_HTTP_PUBLIC_RATE", "1000000")
-            .straight_to(root.path().join("api-server.log")),
-    )?;
-    ready(&format!("http://{ops}/readyz")).await?;
-    let game = Game::start(&db, &format!("http://{address}/api/v1"), Engine::Quick).await?;
-    let ids = calls::Ids::read(&db, args.accounts).await?;
+    let served = Served::start(&root.path().join("api-server.log"), &[]).await?;
+    calls::seed(&served.db, args.accounts).await?;
+    let game = Game::start(&served.db, &served.api(), Engine::Quick).await?;
+    let ids = calls::Ids::read(&served.db, args.accounts).await?;
     println!(
         "{} accounts, {} connections, {} rounds of {} s;",
         args.accounts, args.connections, args.rounds, args.seconds
@@ -85,7 +60,7 @@ pub async fn run(args: &Args) -> Result<()> {
     let mut missed = Vec::new();
     for call in calls::all(&ids, &game) {
         if args.only.is_empty() || args.only.iter().any(|name| name == call.name) {
-            missed.extend(line(args, &db, address, &call).await?);
+            missed.extend(line(args, &served, &call).await?);
         }
     }
     ensure!(missed.is_empty(), "missed: {}", missed.join("; "));
@@ -93,15 +68,15 @@ pub async fn run(args: &Args) -> Result<()> {
 }
 
 /// Measures one call and its limit in turn, and answers what is below its bar.
-async fn line(args: &Args, db: &TestDb, address: std::net::SocketAddr, call: &Call) -> Result<Vec<String>> {
+async fn line(args: &Args, served: &Served, call: &Call) -> Result<Vec<String>> {
     let seconds = Duration::from_secs(args.seconds);
     let (mut ours, mut p99, mut limit) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..args.rounds.max(1) {
-        let Rate { per_second, p99_ms } = caller::measure(address, args.connections, seconds, call).await?;
+        let Rate { per_second, p99_ms } = caller::measure(served.address, args.connections, seconds, call).await?;
         ours.push(per_second);
         p99.push(p99_ms);
         if let Some(statements) = &call.statements {
-            limit.push(pgbench::measure(db, statements, args.connections, args.accounts, seconds).await?);
+            limit.push(pgbench::measure(&served.db, statements, args.connections, args.accounts, seconds).await?);
         }
     }
     let (ours, p99) = (Spread::of(ours), Spread::of(p99));
@@ -129,16 +104,4 @@ async fn line(args: &Args, db: &TestDb, address: std::net::SocketAddr, call: &Ca
         missed.push(format!("{} (p99 {:.1} ms)", call.name, p99.median));
     }
     Ok(missed)
-}
-
-async fn ready(url: &str) -> Result<()> {
-    let http = reqwest::Client::builder().no_proxy().build()?;
-    let began = std::time::Instant::now();
-    while !http.get(url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-        if began.elapsed() > Duration::from_secs(30) {
-            bail!("api-server is not ready");
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    http.get(url).send().await.context("readiness").map(drop)
 }
