@@ -13,6 +13,7 @@ mod contract;
 mod docs;
 mod kubernetes;
 mod mail;
+mod nextest;
 mod openapi;
 mod paths;
 mod postgres;
