@@ -4,10 +4,12 @@
 //! ones but for their patience: each `for` is a second, and the thresholds in [`SOONER`] are lower, since nobody waits here for
 //! half an hour. Whether the real ones are well chosen is for `deploy/prometheus/tests`.
 
+mod peers;
+mod runbook;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use galaxy_e2e::demo::Options;
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -16,12 +18,15 @@ use testkit::prometheus::{Prometheus, questions};
 use testkit::stack::{Stack, Summary};
 use testkit::{StopMode, eventually};
 
-use crate::world::{driver, play, report, stack_on, stop};
+use crate::world::{disturbed, driver, play, report, stack_on, stop};
 
 const SOON: Duration = Duration::from_secs(90);
 
 /// Conditions as they are committed, and as they are here.
-const SOONER: [(&str, &str); 3] = [
+const SOONER: [(&str, &str); 5] = [
+    // Of the turns of the last seconds, not of all that were in time before.
+    ("runtime_turn_lateness_seconds_bucket[10m]", "runtime_turn_lateness_seconds_bucket[10s]"),
+    ("turns:lateness_seconds:p95_10m > 30", "turns:lateness_seconds:p95_10m > 3"),
     ("queue:oldest_due_seconds:max > 120", "queue:oldest_due_seconds:max > 3"),
     ("(grpc_push_log_age_seconds) > 10", "(grpc_push_log_age_seconds) > 2"),
     ("(db_oldest_snapshot_transactions) > 1000000", "(db_oldest_snapshot_transactions) > 5"),
@@ -42,22 +47,30 @@ async fn every_question_has_an_answer_and_alerts_fire_for_what_they_are_made_for
     let settings = vec![
         ("BACKEND_SMTP_PORT".to_owned(), relay.smtp_addr().port().to_string()),
         ("BACKEND_SMTP_TLS_CA_FILE".to_owned(), roots.display().to_string()),
+        ("BACKEND_AUTH_GUARD_WRONG_TRIES".to_owned(), peers::WRONG_TRIES.to_string()),
     ];
     let mut stack = stack_on("observe", 1, driver(), settings).await;
     let summary = Summary { mail_page: format!("http://{page}"), ..stack.summary().clone() };
     let dir = stack.config().dir.join("prometheus");
     let prometheus = Prometheus::start(&dir, &config(&summary, &dir)).await.unwrap();
 
-    report(play(&summary, Options::default()).await);
+    let api = Api { client: Client::builder().no_proxy().build().unwrap(), summary };
+    let demo = play(&api.summary, disturbed());
+    turns_are_held_up(&prometheus, &api).await;
+    report(demo.await);
     everything_is_answered(&prometheus).await;
     let firing = prometheus.firing().await.unwrap();
     let early: Vec<_> = firing.iter().filter(|alert| CALM.contains(&alert.labels["alertname"].as_str())).collect();
     assert!(early.is_empty(), "nothing is wrong yet: {early:?}");
 
-    let api = Api { client: Client::builder().no_proxy().build().unwrap(), summary };
     fires(&prometheus, "AdministratorsRefused", &[], api.guess_passwords()).await;
-    let held = snapshot_held(&api.summary).await;
+    fires(&prometheus, "AddressesLockedOut", &[], peers::guess_codes(&api)).await;
+    let greedy = peers::greedy_gateway(&api.summary).await;
+    fires(&prometheus, "ShareSpent", &[("job", "api-server"), ("reason", "share")], async {}).await;
+    drop(greedy);
+    let (held, pid) = snapshot_held(&api.summary).await;
     fires(&prometheus, "SnapshotHeld", &[], async {}).await;
+    runbook::every_question_is_taken(&prometheus, &api.summary, pid).await;
     drop(held);
     mail_fails(&prometheus, &api, &relay).await;
     postgres_is_away(&prometheus, &api, &mut stack).await;
@@ -155,14 +168,33 @@ async fn fires(prometheus: &Prometheus, name: &str, labels: &[(&str, &str)], cau
     println!("{name} {labels:?} fires");
 }
 
+/// Turns of running games wait, and are late when they come. All is well again when this ends.
+async fn turns_are_held_up(prometheus: &Prometheus, api: &Api) {
+    let asked = |expr: &'static str| async move {
+        let found = prometheus.query(expr).await.map_err(|error| format!("{error:#}"))?;
+        if found.is_empty() { Err(format!("nothing for {expr}")) } else { Ok(()) }
+    };
+    eventually(SOON * 2, "turns are made", || asked("sum(runtime_turn_lateness_seconds_count) > 3")).await;
+    api.switch("runtime_turns", "pause").await;
+    let waits = r#"queue:oldest_due_seconds:max{queue="runtime_turns"} > 8"#;
+    eventually(SOON, "turns wait", || asked(waits)).await;
+    fires(prometheus, "TurnsLate", &[], api.switch("runtime_turns", "resume")).await;
+    eventually(SOON, "no alert says that the queue is paused", || async {
+        let firing = prometheus.firing().await.map_err(|error| format!("{error:#}"))?;
+        let paused = firing.iter().any(|alert| alert.labels["alertname"] == "QueuePaused");
+        if paused { Err(format!("{firing:?}")) } else { Ok(()) }
+    })
+    .await;
+}
+
 /// Mails wait, die, and have no relay.
 async fn mail_fails(prometheus: &Prometheus, api: &Api, relay: &MailCatcher) {
     relay.faults().reject_recipient("refused@observe.example", 550);
-    api.switch("pause").await;
+    api.switch("mail", "pause").await;
     api.ask_for_a_code("refused@observe.example").await;
     fires(prometheus, "QueuePaused", &[("queue", "mail")], async {}).await;
     fires(prometheus, "QueueOld", &[("queue", "mail")], async {}).await;
-    fires(prometheus, "DeadLetters", &[("queue", "mail")], api.switch("resume")).await;
+    fires(prometheus, "DeadLetters", &[("queue", "mail")], api.switch("mail", "resume")).await;
     relay.stop().await;
     fires(prometheus, "RelayDown", &[], api.ask_for_a_code("waits@observe.example")).await;
 }
@@ -187,14 +219,15 @@ async fn postgres_is_away(prometheus: &Prometheus, api: &Api, stack: &mut Stack)
     }
 }
 
-/// A connection that holds a snapshot, as a forgotten terminal does.
-async fn snapshot_held(summary: &Summary) -> PgConnection {
+/// A connection that holds a snapshot, as a forgotten terminal does, and the process that serves it.
+async fn snapshot_held(summary: &Summary) -> (PgConnection, i32) {
     let mut conn = PgConnection::connect(summary.postgres_dsn.split('?').next().unwrap()).await.unwrap();
     sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM backend.games")
         .execute(&mut conn)
         .await
         .unwrap();
-    conn
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.unwrap();
+    (conn, pid)
 }
 
 /// Calls of people who are no players.
@@ -215,12 +248,12 @@ impl Api {
         asked.send().await.unwrap().status()
     }
 
-    /// Pauses or resumes the queue of mails.
-    async fn switch(&self, how: &str) {
-        let asked = self.client.post(self.url(&format!("/admin/queues/mail/{how}")));
+    /// Pauses or resumes a queue.
+    async fn switch(&self, queue: &str, how: &str) {
+        let asked = self.client.post(self.url(&format!("/admin/queues/{queue}/{how}")));
         let asked = asked.basic_auth(&self.summary.admin_user, Some(&self.summary.admin_password));
         let status = asked.send().await.unwrap().status();
-        assert!(status.is_success(), "{how}: {status}");
+        assert!(status.is_success(), "{queue}: {how}: {status}");
     }
 
     async fn ask_for_a_code(&self, email: &str) {
