@@ -31,7 +31,7 @@ async fn workers_are_listed_with_what_they_are_and_until_when_they_last() {
     let api = Api::start().await;
     let admin = api.admin();
     assert_eq!(items(&admin, WORKERS).await, Vec::<Value>::new(), "the API itself works no queue");
-    let mut ids = vec![
+    let mut ids = [
         worker(&api, "mail-worker", None, None, -30).await,
         worker(&api, "notify-worker", Some("0.1.0"), None, 5).await,
         worker(&api, "runtime-controller", Some("0.1.0"), Some("docker:one"), 5).await,
