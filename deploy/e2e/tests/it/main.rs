@@ -18,6 +18,7 @@ mod demo;
 mod logs;
 mod metrics;
 mod observe;
+mod restore;
 mod roles;
 mod schema;
 mod second_signal;
