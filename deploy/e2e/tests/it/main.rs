@@ -22,6 +22,7 @@ mod restore;
 mod roles;
 mod schema;
 mod second_signal;
+mod secrets;
 mod shutdown;
 mod start_order;
 mod traces;
