@@ -11,3 +11,4 @@ mod fields;
 pub mod gateway;
 pub mod mailbox;
 pub mod sign_in;
+pub mod upgrade;

@@ -1,5 +1,6 @@
 //! One process of the stack: launched, watched, killed, launched again with the same settings.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -86,6 +87,11 @@ impl Member {
     /// Where it listens, for people.
     pub fn addresses(&self) -> &str {
         &self.addresses
+    }
+
+    /// From its next launch on it is the binary in this directory: one of another release, with the same settings.
+    pub fn take_from(&mut self, binaries: &Path) {
+        self.config.program = binaries.join(self.name);
     }
 
     /// Starts it.
@@ -193,7 +199,7 @@ impl Member {
 }
 
 /// The engines that the process driver started below this directory and that still live.
-pub(crate) fn engine_processes(games: &std::path::Path) -> Vec<i32> {
+pub(crate) fn engine_processes(games: &Path) -> Vec<i32> {
     let wanted = format!("GALAXY_STATE_DIR={}", games.display());
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -207,7 +213,7 @@ pub(crate) fn engine_processes(games: &std::path::Path) -> Vec<i32> {
 }
 
 /// Ends them: the driver leaves them running on purpose, so that a controller can come back to them.
-pub(crate) fn end_engine_processes(games: &std::path::Path) {
+pub(crate) fn end_engine_processes(games: &Path) {
     for pid in engine_processes(games) {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }
