@@ -1,5 +1,5 @@
 //! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `gen`,
-//! `engine-check`, `images`, `compose`,
+//! `engine-check`, `images`, `compose`, `upgrade`,
 //! and what they share: the static builds and the tools that tests run.
 #![expect(
     clippy::print_stdout,
@@ -30,6 +30,7 @@ mod sizes;
 mod test;
 mod tools;
 mod up;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -118,6 +119,12 @@ enum Command {
         #[arg(long)]
         whole_story: bool,
     },
+    /// Upgrade a stack of another revision to this tree under load, take it back, and upgrade it again (docs/upgrading.md)
+    Upgrade {
+        /// The former release: a tag, a branch or a commit
+        #[arg(long, value_name = "REV")]
+        from: String,
+    },
     /// One static image per binary, with a bill of materials beside each, in target/images
     Images {
         /// Of the dev profile: built in less time, and several times as large
@@ -202,6 +209,7 @@ fn main() -> ExitCode {
         Command::Test { fast, .. } => test::test(fast),
         Command::Fuzz { minutes, target } => fuzzer::fuzz(minutes, &target),
         Command::Chaos { rounds, seed, whole_story } => chaos::chaos(rounds, seed, whole_story),
+        Command::Upgrade { from } => upgrade::upgrade(&from),
         Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),
         Command::Compose { dev, packaged, no_demo, .. } => {
