@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
@@ -19,6 +20,9 @@ struct Args {
     /// How often the games make a turn
     #[arg(long, default_value = "@every 1s")]
     schedule: String,
+    /// For how many seconds a player waits for what must come
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    patience: u16,
 }
 
 #[tokio::main]
@@ -37,6 +41,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<Report> {
     let summary = Summary::read(&args.stack)?;
-    let options = Options { schedule: args.schedule, ..Options::default() };
+    let patience = Duration::from_secs(args.patience.into());
+    let options = Options { schedule: args.schedule, patience, ..Options::default() };
     demo::play(&summary, &options, Story::new(|line| println!("{line}"))).await
 }
