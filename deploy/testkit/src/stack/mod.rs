@@ -5,7 +5,7 @@ mod docker;
 mod environment;
 mod member;
 mod ports;
-mod roles;
+pub mod roles;
 mod summary;
 
 use std::path::{Path, PathBuf};
@@ -274,7 +274,11 @@ pub fn clean_engines(config: &StackConfig) {
     }
 }
 
-async fn create_database(postgres: &PostgresServer) -> Result<()> {
+/// Makes the platform's database, `galaxy`, unless it is there.
+///
+/// # Errors
+/// When Postgres does not answer.
+pub async fn create_database(postgres: &PostgresServer) -> Result<()> {
     use sqlx::Connection as _;
     let mut conn =
         sqlx::PgConnection::connect(&postgres.dsn("postgres")).await.context("connect to the private Postgres")?;
