@@ -1,5 +1,6 @@
 //! The manifests of `deploy/kubernetes`, held without a cluster: to the API's types, to the processes' settings, and to each other.
 
+mod custom;
 mod engines;
 mod network;
 mod pods;
@@ -12,9 +13,12 @@ use serde_json::{Map, Value, json};
 use testkit::kubernetes::{documents, label, pod, render, text};
 
 /// What is applied to a cluster.
-const OVERLAYS: [&str; 3] = ["overlays/example", "overlays/one-node", "overlays/engines-kubernetes"];
+const OVERLAYS: [&str; 4] =
+    ["overlays/example", "overlays/one-node", "overlays/engines-kubernetes", "overlays/one-node-pods"];
 /// Those whose engines are containers of a node's Docker Engine.
 const ON_DOCKER: [&str; 2] = ["overlays/example", "overlays/one-node"];
+/// Those of `cargo xtask test --kubernetes`: of a cluster of 1.20, with images that the command gives their tag.
+const ONE_NODE: [&str; 2] = ["overlays/one-node", "overlays/one-node-pods"];
 /// Where pods are that no manifest has: runtime-controller makes them.
 const GAMES: &str = "galaxy-games";
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::kubernetes::{label, pod, text};
 
 use super::settings::{settings, told};
-use super::{DEPLOYMENTS, ON_DOCKER, OVERLAYS, container, of_kind, rendered, selects, workloads};
+use super::{DEPLOYMENTS, ON_DOCKER, ONE_NODE, OVERLAYS, container, of_kind, rendered, selects, workloads};
 
 /// Seconds of a whole-second duration in the settings' syntax.
 fn seconds(text: &str) -> u64 {
@@ -150,7 +150,9 @@ fn every_image_of_an_installation_has_a_tag() {
         let (place, tag) = image.rsplit_once(':').unwrap_or_else(|| panic!("{image}"));
         assert!(place.ends_with(&format!("/galaxy/{name}")) && tag != "latest", "{image}");
     }
-    for workload in workloads(&rendered("overlays/one-node")) {
-        assert_eq!(text(container(workload), "/image"), format!("galaxy/{}", text(container(workload), "/name")));
+    for overlay in ONE_NODE {
+        for workload in workloads(&rendered(overlay)) {
+            assert_eq!(text(container(workload), "/image"), format!("galaxy/{}", text(container(workload), "/name")));
+        }
     }
 }
