@@ -36,6 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use testkit::kubernetes::Engines;
 use testkit::seed::Sizes;
 
 /// Developer's commands of the Galaxy backend
@@ -94,6 +95,9 @@ enum Command {
         /// The tag of the images that are installed there
         #[arg(long, default_value = "latest", requires = "kubernetes")]
         tag: String,
+        /// What runs the engines there
+        #[arg(long, value_enum, default_value = "docker", requires = "kubernetes")]
+        engines: Engines,
         /// Only the Compose file: images of this tree, a game on them, and nothing left behind
         #[arg(long, conflicts_with = "fast")]
         compose: bool,
@@ -204,7 +208,7 @@ fn main() -> ExitCode {
         Command::Down => down::down(),
         Command::Seed { accounts, games, memberships } => seed::seed(Sizes { accounts, games, memberships }),
         Command::Measure { calls } => measure::measure(calls.into()),
-        Command::Test { kubernetes: Some(dir), tag, .. } => kubernetes::test(&dir, &tag),
+        Command::Test { kubernetes: Some(dir), tag, engines, .. } => kubernetes::test(&dir, &tag, engines),
         Command::Test { compose: true, .. } => compose::test(),
         Command::Test { fast, .. } => test::test(fast),
         Command::Fuzz { minutes, target } => fuzzer::fuzz(minutes, &target),

@@ -38,6 +38,11 @@ impl Cluster {
         self.address
     }
 
+    /// The file by which kubectl, and whoever else, finds it.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// What kubectl answers.
     ///
     /// # Errors

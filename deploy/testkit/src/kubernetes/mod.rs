@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub use cluster::Cluster;
-pub use one_node::{Manifests, OneNode};
+pub use one_node::{Engines, GAMES, Manifests, OneNode, ROLES_JOB, STORAGE_CLASS};
 pub use rules::{FILE as RULES, prometheus_rule};
 
 /// One `kustomization.yaml`.

@@ -3,24 +3,24 @@
 //! Postgres and the mail catcher run on this machine, beside the cluster, as they would be somewhere else in an installation. So does
 //! the demo: it calls the Services' addresses.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod beside;
+mod end;
+mod figures;
+mod game;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use testkit::kubernetes::{Cluster, Manifests, OneNode};
-use testkit::stack::{self, Docker, ENGINE_VERSION, Summary};
-use testkit::{PostgresConfig, PostgresServer};
+use testkit::PostgresServer;
+use testkit::kubernetes::{Cluster, Engines, GAMES, Manifests, OneNode, ROLES_JOB, STORAGE_CLASS};
+use testkit::stack::{self, Docker, ENGINE_IMAGE, ENGINE_VERSION, Summary};
+use tokio::runtime::Runtime;
 
-use crate::{build, run};
-
-/// Where each Deployment is.
-const DEPLOYMENTS: [(&str, &str); 4] = [
-    ("galaxy", "api-server"),
-    ("galaxy", "mail-worker"),
-    ("galaxy", "notify-worker"),
-    ("galaxy-engines", "runtime-controller"),
-];
+use crate::{build, run, tools};
+use end::Installation;
+use figures::Figures;
 
 /// Pods of the cluster, which has no network plugin: Docker's own bridge.
 const PODS: &str = "172.17.0.0/16";
@@ -29,149 +29,169 @@ const PODS: &str = "172.17.0.0/16";
 const INSTANCE: &str = "galaxy";
 const STATES: &str = "/var/lib/galaxy/games";
 
-/// Turns far enough apart that every Deployment is rolled before the games are over.
-const SCHEDULE: &str = "@every 8s";
+/// Games that need a volume: two of the demo, one of the driver's own test, and some to spare.
+const VOLUMES: usize = 8;
 
-const MAIL_PAGE: &str = "127.0.0.1:8025";
+/// The login roles that processes are to be connected under, in their order.
+const LOGINS: [&str; 4] = ["api_login", "mail_login", "notify_login", "runtime_login"];
 
-const ENGINE_IMAGE: &str = "galaxy-engine:1.0.0";
+/// The cluster, and what is told apart by what runs the engines.
+#[derive(Clone)]
+struct Place {
+    cluster: Cluster,
+    node: String,
+    engines: Engines,
+    docker: Docker,
+}
+
+impl Place {
+    /// Where each Deployment is.
+    fn deployments(&self) -> [(&'static str, &'static str); 4] {
+        [
+            ("galaxy", "api-server"),
+            ("galaxy", "mail-worker"),
+            ("galaxy", "notify-worker"),
+            (self.engines.of_controller(), "runtime-controller"),
+        ]
+    }
+
+    /// How many engines run.
+    fn running(&self) -> Result<usize> {
+        if self.engines == Engines::Docker {
+            return Ok(self.docker.containers(INSTANCE)?.len());
+        }
+        let selector = ["--selector=galaxy.role=engine", "--field-selector=status.phase=Running", "--output=name"];
+        let pods = self.cluster.kubectl(&[&["get", "pods", "--namespace", GAMES][..], &selector[..]].concat())?;
+        Ok(pods.lines().count())
+    }
+
+    /// Waits until a Deployment is as it is to be.
+    fn rolled(&self, namespace: &str, name: &str) -> Result<()> {
+        let deployment = format!("deployment/{name}");
+        let status = ["rollout", "status", "--namespace", namespace, &deployment, "--timeout=240s"];
+        self.cluster.kubectl(&status).map(drop)
+    }
+}
 
 /// Installs, plays, rolls, judges, and takes down. `tag` is that of the images, which the node's Docker Engine must have.
 ///
 /// # Errors
 /// What did not hold.
-pub fn test(dir: &Path, tag: &str) -> Result<()> {
+pub fn test(dir: &Path, tag: &str, engines: Engines) -> Result<()> {
     build::binaries()?;
+    let nextest = tools::cargo_nextest()?;
+    if engines == Engines::Pods {
+        run::step("Build the test that asks the cluster", ask(&nextest).arg("--no-run"))?;
+    }
     let cluster = Cluster::of(dir)?;
     let node = cluster.node()?;
-    // What is there is somebody's, and would be taken down with ours.
-    let theirs =
-        cluster.kubectl(&["get", "namespace", "galaxy", "galaxy-engines", "--ignore-not-found", "--output", "name"])?;
-    ensure!(theirs.trim().is_empty(), "the cluster has an installation already: {}", theirs.trim());
+    end::nothing_is_there(&cluster)?;
     println!("\n── Cluster at {}, node {node}", cluster.address());
     let docker = Docker::answering().context("the node's Docker Engine does not answer")?;
-    for image in ["migrate", "api-server", "mail-worker", "notify-worker", "runtime-controller"] {
-        let name = format!("galaxy/{image}:{tag}");
-        run::output(run::program("docker").args(["image", "inspect", "--format", "{{.Id}}", &name]))
-            .with_context(|| format!("the node's Docker Engine has no {name}"))?;
+    let ours = ["migrate", "api-server", "mail-worker", "notify-worker", "runtime-controller"];
+    let names = ours.iter().map(|image| format!("galaxy/{image}:{tag}")).chain([ENGINE_IMAGE.to_owned()]);
+    for name in names {
+        run::output(&mut run::docker(Some(docker.host()), &["image", "inspect", "--format", "{{.Id}}", &name]))
+            .with_context(|| format!("the node's Docker Engine has no {name}: `cargo xtask images` on it"))?;
     }
     let work = std::path::absolute(dir.join("run/galaxy"))?;
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir_all(&work)?;
-    ensure!(!Path::new(STATES).exists(), "{STATES} is there already, and may be somebody's");
+    let theirs = engines == Engines::Docker && Path::new(STATES).exists();
+    ensure!(!theirs, "{STATES} is there already, and may be somebody's");
 
-    let postgres = postgres(&cluster)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let postgres = beside::postgres(&cluster)?;
+    runtime.block_on(stack::create_database(&postgres))?;
     let ca = work.join("relay-ca.pem");
-    let _catcher = catcher(&cluster, &work, &ca)?;
+    let _catcher = beside::catcher(&cluster, &work, &ca)?;
+    let place = Place { cluster, node, engines, docker };
+    let settings = settings(&place, tag, &postgres, &ca, &work)?;
     // Dropped before what the pods stand on.
-    let _end = Installation { cluster: cluster.clone(), node: node.clone(), docker: docker.clone() };
-    run::step("Prepare the node", &mut engine_node("up"))?;
-    cluster.kubectl(&["label", "node", &node, "galaxy/engines=docker", "--overwrite"])?;
-    let settings = settings(&cluster, tag, &postgres, &ca)?;
-    install(&cluster, &settings)?;
-    let stack = work.join("stack.json");
-    summary(&cluster, &settings, &docker)?.write(&stack)?;
-    let result = play(&cluster, &stack).and_then(|()| unharmed(&cluster));
+    let installation = Installation::new(place.clone(), work.clone());
+    let result = tried(&place, &settings, &runtime, &work, &nextest).and_then(|()| under_roles(&postgres));
     if result.is_err() {
-        keep_logs(&cluster, &work);
+        end::keep(&place, &work);
     }
-    result
+    let ended = installation.take_down();
+    result.and(ended)
 }
 
-/// What is taken down in the end, however it ends.
-struct Installation {
-    cluster: Cluster,
-    node: String,
-    docker: Docker,
-}
-
-impl Drop for Installation {
-    fn drop(&mut self) {
-        println!("\n── Take it down");
-        let namespaces = ["delete", "namespace", "galaxy", "galaxy-engines", "--ignore-not-found", "--timeout=180s"];
-        let label = ["label", "node", &self.node, "galaxy/engines-"];
-        for arguments in [&namespaces[..], &label[..]] {
-            if let Err(error) = self.cluster.kubectl(arguments) {
-                eprintln!("   {error:#}");
-            }
-        }
-        self.docker.clean(INSTANCE);
-        if let Err(error) = run::step("Take back what the node was prepared with", &mut engine_node("down")) {
-            eprintln!("   {error:#}");
-        }
-        let _ = std::fs::remove_dir_all(STATES);
+/// Everything between what is beside the cluster and what is taken down.
+fn tried(place: &Place, settings: &OneNode, runtime: &Runtime, work: &Path, nextest: &Path) -> Result<()> {
+    if place.engines == Engines::Docker {
+        run::step("Prepare the node", &mut end::engine_node("up"))?;
+        place.cluster.kubectl(&["label", "node", &place.node, "galaxy/engines=docker", "--overwrite"])?;
     }
+    let Manifests { migration, roles, rest } = settings.manifests(&crate::root())?;
+    println!("\n── Install");
+    let began = Instant::now();
+    let cluster = &place.cluster;
+    // In the order of docs/kubernetes.md.
+    cluster.apply(&testkit::kubernetes::render(&crate::root().join("deploy/kubernetes/namespaces"))?)?;
+    cluster.apply(&settings.first())?;
+    for (documents, job) in [(migration, "migrate"), (vec![roles], ROLES_JOB)] {
+        cluster.apply(&documents)?;
+        let job = format!("job/{job}");
+        cluster.kubectl(&["wait", "--namespace", "galaxy", "--for=condition=complete", &job, "--timeout=180s"])?;
+        println!("   {job} is through after {:.1} s", began.elapsed().as_secs_f64());
+    }
+    let dsns = runtime.block_on(stack::roles::make(&settings.dsn))?;
+    cluster.apply(&settings.ground(&dsns)?)?;
+    cluster.apply(&settings.volumes())?;
+    cluster.apply(&rest)?;
+    for (namespace, name) in place.deployments() {
+        place.rolled(namespace, name)?;
+        println!("   {name} is there after {:.1} s", began.elapsed().as_secs_f64());
+    }
+    if place.engines == Engines::Pods {
+        let mut asked = ask(nextest);
+        asked
+            .env("GALAXY_TEST_KUBECONFIG", cluster.kubeconfig())
+            .env("GALAXY_TEST_KUBE_NAMESPACE", GAMES)
+            .env("GALAXY_TEST_KUBE_STORAGE_CLASS", STORAGE_CLASS)
+            .env("GALAXY_TEST_KUBE_COPY_IMAGE", format!("galaxy/runtime-controller:{}", settings.tag))
+            .env("GALAXY_TEST_ENGINE_IMAGE", ENGINE_IMAGE);
+        run::step("The cluster does what every driver does", &mut asked)?;
+    }
+    let stack = work.join("stack.json");
+    summary(place, settings)?.write(&stack)?;
+    let mut figures = Figures::of(&rest);
+    let played = game::play(place, &stack, &mut figures);
+    println!("\n{figures}");
+    played?;
+    let connected = runtime.block_on(stack::roles::connected(&settings.dsn))?;
+    ensure!(connected == LOGINS, "expected processes under {LOGINS:?}, and {connected:?} are connected");
+    Ok(())
 }
 
-/// The script that prepares a node, or takes that back.
-fn engine_node(what: &str) -> Command {
-    let mut command = run::program(crate::root().join("deploy/kubernetes/engine-node.sh"));
-    command.args([what, PODS]);
+/// The test that asks a real cluster, which no other run has.
+fn ask(nextest: &Path) -> Command {
+    let mut command = run::program(nextest);
+    command.args(["nextest", "run", "--locked", "--workspace", "--ignore-default-filter"]);
+    command.args(["--filterset", "test(/^real_cluster::/)"]);
     command
 }
 
-/// A Postgres that pods reach too.
-fn postgres(cluster: &Cluster) -> Result<PostgresServer> {
-    println!("\n── Postgres on {}", cluster.address());
-    // Where the user that Postgres runs as can read it.
-    let rules = std::env::temp_dir().join(format!("galaxy-hba-{}.conf", std::process::id()));
-    std::fs::write(&rules, "host all all 0.0.0.0/0 scram-sha-256\n")?;
-    let addresses = format!("127.0.0.1,{}", cluster.address());
-    let settings = [("listen_addresses", addresses), ("hba_file", rules.display().to_string())];
-    let server = PostgresServer::start(PostgresConfig {
-        password: Some(stack::fresh_secret()),
-        settings: settings.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        ..PostgresConfig::default()
-    });
-    let _ = std::fs::remove_file(&rules);
-    server
+/// No process asked for what its role does not give: work in the background tries again and says little, but the server has every
+/// refusal.
+fn under_roles(postgres: &PostgresServer) -> Result<()> {
+    let log = std::fs::read_to_string(postgres.log_file()).context("Postgres' log")?;
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains("permission denied")).collect();
+    ensure!(refused.is_empty(), "a process wants what its role does not give: {refused:#?}");
+    Ok(())
 }
 
-/// A process that is killed when dropped.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The mail catcher, where pods reach it by the name `mail-catcher`.
-fn catcher(cluster: &Cluster, work: &Path, ca: &Path) -> Result<Killed> {
-    println!("\n── Mail catcher on {}", cluster.address());
-    let log = std::fs::File::create(work.join("mail-catcher.log"))?;
-    let child = Command::new(testkit::process::bin_path("mail-catcher"))
-        .args(["--tls-mode", "starttls", "--name", "mail-catcher", "--http", MAIL_PAGE, "--smtp"])
-        .arg(format!("{}:1025", cluster.address()))
-        .arg("--ca-out")
-        .arg(ca)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
-        .context("start the mail catcher")?;
-    let mut child = Killed(child);
-    let end = Instant::now() + Duration::from_secs(90);
-    while !std::fs::metadata(ca).is_ok_and(|file| file.len() > 0) {
-        let ended = child.0.try_wait()?;
-        ensure!(
-            ended.is_none() && Instant::now() < end,
-            "the mail catcher did not start; its log is in {}",
-            work.display()
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(child)
-}
-
-fn settings(cluster: &Cluster, tag: &str, postgres: &PostgresServer, ca: &Path) -> Result<OneNode> {
+fn settings(place: &Place, tag: &str, postgres: &PostgresServer, ca: &Path, work: &Path) -> Result<OneNode> {
     use std::os::unix::fs::MetadataExt as _;
-    let dsn = postgres.dsn("postgres").replace("127.0.0.1", &cluster.address().to_string());
+    let address = place.cluster.address();
+    let dsn = postgres.dsn("galaxy").replace("127.0.0.1", &address.to_string());
     Ok(OneNode {
+        engines: place.engines,
         tag: tag.to_owned(),
         docker_group: std::fs::metadata("/run/docker.sock").context("/run/docker.sock")?.gid(),
-        mail_catcher: cluster.address(),
+        volumes: if place.engines == Engines::Pods { volumes(&work.join("volumes"))? } else { Vec::new() },
+        mail_catcher: address,
         mail_ca: std::fs::read_to_string(ca)?,
         dsn: format!("{dsn}?search_path=backend&sslmode=disable"),
         gateway_token: stack::fresh_secret(),
@@ -181,43 +201,33 @@ fn settings(cluster: &Cluster, tag: &str, postgres: &PostgresServer, ca: &Path) 
     })
 }
 
-/// In the order of docs/kubernetes.md.
-fn install(cluster: &Cluster, settings: &OneNode) -> Result<()> {
-    println!("\n── Install");
-    let began = Instant::now();
-    let root = crate::root();
-    cluster.apply(&testkit::kubernetes::render(&root.join("deploy/kubernetes/namespaces"))?)?;
-    cluster.apply(&settings.ground())?;
-    let Manifests { migration, rest } = settings.manifests(&root)?;
-    cluster.apply(&migration)?;
-    cluster.kubectl(&["wait", "--namespace", "galaxy", "--for=condition=complete", "job/migrate", "--timeout=180s"])?;
-    println!("   migrated after {:.1} s", began.elapsed().as_secs_f64());
-    cluster.apply(&rest)?;
-    for (namespace, name) in DEPLOYMENTS {
-        rolled(cluster, namespace, name)?;
-        println!("   {name} is there after {:.1} s", began.elapsed().as_secs_f64());
-    }
-    Ok(())
-}
-
-/// Waits until a Deployment is as it is to be.
-fn rolled(cluster: &Cluster, namespace: &str, name: &str) -> Result<()> {
-    let deployment = format!("deployment/{name}");
-    cluster.kubectl(&["rollout", "status", "--namespace", namespace, &deployment, "--timeout=240s"]).map(drop)
+/// Directories that are volumes: a kubelet minds no `fsGroup` of a directory of its node, so all may write to them.
+fn volumes(dir: &Path) -> Result<Vec<PathBuf>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let make = |at: usize| -> Result<PathBuf> {
+        let volume = dir.join(at.to_string());
+        std::fs::create_dir_all(&volume)?;
+        std::fs::set_permissions(&volume, std::fs::Permissions::from_mode(0o777))?;
+        Ok(volume)
+    };
+    (0..VOLUMES).map(make).collect()
 }
 
 /// Where the demo finds everything: the Services, from the node itself.
-fn summary(cluster: &Cluster, settings: &OneNode, docker: &Docker) -> Result<Summary> {
+fn summary(place: &Place, settings: &OneNode) -> Result<Summary> {
+    let cluster = &place.cluster;
     let address = |service: &str, port: u16| -> Result<String> {
         let path = "jsonpath={.spec.clusterIP}";
         let ip = cluster.kubectl(&["get", "service", service, "--namespace", "galaxy", "--output", path])?;
         Ok(format!("http://{}:{port}", ip.trim()))
     };
+    // The demo's word for an engine: both are containers.
+    let driver = "docker";
     Ok(Summary {
         rest: vec![address("api-server", 8080)?],
         grpc: vec![address("push-hub", 8081)?],
         ops: Vec::new(),
-        mail_page: format!("http://{MAIL_PAGE}"),
+        mail_page: format!("http://{}", beside::MAIL_PAGE),
         smtp: format!("{}:1025", cluster.address()),
         postgres_dsn: settings.dsn.clone(),
         gateway_token: settings.gateway_token.clone(),
@@ -225,60 +235,10 @@ fn summary(cluster: &Cluster, settings: &OneNode, docker: &Docker) -> Result<Sum
         admin_user: "root".into(),
         admin_password: settings.admin_password.clone(),
         admin_email: "ops@galaxy.example".into(),
-        driver: "docker".into(),
-        docker_host: Some(docker.host().to_owned()),
+        driver: driver.into(),
+        docker_host: Some(place.docker.host().to_owned()),
         instance: INSTANCE.into(),
         engine_version: ENGINE_VERSION.into(),
         engine_image: ENGINE_IMAGE.into(),
     })
-}
-
-/// Plays the demo game, and rolls one Deployment after the other until it is over. The demo is as strict as on a platform that nobody
-/// touches: no event and no mail is lost, and none comes twice.
-fn play(cluster: &Cluster, stack: &Path) -> Result<()> {
-    println!("\n── A game, during which every Deployment is rolled\n");
-    let demo = Command::new(testkit::process::bin_path("galaxy-demo"))
-        .arg("--stack")
-        .arg(stack)
-        .args(["--schedule", SCHEDULE])
-        .stdin(Stdio::null())
-        .spawn()
-        .context("start galaxy-demo")?;
-    let mut demo = Killed(demo);
-    let mut rolls = 0;
-    for (namespace, name) in DEPLOYMENTS.into_iter().cycle() {
-        let deployment = format!("deployment/{name}");
-        cluster.kubectl(&["rollout", "restart", "--namespace", namespace, &deployment])?;
-        rolled(cluster, namespace, name)?;
-        if let Some(status) = demo.0.try_wait()? {
-            ensure!(status.success(), "the demo game failed ({status})");
-            break;
-        }
-        rolls += 1;
-        println!("   >> {name} has been rolled");
-    }
-    ensure!(rolls >= DEPLOYMENTS.len(), "the game was over before every Deployment had been rolled: {rolls}");
-    println!("\n   {rolls} rolls while the game was played");
-    Ok(())
-}
-
-/// No container ended but those that were asked to.
-fn unharmed(cluster: &Cluster) -> Result<()> {
-    let each = "{range .items[*]}{.metadata.name} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}";
-    let output = format!("jsonpath={each}");
-    let selector = "--selector=app.kubernetes.io/part-of=galaxy";
-    let pods = cluster.kubectl(&["get", "pods", "--all-namespaces", selector, "--output", &output])?;
-    let fallen: Vec<&str> = pods.lines().filter(|line| !line.ends_with(" 0")).collect();
-    ensure!(fallen.is_empty(), "containers ended by themselves: {fallen:?}");
-    Ok(())
-}
-
-/// The ends of all logs, before the pods go.
-fn keep_logs(cluster: &Cluster, work: &Path) {
-    for (namespace, name) in DEPLOYMENTS {
-        let selector = format!("--selector=app.kubernetes.io/name={name}");
-        let log = cluster.kubectl(&["logs", "--namespace", namespace, &selector, "--tail=200", "--prefix"]);
-        let _ = std::fs::write(work.join(format!("{name}.log")), log.unwrap_or_else(|error| format!("{error:#}")));
-    }
-    eprintln!("   the ends of the logs are in {}", work.display());
 }

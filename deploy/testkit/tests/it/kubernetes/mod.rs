@@ -3,6 +3,7 @@
 mod custom;
 mod engines;
 mod network;
+mod one_node;
 mod pods;
 mod schema;
 mod settings;
