@@ -1496,6 +1496,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workers
+         * @description Newest first: every process that works a queue, and for a while those that died. A process whose lease was lost
+         *     is here again, as another worker.
+         */
+        get: operations["admin_list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/internal/identities/provision": {
         parameters: {
             query?: never;
@@ -7108,6 +7129,102 @@ export interface components {
              */
             race_name: string;
         };
+        /**
+         * Worker
+         * @description A process that works queues.
+         * @example {
+         *       "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+         *       "expires_at": "2026-03-17T20:14:04Z",
+         *       "instance": "runtime-controller@galaxy-1:4711-9f3c2a1b",
+         *       "process": "runtime-controller",
+         *       "started_at": "2026-03-10T18:00:05Z",
+         *       "version": "0.1.0",
+         *       "worker_id": "019cd8e7-d918-7b44-8f1a-6c2e0d5b9a37"
+         *     }
+         */
+        Worker: {
+            /**
+             * @description The daemon whose games a runtime-controller serves; null for the others.
+             * @example docker:6D4X:JQ2P:WZ7K:TB5N
+             */
+            daemon_id?: string | null;
+            /**
+             * Format: date-time
+             * @description Until when its lease lasts. It is renewed every second: one that is over belongs to a process that is dead or cut off
+             *     from the database.
+             * @example 2026-03-17T20:14:04Z
+             */
+            expires_at: string;
+            /**
+             * @description Process, host, process id and a random part, as its log lines and metrics name it.
+             * @example runtime-controller@galaxy-1:4711-9f3c2a1b
+             */
+            instance: string;
+            /**
+             * @description `mail-worker`, `notify-worker` or `runtime-controller`.
+             * @example runtime-controller
+             */
+            process: string;
+            /**
+             * Format: date-time
+             * @description Since when it has been registered without interruption.
+             * @example 2026-03-10T18:00:05Z
+             */
+            started_at: string;
+            /**
+             * Format: line
+             * @description The version that it was built as; null for a release that does not say.
+             * @example 0.1.0
+             */
+            version?: string | null;
+            /**
+             * Format: uuid
+             * @description The registration. A process has another after each lost lease.
+             * @example 019cd8e7-d918-7b44-8f1a-6c2e0d5b9a37
+             */
+            worker_id: string;
+        };
+        /**
+         * WorkerPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+         *           "expires_at": "2026-03-17T20:14:04Z",
+         *           "instance": "runtime-controller@galaxy-1:4711-9f3c2a1b",
+         *           "process": "runtime-controller",
+         *           "started_at": "2026-03-10T18:00:05Z",
+         *           "version": "0.1.0",
+         *           "worker_id": "019cd8e7-d918-7b44-8f1a-6c2e0d5b9a37"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        WorkerPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "daemon_id": "docker:6D4X:JQ2P:WZ7K:TB5N",
+             *         "expires_at": "2026-03-17T20:14:04Z",
+             *         "instance": "runtime-controller@galaxy-1:4711-9f3c2a1b",
+             *         "process": "runtime-controller",
+             *         "started_at": "2026-03-10T18:00:05Z",
+             *         "version": "0.1.0",
+             *         "worker_id": "019cd8e7-d918-7b44-8f1a-6c2e0d5b9a37"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Worker"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
     };
     responses: {
         /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
@@ -12017,6 +12134,46 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_workers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["WorkerPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
