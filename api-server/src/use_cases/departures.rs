@@ -79,28 +79,28 @@ async fn end_all(
     games: &[GameId],
 ) -> Result<Left, Problem> {
     let left = Left { cancelled: cancel_own(tx, caller, user_id).await? };
-    let memberships = db::departures::memberships(&mut **tx, user_id).await?;
+    let memberships = db::departures::memberships(tx, user_id).await?;
     let status = if why == Departure::Deleted { MembershipStatus::Left } else { MembershipStatus::Removed };
-    let ended = db::memberships::end(&mut **tx, &memberships, status).await?;
+    let ended = db::memberships::end(tx, &memberships, status).await?;
     let context = caller.context;
     let (request_id, traceparent) = (Some(context.request_id.as_str()), context.traceparent.as_deref());
-    db::banishments::enqueue_due(&mut **tx, games, request_id, traceparent).await?;
-    db::departures::withdraw_applications(&mut **tx, user_id).await?;
-    db::departures::close_invites(&mut **tx, user_id).await?;
-    let revoked = db::departures::revoke_invites(&mut **tx, user_id).await?;
-    db::departures::release_race_names(&mut **tx, user_id).await?;
+    db::banishments::enqueue_due(tx, games, request_id, traceparent).await?;
+    db::departures::withdraw_applications(tx, user_id).await?;
+    db::departures::close_invites(tx, user_id).await?;
+    let revoked = db::departures::revoke_invites(tx, user_id).await?;
+    db::departures::release_race_names(tx, user_id).await?;
     if why == Departure::Blocked {
         for membership in ended {
             let (game_id, key) = (membership.game_id, membership.membership_id.to_string());
             let payload = Payload::LobbyMembershipRemoved { game_id, reason: "the account was blocked".to_owned() };
-            caller.notify(&mut **tx, payload, key, Audience::Users(vec![user_id]), game_id).await?;
+            caller.notify(tx, payload, key, Audience::Users(vec![user_id]), game_id).await?;
         }
     }
     for invite in revoked {
         let Some(invited) = invite.invited_user_id else { continue };
         let payload = Payload::LobbyInviteRevoked { game_id: invite.game_id };
         let key = invite.invite_id.to_string();
-        caller.notify(&mut **tx, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
+        caller.notify(tx, payload, key, Audience::Users(vec![invited]), invite.game_id).await?;
     }
     Ok(left)
 }
@@ -108,8 +108,8 @@ async fn end_all(
 /// Cancels what the user could have cancelled: their private games that did not start. Answers which.
 async fn cancel_own(tx: &mut impl InTransaction, caller: &Caller<'_>, user_id: UserId) -> Result<Vec<GameId>, Problem> {
     let mut cancelled = Vec::new();
-    for game_id in db::departures::own_private_games(&mut **tx, user_id).await? {
-        let Some(game) = db::games::lock(&mut **tx, game_id).await? else { continue };
+    for game_id in db::departures::own_private_games(tx, user_id).await? {
+        let Some(game) = db::games::lock(tx, game_id).await? else { continue };
         if let Ok(next) = act(game.status, Visibility::Private, GameAction::Cancel, Actor::Owner) {
             transitions::cancel(tx, caller, &game, next).await?;
             cancelled.push(game_id);

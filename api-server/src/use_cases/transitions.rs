@@ -216,21 +216,21 @@ pub(super) async fn cancel(
     game: &LockedGame,
     next: GameStatus,
 ) -> Result<&'static [Topic], Problem> {
-    db::games::set_status(&mut **tx, game.game_id, game.status, next).await?;
+    db::games::set_status(tx, game.game_id, game.status, next).await?;
     leave_enrollment(tx, game.game_id).await?;
-    db::race_names::release_reserved(&mut **tx, game.game_id).await?;
+    db::race_names::release_reserved(tx, game.game_id).await?;
     if game.status != GameStatus::Starting {
         return Ok(&[]);
     }
     let (request_id, traceparent) = (Some(caller.context.request_id.as_str()), caller.context.traceparent.as_deref());
-    db::runtime::enqueue_stop(&mut **tx, game.game_id, request_id, traceparent).await?;
+    db::runtime::enqueue_stop(tx, game.game_id, request_id, traceparent).await?;
     Ok(&[Topic::RuntimeJobs])
 }
 
 /// Open applications and invites are closed with the enrolment.
 async fn leave_enrollment(tx: &mut impl InTransaction, game_id: GameId) -> Result<(), Problem> {
-    db::applications::close_open(&mut **tx, game_id).await?;
-    db::invites::close_open(&mut **tx, game_id).await?;
+    db::applications::close_open(tx, game_id).await?;
+    db::invites::close_open(tx, game_id).await?;
     Ok(())
 }
 

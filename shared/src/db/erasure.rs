@@ -19,15 +19,15 @@ use crate::postgres::Error;
 /// workers lock them; what a sign-in holds is passed over, since it may be waiting for this account; and the account's own
 /// row is written last, since its unique names take the strongest lock of all.
 pub async fn erase(tx: &mut impl InTransaction, user_id: UserId) -> Result<bool, Error> {
-    let addresses = free_identities(&mut **tx, user_id).await?;
+    let addresses = free_identities(tx, user_id).await?;
     if !addresses.is_empty() {
-        forget_sign_ins(&mut **tx, &addresses).await?;
-        remove_mails(&mut **tx, &addresses).await?;
+        forget_sign_ins(tx, &addresses).await?;
+        remove_mails(tx, &addresses).await?;
     }
-    remove_words_to_others(&mut **tx, user_id).await?;
-    scrub_notifications(&mut **tx, user_id).await?;
-    scrub_own_rows(&mut **tx, user_id).await?;
-    scrub_trail(&mut **tx, user_id).await?;
+    remove_words_to_others(tx, user_id).await?;
+    scrub_notifications(tx, user_id).await?;
+    scrub_own_rows(tx, user_id).await?;
+    scrub_trail(tx, user_id).await?;
     let done = sqlx::query!(
         "UPDATE accounts
             SET user_name = 'deleted-' || replace(user_id::text, '-', ''), canonical_user_name = NULL, display_name = NULL,

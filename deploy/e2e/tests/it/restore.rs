@@ -50,7 +50,7 @@ async fn a_backup_is_put_back_whether_database_or_engine_is_ahead() {
     let summary = stack.summary().clone();
     let backup = back_up(&stack, &summary).await;
     let mailbox = Mailbox::new(&summary).unwrap();
-    let newest = mailbox.newest().await.unwrap();
+    let newest = mailbox.newest(None).await.unwrap();
     put_back(&mut stack, &summary, &backup).await;
     cursors_of_before_are_told_of_the_gap(&summary, &backup.cursor).await;
 
