@@ -46,6 +46,11 @@ async fn failures_leave_who_and_from_where_and_nothing_secret() {
         ["admin", "ip", "outcome", "level"].map(|field| refused[field].as_str().unwrap_or_default().to_owned());
     assert_eq!(fields, [ADMIN, "203.0.113.66", "wrong", "warn"], "{refused}");
     assert!(refused["request_id"].is_string(), "{refused}");
+    // Somebody who typed their password into the name's field.
+    let mistyped = http.get(url("/admin/games")).basic_auth("correct-horse-battery", Some(""));
+    assert_eq!(mistyped.send().await.unwrap().status(), 401);
+    let refused = line(&mut binary, "admin_refused").await;
+    assert_eq!((&refused["admin"], &refused["outcome"]), (&Value::Null, &json!("wrong")), "{refused}");
     let refused = line(&mut binary, "code_refused").await;
     assert_eq!(
         (&refused["network"], &refused["outcome"]),
@@ -67,7 +72,7 @@ async fn failures_leave_who_and_from_where_and_nothing_secret() {
     })
     .await;
     let log = binary.process.lines().join("\n");
-    for secret in ["hunter2", "ada.secret", "98765", PASSWORD] {
+    for secret in ["hunter2", "correct-horse", "ada.secret", "98765", PASSWORD] {
         assert!(!log.contains(secret), "{secret} stands in the log");
     }
     binary.stop().await;

@@ -236,7 +236,9 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     };
     let attempt = Attempt { name: &name, password: &password, network, stored: stored.as_ref() };
     if let Err(refusal) = app.admins.verify(&attempt).await {
-        tell(app, Some(&name), context, refusal.outcome());
+        // A name that nobody has may be a password that was typed into the wrong field.
+        let known = stored.as_ref().map(|_| name.as_str());
+        tell(app, known, context, refusal.outcome());
         return Err(match refusal {
             Refusal::Wrong => administrator_wanted(),
             Refusal::Slowed(wait) => {
@@ -253,7 +255,8 @@ async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -
     Ok(Admin { name })
 }
 
-/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6).
+/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6). The
+/// name is that of an account.
 fn tell(app: &App, name: Option<&str>, context: &Context, outcome: &'static str) {
     app.admins.count(outcome);
     tracing::warn!(event = "admin_refused", admin = name, ip = %context.ip, outcome, "an administrator was refused");
