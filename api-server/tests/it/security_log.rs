@@ -28,7 +28,8 @@ async fn failures_leave_who_and_from_where_and_nothing_secret() {
     let mut binary = Binary::start(&db, &settings);
     binary.ready().await;
     let http = reqwest::Client::new();
-    let url = |path: &str| format!("http://{}/api/v1{path}", binary.rest);
+    let base = format!("http://{}/api/v1", binary.rest);
+    let url = |path: &str| format!("{base}{path}");
     let admin = http.get(url("/admin/games")).basic_auth(ADMIN, Some("hunter2 hunter2"));
     assert_eq!(admin.header("x-forwarded-for", "203.0.113.66").send().await.unwrap().status(), 401);
     let sent = http.post(url("/public/auth/send-email-code")).json(&json!({ "email": "ada.secret@example.org" }));
