@@ -41,7 +41,7 @@ async fn workers_are_listed_with_what_they_are_and_until_when_they_last() {
     let controller = of("runtime-controller");
     let expected = json!({
         "worker_id": ids[2], "process": "runtime-controller", "instance": "runtime-controller@host:7-ab",
-        "version": "0.1.0", "started_at": "2026-03-10T18:00:05Z", "expires_at": controller["expires_at"],
+        "version": "0.1.0", "started_at": "2026-03-10T18:00:05+00:00", "expires_at": controller["expires_at"],
         "daemon_id": "docker:one",
     });
     assert_eq!(*controller, expected);
