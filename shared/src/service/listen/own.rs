@@ -1,6 +1,7 @@
 //! The process's own connection to its listener: whether a client would be served, asked as a client asks.
 
 use std::collections::HashSet;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -94,13 +95,15 @@ impl SelfProbe {
     }
 
     async fn ask(&self) -> anyhow::Result<()> {
-        let to = match self.listener.ip() {
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            own => own,
-        };
-        let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.context("socket")?;
-        socket.bind(SocketAddr::new(to, 0)).context("bind")?;
+        let (socket, to) = match self.listener.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => bound(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]),
+            // It takes IPv4 too, and in a container's network there often is no other: `::` can be listened on, `::1` is nobody's.
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => {
+                bound(&[IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)])
+            }
+            own => bound(&[own]),
+        }
+        .context("bind")?;
         // Known before it is connected: the listener looks when it accepts.
         let _known = self.own.add(socket.local_addr().context("address")?);
         let stream = socket.connect(SocketAddr::new(to, self.listener.port())).await.context("connect")?;
@@ -109,6 +112,20 @@ impl SelfProbe {
             Some(tls) => get(tls.connect(stream).await.context("TLS")?, self.path).await,
         }
     }
+}
+
+/// A socket bound to the first of the addresses that this machine has, and the address.
+fn bound(addresses: &[IpAddr]) -> io::Result<(TcpSocket, IpAddr)> {
+    let mut fault = io::ErrorKind::AddrNotAvailable.into();
+    for &address in addresses {
+        let bound = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+            .and_then(|socket| socket.bind(SocketAddr::new(address, 0)).map(|()| socket));
+        match bound {
+            Ok(socket) => return Ok((socket, address)),
+            Err(error) => fault = error,
+        }
+    }
+    Err(fault)
 }
 
 async fn get(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path: &str) -> anyhow::Result<()> {
@@ -184,6 +201,30 @@ mod tests {
             assert!(probe.ask().await.is_err(), "nobody listens");
             assert!(probe.own.0.lock().is_empty());
         }
+    }
+
+    #[tokio::test]
+    async fn where_the_first_address_is_not_this_machines_the_next_is_taken() {
+        // For documentation (RFC 3849): as `::1` where IPv6 is switched off.
+        let nobodys: IpAddr = "2001:db8::1".parse().unwrap();
+        let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(bound(&[nobodys, v4]).unwrap().1, v4);
+        assert_eq!(bound(&[nobodys]).unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+    }
+
+    #[tokio::test]
+    async fn a_listener_on_every_address_is_asked_over_ipv4_too() {
+        let (tcp, stop) = (TcpListener::bind("[::]:0").await.unwrap(), CancellationToken::new());
+        let listener = Listener::new(tcp, None, limits(1));
+        let mut probe = listener.probe("/healthz").unwrap();
+        let served = tokio::spawn(listener.serve(|_| answer(StatusCode::OK), stop.clone()));
+        let _held = tokio::net::TcpStream::connect(("127.0.0.1", probe.listener.port())).await.unwrap();
+        probe.ask().await.unwrap();
+        // Its own place is known by the plain address, as which a peer of IPv4 is not seen at such a socket.
+        probe.listener = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), probe.listener.port());
+        probe.ask().await.unwrap();
+        stop.cancel();
+        served.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
