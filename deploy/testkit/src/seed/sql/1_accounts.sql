@@ -66,7 +66,7 @@ SELECT 'pilot-' || lpad(n::text, 7, '0') || '@seed.example', (now() AT TIME ZONE
 INSERT INTO auth_challenges (challenge_id, address, code_hash, salt, preferred_language, attempts, created_at, expires_at, consumed_at)
 SELECT pg_temp.v7('challenge', n * 10 + k, made), 'pilot-' || lpad(n::text, 7, '0') || '@seed.example',
        sha256(convert_to('seed-code-' || n, 'UTF8')), substr(sha256(convert_to('seed-salt-' || n, 'UTF8')), 1, 16), NULL, 1, made,
-       made + interval '10 minutes', CASE WHEN k = 1 THEN made + interval '1 minute' END
+       made + interval '1 day', CASE WHEN k = 1 THEN made + interval '1 minute' END
   FROM (SELECT n, k, now() - CASE WHEN k = 1 THEN interval '1 hour' ELSE interval '1 minute' END AS made
           FROM seed_account, generate_series(1, CASE WHEN n % 20 = 1 THEN 2 ELSE 1 END) k
          WHERE NOT gone AND n % 5 = 1) c;
