@@ -127,7 +127,7 @@ impl Upgrade<'_> {
         if let Some(fallen) = self.stack.fallen() {
             bail!("{fallen}");
         }
-        let (turns, calls) = (report.turns(), report.retries);
+        let (turns, calls) = (report.turns(), report.retries.len());
         self.story.say(format!("The games are over after {turns} turns; {calls} calls were repeated"));
         Ok(report)
     }

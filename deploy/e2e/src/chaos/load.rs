@@ -102,7 +102,7 @@ impl Crowd {
 
     /// How many of their calls had to be repeated.
     pub(super) fn retries(&self) -> usize {
-        self.rest.retries()
+        self.rest.retries().len()
     }
 
     /// One after the other, until it is enough.

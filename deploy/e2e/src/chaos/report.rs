@@ -69,7 +69,7 @@ impl Report {
     }
 
     pub(super) fn played(&mut self, demo: &demo::Report) {
-        self.players_retries += demo.retries;
+        self.players_retries += demo.retries.len();
         self.secrets.extend(demo.secrets.iter().cloned());
     }
 

@@ -8,6 +8,9 @@ use super::outcome::{Counted, Finish};
 use super::stage::Stage;
 use crate::gateway::Traced;
 
+/// Repeated calls that the report shows; while a replica is away there may be hundreds.
+const SHOWN: usize = 5;
+
 /// The demo in figures.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -23,8 +26,8 @@ pub struct Report {
     pub events: usize,
     /// How often the gateway's stream was resumed.
     pub resumes: usize,
-    /// REST calls that had to be repeated.
-    pub retries: usize,
+    /// REST calls that had to be repeated: which, and why.
+    pub retries: Vec<String>,
     /// Tokens and keys of the players' sessions, which nobody else may come to know.
     pub secrets: Vec<String>,
     /// The traces that the gateway began.
@@ -78,7 +81,10 @@ impl fmt::Display for Report {
         writeln!(f, "  turns     {}", self.turns())?;
         writeln!(f, "  mails     {}, copies after a crash {}", self.mails, self.repeated_mails)?;
         writeln!(f, "  events    {}, stream resumed {} times", self.events, self.resumes)?;
-        writeln!(f, "  calls     repeated {}", self.retries)?;
+        writeln!(f, "  calls     repeated {}", self.retries.len())?;
+        for call in self.retries.iter().take(SHOWN) {
+            writeln!(f, "            {call}")?;
+        }
         writeln!(f, "  time      {:.1} s", self.took.as_secs_f64())?;
         writeln!(f, "  from the commit of an intent until")?;
         write!(f, "{}", self.latencies)

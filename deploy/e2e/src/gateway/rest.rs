@@ -133,7 +133,7 @@ pub struct Rest {
     gateway_token: String,
     admin: (String, String),
     patience: Duration,
-    retries: AtomicUsize,
+    retries: Mutex<Vec<String>>,
     traced: Mutex<Vec<Traced>>,
 }
 
@@ -157,14 +157,14 @@ impl Rest {
             gateway_token: summary.gateway_token.clone(),
             admin: (summary.admin_user.clone(), summary.admin_password.clone()),
             patience,
-            retries: AtomicUsize::new(0),
+            retries: Mutex::default(),
             traced: Mutex::default(),
         })
     }
 
-    /// How many calls had to be repeated so far.
-    pub fn retries(&self) -> usize {
-        self.retries.load(Ordering::Relaxed)
+    /// The calls that had to be repeated so far: which, and why.
+    pub fn retries(&self) -> Vec<String> {
+        self.retries.lock().clone()
     }
 
     /// The traces that were begun so far, one for each call that was sent.
@@ -213,7 +213,7 @@ impl Rest {
             if Instant::now() + pause > end {
                 bail!("{what}: no answer within {:?}, at last: {trouble}", self.patience);
             }
-            self.retries.fetch_add(1, Ordering::Relaxed);
+            self.retries.lock().push(format!("{what}: {trouble}"));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -30,7 +30,8 @@ async fn a_whole_game_is_played_through_the_real_processes() {
     }
     assert_idle_does_little(&mut stack).await;
     let report = report(play(stack.summary(), Options::default()).await);
-    assert!(report.players >= 4 && report.turns() > 10 && report.retries == 0 && report.repeated_mails == 0);
+    assert!(report.players >= 4 && report.turns() > 10 && report.retries.is_empty(), "{report}");
+    assert_eq!(report.repeated_mails, 0);
     for (what, median) in report.latencies.medians() {
         assert!(median.is_some(), "not measured: {what}");
     }
@@ -57,7 +58,8 @@ async fn the_demo_can_be_played_twice_and_by_two_replicas() {
 async fn the_demo_can_be_played_without_containers() {
     let stack = stack_on("process-driver", 1, Driver::Process, Vec::new()).await;
     let report = report(play(stack.summary(), Options::default()).await);
-    assert!(report.players >= 4 && report.turns() > 10 && report.retries == 0 && report.repeated_mails == 0);
+    assert!(report.players >= 4 && report.turns() > 10 && report.retries.is_empty(), "{report}");
+    assert_eq!(report.repeated_mails, 0);
     stop(stack).await;
 }
 
