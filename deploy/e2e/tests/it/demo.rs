@@ -9,7 +9,7 @@ use testkit::process::cpu_seconds;
 use testkit::stack::{Driver, Stack};
 
 use crate::metrics;
-use crate::world::{driver, play, postgres_processes, report, stack, stack_on, stop};
+use crate::world::{driver, patience_with_postgres, play, postgres_processes, report, stack, stack_on, stop};
 
 const MIB: u64 = 1 << 20;
 const IDLE: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ async fn the_demo_can_be_played_twice_and_by_two_replicas() {
 /// Engines as plain processes, as on a laptop without Docker: whatever the other tests run them on.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_can_be_played_without_containers() {
-    let stack = stack_on("process-driver", 1, Driver::Process, Vec::new()).await;
+    let stack = stack_on("process-driver", 1, Driver::Process, vec![patience_with_postgres()]).await;
     let report = report(play(stack.summary(), Options::default()).await);
     assert!(report.players >= 4 && report.turns() > 10 && report.retries.is_empty(), "{report}");
     assert_eq!(report.repeated_mails, 0);

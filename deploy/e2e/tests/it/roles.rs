@@ -10,11 +10,12 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::stack::{Driver, StackConfig};
 use testkit::{PostgresConfig, PostgresServer, TestDb};
 
-use crate::world::{config, play, report, start, stop};
+use crate::world::{config, patience_with_postgres, play, report, start, stop};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_game_is_played_with_every_process_under_its_own_role() {
-    let mut stack = start(StackConfig { own_roles: true, ..config("roles", 1, Driver::Process) }).await;
+    let settings = vec![patience_with_postgres()];
+    let mut stack = start(StackConfig { settings, own_roles: true, ..config("roles", 1, Driver::Process) }).await;
     let report = report(play(stack.summary(), Options::default()).await);
     assert!(report.players >= 4 && report.turns() > 10 && report.retries.is_empty(), "{report}");
     assert_eq!(report.repeated_mails, 0);

@@ -9,7 +9,7 @@ use testkit::stack::{PROCESSES, Summary};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{driver, play, report, stack_on, stop};
+use crate::world::{driver, patience_with_postgres, play, report, stack_on, stop};
 
 /// The default of `BACKEND_SHUTDOWN_TIMEOUT`: a process that takes longer does not keep to its own limits.
 const BUDGET: Duration = Duration::from_secs(30);
@@ -41,7 +41,8 @@ async fn further(watcher: &Subscriber, games: &JoinHandle<Vec<Report>>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_of_everything_fails_no_request_and_loses_no_event() {
-    let settings = vec![("BACKEND_SHUTDOWN_DELAY".to_owned(), format!("{}s", DELAY.as_secs()))];
+    let delay = ("BACKEND_SHUTDOWN_DELAY".to_owned(), format!("{}s", DELAY.as_secs()));
+    let settings = vec![delay, patience_with_postgres()];
     let mut stack = stack_on("rolling", 2, driver(), settings).await;
     let summary = stack.summary().clone();
     // It goes to the first replica first.

@@ -19,6 +19,12 @@ pub async fn stack_on(name: &str, replicas: usize, driver: Driver, settings: Vec
     start(StackConfig { settings, ..config(name, replicas, driver) }).await
 }
 
+/// A setting for tests in which no call may be repeated. Where other tests keep the processors and the disk busy, a connection may
+/// take longer than the usual five seconds, and the answer is a 503; they judge something else.
+pub fn patience_with_postgres() -> (String, String) {
+    ("BACKEND_POSTGRES_OPERATION_TIMEOUT".to_owned(), "20s".to_owned())
+}
+
 /// How a stack is set up here.
 pub fn config(name: &str, replicas: usize, driver: Driver) -> StackConfig {
     StackConfig {
