@@ -35,7 +35,7 @@ pub use self::{
     redrive::{dismiss, redrive},
     run::{WorkerDeps, run},
     spec::{Cause, Claim, Fate, Finished, Outcome, Queue, QueueSpec, Rescued, Settings, Settled, Verdict},
-    sql::explain_claim,
+    sql::{Texts, explain_claim, texts},
     wake::{Listener, Signal, Topic, Waker},
     worker::{Timing, Worker},
 };

@@ -418,6 +418,21 @@ fn finish(spec: &QueueSpec) -> String {
     )
 }
 
+/// The two statements that a row costs while there is a backlog, for the bench that measures them without the engine.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    /// Claims rows of priority 0. Parameters: worker, watermark, limit, seconds to the deadline, the filter's argument.
+    pub claim: String,
+    /// Finishes rows. Parameters: arrays of id, token, kind, status, seconds until due, due time, failures to add, error, suspicion.
+    pub finish: String,
+}
+
+/// The [`Texts`] of a queue. Executes nothing.
+#[must_use]
+pub fn texts(spec: &QueueSpec) -> Texts {
+    Texts { claim: claim(spec, &format!("{DUE} AND q.priority = 0")), finish: finish(spec) }
+}
+
 /// The plan of a queue's claim of priority 0, for tests that fail on a sequential scan. Executes nothing.
 pub async fn explain_claim(conn: &mut PgConnection, spec: &'static QueueSpec, generic: bool) -> Result<String, Error> {
     let mode = if generic { "force_generic_plan" } else { "force_custom_plan" };

@@ -1,6 +1,6 @@
 //! What claims read while somebody holds an old snapshot: nothing that was claimed can be vacuumed, and the claims must not
 //! read over it again and again (SPEC §10.8). Counted in entries of the indexes and rows of the table, not in
-//! time. The ten minutes of churn want a benchmark, which does not exist yet.
+//! time. The ten minutes of churn are for `cargo xtask bench queue --held 600`.
 
 use shared::queue::{Settings, Topic};
 use sqlx::{Executor as _, PgConnection};
