@@ -8,10 +8,14 @@
 )]
 
 mod caches;
+mod fan_out;
 mod game;
 mod http;
+mod hub;
 mod mail;
-mod push;
+mod peers;
+mod pgbench;
+mod queue;
 mod reconcile;
 mod replica;
 mod served;
@@ -39,8 +43,15 @@ struct Cli {
 enum Bench {
     /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
     Caches(caches::Args),
+    /// One notification to everybody: how long to the gateway, and what others wait meanwhile (docs/notifications.md)
+    FanOut(fan_out::Args),
     /// Requests a second and their p99, beside the same statements by pgbench
     Http(http::Args),
+    /// Events a second to one gateway and to a thousand, beside memory and JetStream; their lateness; resuming (docs/push.md)
+    Hub(hub::Args),
+    /// What streams from memory, for `hub`
+    #[command(hide = true)]
+    RawHub(hub::RawArgs),
     /// Mails a second beside bare lettre, and how long a code takes while reminders drain (docs/mail.md)
     Mail(mail::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
@@ -48,8 +59,8 @@ enum Bench {
     /// The attacker of `shares`
     #[command(hide = true)]
     Attack(shares::AttackArgs),
-    /// From a published event, and from a revocation, to subscribers of two replicas
-    Push(push::Args),
+    /// Rows a second through the queue engine, beside pgbench and others' queues; how soon a row is picked up (docs/queue.md)
+    Queue(queue::Args),
     /// A pass of the reconciler over many containers, and what it asks of the daemon (docs/reconciler.md)
     Reconcile(reconcile::Args),
     /// Many connections for long, at half of what the API can do: flat memory, no error (docs/capacity.md)
@@ -64,11 +75,14 @@ enum Bench {
 async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
+        Bench::FanOut(args) => fan_out::run(&args).await,
         Bench::Http(args) => http::run(&args).await,
+        Bench::Hub(args) => hub::run(&args).await,
+        Bench::RawHub(args) => hub::serve_raw(&args).await,
         Bench::Mail(args) => mail::run(&args).await,
         Bench::Shares(args) => shares::run(&args).await,
         Bench::Attack(args) => shares::attack(args).await,
-        Bench::Push(args) => push::run(&args).await,
+        Bench::Queue(args) => queue::run(&args).await,
         Bench::Reconcile(args) => reconcile::run(&args).await,
         Bench::Soak(args) => soak::run(&args).await,
         Bench::Starts(args) => starts::run(&args).await,

@@ -12,15 +12,25 @@ use testkit::TestDb;
 /// # Errors
 /// When pgbench cannot be run, or a statement fails.
 pub async fn measure(db: &TestDb, statement: &str, connections: usize, numbers: u32, time: Duration) -> Result<f64> {
-    let mut script = tempfile::NamedTempFile::new()?;
-    writeln!(script, "\\set n random(0, {})\n{statement};", numbers.saturating_sub(1))?;
+    let script = format!("\\set n random(0, {})\n{statement};\n", numbers.saturating_sub(1));
+    run(db, &script, connections, &[format!("--time={}", time.as_secs().max(1))]).await
+}
+
+/// Transactions a second of a script, for as long as the arguments say.
+///
+/// # Errors
+/// When pgbench cannot be run, or a statement fails.
+pub async fn run(db: &TestDb, script: &str, connections: usize, arguments: &[String]) -> Result<f64> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(script.as_bytes())?;
     let dsn = db.dsn();
     let ran = tokio::process::Command::new(program()?)
         .env("PGOPTIONS", "-c search_path=backend")
         .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
-        .args([format!("--client={connections}"), format!("--time={}", time.as_secs().max(1))])
+        .arg(format!("--client={connections}"))
+        .args(arguments)
         .arg("--file")
-        .arg(script.path())
+        .arg(file.path())
         .arg(dsn.split('?').next().unwrap_or(&dsn))
         .output()
         .await?;

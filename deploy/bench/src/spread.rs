@@ -27,3 +27,9 @@ impl std::fmt::Display for Spread {
         f.pad(&format!("{:.2} ({:.2}–{:.2})", self.median, self.least, self.most))
     }
 }
+
+/// Of figures in their order the one below which such a share of them lies.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = (sorted.len().saturating_sub(1) as f64 * share) as usize;
+    sorted.get(at).copied().unwrap_or(f64::NAN)
+}

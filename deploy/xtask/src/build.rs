@@ -20,7 +20,8 @@ pub fn binaries() -> Result<()> {
 /// # Errors
 /// When it does not build.
 pub fn benches() -> Result<PathBuf> {
-    let wanted = ["galaxy-bench", "api-server", "runtime-controller"].iter().flat_map(|package| ["--package", package]);
+    let wanted = ["galaxy-bench", "api-server", "notify-worker", "runtime-controller"];
+    let wanted = wanted.iter().flat_map(|package| ["--package", package]);
     run::step("Build for release", run::cargo().args(["build", "--release", "--locked", "--bins"]).args(wanted))?;
     Ok(testkit::target_dir().join("release").join("galaxy-bench"))
 }

@@ -162,7 +162,7 @@ enum Command {
         #[arg(long, conflicts_with = "check")]
         accept_breaking: bool,
     },
-    /// Measurements that decisions rest on, built for release: `http`, `shares`, `turns`, …; `--help` has them all, and what each takes
+    /// Measurements that decisions rest on, built for release: `http`, `queue`, `hub`, …; `--help` has them all, and what each takes
     Bench {
         /// Which one, and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
@@ -220,9 +220,7 @@ fn main() -> ExitCode {
             compose::up(&compose::Options { dev, packaged, demo: !no_demo })
         }
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
-        Command::Bench { arguments } => {
-            build::benches().and_then(|bench| run::step("bench", run::program(bench).args(arguments)))
-        }
+        Command::Bench { arguments } => bench(&arguments),
         Command::Tools => tools::tools(),
         Command::EngineCheck { binary: true, .. } => {
             build::static_engine_check().map(|path| println!("{}", path.display()))
@@ -238,6 +236,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the bench that the first argument names.
+fn bench(arguments: &[String]) -> anyhow::Result<()> {
+    prerequisites::bench(arguments.first().map_or("", String::as_str))?;
+    run::step("bench", run::program(build::benches()?).args(arguments))
 }
 
 /// Runs the conformance test from the checkout.

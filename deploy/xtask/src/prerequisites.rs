@@ -119,6 +119,17 @@ pub fn tools() -> Result<()> {
     ensure(&[PYTHON, VENV, PGBOUNCER, REGISTRY, NODE, NPM])
 }
 
+/// For a bench: two of them install what they are measured beside.
+///
+/// # Errors
+/// As [`stack`].
+pub fn bench(name: &str) -> Result<()> {
+    match name {
+        "queue" | "hub" => ensure(&[POSTGRES, SETPRIV, PYTHON, VENV, NODE, NPM]),
+        _ => ensure(&[POSTGRES, SETPRIV]),
+    }
+}
+
 fn ensure(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
     if missing.is_empty() {

@@ -5,7 +5,6 @@
 
 pub mod caller;
 pub mod calls;
-mod pgbench;
 
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use anyhow::{Result, ensure};
 use self::caller::Rate;
 use self::calls::{Bar, Call};
 use crate::game::{Engine, Game};
+use crate::pgbench;
 use crate::served::Served;
 use crate::spread::Spread;
 

@@ -1,26 +1,20 @@
-//! How long an event takes from the call that publishes it, and a revocation from its commit, to subscribers of both replicas.
+//! How long one event takes from the call that publishes it, and a revocation from its commit, to subscribers of two replicas.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use shared::db::push_log;
-use shared::ids::{RouteId, UserId};
+use shared::ids::UserId;
 use shared::proto::push::push_client::PushClient;
 use shared::proto::push::push_event::Kind;
 use shared::proto::push::push_hub_client::PushHubClient;
-use shared::proto::push::{ClientEvent, GatewaySubscribeRequest, PublishRequest, PushEvent};
+use shared::proto::push::{GatewaySubscribeRequest, PublishRequest, PushEvent};
 use shared::queue::Topic;
-use tonic::{Request, Streaming};
+use tonic::Streaming;
 
+use super::gateways::bearing;
+use super::publish::event;
 use crate::replica::{GATEWAY_TOKEN, Replica, WORKER_TOKEN};
-
-/// How many events
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Events, one after another
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
-    events: u16,
-}
 
 /// What the median stays under on an idle machine.
 const BAR: Duration = Duration::from_millis(50);
@@ -29,20 +23,21 @@ const WARM_UP: u16 = 5;
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Measures and prints a table.
+/// Measures so many events, one after another, and prints a table.
 ///
 /// # Errors
 /// When a replica does not start, or an event does not arrive.
-pub async fn run(args: &Args) -> Result<()> {
+pub async fn run(events: u16) -> Result<()> {
     let one = Replica::start().await?;
     let two = one.another().await?;
     let (mut here, mut there) = (subscribe(&one, "here").await?, subscribe(&two, "there").await?);
     let mut hub = PushHubClient::connect(format!("http://{}", one.grpc)).await?;
     let mut took: [Vec<Duration>; 4] = Default::default();
-    for number in 0..args.events + WARM_UP {
+    for number in 0..events + WARM_UP {
         let since = Instant::now();
         let publish = async {
-            hub.publish(bearing(PublishRequest { events: vec![event(number)] }, WORKER_TOKEN)?).await?;
+            let told = event(usize::from(number), &format!("bench-{number}"));
+            hub.publish(bearing(PublishRequest { events: vec![told] }, WORKER_TOKEN)?).await?;
             anyhow::Ok(since.elapsed())
         };
         let (answered, same, other) = tokio::try_join!(publish, arrival(&mut here, since), arrival(&mut there, since))?;
@@ -59,7 +54,7 @@ pub async fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    println!("{} events\n\n{:<62} {:>9} {:>9} {:>12}", args.events, "", "median", "p95", "of the bar");
+    println!("{events} events, one after another\n\n{:<62} {:>9} {:>9} {:>12}", "", "median", "p95", "of the bar");
     let rows = [
         "Publish called → answered",
         "Publish called → subscriber of the same replica",
@@ -73,7 +68,7 @@ pub async fn run(args: &Args) -> Result<()> {
         let share = 100.0 * median / BAR.as_secs_f64();
         println!("{row:<62} {:>6.1} ms {:>6.1} ms {share:>10.0} %", median * 1e3, p95 * 1e3);
     }
-    println!("\nThe bar is {} ms at the median, on a machine that does nothing else.", BAR.as_millis());
+    println!("The bar is {} ms at the median, on a machine that does nothing else.", BAR.as_millis());
     Ok(())
 }
 
@@ -96,25 +91,5 @@ async fn arrival(frames: &mut Streaming<PushEvent>, since: Instant) -> Result<Du
         if !matches!(frame.kind, Some(Kind::Bookmark(_))) {
             return Ok(since.elapsed());
         }
-    }
-}
-
-fn bearing<T>(message: T, token: &str) -> Result<Request<T>> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse()?);
-    Ok(request)
-}
-
-fn event(number: u16) -> ClientEvent {
-    ClientEvent {
-        user_id: UserId::new().to_string(),
-        device_session_id: String::new(),
-        kind: "game.turn.ready".to_owned(),
-        payload: vec![0; 64].into(),
-        event_id: RouteId::new().to_string(),
-        request_id: format!("bench-{number}"),
-        trace_id: String::new(),
-        traceparent: String::new(),
-        encoding: "flatbuffers".to_owned(),
     }
 }
