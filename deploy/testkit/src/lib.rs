@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | a migrated, private database | [`TestDb::new`] |
 //! | a Postgres that may be stopped, killed, restarted | [`PostgresServer::start`] |
+//! | a standby of it, and a failover to it | [`failover::Pair::start`] |
 //! | a pooler in front of it | [`pgbouncer::PgBouncer::start`] |
 //! | an SMTP server that can misbehave, and the mails it took | [`mail::MailCatcher`] |
 //! | a peer that holds all it can, from an address of its own | [`hostile`] |
@@ -35,6 +36,7 @@
 )]
 
 pub mod db;
+pub mod failover;
 pub mod fuzz;
 pub mod hostile;
 pub mod kubernetes;

@@ -8,6 +8,7 @@ mod access;
 mod bookmarks;
 mod delivery;
 mod every_call;
+mod failover;
 mod failure;
 mod gaps;
 mod gateway;

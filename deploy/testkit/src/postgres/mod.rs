@@ -7,6 +7,7 @@ mod os_user;
 mod program;
 mod server;
 pub mod shared;
+mod standby;
 
 pub(crate) use os_user::OsUser;
 pub use server::{PostgresConfig, PostgresServer, StopMode};

@@ -74,12 +74,12 @@ pub enum StopMode {
 /// of that runtime must go on meanwhile.
 #[derive(Debug)]
 pub struct PostgresServer {
-    config: PostgresConfig,
-    dir: PathBuf,
-    bin: PathBuf,
-    user: Option<OsUser>,
-    port: u16,
-    child: Option<Child>,
+    pub(super) config: PostgresConfig,
+    pub(super) dir: PathBuf,
+    pub(super) bin: PathBuf,
+    pub(super) user: Option<OsUser>,
+    pub(super) port: u16,
+    pub(super) child: Option<Child>,
 }
 
 impl PostgresServer {
@@ -191,7 +191,7 @@ impl PostgresServer {
         self.child.take().map(|child| child.id())
     }
 
-    fn data_dir(&self) -> PathBuf {
+    pub(super) fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
     }
 
@@ -266,7 +266,7 @@ impl PostgresServer {
         self.user.map_or(Ok(()), |user| user.own(&rules))
     }
 
-    fn run_on_a_port(&mut self) -> Result<()> {
+    pub(super) fn run_on_a_port(&mut self) -> Result<()> {
         if let Some(port) = self.config.port {
             self.port = port;
             return self.run();
@@ -340,11 +340,13 @@ impl PostgresServer {
         settings
     }
 
-    /// `postmaster.pid` holds the state in its eighth line; `pg_ctl` looks at the same place.
+    /// `postmaster.pid` holds the state in its eighth line; `pg_ctl` looks at the same place. A standby that takes connections says
+    /// `standby`.
     fn says_ready(&self, pid: u32) -> bool {
         let Ok(text) = std::fs::read_to_string(self.data_dir().join("postmaster.pid")) else { return false };
         let mut lines = text.lines();
-        lines.next() == Some(&pid.to_string()) && lines.nth(6).is_some_and(|state| state.trim() == "ready")
+        lines.next() == Some(&pid.to_string())
+            && lines.nth(6).is_some_and(|state| matches!(state.trim(), "ready" | "standby"))
     }
 
     fn log_since(&self, start: u64) -> String {
@@ -355,7 +357,7 @@ impl PostgresServer {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    fn command(&self, mut command: Command) -> Command {
+    pub(super) fn command(&self, mut command: Command) -> Command {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PG") {
                 command.env_remove(name);
@@ -396,7 +398,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 const TEMP_PREFIX: &str = "galaxy-postgres-";
 
 /// A fresh directory under the system's temporary one; those of processes that were killed are removed on the way.
-fn new_temp_dir(user: Option<OsUser>) -> Result<PathBuf> {
+pub(super) fn new_temp_dir(user: Option<OsUser>) -> Result<PathBuf> {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let parent = std::env::temp_dir();
     for entry in std::fs::read_dir(&parent).into_iter().flatten().flatten() {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{Connection as _, Executor as _, PgConnection, Row};
+use testkit::failover::Pair;
 use testkit::{PostgresConfig, PostgresServer, StopMode, TestDb, eventually};
 
 async fn exists(db: &TestDb, name: &str) -> bool {
@@ -108,4 +109,29 @@ async fn data_that_was_made_without_a_password_gets_one() {
     assert!(sqlx::PgPool::connect(&stranger).await.is_err());
     let pool = sqlx::PgPool::connect(&server.dsn("postgres")).await.unwrap();
     sqlx::query("SELECT * FROM kept").fetch_all(&pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_has_what_was_committed_and_takes_writes_on_another_timeline_once_promoted() {
+    let mut pair = Pair::start().await;
+    let at = pair.proxy.addr();
+    let dsn = format!("postgres://postgres@{at}/postgres");
+    let timeline = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
+    let mut conn = PgConnection::connect(&dsn).await.unwrap();
+    conn.execute("CREATE TABLE kept (id int)").await.unwrap();
+    conn.execute("INSERT INTO kept VALUES (1)").await.unwrap();
+    let before: String = sqlx::query_scalar(timeline).fetch_one(&mut conn).await.unwrap();
+    pair.lose_the_primary().await;
+    assert!(conn.execute("SELECT 1").await.is_err(), "its server is gone");
+    // What the standby has flushed it may still have to replay.
+    let mut conn = PgConnection::connect(&dsn).await.unwrap();
+    let refused = conn.execute("CREATE TABLE more (id int)").await.unwrap_err();
+    assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some("25006"));
+    pair.promote();
+    let mut conn = PgConnection::connect(&dsn).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM kept").fetch_one(&mut conn).await.unwrap();
+    conn.execute("INSERT INTO kept VALUES (2)").await.unwrap();
+    let after: String = sqlx::query_scalar(timeline).fetch_one(&mut conn).await.unwrap();
+    assert_eq!(kept, 1);
+    assert!(after > before, "{before}, then {after}");
 }

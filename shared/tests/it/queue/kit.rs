@@ -27,7 +27,7 @@ use shared::{
     },
 };
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
-use testkit::{TestDb, eventually};
+use testkit::{PostgresServer, TestDb, eventually};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -70,7 +70,15 @@ const TABLES: &str = "
 
 /// A migrated database with the tests' queue in it.
 pub async fn database() -> TestDb {
-    let db = TestDb::new().await;
+    with_queue(TestDb::new().await).await
+}
+
+/// The same on a server of the test's own.
+pub async fn database_on(server: &PostgresServer) -> TestDb {
+    with_queue(TestDb::on(server).await).await
+}
+
+async fn with_queue(db: TestDb) -> TestDb {
     sqlx::raw_sql(TABLES).execute(&db.pool()).await.unwrap();
     db
 }

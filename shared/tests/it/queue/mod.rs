@@ -3,6 +3,7 @@
 mod bare;
 mod counts;
 mod exclusion;
+mod failover;
 mod faults;
 mod kit;
 mod liveness;
