@@ -34,9 +34,11 @@ impl Outbox {
             .with_description("Mails that died or were quarantined")
             .build();
         telemetry::from_nought(&dead_letters, [[]]);
+        let attempts = meter.u64_counter("mail_attempts_total").with_description("Tries to send a mail").build();
+        telemetry::from_nought(&attempts, AttemptOutcome::ALL.iter().map(|outcome| [label(*outcome)]));
         Self {
             mailer,
-            attempts: meter.u64_counter("mail_attempts_total").with_description("Tries to send a mail").build(),
+            attempts,
             dead_letters,
             depth: meter
                 .i64_gauge("mail_outbox_depth")
@@ -47,8 +49,12 @@ impl Outbox {
     }
 
     fn tried(&self, outcome: AttemptOutcome, times: u64) {
-        self.attempts.add(times, &[KeyValue::new("outcome", outcome.as_str())]);
+        self.attempts.add(times, &[label(outcome)]);
     }
+}
+
+fn label(outcome: AttemptOutcome) -> KeyValue {
+    KeyValue::new("outcome", outcome.as_str())
 }
 
 #[async_trait]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Hub;
 use super::frame;
-use super::metrics::Path;
+use super::metrics::{Path, Step};
 
 /// Least time from one tick to the next while there is traffic: each is a commit.
 const SPACING: Duration = Duration::from_millis(4);
@@ -151,6 +151,8 @@ impl Follower {
         }
         for stored in &page {
             self.hub.metrics.lag(stored.age_seconds);
+            self.hub.metrics.step(Step::Tick, stored.unnumbered_seconds);
+            self.hub.metrics.step(Step::Ring, stored.age_seconds - stored.unnumbered_seconds);
         }
         let at = at.at(page.last().map_or(at.seq, |stored| stored.seq));
         self.hub.log.push(page.into_iter().map(frame::entry).collect());

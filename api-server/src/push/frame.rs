@@ -2,6 +2,7 @@
 
 use shared::db::push_log::{LogEvent, Stored};
 use shared::proto::push::{ClientEvent, SessionInvalidation, push_event::Kind};
+use tokio::time::Instant;
 
 use super::log::Entry;
 
@@ -41,7 +42,7 @@ pub(super) fn entry(stored: Stored) -> Entry {
             (Kind::SessionInvalidation(SessionInvalidation { user_id, device_session_ids, reason, traceparent }), bytes)
         }
     };
-    Entry { seq: stored.seq, kind, bytes: bytes + OVERHEAD }
+    Entry { seq: stored.seq, kind, bytes: bytes + OVERHEAD, read: Instant::now() }
 }
 
 /// The trace context of what a frame tells.

@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) seq: i64,
     pub(super) kind: Kind,
     pub(super) bytes: usize,
+    /// When this replica read it from the table.
+    pub(super) read: Instant,
 }
 
 /// How far this replica knows the log.
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     fn entries(range: std::ops::RangeInclusive<i64>) -> Vec<Entry> {
-        range.map(|seq| Entry { seq, kind: Kind::Bookmark(Bookmark {}), bytes: 10 }).collect()
+        range.map(|seq| Entry { seq, kind: Kind::Bookmark(Bookmark {}), bytes: 10, read: Instant::now() }).collect()
     }
 
     fn seqs(tail: Tail) -> Vec<i64> {

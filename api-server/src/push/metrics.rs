@@ -11,6 +11,7 @@ pub(super) struct Metrics {
     events: Counter<u64>,
     dropped: Counter<u64>,
     lag: Histogram<f64>,
+    steps: Histogram<f64>,
     news: Counter<u64>,
     /// Asked when metrics are read.
     _looked: ObservableGauge<f64>,
@@ -23,6 +24,27 @@ pub(super) enum Path {
     Notified,
     /// Nobody said so: a look of its own.
     Looked,
+}
+
+/// A part of an event's way to a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// From its insert to the tick that numbered it.
+    Tick,
+    /// From the tick to this replica's ring.
+    Ring,
+    /// From the ring to a stream: of each burst the event that waited longest.
+    Stream,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tick => "tick",
+            Self::Ring => "ring",
+            Self::Stream => "stream",
+        }
+    }
 }
 
 impl Metrics {
@@ -55,6 +77,10 @@ impl Metrics {
             lag: telemetry::histogram_seconds(
                 "grpc_push_lag_seconds",
                 "From an event's insert to its being in this replica's ring, on the database's clock",
+            ),
+            steps: telemetry::histogram_seconds(
+                "grpc_push_step_seconds",
+                "Parts of an event's way from its insert to a stream",
             ),
             news: meter
                 .u64_counter("grpc_push_log_news_total")
@@ -91,6 +117,10 @@ impl Metrics {
     pub(super) fn dropped(&self, gateway_client_id: &str, events: i64) {
         let events = u64::try_from(events).unwrap_or(0);
         self.dropped.add(events, &[client(gateway_client_id)]);
+    }
+
+    pub(super) fn step(&self, step: Step, seconds: f64) {
+        self.steps.record(seconds.max(0.0), &[KeyValue::new("step", step.as_str())]);
     }
 
     pub(super) fn lag(&self, seconds: f64) {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::Hub;
 use super::frame;
 use super::log::{Entry, Head, Tail};
+use super::metrics::Step;
 
 /// Frames between the task and the connection. With HTTP/2's own window it is all that a slow reader costs.
 const CHANNEL: usize = 16;
@@ -86,6 +87,7 @@ pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
         last: String::new(),
         last_at: Instant::now(),
         troubled_since: None,
+        opened: Instant::now(),
         sender,
         head,
         client: opening.gateway_client_id,
@@ -141,6 +143,7 @@ struct Feeder {
     last_at: Instant,
     /// Since when what follows the position cannot be read.
     troubled_since: Option<Instant>,
+    opened: Instant,
 }
 
 impl Feeder {
@@ -179,8 +182,13 @@ impl Feeder {
     }
 
     async fn events(&mut self, entries: Vec<Arc<Entry>>) -> Result<(), End> {
+        // The first has waited longest. What was there before the stream waited for nobody.
+        let mut waited = entries.first().map(|entry| entry.read).filter(|read| *read >= self.opened);
         for entry in entries {
             self.event(&entry).await?;
+            if let Some(read) = waited.take() {
+                self.hub.metrics.step(Step::Stream, read.elapsed().as_secs_f64());
+            }
         }
         Ok(())
     }

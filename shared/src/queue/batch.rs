@@ -11,7 +11,7 @@ use super::{
     backoff::delay,
     engine::Engine,
     sql::Kind,
-    work::{Report, Reported},
+    work::{Report, Reported, Worked},
 };
 use crate::domain::queue::QueueState;
 use crate::random::Random;
@@ -28,6 +28,7 @@ pub(super) struct Row {
     pub(super) error: Option<String>,
     pub(super) suspect: bool,
     pub(super) claimed_at: Instant,
+    pub(super) worked: Option<Worked>,
 }
 
 /// A batch, ready to be written as often as it takes.
@@ -43,7 +44,7 @@ pub(super) type Matched = HashMap<Uuid, Option<f64>>;
 
 impl<N> Prepared<N> {
     pub(super) fn add<Q: Queue<Note = N>>(&mut self, report: Report<N>, engine: &Engine<Q>) {
-        let Report { claim, claimed_at, result } = report;
+        let Report { claim, claimed_at, worked, result } = report;
         let mut row = Row {
             id: claim.id,
             token: claim.token,
@@ -55,6 +56,7 @@ impl<N> Prepared<N> {
             error: None,
             suspect: false,
             claimed_at,
+            worked,
         };
         let (outcome, note) = match result {
             Reported::Decided { outcome, note } => (outcome, note),

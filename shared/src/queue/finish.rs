@@ -16,7 +16,7 @@ use super::{
     backoff::Reconnect,
     batch::{Matched, Prepared, Row},
     engine::{Engine, bounded},
-    metrics,
+    metrics::{self, Step},
     sql::Kind,
     trace,
     work::{Bundle, Report},
@@ -205,6 +205,11 @@ impl<Q: Queue> Engine<Q> {
         }
         for row in batch.rows.iter().filter(|r| matched.contains_key(&r.id)) {
             meters.finished(name, row.kind.label(), row.claimed_at.elapsed());
+            if let Some(worked) = row.worked {
+                meters.step(name, Step::Wait, worked.began.duration_since(row.claimed_at));
+                meters.step(name, Step::Work, worked.ended.duration_since(worked.began));
+                meters.step(name, Step::Finish, worked.ended.elapsed());
+            }
             match row.kind {
                 Kind::Dead => {
                     meters.dead(name, self.spec().dead);

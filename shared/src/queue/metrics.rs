@@ -85,6 +85,27 @@ impl Round {
     }
 }
 
+/// A part of the way from a claim to the end of its finish. What comes before, from due to claimed, has a metric of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// From claimed to the call that works it: its payload is read.
+    Wait,
+    /// The call itself, with the effect in it.
+    Work,
+    /// From the end of the call to the finish committed.
+    Finish,
+}
+
+impl Step {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Work => "work",
+            Self::Finish => "finish",
+        }
+    }
+}
+
 /// The instruments, made at first use, which must be after telemetry is set up.
 pub(super) struct Engine {
     /// Of the question for held snapshots.
@@ -95,6 +116,7 @@ pub(super) struct Engine {
     held: Gauge<i64>,
     pickup: Histogram<f64>,
     claim_to_finish: Histogram<f64>,
+    steps: Histogram<f64>,
     finished: Counter<u64>,
     stale: Counter<u64>,
     rescued: Counter<u64>,
@@ -130,6 +152,7 @@ pub(super) fn engine() -> &'static Engine {
                 .build(),
             pickup: histogram_seconds("queue_pickup_seconds", "From due to claimed"),
             claim_to_finish: histogram_seconds("queue_claim_to_finish_seconds", "From claimed to the finish committed"),
+            steps: histogram_seconds("queue_step_seconds", "Parts of the way from claimed to the finish committed"),
             finished: count("queue_finished_total", "Finishes written, by outcome"),
             stale: count("queue_stale_total", "Finishes that changed nothing: another worker had the row"),
             rescued: count("queue_rescued_total", "Rows taken from lost attempts, by cause"),
@@ -172,8 +195,13 @@ impl Engine {
         self.held.record(transactions, &[]);
     }
 
-    pub(super) fn picked_up(&self, name: &'static str, lag: Duration) {
-        self.pickup.record(lag.as_secs_f64(), &[queue(name)]);
+    pub(super) fn picked_up(&self, name: &'static str, priority: i16, lag: Duration) {
+        let priority = KeyValue::new("priority", i64::from(priority));
+        self.pickup.record(lag.as_secs_f64(), &[queue(name), priority]);
+    }
+
+    pub(super) fn step(&self, name: &'static str, step: Step, took: Duration) {
+        self.steps.record(took.as_secs_f64(), &[queue(name), KeyValue::new("step", step.as_str())]);
     }
 
     pub(super) fn finished(&self, name: &'static str, outcome: &'static str, took: Duration) {

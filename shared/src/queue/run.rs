@@ -367,7 +367,7 @@ impl<Q: Queue> ClaimLoop<Q> {
     ) -> Result<Option<Conn>, Error> {
         let engine = Arc::clone(&self.engine);
         for row in &rows {
-            metrics::engine().picked_up(engine.name(), row.lag);
+            metrics::engine().picked_up(engine.name(), row.claim.priority, row.lag);
         }
         let claims: Vec<Claim> = rows.into_iter().map(|row| row.claim).collect();
         let ids: Vec<(Uuid, i64)> = claims.iter().map(|claim| (claim.id, claim.token)).collect();
@@ -406,7 +406,7 @@ impl<Q: Queue> ClaimLoop<Q> {
                         Ok(work) => ready.push((claim, work)),
                         Err(outcome) => {
                             let result = Reported::Decided { outcome, note: None };
-                            reports.push(Report { claim, claimed_at, result });
+                            reports.push(Report { claim, claimed_at, worked: None, result });
                         }
                     }
                 }

@@ -16,7 +16,16 @@ pub(super) struct Report<N> {
     pub(super) claim: Claim,
     /// When the claim was sent.
     pub(super) claimed_at: Instant,
+    /// `None`: it was not worked.
+    pub(super) worked: Option<Worked>,
     pub(super) result: Reported<N>,
+}
+
+/// When the call that worked a row began, and when it ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Worked {
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
 }
 
 pub(super) enum Reported<N> {
@@ -133,14 +142,16 @@ impl<Q: Queue> Engine<Q> {
         seat: Arc<Seat>,
     ) -> Vec<Report<Q::Note>> {
         let (mut claims, works): (Vec<Claim>, Vec<Q::Work>) = rows.into_iter().unzip();
-        let results = if lease.is_valid() {
+        let (results, worked) = if lease.is_valid() {
             let spans = trace::work(self.name(), &mut claims);
             let rows = claims.iter().cloned().zip(works).collect();
-            self.attempt(&lease, claimed_at, &claims, rows, seat).instrument(spans.whole.clone()).await
+            let began = Instant::now();
+            let results = self.attempt(&lease, claimed_at, &claims, rows, seat).instrument(spans.whole.clone()).await;
+            (results, Some(Worked { began, ended: Instant::now() }))
         } else {
-            claims.iter().map(|_| decided(Outcome::Release)).collect()
+            (claims.iter().map(|_| decided(Outcome::Release)).collect(), None)
         };
-        claims.into_iter().zip(results).map(|(claim, result)| Report { claim, claimed_at, result }).collect()
+        claims.into_iter().zip(results).map(|(claim, result)| Report { claim, claimed_at, worked, result }).collect()
     }
 
     async fn attempt(

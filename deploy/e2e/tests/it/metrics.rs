@@ -41,9 +41,13 @@ const OF_ONE: &[(&str, &str, Labels)] = &[
     ("api-server", "grpc_push_subscribers", &[]),
     ("api-server", "grpc_push_events_total", &[("kind", "game.turn.ready")]),
     ("api-server", "grpc_push_dropped_total", &[("gateway_client_id", "")]),
+    ("api-server", "grpc_push_step_seconds", &[("step", "tick")]),
+    ("api-server", "grpc_push_step_seconds", &[("step", "ring")]),
+    ("api-server", "grpc_push_step_seconds", &[("step", "stream")]),
     ("api-server", "geo_lookups_total", &[("outcome", "found")]),
     ("mail-worker", "mail_outbox_depth", &[("state", "pending")]),
     ("mail-worker", "mail_attempts_total", &[("outcome", "sent")]),
+    ("mail-worker", "mail_attempts_total", &[("outcome", "unknown")]),
     ("mail-worker", "mail_dead_letters_total", &[]),
     ("notify-worker", "notification_intents_total", &[("kind", "game.started"), ("outcome", "")]),
     ("notify-worker", "notification_routes_total", &[("channel", "push")]),
@@ -63,8 +67,9 @@ const QUEUES: [(&str, &str); 5] = [
     ("runtime-controller", "runtime_turns"),
 ];
 
-/// Of each queue, beside its depth: the oldest age, claim-to-finish, and how soon a due row is woken up for.
-const OF_A_QUEUE: [&str; 3] = ["queue_oldest_due_seconds", "queue_claim_to_finish_seconds", "queue_pickup_seconds"];
+/// Of each queue, beside its depth: the oldest age, claim-to-finish with its parts, and how soon a due row is woken up for.
+const OF_A_QUEUE: [&str; 4] =
+    ["queue_oldest_due_seconds", "queue_claim_to_finish_seconds", "queue_pickup_seconds", "queue_step_seconds"];
 
 /// One line of an exposition.
 struct Sample {

@@ -14,6 +14,8 @@ pub struct Stored {
     pub at: DateTime<Utc>,
     /// Seconds from its insert to this read, on the database's clock.
     pub age_seconds: f64,
+    /// Of them, the seconds from its insert to the tick that numbered it.
+    pub unnumbered_seconds: f64,
     /// What it says.
     pub event: LogEvent,
 }
@@ -57,12 +59,12 @@ pub async fn events_after(
     let rows = sqlx::query!(
         r#"
         WITH t AS MATERIALIZED (
-            SELECT base_seq, snap, lag(snap) OVER (ORDER BY tick_id) AS prev FROM push_ticks
+            SELECT base_seq, snap, at AS ticked_at, lag(snap) OVER (ORDER BY tick_id) AS prev FROM push_ticks
              WHERE epoch = $1 AND base_seq <= $2::bigint + $3::int
                AND tick_id >= (SELECT tick_id - 1 FROM push_ticks WHERE epoch = $1 AND base_seq <= $2 + 1 ORDER BY base_seq DESC LIMIT 1)
         ),
         numbered AS (
-            SELECT t.base_seq + row_number() OVER (PARTITION BY t.base_seq ORDER BY e.ev_id) - 1 AS seq, e.*
+            SELECT t.base_seq + row_number() OVER (PARTITION BY t.base_seq ORDER BY e.ev_id) - 1 AS seq, t.ticked_at, e.*
               FROM t CROSS JOIN LATERAL (
                    SELECT * FROM push_events
                     WHERE xid >= pg_snapshot_xmax(t.prev) AND xid < pg_snapshot_xmax(t.snap) AND pg_visible_in_snapshot(xid, t.snap)
@@ -75,7 +77,8 @@ pub async fn events_after(
             SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS bytes_before
               FROM numbered WHERE seq > $2 ORDER BY seq LIMIT $3
         )
-        SELECT seq AS "seq!", at AS "at!", extract(epoch FROM clock_timestamp() - at)::float8 AS "age!", what AS "what!", event_id,
+        SELECT seq AS "seq!", at AS "at!", extract(epoch FROM clock_timestamp() - at)::float8 AS "age!",
+               extract(epoch FROM ticked_at - at)::float8 AS "unnumbered!", what AS "what!", event_id,
                user_id AS "user_id!", device_session_id AS "device_session_id!", kind AS "kind!", payload AS "payload!",
                request_id AS "request_id!", trace_id AS "trace_id!", encoding AS "encoding!", device_sessions AS "device_sessions!",
                reason AS "reason!", traceparent AS "traceparent!"
@@ -94,6 +97,7 @@ pub async fn events_after(
             seq: row.seq,
             at: row.at,
             age_seconds: row.age,
+            unnumbered_seconds: row.unnumbered,
             event: match row.event_id {
                 Some(event_id) => LogEvent::Client {
                     event_id,

@@ -85,7 +85,10 @@ async fn what_happens_is_counted_once() {
         ("stale", count("queue_stale_total", None)),
         ("hung", count("queue_rescued_total", Some(("cause", "hung")))),
         ("dead letters", count("queue_dead_letters_total", Some(("state", "dead_lettered")))),
-        ("claims", count("queue_pickup_seconds", None)),
+        ("claims", count("queue_pickup_seconds", Some(("priority", "0")))),
+        ("waits", count("queue_step_seconds", Some(("step", "wait")))),
+        ("calls", count("queue_step_seconds", Some(("step", "work")))),
+        ("their finishes", count("queue_step_seconds", Some(("step", "finish")))),
         ("finishes", count("queue_claim_to_finish_seconds", None)),
     ];
     let expected = [
@@ -96,6 +99,9 @@ async fn what_happens_is_counted_once() {
         ("hung", 1.0),
         ("dead letters", 1.0),
         ("claims", 6.0),
+        ("waits", 5.0),
+        ("calls", 5.0),
+        ("their finishes", 5.0),
         ("finishes", 5.0),
     ];
     assert_eq!(seen, expected);
