@@ -75,6 +75,8 @@ pub struct SmtpConfig {
     pub hello: String,
     /// Limit of each step of the dialogue.
     pub timeout: Duration,
+    /// Mails a second that it is given at most; `None`: as many as there are.
+    pub rate: Option<f64>,
     /// Where `List-Unsubscribe` points.
     pub unsubscribe: String,
 }
@@ -119,6 +121,13 @@ impl Group for SmtpConfig {
             "Limit of each step of the SMTP dialogue; the answer to the message itself may take four times as long.",
             parse::positive_duration,
         );
+        let rate = r.maybe(
+            "BACKEND_SMTP_RATE",
+            "Mails a second that one process gives the relay at most; login codes go first. Absent: as many as there \
+             are. Where the relay limits all processes together, each gets its part.",
+            "10",
+            rate,
+        );
         let unsubscribe = r.maybe(
             "BACKEND_SMTP_UNSUBSCRIBE",
             "`mailto:` or `https:` URI for `List-Unsubscribe`, on mails that are news. Absent: a mail to \
@@ -154,6 +163,7 @@ impl Group for SmtpConfig {
             tls,
             roots: roots.map(Arc::new),
             timeout,
+            rate,
         }
     }
 }
@@ -201,6 +211,17 @@ impl Group for OutboxConfig {
                 parse::duration,
             ),
         }
+    }
+}
+
+/// Slower than one an hour, a mail would be given back again and again for want of its turn.
+fn rate(value: &str) -> Result<f64, String> {
+    let rate = parse::positive_float(value)?;
+    let range = 1.0 / 3600.0..=100_000.0;
+    if range.contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(format!("{value:?} is not between one an hour and 100000 a second"))
     }
 }
 
@@ -282,7 +303,18 @@ mod tests {
         assert_eq!(config.hello, "example.org");
         assert_eq!(config.unsubscribe, "mailto:no-reply+a%25b@example.org?subject=unsubscribe");
         assert_eq!(config.timeout, Duration::from_secs(30));
-        assert!(config.roots.is_none() && config.login.is_none());
+        assert!(config.roots.is_none() && config.login.is_none() && config.rate.is_none());
+    }
+
+    #[test]
+    fn a_rate_is_a_number_of_mails_a_second() {
+        let rate = |value| read(&[HOST, FROM, ("BACKEND_SMTP_RATE", value)]);
+        for (value, expected) in [("10", 10.0), ("0.5", 0.5), ("0.001", 0.001)] {
+            assert_eq!(rate(value).unwrap().config.rate, Some(expected));
+        }
+        for value in ["0", "-1", "NaN", "inf", "0.0002", "1000000", "10/s", "many"] {
+            assert_eq!(rate(value).unwrap_err().len(), 1, "{value}");
+        }
     }
 
     #[test]

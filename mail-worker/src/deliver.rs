@@ -13,6 +13,7 @@ use crate::circuit::Circuit;
 use crate::lines::{Line, Lines};
 use crate::marks::Marks;
 use crate::message::Composer;
+use crate::pace::Pace;
 use crate::recipients::{Answer, Recipients};
 use crate::smtp::{Failure, Pool, Pooled, Reply, Session, Step};
 
@@ -40,6 +41,8 @@ pub struct Mailer {
     pub marks: Marks,
     /// Whose turn it is with the relay.
     pub lines: Lines,
+    /// How fast mails may follow each other.
+    pub pace: Pace,
     /// How long a mail waits for its turn. Then it is given back: whatever holds the connections up, its attempt must not
     /// end by its time limit, which counts.
     pub patience: Duration,
@@ -112,10 +115,16 @@ impl Mailer {
 
     /// The mail's turn with the relay; `None`: it is to be given back as if it had never been claimed.
     async fn line(&self, cx: &WorkContext, claim: &Claim) -> Option<Line<'_>> {
+        let urgent = claim.priority == Priority::Urgent.as_i16();
+        let turn = async {
+            let line = self.lines.take(urgent).await?;
+            self.pace.turn(urgent).await;
+            Some(line)
+        };
         tokio::select! {
             biased;
             () = self.circuit.opened() => None,
-            line = self.lines.take(claim.priority == Priority::Urgent.as_i16()) => line,
+            line = turn => line,
             // What has not begun is for others, or for later.
             () = cx.stopping().cancelled() => None,
             () = tokio::time::sleep(self.patience) => None,

@@ -11,6 +11,7 @@ mod lines;
 mod marks;
 mod message;
 mod outbox;
+mod pace;
 mod recipients;
 mod smtp;
 
@@ -30,6 +31,7 @@ use lines::Lines;
 use marks::Marks;
 use message::Composer;
 use outbox::Outbox;
+use pace::Pace;
 use smtp::Pool;
 
 /// Mails of a process for each connection: one that is on it, others that wait for it or for their finish to be written. Claims
@@ -90,6 +92,7 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
         db: deps.db.clone(),
         marks,
         lines: Lines::new(config.outbox.concurrency),
+        pace: Pace::new(config.smtp.rate),
         patience: config.smtp.timeout,
         pool: Arc::clone(&pool),
         circuit: Arc::clone(&circuit),

@@ -130,6 +130,7 @@ mod tests {
             roots,
             hello: "x.test".to_owned(),
             timeout: Duration::from_secs(2),
+            rate: None,
             unsubscribe: String::new(),
         };
         Connector::new(&config).unwrap()

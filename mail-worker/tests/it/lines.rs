@@ -11,13 +11,14 @@ use crate::stage::{SOON, Stage, code, started};
 /// Two connections, one of them for urgent mails.
 const TWO: &[(&str, &str)] = &[("BACKEND_MAIL_CONCURRENCY", "2"), ("BACKEND_SMTP_TIMEOUT", "30s")];
 
-async fn urgent(stage: &Stage) -> DeliveryId {
+/// Enqueues a sign-in code to `eve@example.org`, as api-server does.
+pub async fn urgent(stage: &Stage, key: &str) -> DeliveryId {
     let (template, style, to) = (code("481516"), Style::default(), ["eve@example.org".to_owned()]);
     let mail = NewMail {
         template: &template,
         style: &style,
         time_zone: None,
-        idempotency_key: "urgent",
+        idempotency_key: key,
         to: &to,
         priority: Priority::Urgent,
         expires_at: None,
@@ -50,7 +51,7 @@ async fn mails_wait_for_a_connection_let_a_code_pass_and_are_given_back_at_the_s
     stage.relay.faults().hold_after_content(1);
     let worker = stage.worker_with(TWO, |_| {});
     let (held, waiting) = held_and_waiting(&stage).await;
-    let code = urgent(&stage).await;
+    let code = urgent(&stage, "urgent").await;
     stage.reaches(code, "sent").await;
     assert_eq!(stage.relay.connections(), 2);
     assert!(stage.relay.messages_to("bob@example.org").is_empty());

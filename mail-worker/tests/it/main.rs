@@ -18,6 +18,7 @@ mod hostile;
 mod lines;
 mod many;
 mod marks;
+mod pace;
 mod process;
 mod recipients;
 mod relay;

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use testkit::eventually;
 use testkit::mail::MailCatcherConfig;
 
+use crate::lines::urgent;
 use crate::stage::{SOON, Stage, code, from_now, started};
 
 /// Everything that was enqueued while the relay was unusable goes out when it is back, and nothing was burned. `probed`
@@ -139,6 +140,35 @@ async fn a_code_whose_time_passes_during_the_outage_is_not_sent() {
     stage.reaches(id, "expired").await;
     assert!(stage.payload(id).await.wiped_at.is_some());
     assert!(stage.relay.messages().is_empty());
+    worker.stop().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn when_the_relay_is_back_codes_go_before_the_backlog() {
+    let stage = Stage::new().await;
+    stage.relay.stop().await;
+    let mut ids = Vec::new();
+    for n in 0..60 {
+        ids.push(stage.enqueue(&started("Rim"), &n.to_string(), &["ann@example.org"]).await);
+    }
+    // Twelve slots, so that most of the backlog is not claimed yet when it begins to drain.
+    let worker = stage.worker_with(&[("BACKEND_MAIL_CONCURRENCY", "2"), ("BACKEND_SMTP_TIMEOUT", "30s")], |_| {});
+    eventually(SOON, "degraded", || async { worker.smtp_degraded() }).await;
+    // Asked for last of all, in the middle of the outage.
+    for n in 0..3 {
+        ids.push(urgent(&stage, &format!("code {n}")).await);
+    }
+    stage.relay.start_again().await.unwrap();
+    for id in &ids {
+        assert_eq!(stage.reaches(*id, "sent").await.failures, 0);
+    }
+    let mut mails = stage.relay.messages();
+    mails.sort_by_key(|mail| mail.number);
+    let codes: Vec<usize> = (0..mails.len()).filter(|at| mails[*at].is_to("eve@example.org")).collect();
+    println!("codes were numbers {codes:?} of {}, from 0 on", mails.len());
+    // In the order in which they were asked for they would be the last three.
+    assert!(codes.len() == 3 && codes[2] < 30, "{codes:?} of {}", mails.len());
     worker.stop().await;
     stage.end().await;
 }
