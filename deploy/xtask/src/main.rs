@@ -1,4 +1,4 @@
-//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `gen`,
+//! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `mutants`, `gen`,
 //! `engine-check`, `images`, `compose`, `upgrade`,
 //! and what they share: the static builds and the tools that tests run.
 #![expect(
@@ -20,6 +20,7 @@ mod images;
 mod kubernetes;
 mod layers;
 mod measure;
+mod mutants;
 mod packaged;
 mod prerequisites;
 mod run;
@@ -31,6 +32,7 @@ mod test;
 mod tools;
 mod up;
 mod upgrade;
+mod worktree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,6 +125,15 @@ enum Command {
         #[arg(long)]
         whole_story: bool,
     },
+    /// Put faults into the code, one at a time, and list those that no test notices (docs/testing.md)
+    Mutants {
+        /// Only areas whose name has this in it: `domain`, `queue`, `push_log`, `schedule`, `reconcile`
+        #[arg(default_value = "")]
+        area: String,
+        /// Only a part of them, as `2/8`, counted from 0
+        #[arg(long, value_name = "K/N")]
+        shard: Option<String>,
+    },
     /// Upgrade a stack of another revision to this tree under load, take it back, and upgrade it again (docs/upgrading.md)
     Upgrade {
         /// The former release: a tag, a branch or a commit
@@ -213,6 +224,7 @@ fn main() -> ExitCode {
         Command::Test { fast, .. } => test::test(fast),
         Command::Fuzz { minutes, target } => fuzzer::fuzz(minutes, &target),
         Command::Chaos { rounds, seed, whole_story } => chaos::chaos(rounds, seed, whole_story),
+        Command::Mutants { area, shard } => mutants::mutants(&area, shard.as_deref()),
         Command::Upgrade { from } => upgrade::upgrade(&from),
         Command::Images { dev, test } => images::images(&images::Options { dev, test, docker_host: None }).map(|_| ()),
         Command::Compose { down: true, .. } => compose::down(),

@@ -67,6 +67,8 @@ const TYPOS: Program = Program {
     wheel: Some("typos==1.50.0 --hash=sha256:4c321caee0f0625507fc0fa88f9868137f9e4266dacbb02c279e6551a91cf178\n"),
 };
 
+const MUTANTS: Program = Program { name: "cargo-mutants", krate: "cargo-mutants", version: "27.0.0", wheel: None };
+
 const CYCLONEDX: Program = Program { name: "cargo-cyclonedx", krate: "cargo-cyclonedx", version: "0.5.9", wheel: None };
 
 /// cargo-deny, which judges the dependencies.
@@ -91,6 +93,14 @@ pub fn cargo_nextest() -> Result<PathBuf> {
 /// When it cannot be installed.
 pub fn cargo_cyclonedx() -> Result<PathBuf> {
     installed(&CYCLONEDX)
+}
+
+/// cargo-mutants, which puts faults into the code.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_mutants() -> Result<PathBuf> {
+    installed(&MUTANTS)
 }
 
 /// typos, which finds slips of spelling.

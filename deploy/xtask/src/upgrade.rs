@@ -1,11 +1,11 @@
 //! `cargo xtask upgrade`: a stack of another revision, upgraded to this tree under load, and taken back (docs/upgrading.md).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use testkit::process::bin_path;
 
-use crate::{build, prerequisites, run};
+use crate::{build, prerequisites, run, worktree};
 
 /// What a stack is made of: the packages whose binaries it runs.
 const PACKAGES: [&str; 7] = [
@@ -24,7 +24,7 @@ const PACKAGES: [&str; 7] = [
 /// When there is no such revision, something does not build, or something did not hold.
 pub fn upgrade(from: &str) -> Result<()> {
     prerequisites::stack()?;
-    let commit = run::output(git().args(["rev-parse", "--verify", &format!("{from}^{{commit}}")]))?;
+    let commit = run::output(worktree::git().args(["rev-parse", "--verify", &format!("{from}^{{commit}}")]))?;
     let former = former(from, commit.trim())?;
     build::binaries()?;
     let upgrade = bin_path("galaxy-upgrade");
@@ -41,28 +41,11 @@ fn former(from: &str, commit: &str) -> Result<PathBuf> {
     let dir = testkit::target_dir().join("upgrade");
     let (tree, target) = (dir.join("tree"), dir.join("target"));
     std::fs::create_dir_all(&dir).context("make target/upgrade")?;
-    remove(&tree)?;
-    run::step(
-        &format!("A worktree of {from}"),
-        // Git may still know of one there that somebody removed by hand.
-        git().args(["worktree", "add", "--quiet", "--force", "--detach"]).arg(&tree).arg(commit),
-    )?;
+    worktree::make(&tree, from, commit)?;
     let mut cargo = run::cargo();
     cargo.current_dir(&tree).env("CARGO_TARGET_DIR", &target).args(["build", "--locked", "--bins"]);
     cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     let built = run::step(&format!("Build the binaries of {from}"), &mut cargo);
-    remove(&tree)?;
+    worktree::remove(&tree)?;
     built.map(|()| target.join("debug"))
-}
-
-/// Removes the worktree, also what a killed run left of it.
-fn remove(tree: &Path) -> Result<()> {
-    if tree.exists() && run::output(git().args(["worktree", "remove", "--force"]).arg(tree)).is_err() {
-        std::fs::remove_dir_all(tree).with_context(|| format!("remove {}", tree.display()))?;
-    }
-    Ok(())
-}
-
-fn git() -> std::process::Command {
-    run::program("git")
 }
