@@ -15,6 +15,7 @@
 //! | a collector of traces, and what it was told | [`otlp::Collector::start`] |
 //! | to wait for something without sleeping for luck | [`eventually`] |
 //! | a real binary of this workspace as a child | [`process::Proc`] |
+//! | to set the clock of its host | [`host_clock::HostClock`] |
 //! | certificates of an authority of one's own | [`tls::Authority`] |
 //! | a property of a parser held against odd inputs | [`fuzz::Target`] |
 //! | a geo database | [`mmdb::countries`] |
@@ -38,6 +39,7 @@
 pub mod db;
 pub mod failover;
 pub mod fuzz;
+pub mod host_clock;
 pub mod hostile;
 pub mod kubernetes;
 pub mod mail;

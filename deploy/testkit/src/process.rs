@@ -247,6 +247,16 @@ impl Proc {
         self.signal(Signal::SIGINT);
     }
 
+    /// SIGSTOP: it is there, keeps its connections open, and does nothing until [`thaw`](Self::thaw).
+    pub fn freeze(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: it goes on where it stood, and knows nothing of the time between.
+    pub fn thaw(&mut self) {
+        self.signal(Signal::SIGCONT);
+    }
+
     /// Sends any signal, unless it has ended.
     pub fn signal(&mut self, signal: Signal) {
         if self.try_exit().is_none() {

@@ -54,6 +54,11 @@ const VENV: Need = Need {
 };
 const PGBOUNCER: Need =
     Need { what: "PgBouncer (tests stand behind it)", package: "pgbouncer", present: || has_program("pgbouncer") };
+const FAKETIME: Need = Need {
+    what: "libfaketime (a worker's clock is set)",
+    package: "libfaketime",
+    present: testkit::host_clock::is_installed,
+};
 const REGISTRY: Need = Need {
     what: "a registry of images (tests pull from it)",
     package: "docker-registry",
@@ -116,7 +121,7 @@ pub fn generators() -> Result<()> {
 /// # Errors
 /// As [`stack`].
 pub fn tools() -> Result<()> {
-    ensure(&[PYTHON, VENV, PGBOUNCER, REGISTRY, NODE, NPM])
+    ensure(&[PYTHON, VENV, PGBOUNCER, FAKETIME, REGISTRY, NODE, NPM])
 }
 
 /// For a bench: two of them install what they are measured beside.

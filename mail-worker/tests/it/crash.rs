@@ -4,12 +4,16 @@ use crate::stage::{SOON, Stage, code, message_id, started};
 
 /// The worker as its own process, for killing.
 pub fn process(stage: &Stage) -> Proc {
-    let config = ProcConfig::new(env!("CARGO_BIN_EXE_mail-worker"))
+    Proc::start(config(stage)).unwrap()
+}
+
+/// The same, not started yet.
+pub fn config(stage: &Stage) -> ProcConfig {
+    ProcConfig::new(env!("CARGO_BIN_EXE_mail-worker"))
         .envs(stage.env())
         .env("BACKEND_OPS_LISTEN_ADDR", "127.0.0.1:0")
         .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
-        .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus");
-    Proc::start(config).unwrap()
+        .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
 }
 
 #[tokio::test]

@@ -26,3 +26,4 @@ mod replies;
 mod resend;
 mod retries;
 mod stage;
+mod zombie;

@@ -130,19 +130,17 @@ impl Member {
         }
     }
 
-    /// SIGSTOP: it is there, keeps its connections open, and does nothing until [`Member::thaw`].
+    /// As [`Proc::freeze`].
     pub fn freeze(&mut self) {
-        self.signal(Signal::SIGSTOP);
-    }
-
-    /// SIGCONT: it goes on where it stood, and knows nothing of the time between.
-    pub fn thaw(&mut self) {
-        self.signal(Signal::SIGCONT);
-    }
-
-    fn signal(&mut self, signal: Signal) {
         if let Some(process) = &mut self.process {
-            process.signal(signal);
+            process.freeze();
+        }
+    }
+
+    /// As [`Proc::thaw`].
+    pub fn thaw(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.thaw();
         }
     }
 
