@@ -7,8 +7,6 @@ use shared::service::listen::{Limits, Protocol, descriptors};
 use crate::config::Config;
 use crate::engine_places::EnginePlaces;
 
-/// Connections to the push hub: gateways and workers are few, and hold one each.
-const GRPC_CONNECTIONS: usize = 256;
 /// Those of the ops listener, which is there already.
 const OPS_CONNECTIONS: usize = 64;
 /// Connections to REST beside those that requests of HTTP/1 under way need. Each may cost 150 KiB where its peer makes the
@@ -31,7 +29,7 @@ pub(crate) fn fit(config: &Config, pool: u32) -> Connections {
         .saturating_add(BESIDE_THE_POOL + OPS_CONNECTIONS)
         .saturating_add(EnginePlaces::most(config.http.max_in_flight));
     let wanted = SPARE + config.http.max_in_flight;
-    let [rest, grpc] = descriptors::fit(descriptors::limit(), others, [wanted, GRPC_CONNECTIONS]);
+    let [rest, grpc] = descriptors::fit(descriptors::limit(), others, [wanted, config.push.max_connections]);
     tracing::info!(rest, grpc, "connections that the listeners take");
     Connections { rest, grpc }
 }

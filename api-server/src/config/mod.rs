@@ -65,6 +65,8 @@ pub struct PushSettings {
     pub shutdown_timeout: Duration,
     /// How long an event can be resumed to.
     pub freshness_window: Duration,
+    /// Connections at once.
+    pub max_connections: usize,
 }
 
 /// Certificate files.
@@ -131,6 +133,13 @@ impl Group for PushSettings {
                 "How long an event is kept for gateways to resume to; at most 6h.",
                 parse::positive_duration,
             ),
+            max_connections: usize::from(r.optional(
+                "BACKEND_GRPC_PUSH_MAX_CONNECTIONS",
+                "256",
+                "Connections to the push hub at once; one network has half of them (docs/shares.md). A gateway process \
+                 holds one, and so does a worker.",
+                parse::positive::<u16>,
+            )),
         };
         if settings.freshness_window > MAX_WINDOW {
             // The log is a ring of slots by the hour: beyond this none would ever be free to be emptied.

@@ -20,6 +20,7 @@ mod replacement;
 mod resume;
 mod slow;
 mod stage;
+mod thousand;
 mod traffic;
 
 use std::net::SocketAddr;
