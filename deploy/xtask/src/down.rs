@@ -32,6 +32,7 @@ pub fn down() -> Result<()> {
             usual_ports: false,
             durable: true,
             own_roles: false,
+            behind_proxy: false,
             settings: Vec::new(),
         });
     }

@@ -59,6 +59,7 @@ async fn stay_up(options: &Options, local: &Path, driver: Driver) -> Result<()> 
         usual_ports: true,
         durable: true,
         own_roles: false,
+        behind_proxy: false,
         settings: Vec::new(),
     };
     testkit::stack::clean_engines(&config);

@@ -46,6 +46,7 @@ async fn run(args: Args) -> Result<()> {
         usual_ports: false,
         durable: false,
         own_roles: true,
+        behind_proxy: false,
         settings: Vec::new(),
     };
     // What a killed run left behind.

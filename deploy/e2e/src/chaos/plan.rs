@@ -21,10 +21,13 @@ pub(super) enum Kind {
     Sever,
     /// Postgres crashes, and comes back.
     Crash,
+    /// The network before Postgres passes nothing for longer than a lease, and then all that it held.
+    Hold,
 }
 
 /// The blows of one batch. Each is drawn once before any comes again: a short run has them all.
-pub(super) const DECK: [Kind; 6] = [Kind::Kill, Kind::Kill, Kind::Freeze, Kind::Terminate, Kind::Sever, Kind::Crash];
+pub(super) const DECK: [Kind; 7] =
+    [Kind::Kill, Kind::Kill, Kind::Freeze, Kind::Terminate, Kind::Sever, Kind::Crash, Kind::Hold];
 
 impl Kind {
     /// For people.
@@ -35,6 +38,7 @@ impl Kind {
             Kind::Terminate => "SIGTERM",
             Kind::Sever => "all backends ended",
             Kind::Crash => "Postgres crashed",
+            Kind::Hold => "packets held",
         }
     }
 }
@@ -47,7 +51,7 @@ pub(super) struct Blow {
     pub(super) process: &'static str,
     /// Which of its replicas.
     pub(super) replica: usize,
-    /// How long a frozen process stays so.
+    /// How long a frozen process, or network, stays so.
     pub(super) frozen: Duration,
     /// Whether the round waits until a killed process is ready again. If not, what comes next hits it as it starts.
     pub(super) lets_come_up: bool,
@@ -56,7 +60,7 @@ pub(super) struct Blow {
 impl Blow {
     /// Whether one of our processes is hit, rather than Postgres.
     pub(super) fn hits_a_process(&self) -> bool {
-        !matches!(self.kind, Kind::Sever | Kind::Crash)
+        !matches!(self.kind, Kind::Sever | Kind::Crash | Kind::Hold)
     }
 
     /// What is hit.
@@ -72,7 +76,7 @@ impl fmt::Display for Blow {
             write!(f, ": {}-{}", self.process, self.replica)?;
         }
         match self.kind {
-            Kind::Freeze => write!(f, " for {:.1} s", self.frozen.as_secs_f64()),
+            Kind::Freeze | Kind::Hold => write!(f, " for {:.1} s", self.frozen.as_secs_f64()),
             Kind::Kill if !self.lets_come_up => write!(f, ", and on at once"),
             _ => Ok(()),
         }

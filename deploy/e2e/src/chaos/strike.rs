@@ -49,7 +49,7 @@ impl Struck {
     pub(super) fn explains(&self, first: DateTime<Utc>, next: DateTime<Utc>) -> bool {
         let takes_a_worker = match self.blow.kind {
             Kind::Kill | Kind::Freeze => self.blow.process == "mail-worker",
-            Kind::Sever | Kind::Crash => true,
+            Kind::Sever | Kind::Crash | Kind::Hold => true,
             Kind::Terminate => false,
         };
         let slack = if self.blow.kind == Kind::Kill { SLACK } else { SLACK + LEASE };
@@ -107,6 +107,13 @@ pub(super) async fn strike(stack: &mut Stack, blow: Blow) -> Result<Struck> {
             // Blocks the rounds alone: the load has other threads.
             tokio::task::block_in_place(|| stack.postgres().restart(StopMode::Immediate))
                 .context("restart Postgres")?;
+            clock.now()
+        }
+        Kind::Hold => {
+            let network = stack.network().context("nothing lies between the processes and Postgres")?;
+            network.stall();
+            tokio::time::sleep(blow.frozen).await;
+            network.restore().await.context("let the packets pass")?;
             clock.now()
         }
     };

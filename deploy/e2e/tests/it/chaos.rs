@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use galaxy_e2e::chaos::{self, Options};
 use galaxy_e2e::demo::Story;
-use testkit::stack::Driver;
+use testkit::stack::{Driver, StackConfig};
 
 use crate::logs;
-use crate::world::{seed, stack_on, stop};
+use crate::world::{config, seed, stack_on, start, stop};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_stuck_or_done_twice_whatever_dies() {
     // Engines as processes: what the engines wrote is read where it stands.
-    let mut stack = stack_on("chaos", 2, Driver::Process, Vec::new()).await;
+    let mut stack = start(StackConfig { behind_proxy: true, ..config("chaos", 2, Driver::Process) }).await;
     let options = Options { seed: seed(), schedule: "@every 1s".to_owned(), ..Options::default() };
     let story = Story::new(|line| println!("{line}"));
     let report = chaos::run(&mut stack, &options, &story).await.unwrap_or_else(|error| panic!("{error:#}"));

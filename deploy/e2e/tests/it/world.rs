@@ -35,6 +35,7 @@ pub fn config(name: &str, replicas: usize, driver: Driver) -> StackConfig {
         usual_ports: false,
         durable: false,
         own_roles: false,
+        behind_proxy: false,
         settings: Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ mod ports;
 pub mod roles;
 mod summary;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ pub use member::Member;
 pub use summary::Summary;
 
 use crate::process::{Proc, ProcConfig};
+use crate::proxy::TcpProxy;
 use crate::{PostgresConfig, PostgresServer, StopMode};
 use environment::Environment;
 use ports::Ports;
@@ -55,6 +57,8 @@ pub struct StackConfig {
     pub durable: bool,
     /// Each process has a login role of its own, in its group of `migrate roles`; else all are the superuser.
     pub own_roles: bool,
+    /// The processes reach Postgres through a proxy, whose weather is made by [`Stack::network`].
+    pub behind_proxy: bool,
     /// Further settings for every process.
     pub settings: Vec<(String, String)>,
 }
@@ -65,6 +69,7 @@ pub struct Stack {
     summary: Summary,
     members: Vec<Member>,
     catcher: Proc,
+    network: Option<TcpProxy>,
     postgres: PostgresServer,
     /// Dropped after the members: no controller is left that could start another engine.
     _engines: Engines,
@@ -147,6 +152,11 @@ impl Stack {
             environment.dsns = roles::make(&environment.dsn).await?;
         }
 
+        let network = match config.behind_proxy {
+            true => Some(proxied(&mut environment, postgres.port()).await?),
+            false => None,
+        };
+
         let mut members = Vec::new();
         for name in PROCESSES {
             for replica in 0..config.replicas {
@@ -155,8 +165,16 @@ impl Stack {
                 members.push(member);
             }
         }
-        let mut stack =
-            Stack { _engines: Engines(config.clone()), _ports: ports, config, summary, members, catcher, postgres };
+        let mut stack = Stack {
+            _engines: Engines(config.clone()),
+            _ports: ports,
+            config,
+            summary,
+            members,
+            catcher,
+            network,
+            postgres,
+        };
         for member in &mut stack.members {
             member.launch()?;
         }
@@ -197,6 +215,11 @@ impl Stack {
     /// The database server, for tests that restart it.
     pub fn postgres(&mut self) -> &mut PostgresServer {
         &mut self.postgres
+    }
+
+    /// What lies between the processes and the database server; `None`: nothing.
+    pub fn network(&self) -> Option<&TcpProxy> {
+        self.network.as_ref()
     }
 
     /// The first process that has ended though nobody asked it to.
@@ -290,6 +313,17 @@ pub async fn create_database(postgres: &PostgresServer) -> Result<()> {
     }
     conn.close().await?;
     Ok(())
+}
+
+/// Puts a proxy before the server, and tells each process to go through it. Whoever looks from outside goes straight.
+async fn proxied(environment: &mut Environment, port: u16) -> Result<TcpProxy> {
+    let proxy = TcpProxy::start(SocketAddr::from(([127, 0, 0, 1], port))).await.context("a proxy before Postgres")?;
+    let (straight, through) = (format!("@127.0.0.1:{port}/"), format!("@{}/", proxy.addr()));
+    for process in PROCESSES {
+        let dsn = environment.dsns.get(process).unwrap_or(&environment.dsn).replace(&straight, &through);
+        environment.dsns.insert(process, dsn);
+    }
+    Ok(proxy)
 }
 
 async fn migrate(config: &StackConfig, environment: &Environment, arguments: &[&str]) -> Result<()> {
