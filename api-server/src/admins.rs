@@ -113,9 +113,9 @@ impl Admins {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let failures = telemetry::meter()
             .u64_counter("admin_sign_in_failures_total")
-            .with_description("Administrators refused: wrong, slowed, busy, broken, malformed")
+            .with_description("Administrators refused: wrong, slowed, busy, broken, malformed, code")
             .build();
-        let outcomes = ["wrong", "slowed", "busy", "broken", "malformed"];
+        let outcomes = ["wrong", "slowed", "busy", "broken", "malformed", "code"];
         telemetry::from_nought(&failures, outcomes.map(|outcome| [KeyValue::new("outcome", outcome)]));
         Self {
             verified: Cache::builder().max_capacity(VERIFIED_KEPT).time_to_live(VERIFIED_FOR).build(),
@@ -291,7 +291,8 @@ mod tests {
     /// An account whose password is checked in no time.
     fn account(familiar: bool) -> Credentials {
         let password_hash = bcrypt::hash(RIGHT, 4).unwrap();
-        Credentials { password_hash, enabled: true, last_used_stale: false, familiar }
+        let roles = vec!["owner".to_owned()];
+        Credentials { password_hash, enabled: true, last_used_stale: false, familiar, roles, has_factor: false }
     }
 
     async fn outcome(admins: &Admins, password: &str, from: &str, stored: Option<&Credentials>) -> &'static str {

@@ -21,6 +21,8 @@ pub struct Brakes {
     pub email: Brake<(String, Network)>,
     /// Wrong codes per client network, over all e-mail addresses.
     pub wrong_codes: Budget<Network>,
+    /// Wrong codes of second factors, per administrator and client network. Who gets so far knows the password.
+    pub admin_codes: Budget<(String, Network)>,
 }
 
 impl Brakes {
@@ -31,9 +33,13 @@ impl Brakes {
             public: Brake::new(public_per_minute),
             email: Brake::new(email_per_minute),
             wrong_codes: Budget::new(wrong_codes_per_hour.get(), hour / wrong_codes_per_hour.get()),
+            admin_codes: Budget::new(ADMIN_CODES.0, ADMIN_CODES.1),
         }
     }
 }
+
+/// Wrong codes of an administrator's second factor at once from one network, and the time in which one more is allowed.
+const ADMIN_CODES: (u32, Duration) = (10, Duration::from_secs(60));
 
 /// A keyed rate limiter whose memory is bounded by forgetting keys that are at rest.
 pub struct Brake<K: Hash + Eq + Clone> {

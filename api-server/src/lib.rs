@@ -12,7 +12,9 @@ mod listeners;
 mod pepper;
 pub mod push;
 pub mod refusal;
+mod seal;
 pub mod tls;
+mod totp;
 pub mod use_cases;
 
 use std::net::SocketAddr;

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use serde_json::{Map, json};
 use shared::domain::notification::{Field, Form, Kind, Payload};
 use shared::ids::{GameId, InviteId};
-use shared::mail::{Known, LoginCode, Style, Template, View};
+use shared::mail::{Known, LoginCode, SecondFactorReset, Style, Template, View};
 
 fn main() {
     let directory = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "mails".to_owned()));
@@ -17,7 +17,8 @@ fn main() {
     let at = DateTime::from_timestamp(1_793_489_405, 0).unwrap();
     let code = |code: &str| Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: at, expires_at: at });
     let reason = "the engine answered 500: state file truncated at byte 18446744073709551615\nsee /var/lib/galaxy/games/state.json";
-    let mut all = vec![code("481516"), code("7KQ4-9XNM-2RTV")];
+    let reset = SecondFactorReset { user_name: "ada".into(), by: "root".into(), reason: "a lost phone".into(), at };
+    let mut all = vec![code("481516"), code("7KQ4-9XNM-2RTV"), Template::SecondFactorReset(reset)];
     let known = Known {
         game_name: Some("Die Rückkehr der Raumfahrer: עִבְרִית 👩\u{200D}🚀".to_owned()),
         inviter_name: Some("Ada Lovelace".to_owned()),

@@ -120,6 +120,10 @@ ids! {
     WorkerId,
     /// An entry of the audit log.
     AuditId,
+    /// An administrator's session.
+    AdminSessionId,
+    /// A token with which a program calls administrators' operations.
+    AdminTokenId,
     /// A request that came without an id of its own.
     RequestId,
 }

@@ -1,5 +1,6 @@
 //! The settings of `api-server`: one definition from which flags, environment, `--help` and the reference are made.
 
+mod admin;
 mod auth;
 mod http;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use shared::mail::Style;
 use shared::secret::{Secret, Tokens};
 
 use auth::tokens;
+pub use admin::AdminConfig;
 pub use auth::{AuthConfig, GuardConfig};
 pub use http::HttpConfig;
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub worker_token: Option<Tokens>,
     /// Sign-in.
     pub auth: AuthConfig,
+    /// How administrators come in.
+    pub admin: AdminConfig,
     /// The first administrator.
     pub bootstrap: Option<Bootstrap>,
     /// Lobby rules that the API applies.
@@ -257,6 +261,7 @@ impl Group for Config {
         }
         let tls = own.map(|own| TlsConfig { own, client_ca });
         let auth = r.group();
+        let admin = r.group();
         r.section("Administration");
         let user = r.maybe(
             "BACKEND_ADMIN_BOOTSTRAP_USER",
@@ -309,6 +314,7 @@ impl Group for Config {
             gateway_token,
             worker_token,
             auth,
+            admin,
             bootstrap,
             lobby,
             mail_style,

@@ -132,7 +132,8 @@ where
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let peer = peer(&request);
-        let context = context::read(request.headers(), peer.address.ip(), &self.app.config.http.trusted_proxies);
+        let trusted = &self.app.config.http.trusted_proxies;
+        let context = context::read(request.headers(), peer.address.ip(), peer.tls, trusted);
         let entry = self.paths.find(request.uri().path());
         // Known before routing, as it must be: the name of a span that has begun stands.
         let span = tracing::info_span!("request", otel.kind = "server",
@@ -245,10 +246,12 @@ where
         let began = Instant::now();
         *place = self.admission.place(peer, kind).await?;
         let answer = async {
-            if group == Group::Admin {
+            if matches!(group, Group::Admin | Group::AdminDoor) {
                 cross_site::check(&request, &self.cors)?;
             }
-            guard::admit(&self.app, &mut request, context).await?;
+            let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
+            guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
+            let masked = guard::sees_no_addresses(&request);
             body::check_content_encoding(&request)?;
             if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
                 operation.check(&mut request)?;
@@ -256,7 +259,8 @@ where
                     body::check_absent(&mut request).await?;
                 }
             }
-            self.inner.call(request).await.map(IntoResponse::into_response)
+            let response = self.inner.call(request).await.map(IntoResponse::into_response)?;
+            Ok::<_, poem::Error>(if masked { answer::masked::addresses(response).await? } else { response })
         };
         let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
         match tokio::time::timeout(limit.saturating_sub(began.elapsed()), answer).await {

@@ -39,6 +39,22 @@ error_codes! {
     IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "the Idempotency-Key was used before with another body";
     CredentialsRequired "credentials_required" UNAUTHORIZED "the gateway's bearer token is missing or wrong";
     AdminCredentialsRequired "admin_credentials_required" UNAUTHORIZED "the administrator's name or password is missing or wrong";
+    AdminSessionRequired "admin_session_required" UNAUTHORIZED "the administrator's session has ended or run out, or this way in \
+        is not open to them: sign in, or show a token";
+    SignInRefused "sign_in_refused" UNAUTHORIZED "the administrator's name or password is wrong, or the account is disabled";
+    InsecureTransport "insecure_transport" BAD_REQUEST "administrators sign in over TLS, or from this very machine";
+    RoleRequired "role_required" FORBIDDEN "the administrator has none of the roles that may do this (`x-galaxy-roles`)";
+    SecondFactorRequired "second_factor_required" FORBIDDEN "the administrator must set up a second factor first";
+    ConfirmationRequired "confirmation_required" FORBIDDEN "this wants a code of the second factor within the last ten minutes: \
+        POST /admin/auth/confirm";
+    PersonRequired "person_required" FORBIDDEN "a program's token may not do this: a person signs in";
+    SignInTicketExpired "sign_in_ticket_expired" GONE "the ticket is unknown, expired, used or out of tries; sign in again";
+    PasswordIncorrect "password_incorrect" UNPROCESSABLE_ENTITY "the present password is wrong; the try was counted";
+    NoSession "no_session" CONFLICT "the caller came without a session, so there is none to do this with";
+    NoSecondFactor "no_second_factor" CONFLICT "the administrator has no second factor, or began no set-up of one";
+    SecondFactorUnavailable "second_factor_unavailable" CONFLICT "this installation has no BACKEND_SECRETS_KEY, so nobody can have \
+        a second factor";
+    AdminTokenNotFound "admin_token_not_found" NOT_FOUND "the administrator has no such token";
     UserUnknown "user_unknown" UNAUTHORIZED "X-User-ID names nobody who may act: missing, unknown, deleted or permanently blocked";
     CrossSite "cross_site" FORBIDDEN "a browser sent this write from another site, which administrators' operations do not take";
     AccountBlocked "account_blocked" FORBIDDEN "a sanction keeps this account from signing in";
@@ -97,7 +113,7 @@ error_codes! {
         that breaks its contract; the administrators see what";
     AdminAccountNotFound "admin_account_not_found" NOT_FOUND "no administrator has this name";
     AdminAccountExists "admin_account_exists" CONFLICT "an administrator has this name already";
-    LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an administrator any more";
+    LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an owner any more";
     DeliveryNotFound "delivery_not_found" NOT_FOUND "no such mail delivery";
     DeliveryStateConflict "delivery_state_conflict" CONFLICT "a delivery that is sent, being sent or expired is not sent again";
     DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is \
@@ -117,6 +133,8 @@ impl ErrorCode {
             // The gateway's token was right, the user that it named was not.
             Self::UserUnknown => Some(r#"Bearer realm="galaxy-user""#),
             Self::AdminCredentialsRequired => Some(r#"Basic realm="galaxy-admin""#),
+            // No browser asks for a name and a password of its own where this stands.
+            Self::AdminSessionRequired | Self::SignInRefused => Some(r#"Bearer realm="galaxy-admin""#),
             _ => None,
         }
     }

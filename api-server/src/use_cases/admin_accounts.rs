@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use shared::db;
-use shared::db::admin_accounts::AdminAccount;
+use shared::db::admin_accounts::{AdminAccount, NewAdminAccount};
 use shared::db::idempotency::Idempotency;
+use shared::domain::admin_access::{EndReason, Role, Roles};
 use sqlx::PgConnection;
 
 use super::caller::Caller;
@@ -38,6 +39,18 @@ async fn hashed(app: &App, password: &str) -> Result<String, Problem> {
     })
 }
 
+/// An administrator to be made.
+pub struct Wanted<'a> {
+    /// The name to log in with, checked.
+    pub user_name: &'a str,
+    /// The password, checked.
+    pub password: &'a str,
+    /// What they may do, one role or more.
+    pub roles: Roles,
+    /// Where they are told of a reset, in its normal form.
+    pub email: Option<&'a str>,
+}
+
 /// Makes an administrator, enabled.
 ///
 /// # Errors
@@ -45,8 +58,7 @@ async fn hashed(app: &App, password: &str) -> Result<String, Problem> {
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
-    user_name: &str,
-    password: &str,
+    wanted: &Wanted<'_>,
     key: Option<&Idempotency>,
 ) -> Result<AdminAccount, Problem> {
     let mut conn = app.db.acquire().await?;
@@ -55,9 +67,15 @@ pub async fn create(
     }
     // No connection is held while bcrypt works.
     drop(conn);
-    let hash = hashed(app, password).await?;
+    let hash = hashed(app, wanted.password).await?;
+    let new = NewAdminAccount {
+        user_name: wanted.user_name,
+        password_hash: &hash,
+        roles: &wanted.roles.texts(),
+        email: wanted.email,
+    };
     let mut tx = app.db.begin().await?;
-    let made = match db::admin_accounts::insert(&mut tx, user_name, &hash, key).await {
+    let made = match db::admin_accounts::insert(&mut tx, &new, key).await {
         Err(error) if error.constraint() == Some("admin_accounts_pkey") => {
             tx.rollback().await?;
             // Perhaps it was a twin of this request that has the name.
@@ -71,8 +89,9 @@ pub async fn create(
     if !made {
         return replay(&mut tx, key).await?.ok_or_else(|| Problem::internal(&"nothing was made, and nothing before"));
     }
-    caller.audit(&mut tx, "admin_account.create", "admin_account", user_name, json!({})).await?;
-    let row = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
+    let detail = json!({ "roles": new.roles });
+    caller.audit(&mut tx, "admin_account.create", "admin_account", wanted.user_name, detail).await?;
+    let row = db::admin_accounts::get(&mut tx, wanted.user_name).await?.ok_or_else(not_found)?;
     tx.commit().await?;
     Ok(row)
 }
@@ -89,22 +108,60 @@ pub async fn enable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<A
     Ok(row)
 }
 
-/// Keeps an administrator from logging in, from the next request on. Somebody must be left: of two who disable each other at
-/// once, one stays.
+/// Refuses what would leave no owner who can log in, or none with a second factor where there was one: of two who do it to each other
+/// at once, one is refused. `enabled` are locked until the transaction ends.
+fn an_owner_is_left(enabled: &[AdminAccount], but: &str) -> Result<(), Problem> {
+    let owners = || enabled.iter().filter(|account| Roles::read(&account.roles).has(Role::Owner));
+    let left = |factor: bool| owners().any(|owner| owner.user_name != but && (owner.has_factor || !factor));
+    let Some(leaving) = owners().find(|owner| owner.user_name == but) else { return Ok(()) };
+    if left(leaving.has_factor) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        ErrorCode::LastAdministrator,
+        "This is the last enabled owner, or the last with a second factor: see to another one first.",
+    ))
+}
+
+/// Keeps an administrator from logging in, from the next request on, and ends their sessions. An owner must be left.
 ///
 /// # Errors
 /// `admin_account_not_found`, `last_administrator`.
 pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
     let enabled = db::admin_accounts::lock_enabled(&mut tx).await?;
-    if enabled.iter().all(|name| name == user_name) && !enabled.is_empty() {
-        return Err(Problem::new(
-            ErrorCode::LastAdministrator,
-            "This is the last enabled administrator: enable another one first.",
-        ));
-    }
+    an_owner_is_left(&enabled, user_name)?;
     let row = db::admin_accounts::set_enabled(&mut tx, user_name, false).await?.ok_or_else(not_found)?;
+    db::admin_sessions::end_all(&mut tx, user_name, EndReason::Disabled).await?;
     caller.audit(&mut tx, "admin_account.disable", "admin_account", user_name, json!({})).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Gives an administrator other roles, which end their sessions, or an address, or both. An owner must be left.
+///
+/// # Errors
+/// `admin_account_not_found`, `last_administrator`.
+pub async fn patch(
+    app: &App,
+    caller: &Caller<'_>,
+    user_name: &str,
+    roles: Option<Roles>,
+    email: Option<&str>,
+) -> Result<AdminAccount, Problem> {
+    let mut tx = app.db.begin().await?;
+    let enabled = db::admin_accounts::lock_enabled(&mut tx).await?;
+    if roles.is_some_and(|roles| !roles.has(Role::Owner)) {
+        an_owner_is_left(&enabled, user_name)?;
+    }
+    let before = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
+    let words = roles.map(Roles::texts);
+    let row = db::admin_accounts::patch(&mut tx, user_name, words.as_deref(), email).await?.ok_or_else(not_found)?;
+    if Roles::read(&before.roles) != Roles::read(&row.roles) {
+        db::admin_sessions::end_all(&mut tx, user_name, EndReason::RolesChanged).await?;
+    }
+    let detail = json!({ "roles": row.roles, "roles_before": before.roles, "email_changed": before.email != row.email });
+    caller.audit(&mut tx, "admin_account.patch", "admin_account", user_name, detail).await?;
     tx.commit().await?;
     Ok(row)
 }
@@ -126,6 +183,7 @@ pub async fn reset_password(
     let hash = hashed(app, &password).await?;
     let mut tx = app.db.begin().await?;
     let row = db::admin_accounts::set_password(&mut tx, user_name, &hash).await?.ok_or_else(not_found)?;
+    db::admin_sessions::end_all(&mut tx, user_name, EndReason::PasswordChanged).await?;
     caller.audit(&mut tx, "admin_account.reset_password", "admin_account", user_name, json!({})).await?;
     tx.commit().await?;
     Ok((row, password))

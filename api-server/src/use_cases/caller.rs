@@ -9,9 +9,10 @@ use shared::db::audit_log::NewEntry;
 use shared::db::games::LockedGame;
 use shared::db::notifications::NewNotification;
 use shared::domain::account::SanctionKind;
+use shared::domain::admin_access::{Outcome, Roles, Via};
 use shared::domain::game::Actor;
 use shared::domain::notification::{Audience, Payload};
-use shared::ids::{GameId, UserId};
+use shared::ids::{AdminSessionId, GameId, UserId};
 use sqlx::PgConnection;
 
 use crate::refusal::{ErrorCode, Problem};
@@ -30,6 +31,39 @@ pub struct User {
 pub struct Admin {
     /// The account's name.
     pub name: String,
+    /// What they may do: a token's roles, or the account's.
+    pub roles: Roles,
+    /// How they came in.
+    pub via: Via,
+    /// Their session, where they came in by one.
+    pub session: Option<AdminSessionId>,
+    /// Whether the account has a second factor.
+    pub has_factor: bool,
+    /// Whether a factor was given in this session within the last ten minutes.
+    pub confirmed: bool,
+}
+
+impl Admin {
+    /// Refuses whoever has not given a code within the last ten minutes, where there is a factor to give it by, and whoever is no
+    /// person.
+    ///
+    /// # Errors
+    /// `person_required`, `confirmation_required`.
+    pub fn confirmed(&self) -> Result<(), Problem> {
+        if self.via == Via::Token {
+            return Err(Problem::new(
+                ErrorCode::PersonRequired,
+                "A program's token may not do this: sign in as a person.",
+            ));
+        }
+        if self.has_factor && !self.confirmed {
+            return Err(Problem::new(
+                ErrorCode::ConfirmationRequired,
+                "This wants a code of the second factor within the last ten minutes: POST /api/v1/admin/auth/confirm.",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What identifies a request, in answers, logs, traces and the rows that the request writes.
@@ -41,6 +75,9 @@ pub struct Context {
     pub traceparent: Option<String>,
     /// The client's address: the last hop of `X-Forwarded-For` that is no trusted proxy, else the peer of the socket.
     pub ip: IpAddr,
+    /// Whether nobody between the client and us can read what is sent: by TLS, as this process or a trusted proxy saw it, or because
+    /// it comes from this very machine.
+    pub secure: bool,
 }
 
 /// Who calls, and the request that they call with.
@@ -63,7 +100,7 @@ impl<'a> Caller<'a> {
         Self { who: Who::User(user), context }
     }
 
-    /// An administrator, by name and password.
+    /// An administrator, however they came in.
     pub fn admin(admin: &'a Admin, context: &'a Context) -> Self {
         Self { who: Who::Admin(admin), context }
     }
@@ -133,6 +170,9 @@ impl<'a> Caller<'a> {
             detail,
             request_id: &self.context.request_id,
             ip: &self.context.ip.to_string(),
+            outcome: Outcome::Done,
+            via: admin.via,
+            session_id: admin.session,
         };
         Ok(db::audit_log::insert(conn, &entry).await?)
     }

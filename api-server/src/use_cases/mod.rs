@@ -2,6 +2,11 @@
 
 pub mod accounts;
 pub mod admin_accounts;
+pub mod admin_factors;
+pub mod admin_sessions;
+pub mod admin_sign_in;
+pub mod admin_tokens;
+pub mod admin_trail;
 pub mod amends;
 pub mod applications;
 pub mod ask;
@@ -25,6 +30,7 @@ pub mod race_names;
 pub mod reconcile;
 pub mod runtime_log;
 pub mod runtimes;
+pub mod secrets;
 pub mod sessions;
 pub mod sign_in;
 pub mod texts;

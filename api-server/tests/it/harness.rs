@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 pub const GATEWAY_TOKEN: &str = "gateway-token-of-the-tests-long-enough";
 pub const WORKER_TOKEN: &str = "worker-token-of-the-tests-long-enough";
 pub const PEPPER: &str = "pepper-of-the-tests-which-is-long-enough";
+pub const SECRETS_KEY: &str = "key-of-the-tests-which-is-long-enough-too";
 pub const ADMIN: &str = "root";
 pub const PASSWORD: &str = "correct horse battery";
 pub const VERSION: &str = "1.0.0";
@@ -246,6 +247,9 @@ async fn replica(db: &TestDb, settings: &[(&str, &str)]) -> (Lifecycle, Addresse
         ("BACKEND_GATEWAY_TOKEN", GATEWAY_TOKEN),
         ("BACKEND_WORKER_TOKEN", WORKER_TOKEN),
         ("BACKEND_AUTH_CODE_PEPPER", PEPPER),
+        ("BACKEND_SECRETS_KEY", SECRETS_KEY),
+        // What that asks for has tests of its own.
+        ("BACKEND_ADMIN_REQUIRE_TOTP", "false"),
         ("BACKEND_ADMIN_BOOTSTRAP_USER", ADMIN),
         ("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", PASSWORD),
         ("BACKEND_HTTP_PUBLIC_RATE", "100000"),

@@ -8,7 +8,7 @@ use testkit::openapi::{ContractClient, ContractResponse};
 use crate::harness::{Api, contract, game, text};
 
 /// What the answer to a creation holds that is told once and never again.
-const SECRETS: &[&str] = &["session_token"];
+const SECRETS: &[&str] = &["session_token", "token"];
 
 /// The id of nothing.
 const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
@@ -55,6 +55,8 @@ async fn every_location_leads_to_what_was_made() {
         json!({ "user_name": "grace", "password": "a long enough one" }),
     )
     .await;
+    let token = json!({ "name": "nightly report", "roles": ["viewer"], "expires_in_days": 30 });
+    make("admin_create_token", &admin, at("admin/auth/tokens"), token).await;
     let version = json!({ "version": "1.0.0", "image": "e:1" });
     make("admin_create_engine_version", &admin, at("admin/engine-versions"), version).await;
     let grant = json!({ "plan": "monthly", "source": "admin", "reason": "a gift" });

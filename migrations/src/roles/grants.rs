@@ -12,8 +12,15 @@ pub(super) const API: &[Grant] = &[
         "canonical_user_name declared_country deleted_at display_name limit_memberships limit_private_games \
              limit_race_names preferred_language time_zone updated_at user_name",
     ),
-    on("admin_accounts").read().insert().update("enabled last_used_at password_hash"),
+    on("admin_accounts").read().insert().update(
+        "code_day code_tries email enabled last_used_at password_hash roles totp_last_step totp_pending \
+             totp_pending_until totp_secret",
+    ),
     on("admin_networks").read().insert().update("last_used_at").delete(),
+    on("admin_recovery_codes").read().insert().update("used_at").delete(),
+    on("admin_sessions").read().insert().update("confirmed_until end_reason ended_at last_seen_at").delete(),
+    on("admin_sign_in_tickets").read().insert().update("tries used_at").delete(),
+    on("admin_tokens").read().insert().update("last_used_at revoked_at"),
     on("applications").read().insert().update("decided_at idempotency_hash idempotency_key idempotency_owner status"),
     // Appended and read. What deletion takes out of it goes through `scrub_trail`.
     on("audit_log").read().insert(),

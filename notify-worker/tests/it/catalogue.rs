@@ -73,7 +73,9 @@ fn every_kind_is_as_the_specification_has_it_and_has_its_mail_and_its_producer()
             faults.push(format!("{name}: nobody produces it ({made} … }} stands in none of {PRODUCERS:?})"));
         }
     }
-    assert!(Template::IDS.contains(&"auth.login_code"), "the one kind that goes to the outbox directly");
+    for direct in ["auth.login_code", "admin.second_factor_reset"] {
+        assert!(Template::IDS.contains(&direct), "{direct} goes to the outbox directly");
+    }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

@@ -19,23 +19,53 @@ pub struct AdminAccount {
     pub created_at: DateTime<Utc>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// The words of their roles.
+    pub roles: Vec<String>,
+    /// Where they are told of a reset.
+    pub email: Option<String>,
+    /// Whether they have a second factor.
+    pub has_factor: bool,
+}
+
+/// `head`, the columns of an [`AdminAccount`], and `tail`.
+macro_rules! accounts {
+    ($head:tt, $tail:tt $(, $argument:expr)*) => {
+        sqlx::query_as!(
+            AdminAccount,
+            $head + r#" user_name, enabled, created_at, last_used_at, roles, email, totp_secret IS NOT NULL AS "has_factor!" "# + $tail
+            $(, $argument)*
+        )
+    };
+}
+
+/// An administrator to be made.
+pub struct NewAdminAccount<'a> {
+    /// The name to log in with.
+    pub user_name: &'a str,
+    /// bcrypt.
+    pub password_hash: &'a str,
+    /// The words of their roles, one or more.
+    pub roles: &'a [String],
+    /// Where they are told of a reset.
+    pub email: Option<&'a str>,
 }
 
 /// Makes an administrator, enabled; false when the idempotency key made one before. A known name is the constraint
 /// `admin_accounts_pkey`.
 pub async fn insert(
     conn: &mut PgConnection,
-    user_name: &str,
-    password_hash: &str,
+    new: &NewAdminAccount<'_>,
     idempotency: Option<&Idempotency>,
 ) -> Result<bool, Error> {
     let (owner, key, hash) = Idempotency::columns(idempotency);
     let done = sqlx::query!(
-        "INSERT INTO admin_accounts (user_name, password_hash, idempotency_owner, idempotency_key, idempotency_hash)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO admin_accounts (user_name, password_hash, roles, email, idempotency_owner, idempotency_key, idempotency_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT ON CONSTRAINT admin_accounts_idempotency_key DO NOTHING",
-        user_name,
-        password_hash,
+        new.user_name,
+        new.password_hash,
+        new.roles,
+        new.email,
         owner,
         key,
         hash
@@ -52,13 +82,7 @@ pub async fn replayed(conn: &mut PgConnection, idempotency: &Idempotency) -> Res
 
 /// One administrator.
 pub async fn get(conn: &mut PgConnection, user_name: &str) -> Result<Option<AdminAccount>, Error> {
-    Ok(sqlx::query_as!(
-        AdminAccount,
-        "SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts WHERE user_name = $1",
-        user_name
-    )
-    .fetch_optional(conn)
-    .await?)
+    Ok(accounts!("SELECT", "FROM admin_accounts WHERE user_name = $1", user_name).fetch_optional(conn).await?)
 }
 
 /// Administrators, perhaps only those who are enabled or disabled, in descending order of their names' bytes, from below
@@ -69,9 +93,9 @@ pub async fn list(
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<AdminAccount>, Error> {
-    Ok(sqlx::query_as!(
-        AdminAccount,
-        r#"SELECT user_name, enabled, created_at, last_used_at FROM admin_accounts
+    Ok(accounts!(
+        "SELECT",
+        r#"FROM admin_accounts
             WHERE ($1::text IS NULL OR user_name COLLATE "C" < $1) AND ($2::boolean IS NULL OR enabled = $2)
             ORDER BY user_name COLLATE "C" DESC LIMIT $3"#,
         before,
@@ -82,10 +106,10 @@ pub async fn list(
     .await?)
 }
 
-/// Locks all enabled administrators, in one order everywhere, and answers their names: until the transaction ends nobody
-/// else disables one of them. Whoever waited sees what the one before them left.
-pub async fn lock_enabled(tx: &mut impl InTransaction) -> Result<Vec<String>, Error> {
-    Ok(sqlx::query_scalar!("SELECT user_name FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
+/// Locks all enabled administrators, in one order everywhere, and answers them: until the transaction ends nobody else
+/// disables one of them, nor changes what they may do. Whoever waited sees what the one before them left.
+pub async fn lock_enabled(tx: &mut impl InTransaction) -> Result<Vec<AdminAccount>, Error> {
+    Ok(accounts!("SELECT", "FROM admin_accounts WHERE enabled ORDER BY user_name FOR NO KEY UPDATE")
         .fetch_all(&mut **tx)
         .await?)
 }
@@ -96,14 +120,13 @@ pub async fn set_enabled(
     user_name: &str,
     enabled: bool,
 ) -> Result<Option<AdminAccount>, Error> {
-    Ok(sqlx::query_as!(
-        AdminAccount,
-        "UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
+    let set = accounts!(
+        "UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING",
+        "",
         user_name,
         enabled
-    )
-    .fetch_optional(conn)
-    .await?)
+    );
+    Ok(set.fetch_optional(conn).await?)
 }
 
 /// Gives an administrator another password; `None` where there is none of this name.
@@ -112,14 +135,30 @@ pub async fn set_password(
     user_name: &str,
     password_hash: &str,
 ) -> Result<Option<AdminAccount>, Error> {
-    Ok(sqlx::query_as!(
-        AdminAccount,
-        "UPDATE admin_accounts SET password_hash = $2 WHERE user_name = $1 RETURNING user_name, enabled, created_at, last_used_at",
+    let set = accounts!(
+        "UPDATE admin_accounts SET password_hash = $2 WHERE user_name = $1 RETURNING",
+        "",
         user_name,
         password_hash
-    )
-    .fetch_optional(conn)
-    .await?)
+    );
+    Ok(set.fetch_optional(conn).await?)
+}
+
+/// Gives an administrator roles, an address, or both; what is `None` stays. `None` where there is none of this name.
+pub async fn patch(
+    conn: &mut PgConnection,
+    user_name: &str,
+    roles: Option<&[String]>,
+    email: Option<&str>,
+) -> Result<Option<AdminAccount>, Error> {
+    let set = accounts!(
+        "UPDATE admin_accounts SET roles = COALESCE($2, roles), email = COALESCE($3, email) WHERE user_name = $1 RETURNING",
+        "",
+        user_name,
+        roles as Option<&[String]>,
+        email
+    );
+    Ok(set.fetch_optional(conn).await?)
 }
 
 /// What a log-in is checked against.
@@ -133,6 +172,32 @@ pub struct Credentials {
     pub last_used_stale: bool,
     /// Whether the account signed in from the caller's network before.
     pub familiar: bool,
+    /// The words of its roles.
+    pub roles: Vec<String>,
+    /// Whether it has a second factor.
+    pub has_factor: bool,
+}
+
+/// What an account is at the moment that it is held.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// bcrypt.
+    pub password_hash: String,
+    /// Whether it has a second factor.
+    pub has_factor: bool,
+}
+
+/// Holds an account's row until the transaction ends, before anything else of it: whoever changes its password, roles or factor, or
+/// disables it, came before or comes after. `None` where it may not log in.
+pub async fn hold(tx: &mut impl InTransaction, user_name: &str) -> Result<Option<Held>, Error> {
+    Ok(sqlx::query_as!(
+        Held,
+        r#"SELECT password_hash, totp_secret IS NOT NULL AS "has_factor!" FROM admin_accounts
+            WHERE user_name = $1 AND enabled FOR NO KEY UPDATE"#,
+        user_name
+    )
+    .fetch_optional(&mut **tx)
+    .await?)
 }
 
 /// Days after which a network from which an administrator signed in is forgotten.
@@ -150,7 +215,8 @@ pub async fn credentials(
                   (last_used_at IS NULL OR last_used_at < statement_timestamp() - interval '1 minute') AS "last_used_stale!",
                   EXISTS (SELECT FROM admin_networks n
                            WHERE n.user_name = a.user_name AND n.network = $2
-                             AND n.last_used_at > statement_timestamp() - make_interval(days => $3)) AS "familiar!"
+                             AND n.last_used_at > statement_timestamp() - make_interval(days => $3)) AS "familiar!",
+                  roles, totp_secret IS NOT NULL AS "has_factor!"
              FROM admin_accounts a WHERE user_name = $1"#,
         user_name,
         network.to_string(),

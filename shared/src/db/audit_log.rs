@@ -6,7 +6,8 @@ use sqlx::PgConnection;
 
 use super::InTransaction;
 use super::lists::{Span, walk_in_order};
-use crate::ids::AuditId;
+use crate::domain::admin_access::{Outcome, Via};
+use crate::ids::{AdminSessionId, AuditId};
 use crate::postgres::Error;
 
 /// One line of the trail.
@@ -30,6 +31,12 @@ pub struct Entry {
     pub request_id: String,
     /// The address that the request came from.
     pub ip: String,
+    /// Whether it was done.
+    pub outcome: Outcome,
+    /// How the administrator came in; `None`: of a release that does not say.
+    pub via: Option<Via>,
+    /// The session that it was done in.
+    pub session_id: Option<AdminSessionId>,
 }
 
 /// A line to be written.
@@ -48,13 +55,19 @@ pub struct NewEntry<'a> {
     pub request_id: &'a str,
     /// The address that the request came from.
     pub ip: &'a str,
+    /// Whether it was done.
+    pub outcome: Outcome,
+    /// How the administrator came in.
+    pub via: Via,
+    /// The session that it was done in.
+    pub session_id: Option<AdminSessionId>,
 }
 
 /// Writes a line; in the same transaction as the change it tells of.
 pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), Error> {
     sqlx::query!(
-        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip, outcome, via, session_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         AuditId::new() as AuditId,
         entry.actor,
         entry.action,
@@ -62,7 +75,10 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(),
         entry.target_id,
         entry.detail,
         entry.request_id,
-        entry.ip
+        entry.ip,
+        entry.outcome.as_str(),
+        entry.via.as_str(),
+        entry.session_id as Option<AdminSessionId>
     )
     .execute(conn)
     .await?;
@@ -97,7 +113,8 @@ pub async fn list(
         ($walk:literal) => {
             sqlx::query_as!(
                 Entry,
-                r#"SELECT audit_id AS "audit_id: AuditId", at, actor, action, target_type, target_id, detail, request_id, ip FROM audit_log
+                r#"SELECT audit_id AS "audit_id: AuditId", at, actor, action, target_type, target_id, detail, request_id, ip, outcome, via,
+                          session_id AS "session_id: AdminSessionId" FROM audit_log
                     WHERE ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
                       AND ($5::text IS NULL OR actor IS NOT DISTINCT FROM $5) AND ($6::text IS NULL OR action IS NOT DISTINCT FROM $6)
                       AND ($7::text IS NULL OR target_type IS NOT DISTINCT FROM $7)

@@ -12,6 +12,9 @@
 
 pub mod accounts;
 pub mod admin_accounts;
+pub mod admin_factors;
+pub mod admin_sessions;
+pub mod admin_tokens;
 pub mod applications;
 pub mod audit_log;
 pub mod auth;

@@ -6,7 +6,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
-use crate::domain::{account, delivery, game, lobby, notification, plan, runtime};
+use crate::domain::{account, admin_access, delivery, game, lobby, notification, plan, runtime};
 
 macro_rules! codec {
     ($($name:ty),+ $(,)?) => {$(
@@ -44,6 +44,9 @@ codec! {
     account::IdentityKind,
     account::SanctionKind,
     account::SessionStatus,
+    admin_access::EndReason,
+    admin_access::Outcome,
+    admin_access::Via,
     delivery::AttemptOutcome,
     delivery::DeliveryStatus,
     game::GameStatus,

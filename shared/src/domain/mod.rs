@@ -1,6 +1,7 @@
 //! Pure types and rules: no SQL, no I/O.
 
 pub mod account;
+pub mod admin_access;
 pub mod administrator;
 pub mod challenge;
 pub mod country;

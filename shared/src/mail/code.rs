@@ -1,4 +1,4 @@
-//! The one mail that tells of no notification: a login code must never lie in a notification's payload.
+//! A mail that tells of no notification: a login code must never lie in a notification's payload.
 
 use chrono::{DateTime, Utc};
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::render::templates;
 use super::style::Action;
-use super::{Class, Known, Line, LoginCode, Prose, Rendered, View};
+use super::{Class, Known, Line, LoginCode, Prose, Rendered, SecondFactorReset, View};
 use crate::domain::notification::Payload;
 use crate::ids::{DeliveryId, GameId, InviteId};
 
@@ -24,6 +24,11 @@ templates! {
         ["mail/auth.login_code.txt", "mail/auth.login_code.html"],
         |m, v| format!("Your {} sign-in code, {}", v.product(), v.clock(&m.asked_at)),
         |_m| None;
+    /// The reader's second factor, as an administrator, was taken away.
+    SecondFactorReset = "admin.second_factor_reset", Transactional,
+        ["mail/admin.second_factor_reset.txt", "mail/admin.second_factor_reset.html"],
+        |_m, v| format!("[{}] The second factor of an account was reset", v.product()),
+        |_m| Some(("Sign in", "/admin/sign-in".to_owned()));
     /// Somebody invites the reader to a private game.
     LobbyInviteReceived { game_id, .. } with known = "lobby.invite.received", News,
         ["mail/lobby.invite.received.txt", "mail/lobby.invite.received.html"],

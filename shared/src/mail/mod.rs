@@ -8,6 +8,7 @@ mod code;
 mod kinds;
 mod known;
 mod render;
+mod reset;
 mod style;
 mod words;
 
@@ -15,6 +16,7 @@ pub use code::LoginCode;
 pub use kinds::*;
 pub use known::Known;
 pub use render::Rendered;
+pub use reset::SecondFactorReset;
 pub use style::{Style, View};
 pub use words::{Line, Prose};
 

@@ -25,7 +25,7 @@ pub(super) fn subject(text: &str) -> String {
     text.chars().take(SUBJECT_CHARS).collect()
 }
 
-/// The one list of mails: the kind whose payload it tells (the one mail that tells of none has no braces), `template_id`, class,
+/// The one list of mails: the kind whose payload it tells (the mails that tell of none have no braces), `template_id`, class,
 /// the two files (named after the id; the derive takes only literals), what it knows with where that is from, subject, and
 /// the button: what it says and the path below `BACKEND_PUBLIC_URL`.
 macro_rules! templates {

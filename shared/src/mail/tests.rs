@@ -25,6 +25,15 @@ fn code(code: &str) -> Template {
     Template::LoginCode(LoginCode { code: code.to_owned(), asked_at: at(0), expires_at: at(600) })
 }
 
+fn reset() -> Template {
+    Template::SecondFactorReset(SecondFactorReset {
+        user_name: NASTY.into(),
+        by: NASTY.into(),
+        reason: NASTY.into(),
+        at: at(0),
+    })
+}
+
 /// A payload of each kind, whose texts are all the same.
 fn payloads() -> Vec<Payload> {
     let value = |form| match form {
@@ -53,7 +62,7 @@ fn known() -> Known {
 
 fn every() -> Vec<Template> {
     let told = payloads().into_iter().filter_map(|payload| Template::of(payload, &known()));
-    [code("012345")].into_iter().chain(told).collect()
+    [code("012345"), reset()].into_iter().chain(told).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::domain::account::{IdentityKind, SanctionKind, SessionStatus};
+use shared::domain::admin_access::{EndReason, Outcome, Via};
 use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
 use shared::domain::game::{GameStatus, PauseReason, Visibility};
 use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, RaceNameStatus};
@@ -29,7 +30,10 @@ fn all<W: Word>(constraint: &'static str) -> (&'static str, (&'static str, BTree
 /// The type of each constraint's words.
 fn types() -> BTreeMap<&'static str, (&'static str, BTreeSet<String>)> {
     BTreeMap::from([
+        all::<EndReason>("admin_sessions_end_reason_check"),
         all::<ApplicationStatus>("applications_status_check"),
+        all::<Outcome>("audit_log_outcome_check"),
+        all::<Via>("audit_log_via_check"),
         all::<SessionStatus>("device_sessions_status_check"),
         all::<SanctionKind>("carried_sanctions_kind_check"),
         all::<Plan>("entitlements_plan_check"),

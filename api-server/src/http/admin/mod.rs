@@ -1,7 +1,8 @@
-//! What administrators do: HTTP Basic against `admin_accounts`, and every write leaves a line in the trail.
+//! What administrators do: each operation asks for a role (`http/request/rights.rs`), and every write leaves a line in the trail.
 
 pub mod admin_accounts;
 pub mod audit_log;
+pub mod auth;
 pub mod engine_versions;
 pub mod games;
 pub mod mail;
@@ -21,7 +22,10 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             admin_accounts::enable::Operation,
             admin_accounts::disable::Operation,
             admin_accounts::reset_password::Operation,
+            admin_accounts::patch::Operation,
+            admin_accounts::reset_second_factor::Operation,
         ),
+        auth::operations(),
         users::operations(),
         games::operations(),
         (

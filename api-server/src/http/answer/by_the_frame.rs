@@ -16,13 +16,24 @@ const EVERYWHERE: &[ErrorCode] = &[
     ErrorCode::Timeout,
 ];
 
-/// What is answered in one group beside that. Of administrators' operations only those that write answer `cross_site`.
+/// What is answered in one group beside that. Of administrators' operations only those that write answer `cross_site`, and only
+/// those that ask for something that which says that it is missing ([`crate::http::request::rights`]).
 const fn special(group: Group) -> &'static [ErrorCode] {
     match group {
         Group::Public => &[ErrorCode::RateLimited],
         Group::User => &[ErrorCode::CredentialsRequired, ErrorCode::UserUnknown],
         Group::Internal => &[ErrorCode::CredentialsRequired],
-        Group::Admin => &[ErrorCode::AdminCredentialsRequired, ErrorCode::RateLimited, ErrorCode::CrossSite],
+        Group::Admin => &[
+            ErrorCode::AdminCredentialsRequired,
+            ErrorCode::AdminSessionRequired,
+            ErrorCode::RateLimited,
+            ErrorCode::CrossSite,
+            ErrorCode::RoleRequired,
+            ErrorCode::SecondFactorRequired,
+            ErrorCode::PersonRequired,
+            ErrorCode::ConfirmationRequired,
+        ],
+        Group::AdminDoor => &[ErrorCode::RateLimited, ErrorCode::CrossSite],
         Group::Open => &[],
     }
 }

@@ -6,19 +6,23 @@ use super::examples::Examples;
 use super::{each_operation, insert_component};
 use crate::http::answer::by_the_frame;
 use crate::http::request::guard::Group;
+use crate::http::request::rights::{self, Right};
 use crate::refusal::ErrorCode;
 
-/// What stands around an operation can answer: told from its group, and from whether it writes.
-fn of_the_frame(group: Group, method: &str) -> impl Iterator<Item = ErrorCode> {
+/// What stands around an operation can answer: told from its group, from whether it writes, and from what it asks.
+fn of_the_frame(group: Group, method: &str, right: Option<&'static Right>) -> impl Iterator<Item = ErrorCode> {
     let writes = method != "get";
-    by_the_frame::codes(group).filter(move |code| writes || *code != ErrorCode::CrossSite)
+    by_the_frame::codes(group)
+        .filter(move |code| writes || *code != ErrorCode::CrossSite)
+        .filter(move |code| right.is_none_or(|right| right.may_answer(*code)))
 }
 
 /// Replaces the bare lists of words that [`crate::http::answer::problem::Fail`] leaves by whole answers.
 pub(super) fn describe(document: &mut Value, examples: &Examples) {
     let mut shared = Map::new();
     each_operation(document, |path, method, operation| {
-        let mut codes: Vec<ErrorCode> = of_the_frame(Group::of(path), method).collect();
+        let right = operation.get("operationId").and_then(Value::as_str).and_then(rights::of);
+        let mut codes: Vec<ErrorCode> = of_the_frame(Group::of(path), method, right).collect();
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
         codes.extend(responses.values().flat_map(own_codes));
         // None stands here twice: `codes!` does not compile with one of the frame's, or with a repeat.

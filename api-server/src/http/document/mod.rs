@@ -16,7 +16,9 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use crate::http::request::administrator::COOKIE;
 use crate::http::request::guard::Group;
+use crate::http::request::rights;
 use crate::http::request::schema::collect_refs;
 use examples::Examples;
 
@@ -182,14 +184,16 @@ fn header_names(document: &mut Value) {
         let responses =
             operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
         for headers in responses.filter_map(|r| r.get_mut("headers")?.as_object_mut()) {
-            if let Some(header) = headers.remove("LOCATION") {
-                headers.insert("Location".into(), header);
+            for (shouted, name) in [("LOCATION", "Location"), ("SET-COOKIE", "Set-Cookie")] {
+                if let Some(header) = headers.remove(shouted) {
+                    headers.insert(name.into(), header);
+                }
             }
         }
     });
 }
 
-/// Which credentials each group wants (SPEC §4): by path, as the guard enforces it, so that no operation can be forgotten.
+/// Which credentials each group wants, and which roles an administrator (SPEC §4): by path, as the guard enforces it, so that no operation can be forgotten.
 fn secure(document: &mut Value) {
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
         components.insert(
@@ -201,6 +205,13 @@ fn secure(document: &mut Value) {
                     "description": "The user on whose behalf the gateway calls"
                 },
                 "administrator": { "type": "http", "scheme": "basic", "description": "A row of admin_accounts" },
+                "administratorSession": {
+                    "type": "apiKey", "in": "cookie", "name": COOKIE,
+                    "description": "What `POST /api/v1/admin/auth/sign-in` sets"
+                },
+                "administratorToken": {
+                    "type": "http", "scheme": "bearer", "description": "What `POST /api/v1/admin/auth/tokens` makes"
+                },
             }),
         );
     }
@@ -208,10 +219,15 @@ fn secure(document: &mut Value) {
         let security = match Group::of(path) {
             Group::User => json!([{ "gateway": [], "user": [] }]),
             Group::Internal => json!([{ "gateway": [] }]),
-            Group::Admin => json!([{ "administrator": [] }]),
+            Group::Admin => {
+                json!([{ "administrator": [] }, { "administratorSession": [] }, { "administratorToken": [] }])
+            }
             // Said, and not only left out: nobody has forgotten them.
-            Group::Public | Group::Open => json!([]),
+            Group::Public | Group::AdminDoor | Group::Open => json!([]),
         };
         operation.insert("security".into(), security);
+        if let Some(right) = operation.get("operationId").and_then(Value::as_str).and_then(rights::of) {
+            operation.insert("x-galaxy-roles".into(), right.roles.texts().into());
+        }
     });
 }

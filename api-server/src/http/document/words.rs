@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::db::queues;
 use shared::domain::account::{SanctionKind, SessionStatus};
+use shared::domain::admin_access::{EndReason, Outcome, Via};
 use shared::domain::delivery::{AttemptOutcome, DeliveryStatus, RecipientStatus};
 use shared::domain::game::{GameStatus, PauseReason, Visibility};
 use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, RaceNameStatus};
@@ -31,12 +32,14 @@ pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
         all::<AudienceKind>(),
         all::<Channel>(),
         all::<DeliveryStatus>(),
+        all::<EndReason>(),
         all::<GameStatus>(),
         all::<Health>(),
         all::<InviteStatus>(),
         all::<JobStatus>(),
         all::<MembershipStatus>(),
         all::<NotificationStatus>(),
+        all::<Outcome>(),
         all::<Plan>(),
         all::<RaceNameStatus>(),
         all::<RecipientStatus>(),
@@ -44,6 +47,7 @@ pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
         all::<RuntimeStatus>(),
         all::<SanctionKind>(),
         all::<SessionStatus>(),
+        all::<Via>(),
         all::<Visibility>(),
         some("DeliveryStatus::RESENDABLE", DeliveryStatus::RESENDABLE),
         some("RouteStatus::DEAD", RouteStatus::DEAD),

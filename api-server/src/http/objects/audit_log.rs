@@ -10,7 +10,7 @@ use crate::page_of;
 
 page_of!(AuditEntryPage, AuditEntry);
 
-/// A line of the trail: something that an administrator did.
+/// A line of the trail: something that an administrator did, or tried.
 #[derive(Debug, Object)]
 pub struct AuditEntry {
     /// The entry's id.
@@ -31,6 +31,12 @@ pub struct AuditEntry {
     pub request_id: String,
     /// The address it came from.
     pub ip: String,
+    /// Whether it was done: a sign-in that failed, and what the administrator may not do, stand here too.
+    pub outcome: String,
+    /// How the administrator came in; null where a former release wrote the line.
+    pub via: Option<String>,
+    /// The session that it was done in, where there was one.
+    pub session_id: Option<Uuid>,
 }
 
 impl From<db::audit_log::Entry> for AuditEntry {
@@ -45,6 +51,9 @@ impl From<db::audit_log::Entry> for AuditEntry {
             detail: row.detail,
             request_id: row.request_id,
             ip: row.ip,
+            outcome: row.outcome.to_string(),
+            via: row.via.map(|via| via.to_string()),
+            session_id: row.session_id.map(|id| id.uuid()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is read from requests and written into answers (SPEC §5 objects): one file a noun. What an operation alone takes stands with it.
 
 pub mod accounts;
+pub mod admin_access;
 pub mod admin_accounts;
 pub mod applications;
 pub mod audit_log;

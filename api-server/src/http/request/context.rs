@@ -10,14 +10,23 @@ use shared::ids::RequestId;
 use crate::refusal::Problem;
 use crate::use_cases::caller::Context;
 
-/// Reads it from the headers; `peer` is the socket's address.
-pub fn read(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> Context {
+/// Reads it from the headers; `peer` is the socket's address, `tls` whether the connection is encrypted.
+pub fn read(headers: &HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> Context {
     let request_id = headers
         .get("x-request-id")
         .and_then(|v| v.to_str().ok())
         .filter(|v| !v.is_empty() && v.len() <= 128 && v.bytes().all(|b| b.is_ascii_graphic()))
         .map_or_else(|| RequestId::new().to_string(), str::to_owned);
-    Context { request_id, traceparent: None, ip: client_address(headers, peer, trusted) }
+    let ip = client_address(headers, peer, trusted);
+    Context { request_id, traceparent: None, ip, secure: tls || ip.is_loopback() || by_proxy(headers, peer, trusted) }
+}
+
+/// Whether a trusted proxy says that it was called over TLS: by the last `X-Forwarded-Proto`, which is its own.
+fn by_proxy(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> bool {
+    let said: Vec<&str> =
+        headers.get_all("x-forwarded-proto").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    trusted.iter().any(|net| net.contains(&peer.to_canonical()))
+        && said.last().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 impl<'a> FromRequest<'a> for Context {
@@ -147,7 +156,7 @@ mod tests {
                     .collect();
                 for (peer, believed) in [("192.0.2.1", false), ("127.0.0.1", true), ("::ffff:127.0.0.1", true)] {
                     let peer: IpAddr = peer.parse().unwrap();
-                    let context = read(&headers, peer, &trusted);
+                    let context = read(&headers, peer, false, &trusted);
                     assert_eq!(context.ip, context.ip.to_canonical());
                     assert!(
                         context.ip == peer.to_canonical() || believed && hops.contains(&context.ip),
@@ -162,14 +171,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_is_safe_by_tls_or_on_this_machine_and_only_a_trusted_proxy_is_believed() {
+        let trusted: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        let secure = |peer: &str, tls: bool, said: &[(&'static str, &str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in said {
+                map.append(*name, value.parse().unwrap());
+            }
+            read(&map, peer.parse().unwrap(), tls, &trusted).secure
+        };
+        let (forwarded, https) = (("x-forwarded-for", "203.0.113.7"), ("x-forwarded-proto", "https"));
+        assert!(secure("127.0.0.1", false, &[]) && secure("203.0.113.7", true, &[]) && secure("10.0.0.1", false, &[https]));
+        assert!(secure("127.0.0.1", false, &[forwarded, https]));
+        assert!(!secure("10.0.0.1", false, &[]) && !secure("203.0.113.7", false, &[https]));
+        assert!(!secure("127.0.0.1", false, &[forwarded]));
+        assert!(!secure("127.0.0.1", false, &[forwarded, ("x-forwarded-proto", "https, http")]));
+    }
+
+    #[test]
     fn an_unusable_request_id_is_replaced() {
         let mut map = HeaderMap::new();
         let peer = "127.0.0.1".parse().unwrap();
         map.insert("x-request-id", "abc-1".parse().unwrap());
-        assert_eq!(read(&map, peer, &[]).request_id, "abc-1");
+        assert_eq!(read(&map, peer, false, &[]).request_id, "abc-1");
         map.insert("x-request-id", "a b".parse().unwrap());
-        assert_ne!(read(&map, peer, &[]).request_id, "a b");
+        assert_ne!(read(&map, peer, false, &[]).request_id, "a b");
         map.insert("x-request-id", "x".repeat(129).parse().unwrap());
-        assert_eq!(read(&map, peer, &[]).request_id.len(), 36);
+        assert_eq!(read(&map, peer, false, &[]).request_id.len(), 36);
     }
 }

@@ -52,6 +52,22 @@ pub fn check(request: &Request, cors: &Cors) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Demands that a browser says that a write comes from this site, or from one of `BACKEND_CORS_ORIGINS`: for what comes with a
+/// cookie, silence proves nothing. To be asked after [`check`], which refuses whoever says otherwise.
+///
+/// # Errors
+/// 403 `cross_site`.
+pub fn prove_origin(request: &Request, cors: &Cors) -> Result<(), Problem> {
+    let proven = request.headers().get(header::ORIGIN).is_some_and(|origin| {
+        let own = || origin.to_str().ok().zip(host(request)).is_some_and(|(origin, host)| is_own(origin, &host));
+        cors.names(origin) || own()
+    });
+    if proven {
+        return Ok(());
+    }
+    Err(Problem::new(ErrorCode::CrossSite, "A write by a session's cookie names its page's origin in `Origin`."))
+}
+
 fn is_form(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
     let essence = given.as_deref().and_then(|value| value.split(|byte| *byte == b';').next()).map(<[u8]>::trim_ascii);
@@ -124,5 +140,23 @@ mod tests {
             assert_eq!(ask(Method::DELETE, &[HOST, ("content-type", form)]), Err(ErrorCode::UnsupportedMediaType));
         }
         assert_eq!(ask(Method::POST, &[HOST, ("content-type", "application/json")]), Ok(()));
+    }
+
+    #[test]
+    fn a_cookie_wants_an_origin_of_ours() {
+        let cors = Cors::new(vec!["https://admin.example".into()]);
+        for (origin, proven) in [
+            (None, false),
+            (Some("null"), false),
+            (Some("http://evil.example"), false),
+            (Some("http://api.example"), true),
+            (Some("https://admin.example"), true),
+        ] {
+            let mut request = Request::builder().method(Method::POST).header("host", "api.example");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            assert_eq!(prove_origin(&request.finish(), &cors).is_ok(), proven, "{origin:?}");
+        }
     }
 }

@@ -1,20 +1,20 @@
 //! Who may call what (SPEC §4), decided by the path's group before routing: an operation cannot forget its check.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use poem::http::{HeaderMap, Method, header};
+use poem::http::{HeaderMap, Method};
 use poem::{FromRequest, Request, RequestBody};
 use shared::db;
 use shared::db::accounts::Account;
 use shared::domain::account::SanctionKind;
-use shared::domain::administrator;
+use shared::domain::admin_access::{Role, Roles};
 use shared::domain::network::Network;
 use shared::ids::UserId;
 
-use crate::admins::{Attempt, Refusal};
+use super::administrator;
+use super::cors::Cors;
+use super::headers::credentials;
+use super::operation::Operation;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::caller::{Admin, Context, User};
@@ -30,23 +30,31 @@ pub enum Group {
     Internal,
     /// `/api/v1/admin/*`
     Admin,
+    /// The two operations of administrators by which one comes in: nobody is asked for anything before them.
+    AdminDoor,
     /// Probes, the document, Swagger UI, and paths that do not exist.
     Open,
 }
 
 impl Group {
     /// All groups.
-    pub const ALL: &[Self] = &[Self::Public, Self::User, Self::Internal, Self::Admin, Self::Open];
+    pub const ALL: &[Self] = &[Self::Public, Self::User, Self::Internal, Self::Admin, Self::AdminDoor, Self::Open];
 
     /// The group that a path belongs to.
     pub const fn of(path: &str) -> Self {
-        Self::named(Self::ALL, after(path.as_bytes(), b"/api/v1/"), b"/")
+        match after(path.as_bytes(), b"/api/v1/admin/auth/") {
+            Some(b"sign-in" | b"second-factor") => Self::AdminDoor,
+            _ => Self::named(Self::ALL, after(path.as_bytes(), b"/api/v1/"), b"/"),
+        }
     }
 
     /// The group whose operations stand in a module: told from `http::<group>`, as [`Self::of`] tells it from
     /// `/api/v1/<group>`. That a file and its operation's path say the same is held by `api-server/tests/it/served.rs`.
     pub const fn of_module(path: &str) -> Self {
-        Self::named(Self::ALL, after(path.as_bytes(), b"api_server::http::"), b"::")
+        match after(path.as_bytes(), b"api_server::http::admin::auth::") {
+            Some(b"sign_in" | b"second_factor") => Self::AdminDoor,
+            _ => Self::named(Self::ALL, after(path.as_bytes(), b"api_server::http::"), b"::"),
+        }
     }
 
     /// The one of these groups that a text begins with the name of, up to a separator or its end.
@@ -67,7 +75,7 @@ impl Group {
             Self::Public => "public",
             Self::User => "user",
             Self::Internal => "internal",
-            Self::Admin => "admin",
+            Self::Admin | Self::AdminDoor => "admin",
             Self::Open => "open",
         }
     }
@@ -96,6 +104,9 @@ impl<'a> FromRequest<'a> for User {
 /// Where somebody reads their own account: the guard's look at it is the answer, so that Postgres is asked once.
 const OWN_ACCOUNT: &str = "/api/v1/user/account";
 
+/// Where administrators look after their own way in.
+const OWN_ACCESS: &str = "/api/v1/admin/auth/";
+
 /// The account of the user who calls, of a `GET` of [`OWN_ACCOUNT`] alone.
 #[derive(Debug, Clone)]
 pub struct OwnAccount(pub Account);
@@ -123,11 +134,18 @@ impl<'a> FromRequest<'a> for Admin {
 /// Admits a request to its group, or says why not.
 ///
 /// # Errors
-/// 401 with the group's challenge; 429 after too many failures of an administrator's name or address; 503 without a database.
-pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> Result<(), Problem> {
+/// 401 with the group's challenge; 403 where an administrator may not; 429 after too many failures of an administrator's name or
+/// address; 503 without a database.
+pub async fn admit(
+    app: &Arc<App>,
+    request: &mut Request,
+    context: &Context,
+    operation: Option<(&str, &Operation)>,
+    cors: &Cors,
+) -> Result<(), Problem> {
     match Group::of(request.uri().path()) {
         Group::Open => Ok(()),
-        Group::Public => match app.brakes.public.take(&Network::of(context.ip)) {
+        Group::Public | Group::AdminDoor => match app.brakes.public.take(&Network::of(context.ip)) {
             Ok(()) => Ok(()),
             Err(wait) => Err(Problem::rate_limited("Too many requests from this address.", wait)),
         },
@@ -149,11 +167,18 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
             Ok(())
         }
         Group::Admin => {
-            let admin = administrator(app, request.headers(), context).await?;
+            let admin = administrator::admit(app, request, context, operation, cors).await?;
             request.extensions_mut().insert(admin);
             Ok(())
         }
     }
+}
+
+/// Whether who was admitted is an administrator who sees no addresses: one who is a viewer and nothing else. Of themselves they see
+/// everything.
+pub fn sees_no_addresses(request: &Request) -> bool {
+    let viewer = |admin: &Admin| admin.roles == Roles::of(&[Role::Viewer]);
+    request.extensions().get::<Admin>().is_some_and(viewer) && !request.uri().path().starts_with(OWN_ACCESS)
 }
 
 /// Refuses, from a request's head alone, who would be refused anyway: so that strangers' bodies are not read. It lets nobody in:
@@ -164,28 +189,9 @@ pub async fn admit(app: &Arc<App>, request: &mut Request, context: &Context) -> 
 pub fn refuse_early(app: &App, group: Group, headers: &HeaderMap, context: &Context) -> Result<(), Problem> {
     match group {
         Group::Internal | Group::User => gateway(app, headers),
-        Group::Admin => administrators_credentials(app, headers, context).map(drop),
-        Group::Public | Group::Open => Ok(()),
+        Group::Admin => administrator::refuse_early(app, headers, context),
+        Group::Public | Group::AdminDoor | Group::Open => Ok(()),
     }
-}
-
-/// The name and the password that a request gives. What cannot be read is an attempt that failed, and is told.
-fn administrators_credentials(app: &App, headers: &HeaderMap, context: &Context) -> Result<(String, String), Problem> {
-    if let Some(given) = basic(headers) {
-        return Ok(given);
-    }
-    // Nobody asks for an account without a credential, so nobody has failed.
-    if headers.contains_key(header::AUTHORIZATION) {
-        tell(app, None, context, "malformed");
-    }
-    Err(administrator_wanted())
-}
-
-fn administrator_wanted() -> Problem {
-    Problem::new(
-        ErrorCode::AdminCredentialsRequired,
-        "This path wants an administrator's name and password (HTTP Basic).",
-    )
 }
 
 fn gateway(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
@@ -227,58 +233,6 @@ fn user_unknown() -> Problem {
     Problem::new(ErrorCode::UserUnknown, "X-User-ID names nobody who may act.")
 }
 
-async fn administrator(app: &Arc<App>, headers: &HeaderMap, context: &Context) -> Result<Admin, Problem> {
-    let (name, password) = administrators_credentials(app, headers, context)?;
-    let network = Network::of(context.ip);
-    let stored = {
-        let mut conn = app.db.acquire().await?;
-        db::admin_accounts::credentials(&mut conn, &name, network).await?
-    };
-    let attempt = Attempt { name: &name, password: &password, network, stored: stored.as_ref() };
-    if let Err(refusal) = app.admins.verify(&attempt).await {
-        // A name that nobody has may be a password that was typed into the wrong field.
-        let known = stored.as_ref().map(|_| name.as_str());
-        tell(app, known, context, refusal.outcome());
-        return Err(match refusal {
-            Refusal::Wrong => administrator_wanted(),
-            Refusal::Slowed(wait) => {
-                Problem::rate_limited("Too many failed attempts for this name or from this address.", wait)
-            }
-            Refusal::Busy => Problem::rate_limited("Too many passwords are being checked.", Duration::from_secs(1)),
-            Refusal::Broken(cause) => Problem::internal(&cause),
-        });
-    }
-    if stored.is_some_and(|s| s.last_used_stale || !s.familiar) {
-        let mut conn = app.db.acquire().await?;
-        db::admin_accounts::touch(&mut conn, &name, network).await?;
-    }
-    Ok(Admin { name })
-}
-
-/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6). The
-/// name is that of an account.
-fn tell(app: &App, name: Option<&str>, context: &Context, outcome: &'static str) {
-    app.admins.count(outcome);
-    tracing::warn!(event = "admin_refused", admin = name, ip = %context.ip, outcome, "an administrator was refused");
-}
-
-/// What is given under a scheme, whose name may be in any case (RFC 9110, 11.1).
-fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    let (given, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim_start_matches(' '))
-}
-
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let encoded = credentials(headers, "Basic")?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    // No account has a longer name or password (bcrypt reads 71 bytes): longer ones are refused before they are remembered.
-    if name.len() > 128 || password.len() > administrator::PASSWORD_MAX {
-        return None;
-    }
-    Some((name.to_owned(), password.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,6 +245,11 @@ mod tests {
             ("/api/v1/internal/sessions/1", Group::Internal),
             ("/api/v1/admin/users", Group::Admin),
             ("/api/v1/admin", Group::Admin),
+            ("/api/v1/admin/auth/me", Group::Admin),
+            ("/api/v1/admin/auth/sign-in", Group::AdminDoor),
+            ("/api/v1/admin/auth/second-factor", Group::AdminDoor),
+            ("/api/v1/admin/auth/sign-in/", Group::Admin),
+            ("/api/v1/admin/auth/sign-inn", Group::Admin),
             ("/api/v1/administration", Group::Open),
             ("/api/v1/", Group::Open),
             ("/api/v2/user/account", Group::Open),
@@ -307,6 +266,8 @@ mod tests {
             ("api_server::http::user::account::get", Group::User),
             ("api_server::http::internal::sessions::open", Group::Internal),
             ("api_server::http::admin::users::limits::set", Group::Admin),
+            ("api_server::http::admin::auth::sign_in", Group::AdminDoor),
+            ("api_server::http::admin::auth::sign_out", Group::Admin),
             ("api_server::http::administration::users", Group::Open),
             ("api_server::http::answer::problem", Group::Open),
             ("api_server::use_cases::user::account", Group::Open),

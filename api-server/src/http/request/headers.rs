@@ -1,15 +1,31 @@
 //! Headers that every request must have in one form.
 
-use poem::Request;
 use poem::http::uri::Authority;
-use poem::http::{Version, header};
+use poem::http::{HeaderMap, Version, header};
+use poem::{FromRequest, Request, RequestBody};
 
 use crate::refusal::Problem;
+
+/// What a client says that it is.
+pub struct UserAgent(pub String);
+
+impl<'a> FromRequest<'a> for UserAgent {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        let said = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(said.unwrap_or_default().to_owned()))
+    }
+}
 
 /// Headers that decide something: of two, one reader takes the first and another one the last. `Host` is one too, and asked
 /// for before these ([`super::admission::unambiguous`]).
 const SINGLE: [&str; 7] =
     ["Authorization", "X-User-ID", "Idempotency-Key", "Content-Type", "Content-Encoding", "Origin", "Sec-Fetch-Site"];
+
+/// What is given under a scheme, whose name may be in any case (RFC 9110, 11.1).
+pub fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let (given, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then(|| credentials.trim_start_matches(' '))
+}
 
 /// Refuses a request that says one thing twice.
 ///

@@ -1,6 +1,7 @@
 //! What is read from a request before an operation acts on it, and who is let in: every check that the frame makes, and the
 //! extractors of the operations.
 
+pub mod administrator;
 pub mod admission;
 pub mod body;
 pub mod context;
@@ -16,4 +17,5 @@ pub mod page;
 pub mod parameter;
 pub mod paths;
 pub mod raw;
+pub mod rights;
 pub mod schema;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::idempotency;
 use super::parameter::Parameter;
+use super::rights::{self, Right};
 use super::schema::{Faults, escaped};
 use crate::refusal::Problem;
 
@@ -26,6 +27,8 @@ pub struct Operation {
     takes_idempotency_key: bool,
     /// Whether there is a body in the document.
     pub takes_body: bool,
+    /// What it asks of an administrator; `None` for operations of other groups.
+    pub right: Option<&'static Right>,
 }
 
 impl Operation {
@@ -40,6 +43,7 @@ impl Operation {
             takes_idempotency_key: at("header")
                 .any(|p| p.get("name").and_then(Value::as_str) == Some(idempotency::HEADER)),
             takes_body: spec.get("requestBody").is_some(),
+            right: spec.get("operationId").and_then(Value::as_str).and_then(rights::of),
         }
     }
 

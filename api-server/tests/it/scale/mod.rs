@@ -30,6 +30,10 @@ const NOT_SEEDED: &[&str] = &[
     "_sqlx_migrations",
     "admin_accounts",
     "admin_networks",
+    "admin_recovery_codes",
+    "admin_sessions",
+    "admin_sign_in_tickets",
+    "admin_tokens",
     "carried_sanctions",
     "engine_versions",
     "mail_alarms",
@@ -128,8 +132,9 @@ async fn every_get_answers_from_indexes_with_a_fixed_number_of_statements() {
         }
         println!("\n   {mode}: statements, milliseconds of a page of 1 and of 200");
         let contract = contract();
-        // What a controller reads is its own, and none lives here.
-        let asked = |operation: &&Operation| operation.method == "GET" && operation.id != "admin_get_runtime_log";
+        // What a controller reads is its own, and none lives here. Nobody has a token.
+        let left_out = ["admin_get_runtime_log", "admin_get_token"];
+        let asked = |operation: &&Operation| operation.method == "GET" && !left_out.contains(&operation.id.as_str());
         for operation in contract.operations().iter().filter(asked) {
             let variants = match samples.variants(&contract, operation) {
                 Ok(variants) => variants,

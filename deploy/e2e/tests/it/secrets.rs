@@ -158,6 +158,7 @@ fn settings(dir: &Path, marks: &mut Marks, smtp: SocketAddr, ca: &str, password:
         ("BACKEND_GATEWAY_TOKEN_PREVIOUS", fresh_secret()),
         ("BACKEND_WORKER_TOKEN_PREVIOUS", fresh_secret()),
         ("BACKEND_AUTH_CODE_PEPPER_PREVIOUS", fresh_secret()),
+        ("BACKEND_SECRETS_KEY_PREVIOUS", fresh_secret()),
         ("BACKEND_SMTP_PORT", smtp.port().to_string()),
         ("BACKEND_SMTP_TLS_CA_FILE", roots.display().to_string()),
         ("BACKEND_SMTP_USERNAME", "galaxy".to_owned()),
@@ -333,7 +334,9 @@ fn broken(name: &str, value: &str) -> String {
     match name {
         "BACKEND_POSTGRES_DSN" => value.replace("postgres://", "mysql://"),
         "BACKEND_POSTGRES_LISTEN_DSN" => value.replace("search_path=backend", "search_path=public"),
-        "BACKEND_AUTH_CODE_PEPPER" => value[..SHORTEST].to_owned(),
+        "BACKEND_AUTH_CODE_PEPPER" | "BACKEND_SECRETS_KEY" | "BACKEND_SECRETS_KEY_PREVIOUS" => {
+            value[..SHORTEST].to_owned()
+        }
         "BACKEND_ADMIN_BOOTSTRAP_PASSWORD" => format!("{value}{value}"),
         // No header carries that letter.
         _ => format!("{value}é"),

@@ -109,8 +109,10 @@ impl Judge<'_> {
         if was["operationId"] != is["operationId"] {
             self.found.push(format!("{name}: operationId was {}, is {}", was["operationId"], is["operationId"]));
         }
-        let open = |security: &Value| security.as_array().is_none_or(Vec::is_empty);
-        if was["security"] != is["security"] && !open(&is["security"]) {
+        let ways = |security: &Value| security.as_array().cloned().unwrap_or_default();
+        let (before, after) = (ways(&was["security"]), ways(&is["security"]));
+        // One more way in breaks nobody; one that is gone, or any where there was none, does.
+        if !after.is_empty() && (before.is_empty() || before.iter().any(|way| !after.contains(way))) {
             self.found.push(format!("{name}: wants {}, wanted {}", is["security"], was["security"]));
         }
         self.parameters(name, was, is);

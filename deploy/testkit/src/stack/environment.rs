@@ -14,6 +14,7 @@ pub(crate) struct Environment {
     pub(crate) gateway_token: String,
     pub(crate) worker_token: String,
     pub(crate) pepper: String,
+    pub(crate) secrets_key: String,
     pub(crate) admin_user: String,
     pub(crate) admin_password: String,
     pub(crate) admin_email: String,
@@ -31,6 +32,7 @@ impl Environment {
             gateway_token: secret("gateway-token"),
             worker_token: secret("worker-token"),
             pepper: secret("code-pepper"),
+            secrets_key: secret("secrets-key"),
             admin_user: "root".into(),
             admin_password: secret("admin-password"),
             admin_email: "ops@galaxy.example".into(),
@@ -54,6 +56,9 @@ impl Environment {
                 set("BACKEND_GATEWAY_TOKEN", &self.gateway_token);
                 set("BACKEND_WORKER_TOKEN", &self.worker_token);
                 set("BACKEND_AUTH_CODE_PEPPER", &self.pepper);
+                set("BACKEND_SECRETS_KEY", &self.secrets_key);
+                // Whoever tries the stack is in at once; they can have a second factor all the same.
+                set("BACKEND_ADMIN_REQUIRE_TOTP", "false");
                 set("BACKEND_ADMIN_BOOTSTRAP_USER", &self.admin_user);
                 set("BACKEND_ADMIN_BOOTSTRAP_PASSWORD", &self.admin_password);
                 set("BACKEND_RUNTIME_MIN_TURN_INTERVAL", "1s");

@@ -5,4 +5,6 @@ pub mod disable;
 pub mod enable;
 pub mod get;
 pub mod list;
+pub mod patch;
 pub mod reset_password;
+pub mod reset_second_factor;

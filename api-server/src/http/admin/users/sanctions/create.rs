@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Header, param::Path};
+use shared::domain::account::SanctionKind;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::http::objects::sanctions::Sanction;
 use crate::http::request::body::Body;
 use crate::http::request::idempotency;
 use crate::use_cases::accounts::{self, Wanted};
+use crate::use_cases::admin_trail;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::texts::remark;
 
@@ -41,6 +43,10 @@ impl Operation {
         idempotency_key: Header<Option<String>>,
         body: Body<NewSanction>,
     ) -> Result<Created<Sanction>, Fail<AdminCreateSanctionCodes>> {
+        if body.kind.0 == SanctionKind::PermanentBlock {
+            let user = user_id.0.to_string();
+            admin_trail::confirmed(&app, &context, &admin, "admin_create_sanction", ("user", &user)).await?;
+        }
         let caller = Caller::admin(&admin, &context);
         let operation = format!("admin_create_sanction:{}", user_id.0);
         let key = idempotency::read(idempotency_key.0.as_deref(), caller.idempotency_owner(), &operation, &body.0)?;

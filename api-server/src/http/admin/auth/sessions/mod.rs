@@ -1,0 +1,4 @@
+//! An administrator's own sessions.
+
+pub mod end;
+pub mod list;
