@@ -33,6 +33,7 @@ mod public;
 mod push;
 mod refusals;
 mod replicas;
+mod rights;
 mod scale;
 mod schemathesis;
 mod security_log;

@@ -2,6 +2,7 @@
 
 mod admin_accounts;
 mod audit_log;
+pub mod auth;
 pub mod engine_versions;
 mod games;
 mod mail;
