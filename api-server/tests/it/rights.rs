@@ -21,7 +21,7 @@ impl Person {
         let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
         sqlx::query(
             "INSERT INTO admin_accounts (user_name, password_hash, roles, totp_secret)
-             VALUES ($1, '!', $2, CASE WHEN $3 THEN '\x01'::bytea END)",
+             VALUES ($1, '!', $2, CASE WHEN $3 THEN '\\x01'::bytea END)",
         )
         .bind(name)
         .bind(&roles)

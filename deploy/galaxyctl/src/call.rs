@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::Fault;
 use crate::commands::Spec;
-use crate::settings::Settings;
+use crate::settings::{Settings, Who};
 
 /// How long an answer may take: longer than any that the API makes.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,11 +76,14 @@ impl Api {
         if !query.is_empty() {
             url = format!("{url}?{}", query.join("&"));
         }
-        let basic = format!("{}:{}", self.settings.user, self.settings.password.expose());
+        let credentials = match &self.settings.who {
+            Who::Basic { user, password } => format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))),
+            Who::Token(token) => format!("Bearer {}", token.expose()),
+        };
         let mut request = Request::builder()
             .method(spec.method)
             .uri(&url)
-            .header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(basic)))
+            .header(header::AUTHORIZATION, credentials)
             .header(header::ACCEPT, "application/json");
         let body = spec.body(given).map(|body| body.to_string());
         if body.is_some() {

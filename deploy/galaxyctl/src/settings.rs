@@ -15,15 +15,27 @@ use crate::Fault;
 pub struct Settings {
     /// The API's base URL, without a slash at its end.
     pub url: String,
-    /// The administrator.
-    pub user: String,
-    /// Their password.
-    pub password: Secret,
+    /// Who asks.
+    pub who: Who,
     /// Who vouches for the server besides the system's roots: a file of certificates, PEM.
     pub ca_file: Option<PathBuf>,
 }
 
-/// The flags. There is none for the password: whoever may list processes reads their arguments.
+/// Who asks: an administrator with a second factor has a token for this (`POST /admin/auth/tokens`).
+#[derive(Debug)]
+pub enum Who {
+    /// An administrator, by name and password.
+    Basic {
+        /// The administrator.
+        user: String,
+        /// Their password.
+        password: Secret,
+    },
+    /// By a program's token.
+    Token(Secret),
+}
+
+/// The flags. There is none for the password or the token: whoever may list processes reads their arguments.
 #[must_use]
 pub fn flags(command: Command) -> Command {
     let flag = |name: &'static str, value: &'static str, help: &'static str| {
@@ -38,6 +50,12 @@ pub fn flags(command: Command) -> Command {
             "File that holds the password [env: GALAXYCTL_PASSWORD_FILE; the password itself: GALAXYCTL_PASSWORD]",
         ))
         .arg(flag(
+            "token_file",
+            "PATH",
+            "File that holds a program's token, in place of name and password [env: GALAXYCTL_TOKEN_FILE; the token itself: \
+             GALAXYCTL_TOKEN]",
+        ))
+        .arg(flag(
             "ca_file",
             "PATH",
             "Certificates that vouch for the server, besides the system's [env: GALAXYCTL_CA_FILE]",
@@ -45,7 +63,7 @@ pub fn flags(command: Command) -> Command {
         .arg(flag(
             "config",
             "PATH",
-            "A JSON object of url, user, password or password_file, ca_file [env: GALAXYCTL_CONFIG] \
+            "A JSON object of url, user, password or password_file, token or token_file, ca_file [env: GALAXYCTL_CONFIG] \
              [default: ~/.config/galaxyctl.json, where it is]",
         ))
         .arg(
@@ -74,18 +92,33 @@ pub fn read(given: &ArgMatches, env: &BTreeMap<String, String>) -> Result<Settin
 
     let url = setting("url").unwrap_or_else(|| "http://127.0.0.1:8080".to_owned()).trim_end_matches('/').to_owned();
     check_url(&url, given.get_flag("insecure_http"))?;
-    let user = setting("user").ok_or_else(|| Fault::Usage("no administrator: --user, or GALAXYCTL_USER".to_owned()))?;
     // The nearest place counts: a flag before the environment, that before the file.
-    let password = match (flag("password_file"), variable("password"), variable("password_file"), stored("password")) {
-        (Some(path), ..) => secret(&path)?,
-        (None, Some(password), ..) => password,
-        (None, None, Some(path), _) => secret(&path)?,
-        (None, None, None, Some(password)) => password,
-        (None, None, None, None) => secret(&stored("password_file").ok_or_else(|| {
-            Fault::Usage("no password: --password-file, GALAXYCTL_PASSWORD_FILE or GALAXYCTL_PASSWORD".to_owned())
-        })?)?,
+    let hidden = |name: &str| -> Result<Option<Secret>, Fault> {
+        let of_file = format!("{name}_file");
+        let found = match (flag(&of_file), variable(name), variable(&of_file), stored(name)) {
+            (Some(path), ..) => Some(secret(&path)?),
+            (None, Some(text), ..) => Some(text),
+            (None, None, Some(path), _) => Some(secret(&path)?),
+            (None, None, None, Some(text)) => Some(text),
+            (None, None, None, None) => stored(&of_file).map(|path| secret(&path)).transpose()?,
+        };
+        Ok(found.map(Secret::new))
     };
-    Ok(Settings { url, user, password: Secret::new(password), ca_file: setting("ca_file").map(PathBuf::from) })
+    // Whoever names a user on the command line means them, whatever token lies about.
+    let token = if flag("user").is_some() { None } else { hidden("token")? };
+    let who = match token {
+        Some(token) => Who::Token(token),
+        None => {
+            let user = setting("user").ok_or_else(|| {
+                Fault::Usage("no administrator: --user, GALAXYCTL_USER, or a token: --token-file, GALAXYCTL_TOKEN".to_owned())
+            })?;
+            let password = hidden("password")?.ok_or_else(|| {
+                Fault::Usage("no password: --password-file, GALAXYCTL_PASSWORD_FILE or GALAXYCTL_PASSWORD".to_owned())
+            })?;
+            Who::Basic { user, password }
+        }
+    };
+    Ok(Settings { url, who, ca_file: setting("ca_file").map(PathBuf::from) })
 }
 
 /// Whether the password may go there.
@@ -111,12 +144,12 @@ fn file(path: &Path) -> Result<Value, Fault> {
     let text = std::fs::read_to_string(path).map_err(|error| fault(error.to_string()))?;
     let value: Value =
         serde_json::from_str(&text).map_err(|error| fault(format!("is not JSON at line {}", error.line())))?;
-    let known = ["url", "user", "password", "password_file", "ca_file"];
+    let known = ["url", "user", "password", "password_file", "token", "token_file", "ca_file"];
     let members = value.as_object().ok_or_else(|| fault("must be a JSON object".to_owned()))?;
     if let Some(unknown) = members.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(fault(format!("{unknown} is not known: {}", known.join(", "))));
     }
-    if members.contains_key("password") {
+    if members.contains_key("password") || members.contains_key("token") {
         closed(path)?;
     }
     Ok(value)

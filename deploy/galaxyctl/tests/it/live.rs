@@ -198,6 +198,24 @@ async fn what_is_wrong_is_said_with_the_code_and_shown_by_the_exit_code() {
         assert_eq!(code(&output), expected, "{arguments:?} {env:?}: {}", said(&output));
         assert!(!said(&output).contains(PASSWORD));
     }
+    // A program's token, in place of both; a user on the command line means that user.
+    let mut conn = stage._db.connect().await;
+    sqlx::query(
+        "INSERT INTO admin_tokens (token_id, user_name, name, token_hash, roles, expires_at)
+         VALUES (gen_random_uuid(), 'keeper', 'x', sha256('galaxy_admin_of_the_test'), '{viewer}', now() + interval '1 hour')",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    let token = ("GALAXYCTL_TOKEN", "galaxy_admin_of_the_test");
+    for (arguments, env, expected) in [
+        (vec!["queues", "list"], vec![url, token], 0),
+        (vec!["queues", "list", "--user", "keeper"], vec![url, token], 2),
+        (vec!["queues", "list"], vec![url, ("GALAXYCTL_TOKEN", "galaxy_admin_of_nobody")], 4),
+    ] {
+        let output = stage.bare(&arguments, &env);
+        assert_eq!(code(&output), expected, "{arguments:?}: {}", said(&output));
+    }
     std::fs::create_dir(stage.dir.path().join(".config")).unwrap();
     let stored = format!(r#"{{"url": "{}", "user": "keeper", "password": "{PASSWORD}"}}"#, stage.url);
     stage.file(".config/galaxyctl.json", &stored, 0o600);
