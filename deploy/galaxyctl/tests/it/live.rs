@@ -199,15 +199,12 @@ async fn what_is_wrong_is_said_with_the_code_and_shown_by_the_exit_code() {
         assert!(!said(&output).contains(PASSWORD));
     }
     // A program's token, in place of both; a user on the command line means that user.
-    let mut conn = stage._db.connect().await;
-    sqlx::query(
-        "INSERT INTO admin_tokens (token_id, user_name, name, token_hash, roles, expires_at)
-         VALUES (gen_random_uuid(), 'keeper', 'x', sha256('galaxy_admin_of_the_test'), '{viewer}', now() + interval '1 hour')",
-    )
-    .execute(&mut conn)
-    .await
-    .unwrap();
-    let token = ("GALAXYCTL_TOKEN", "galaxy_admin_of_the_test");
+    let made = reqwest::Client::new()
+        .post(format!("{}/api/v1/admin/auth/tokens", stage.url))
+        .basic_auth("keeper", Some(PASSWORD))
+        .json(&serde_json::json!({ "name": "galaxyctl", "roles": ["viewer"], "expires_in_days": 1 }));
+    let made: Value = made.send().await.unwrap().json().await.unwrap();
+    let token = ("GALAXYCTL_TOKEN", made["token"].as_str().unwrap());
     for (arguments, env, expected) in [
         (vec!["queues", "list"], vec![url, token], 0),
         (vec!["queues", "list", "--user", "keeper"], vec![url, token], 2),
