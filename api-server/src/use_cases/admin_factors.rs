@@ -184,7 +184,7 @@ pub struct Begun {
 /// `second_factor_unavailable`, `confirmation_required`.
 pub async fn begin(app: &App, admin: &Admin, context: &Context) -> Result<Begun, Problem> {
     let sealer = sealer(app)?;
-    confirmed(app, context, admin, "admin_begin_totp", ("admin_account", &admin.name)).await?;
+    confirmed(app, context, admin, "admin_begin_totp", ("admin_account", admin.name.as_str())).await?;
     let secret = app.random.bytes::<{ totp::SECRET }>();
     let sealed = sealer.seal(&app.random, &purpose(&admin.name), &secret);
     let sealed = sealed.map_err(|error| Problem::internal(&error))?;

@@ -58,7 +58,8 @@ pub async fn by_password(
         db::admin_accounts::credentials(&mut conn, given.name, network).await?
     };
     let attempt = Attempt { name: given.name, password: given.password, network, stored: stored.as_ref() };
-    let refusal = match app.admins.verify(&attempt).await {
+    let verified = app.admins.verify(&attempt).await;
+    let refusal = match verified {
         Ok(()) => return stored.ok_or_else(|| Problem::internal(&"an unknown administrator was verified")),
         Err(refusal) => refusal,
     };

@@ -193,7 +193,8 @@ fn header_names(document: &mut Value) {
     });
 }
 
-/// Which credentials each group wants, and which roles an administrator (SPEC §4): by path, as the guard enforces it, so that no operation can be forgotten.
+/// Which credentials each group wants (SPEC §4): by path, as the guard enforces it, so that no operation can be forgotten. And which
+/// roles an administrator needs, by the guard's own table.
 fn secure(document: &mut Value) {
     if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
         components.insert(

@@ -45,7 +45,7 @@ impl Operation {
     ) -> Result<Created<Sanction>, Fail<AdminCreateSanctionCodes>> {
         if body.kind.0 == SanctionKind::PermanentBlock {
             let user = user_id.0.to_string();
-            admin_trail::confirmed(&app, &context, &admin, "admin_create_sanction", ("user", &user)).await?;
+            admin_trail::confirmed(&app, &context, &admin, "admin_create_sanction", ("user", user.as_str())).await?;
         }
         let caller = Caller::admin(&admin, &context);
         let operation = format!("admin_create_sanction:{}", user_id.0);
