@@ -31,6 +31,9 @@ const USER_AGENT: usize = 200;
 const SIGN_IN: &str = "admin.sign_in";
 const SECOND_FACTOR: &str = "admin.second_factor";
 
+/// Stands in the trail for a name that no account has: people type passwords into the wrong field.
+const NO_ACCOUNT: &str = "?";
+
 /// A name and a password, as given.
 pub struct Password<'a> {
     /// The name.
@@ -63,12 +66,13 @@ pub async fn by_password(
         Ok(()) => return stored.ok_or_else(|| Problem::internal(&"an unknown administrator was verified")),
         Err(refusal) => refusal,
     };
-    tell(app, Some(given.name), context, refusal.outcome());
+    let known = stored.as_ref().map(|_| given.name);
+    tell(app, known, context, refusal.outcome());
     Err(match refusal {
         Refusal::Wrong => {
             let step = Step {
                 action: SIGN_IN,
-                name: given.name,
+                name: known.unwrap_or(NO_ACCOUNT),
                 outcome: Outcome::Refused,
                 via: given.via,
                 session_id: None,

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use shared::db;
 use shared::db::audit_log::NewEntry;
 use shared::domain::admin_access::{Outcome, Via};
-use shared::domain::administrator;
 use shared::ids::AdminSessionId;
 use sqlx::PgConnection;
 
@@ -68,7 +67,7 @@ pub async fn confirmed(
 pub struct Step<'a> {
     /// What was tried.
     pub action: &'a str,
-    /// The administrator's name, as given.
+    /// The administrator's name: that of an account, or `?`.
     pub name: &'a str,
     /// What became of it.
     pub outcome: Outcome,
@@ -80,17 +79,16 @@ pub struct Step<'a> {
     pub detail: Value,
 }
 
-/// Writes a step of a sign-in. What cannot be a name is not written: people type passwords there.
+/// Writes a step of a sign-in.
 ///
 /// # Errors
 /// What the database answers.
 pub async fn step(conn: &mut PgConnection, context: &Context, step: &Step<'_>) -> Result<(), Problem> {
-    let name = if administrator::name(step.name).is_ok() { step.name } else { "?" };
     let entry = NewEntry {
-        actor: name,
+        actor: step.name,
         action: step.action,
         target_type: "admin_account",
-        target_id: name,
+        target_id: step.name,
         detail: step.detail.clone(),
         request_id: &context.request_id,
         ip: &context.ip.to_string(),
@@ -101,7 +99,8 @@ pub async fn step(conn: &mut PgConnection, context: &Context, step: &Step<'_>) -
     Ok(db::audit_log::insert(conn, &entry).await?)
 }
 
-/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6).
+/// Says who was refused, from where and why: the one line in which a name and an IP address stand in the log (SPEC §6). The
+/// name is that of an account.
 pub fn tell(app: &App, name: Option<&str>, context: &Context, outcome: &'static str) {
     app.admins.count(outcome);
     tracing::warn!(event = "admin_refused", admin = name, ip = %context.ip, outcome, "an administrator was refused");
