@@ -24,6 +24,7 @@ pub mod invites;
 pub mod mail;
 pub mod memberships;
 pub mod notifications;
+pub mod overview;
 pub mod play;
 pub mod queues;
 pub mod race_names;

@@ -50,6 +50,7 @@ const MAIL: &[&str] = &["delivery_id", "template_id", "status", "attempts", "cre
 
 /// Every command.
 pub const ALL: &[Spec] = &[
+    get(["overview", "show"], "/overview", "Everything that may want somebody"),
     list(
         ["queues", "list"],
         "/queues",

@@ -34,6 +34,7 @@ pub mod lists;
 pub mod mail;
 pub mod memberships;
 pub mod notifications;
+pub mod overview;
 pub mod push_log;
 pub mod queues;
 pub mod race_names;

@@ -7,6 +7,7 @@ pub mod engine_versions;
 pub mod games;
 pub mod mail;
 pub mod notifications;
+pub mod overview;
 pub mod queues;
 pub mod runtimes;
 pub mod users;
@@ -71,6 +72,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             queues::pause::Operation,
             queues::resume::Operation,
             workers::list::Operation,
+            overview::get::Operation,
             audit_log::list::Operation,
         ),
     )

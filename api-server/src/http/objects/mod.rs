@@ -14,6 +14,7 @@ pub mod limits;
 pub mod mail;
 pub mod memberships;
 pub mod notifications;
+pub mod overview;
 pub mod queues;
 pub mod race_names;
 pub mod reconciliation;

@@ -7,6 +7,7 @@ pub mod engine_versions;
 mod games;
 mod mail;
 mod notifications;
+mod overview;
 mod queues;
 pub mod runtimes;
 mod users;

@@ -62,6 +62,8 @@ const MODES: [&str; 2] = ["force_custom_plan", "force_generic_plan"];
 const GATHERED: &[(&str, &str, &str)] = &[
     // Rows that wait or died, of each queue, up to shared::queue's limit.
     ("admin_list_queues", "", "SELECT 10000::bigint"),
+    // The same, and what stands still or is late, up to the same limit.
+    ("admin_get_overview", "", "SELECT 10000::bigint"),
     // In the order of ids, whatever matches a prefix.
     ("admin_list_users", "name", "SELECT count(*) FROM accounts WHERE display_name LIKE 'Pilot 77%'"),
     // What one plays in is asked for its status game by game.
@@ -198,7 +200,8 @@ impl World {
         let name = format!("{} {} {:?} {}", operation.name(), variant.path, variant.caller, filters.join("&"));
         if !variant.is_list {
             let (_, statements, took) = self.call(&client, variant, &[]).await;
-            self.judge(&name, &statements, Bound::of_page(200));
+            let gathered = self.gathered(operation, variant).await;
+            self.judge(&name, &statements, Bound::of_page(gathered.unwrap_or(200)));
             println!("   {:2} {:7.1} {:7}  {}", statements.len(), took, "", operation.name());
             return;
         }
@@ -238,7 +241,7 @@ impl World {
     /// How many rows this may look at, if not as many as it shows.
     async fn gathered(&mut self, operation: &Operation, variant: &Variant) -> Option<u64> {
         let filtered = |by: &str| variant.query.iter().any(|(name, _)| by.is_empty() || name == by);
-        let whole = operation.id == "admin_list_queues";
+        let whole = ["admin_list_queues", "admin_get_overview"].contains(&operation.id.as_str());
         let (.., count) = GATHERED.iter().find(|(id, by, _)| *id == operation.id && (whole || filtered(by)))?;
         let rows: i64 = sqlx::query_scalar(*count).fetch_one(&mut self.admin).await.unwrap();
         Some(u64::try_from(rows).unwrap())
