@@ -1,3 +1,4 @@
+DROP TABLE stat_minutes;
 DROP INDEX runtime_records_unserved_idx;
 DROP INDEX runtime_records_unwell_idx;
 DROP INDEX runtime_turns_scheduled_at_idx;

@@ -8,4 +8,17 @@ CREATE INDEX runtime_turns_scheduled_at_idx ON runtime_turns (scheduled_at) WHER
 CREATE INDEX runtime_records_unwell_idx ON runtime_records (status) WHERE status IN ('engine_unreachable', 'generation_failed');
 CREATE INDEX runtime_records_unserved_idx ON runtime_records (game_id) WHERE unserved_since IS NOT NULL;
 
+CREATE TABLE stat_minutes (
+    at     timestamptz NOT NULL,
+    series text        NOT NULL,
+    value  float8      NOT NULL,
+    CONSTRAINT stat_minutes_pkey PRIMARY KEY (at, series)
+);
+-- One series over a time, from the index alone.
+CREATE INDEX stat_minutes_series_idx ON stat_minutes (series, at) INCLUDE (value);
+COMMENT ON TABLE stat_minutes IS 'Figures of each minute, for charts. Written by whichever runtime-controller comes first, kept for seven days.';
+COMMENT ON COLUMN stat_minutes.at IS 'The minute, whole. What happens is counted over the minute that ended then; what is, was so within the minute that began then.';
+COMMENT ON COLUMN stat_minutes.series IS 'Which figure: a word of StatSeries, shared/src/domain/stats.rs. A word that a release does not know is passed over by it.';
+COMMENT ON COLUMN stat_minutes.value IS 'The figure.';
+
 INSERT INTO schema_versions (version, compatible_from) VALUES (31, 1);

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod reconcile;
 pub mod schedule;
 pub mod state_watch;
+pub mod stats;
 pub mod sweep;
 
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub fn start(config: &Config, deps: WorkerDeps, health: &Health) -> anyhow::Resu
         pending_registration_ttl: config.rules.pending_registration_ttl,
     };
     lifecycle.spawn("lobby sweeper", sweeper.run(lifecycle.soft()));
+    let stats = stats::MinuteStats { db: deps.db.clone(), gate: deps.gate.clone(), random: deps.random.clone() };
+    lifecycle.spawn("minute statistics", stats.run(lifecycle.soft()));
     lifecycle.clone().spawn("runtime", async move {
         let stop = lifecycle.soft();
         let daemon_id = tokio::select! {

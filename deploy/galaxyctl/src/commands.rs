@@ -51,6 +51,10 @@ const MAIL: &[&str] = &["delivery_id", "template_id", "status", "attempts", "cre
 /// Every command.
 pub const ALL: &[Spec] = &[
     get(["overview", "show"], "/overview", "Everything that may want somebody"),
+    Spec {
+        query: &["series", "from", "step"],
+        ..get(["stats", "show"], "/stats", "Figures of each minute of the last week")
+    },
     list(
         ["queues", "list"],
         "/queues",

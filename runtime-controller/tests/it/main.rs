@@ -47,6 +47,7 @@ mod replace_crash;
 mod settings;
 mod slow_pull;
 mod state_limit;
+mod stats;
 mod stopped;
 mod sweep;
 mod sweep_names;

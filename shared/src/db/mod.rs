@@ -41,6 +41,7 @@ pub mod race_names;
 pub mod runtime;
 pub mod sanctions;
 pub mod sessions;
+pub mod stats;
 mod words;
 pub mod workers;
 

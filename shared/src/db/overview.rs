@@ -70,8 +70,8 @@ pub async fn look(conn: &mut PgConnection) -> Result<Overview, Error> {
                   (SELECT coalesce(jsonb_agg(p ORDER BY p.process), '[]')
                      FROM (SELECT process, count(*) FILTER (WHERE expires_at > statement_timestamp()) AS alive,
                                   count(*) FILTER (WHERE expires_at <= statement_timestamp()) AS lost,
-                                  coalesce(array_agg(DISTINCT version) FILTER (WHERE version IS NOT NULL AND expires_at > statement_timestamp()),
-                                           '{}') AS versions
+                                  coalesce(array_agg(DISTINCT version)
+                                      FILTER (WHERE version IS NOT NULL AND expires_at > statement_timestamp()), '{}') AS versions
                              FROM workers GROUP BY process) p) AS "processes!: Json<Vec<Process>>""#,
         DEPTH_LIMIT
     )

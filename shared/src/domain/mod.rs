@@ -27,6 +27,7 @@ pub mod queue;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;
+pub mod stats;
 #[cfg(test)]
 mod table;
 pub mod text;

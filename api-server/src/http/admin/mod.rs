@@ -10,6 +10,7 @@ pub mod notifications;
 pub mod overview;
 pub mod queues;
 pub mod runtimes;
+pub mod stats;
 pub mod users;
 pub mod workers;
 
@@ -73,6 +74,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             queues::resume::Operation,
             workers::list::Operation,
             overview::get::Operation,
+            stats::get::Operation,
             audit_log::list::Operation,
         ),
     )

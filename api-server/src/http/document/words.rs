@@ -11,6 +11,7 @@ use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, R
 use shared::domain::notification::{AudienceKind, Channel, NotificationStatus, RouteStatus};
 use shared::domain::plan::Plan;
 use shared::domain::runtime::{Health, JobStatus, RuntimeStatus};
+use shared::domain::stats::StatSeries;
 use shared::domain::word::Word;
 
 fn all<W: Word>() -> (&'static str, Vec<&'static str>) {
@@ -47,6 +48,7 @@ pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
         all::<RuntimeStatus>(),
         all::<SanctionKind>(),
         all::<SessionStatus>(),
+        all::<StatSeries>(),
         all::<Via>(),
         all::<Visibility>(),
         some("DeliveryStatus::RESENDABLE", DeliveryStatus::RESENDABLE),

@@ -21,6 +21,7 @@ pub mod reconciliation;
 pub mod runtimes;
 pub mod sanctions;
 pub mod sessions;
+pub mod stats;
 pub mod words;
 pub mod workers;
 

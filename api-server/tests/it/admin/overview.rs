@@ -71,7 +71,8 @@ async fn what_stands_still_is_late_unwell_or_gone_is_counted() {
     let in_time = "UPDATE runtime_turns SET status = 'generating', scheduled_at = now() + interval '1 hour'
                     WHERE game_id = $1::uuid";
     api.sql(in_time, &unwell).await;
-    let ill = "UPDATE runtime_records SET status = 'engine_unreachable', unserved_since = now() WHERE game_id = $1::uuid";
+    let ill =
+        "UPDATE runtime_records SET status = 'engine_unreachable', unserved_since = now() WHERE game_id = $1::uuid";
     api.sql(ill, &unwell).await;
     for key in ["one", "two"] {
         let id = mail(&api, key, &["ann@example.org"]).await;

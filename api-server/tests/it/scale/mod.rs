@@ -64,6 +64,8 @@ const GATHERED: &[(&str, &str, &str)] = &[
     ("admin_list_queues", "", "SELECT 10000::bigint"),
     // The same, and what stands still or is late, up to the same limit.
     ("admin_get_overview", "", "SELECT 10000::bigint"),
+    // The minutes of the time that is asked for.
+    ("admin_get_stats", "", "SELECT count(*) FROM stat_minutes"),
     // In the order of ids, whatever matches a prefix.
     ("admin_list_users", "name", "SELECT count(*) FROM accounts WHERE display_name LIKE 'Pilot 77%'"),
     // What one plays in is asked for its status game by game.
@@ -241,7 +243,7 @@ impl World {
     /// How many rows this may look at, if not as many as it shows.
     async fn gathered(&mut self, operation: &Operation, variant: &Variant) -> Option<u64> {
         let filtered = |by: &str| variant.query.iter().any(|(name, _)| by.is_empty() || name == by);
-        let whole = ["admin_list_queues", "admin_get_overview"].contains(&operation.id.as_str());
+        let whole = ["admin_list_queues", "admin_get_overview", "admin_get_stats"].contains(&operation.id.as_str());
         let (.., count) = GATHERED.iter().find(|(id, by, _)| *id == operation.id && (whole || filtered(by)))?;
         let rows: i64 = sqlx::query_scalar(*count).fetch_one(&mut self.admin).await.unwrap();
         Some(u64::try_from(rows).unwrap())

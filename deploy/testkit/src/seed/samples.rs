@@ -108,6 +108,8 @@ const FILTERS: &[(&str, &str, &[&str])] = &[
     ),
     ("", "status", &["dead_lettered", "quarantined"]),
     ("admin_get_runtime_log", "tail", &["10"]),
+    ("admin_get_stats", "from", &["{three_days_ago}"]),
+    ("admin_get_stats", "step", &["5"]),
     ("", "kind", &["lobby.application.approved", "game.started", "game.paused"]),
     ("", "queue", &["notifications", "notification_routes"]),
     ("", "channel", &["push", "email", "admin_email"]),

@@ -1,3 +1,11 @@
+-- A week of figures, up to this day's beginning.
+INSERT INTO stat_minutes (at, series, value)
+SELECT pg_temp.today() - interval '1 minute' * m, series, (m * 7 + length(series)) % 50
+  FROM generate_series(1, 7 * 24 * 60) m, unnest(ARRAY[
+       'games_paused', 'games_running', 'jobs_dead', 'jobs_waiting', 'mails_dead', 'mails_sent',
+       'mails_waiting', 'notifications_dead', 'notifications_waiting', 'push_sequence', 'routes_dead', 'routes_delivered',
+       'routes_waiting', 'turns_generated', 'turns_late']) series;
+
 -- Administrators who cannot log in (their hash is no hash), and what they are said to have done.
 
 INSERT INTO admin_accounts (user_name, password_hash, enabled, created_at)

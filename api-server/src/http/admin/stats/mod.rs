@@ -1,0 +1,3 @@
+//! Figures of each minute.
+
+pub mod get;
