@@ -1,4 +1,10 @@
 DROP TABLE stat_minutes;
+DROP INDEX runtime_jobs_request_id_idx;
+DROP INDEX notifications_request_id_idx;
+DROP INDEX mail_deliveries_request_id_idx;
+DROP INDEX audit_log_request_id_idx;
+DROP INDEX runtime_records_container_id_idx;
+DROP INDEX games_name_prefix_idx;
 DROP INDEX runtime_records_unserved_idx;
 DROP INDEX runtime_records_unwell_idx;
 DROP INDEX runtime_turns_scheduled_at_idx;

@@ -8,6 +8,14 @@ CREATE INDEX runtime_turns_scheduled_at_idx ON runtime_turns (scheduled_at) WHER
 CREATE INDEX runtime_records_unwell_idx ON runtime_records (status) WHERE status IN ('engine_unreachable', 'generation_failed');
 CREATE INDEX runtime_records_unserved_idx ON runtime_records (game_id) WHERE unserved_since IS NOT NULL;
 
+-- What one box for everything looks up: names of games, containers, and what a request made.
+CREATE INDEX games_name_prefix_idx ON games (lower(name) COLLATE "C");
+CREATE INDEX runtime_records_container_id_idx ON runtime_records (container_id COLLATE "C") WHERE container_id IS NOT NULL;
+CREATE INDEX audit_log_request_id_idx ON audit_log (request_id);
+CREATE INDEX mail_deliveries_request_id_idx ON mail_deliveries (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX notifications_request_id_idx ON notifications (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX runtime_jobs_request_id_idx ON runtime_jobs (request_id) WHERE request_id IS NOT NULL;
+
 CREATE TABLE stat_minutes (
     at     timestamptz NOT NULL,
     series text        NOT NULL,

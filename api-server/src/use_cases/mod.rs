@@ -31,6 +31,7 @@ pub mod race_names;
 pub mod reconcile;
 pub mod runtime_log;
 pub mod runtimes;
+pub mod search;
 pub mod secrets;
 pub mod sessions;
 pub mod sign_in;

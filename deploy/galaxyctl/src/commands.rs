@@ -51,6 +51,7 @@ const MAIL: &[&str] = &["delivery_id", "template_id", "status", "attempts", "cre
 /// Every command.
 pub const ALL: &[Spec] = &[
     get(["overview", "show"], "/overview", "Everything that may want somebody"),
+    Spec { query: &["q"], ..get(["search", "find"], "/search", "Anything by id, address, name, container or request") },
     Spec {
         query: &["series", "from", "step"],
         ..get(["stats", "show"], "/stats", "Figures of each minute of the last week")

@@ -40,6 +40,7 @@ pub mod queues;
 pub mod race_names;
 pub mod runtime;
 pub mod sanctions;
+pub mod search;
 pub mod sessions;
 pub mod stats;
 mod words;

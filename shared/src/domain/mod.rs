@@ -27,6 +27,7 @@ pub mod queue;
 pub mod race_name;
 pub mod runtime;
 pub mod schedule;
+pub mod search;
 pub mod stats;
 #[cfg(test)]
 mod table;

@@ -10,6 +10,7 @@ pub mod notifications;
 pub mod overview;
 pub mod queues;
 pub mod runtimes;
+pub mod search;
 pub mod stats;
 pub mod users;
 pub mod workers;
@@ -75,6 +76,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             workers::list::Operation,
             overview::get::Operation,
             stats::get::Operation,
+            search::find::Operation,
             audit_log::list::Operation,
         ),
     )

@@ -11,6 +11,7 @@ use shared::domain::lobby::{ApplicationStatus, InviteStatus, MembershipStatus, R
 use shared::domain::notification::{AudienceKind, Channel, NotificationStatus, RouteStatus};
 use shared::domain::plan::Plan;
 use shared::domain::runtime::{Health, JobStatus, RuntimeStatus};
+use shared::domain::search::{HitKind, HitMatch};
 use shared::domain::stats::StatSeries;
 use shared::domain::word::Word;
 
@@ -36,6 +37,8 @@ pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
         all::<EndReason>(),
         all::<GameStatus>(),
         all::<Health>(),
+        all::<HitKind>(),
+        all::<HitMatch>(),
         all::<InviteStatus>(),
         all::<JobStatus>(),
         all::<MembershipStatus>(),

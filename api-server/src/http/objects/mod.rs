@@ -20,6 +20,7 @@ pub mod race_names;
 pub mod reconciliation;
 pub mod runtimes;
 pub mod sanctions;
+pub mod search;
 pub mod sessions;
 pub mod stats;
 pub mod words;

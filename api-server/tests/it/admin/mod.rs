@@ -10,6 +10,7 @@ mod notifications;
 mod overview;
 mod queues;
 pub mod runtimes;
+mod search;
 mod stats;
 mod users;
 mod workers;

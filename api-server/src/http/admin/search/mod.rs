@@ -1,0 +1,3 @@
+//! One box for everything.
+
+pub mod find;
