@@ -1,3 +1,4 @@
+DROP TABLE notes;
 DROP TABLE stat_minutes;
 DROP INDEX runtime_jobs_request_id_idx;
 DROP INDEX notifications_request_id_idx;

@@ -29,4 +29,30 @@ COMMENT ON COLUMN stat_minutes.at IS 'The minute, whole. What happens is counted
 COMMENT ON COLUMN stat_minutes.series IS 'Which figure: a word of StatSeries, shared/src/domain/stats.rs. A word that a release does not know is passed over by it.';
 COMMENT ON COLUMN stat_minutes.value IS 'The figure.';
 
+CREATE TABLE notes (
+    note_id           uuid        CONSTRAINT notes_pkey PRIMARY KEY,
+    user_id           uuid        CONSTRAINT notes_user_id_fkey REFERENCES accounts,
+    game_id           uuid        CONSTRAINT notes_game_id_fkey REFERENCES games,
+    author            text        NOT NULL,
+    text              text        NOT NULL,
+    created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    idempotency_owner text,
+    idempotency_key   text,
+    idempotency_hash  bytea,
+    CONSTRAINT notes_subject_check CHECK ((user_id IS NULL) <> (game_id IS NULL)),
+    CONSTRAINT notes_idempotency_key UNIQUE (idempotency_owner, idempotency_key)
+);
+CREATE INDEX notes_user_id_idx ON notes (user_id, note_id DESC) WHERE user_id IS NOT NULL;
+CREATE INDEX notes_game_id_idx ON notes (game_id, note_id DESC) WHERE game_id IS NOT NULL;
+COMMENT ON TABLE notes IS 'What administrators write down for each other about an account or a game. Never changed; those about an account go with its deletion.';
+COMMENT ON COLUMN notes.note_id IS 'UUIDv7.';
+COMMENT ON COLUMN notes.user_id IS 'The account that it is about; null: it is about a game.';
+COMMENT ON COLUMN notes.game_id IS 'The game that it is about; null: it is about an account.';
+COMMENT ON COLUMN notes.author IS 'Who wrote it, by admin_accounts.user_name.';
+COMMENT ON COLUMN notes.text IS 'What it says, 1 to 2000 characters in lines.';
+COMMENT ON COLUMN notes.created_at IS 'When it was written.';
+COMMENT ON COLUMN notes.idempotency_owner IS 'Whose Idempotency-Key made the row (SPEC §3): admin:<name>. Null: none did.';
+COMMENT ON COLUMN notes.idempotency_key IS 'The key, as it was sent.';
+COMMENT ON COLUMN notes.idempotency_hash IS 'SHA-256 of what was asked for: the same key with anything else is refused.';
+
 INSERT INTO schema_versions (version, compatible_from) VALUES (31, 1);

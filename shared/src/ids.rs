@@ -120,6 +120,8 @@ ids! {
     WorkerId,
     /// An entry of the audit log.
     AuditId,
+    /// A note of administrators.
+    NoteId,
     /// An administrator's session.
     AdminSessionId,
     /// A token with which a program calls administrators' operations.

@@ -74,6 +74,7 @@ error_codes! {
     SessionNotFound "session_not_found" NOT_FOUND "no such session";
     AccountNotFound "account_not_found" NOT_FOUND "no such account";
     UserNameTaken "user_name_taken" CONFLICT "another account has this user name, or one that looks like it";
+    NoteNotFound "note_not_found" NOT_FOUND "the account or the game has no such note";
     SanctionNotFound "sanction_not_found" NOT_FOUND "the account has no such sanction";
     EntitlementNotFound "entitlement_not_found" NOT_FOUND "the account has no such entitlement";
     EngineVersionNotFound "engine_version_not_found" NOT_FOUND "no such engine version";

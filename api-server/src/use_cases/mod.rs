@@ -23,6 +23,7 @@ pub mod identities;
 pub mod invites;
 pub mod mail;
 pub mod memberships;
+pub mod notes;
 pub mod notifications;
 pub mod overview;
 pub mod play;

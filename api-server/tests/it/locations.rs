@@ -66,6 +66,9 @@ async fn every_location_leads_to_what_was_made() {
     make("open_session", &api.gateway(), at(&format!("internal/users/{bob}/sessions")), json!({})).await;
     let public = make("admin_create_game", &admin, at("admin/games"), game(json!({ "owner_user_id": ada_id }))).await;
     let public = text(&public, "game_id");
+    let note = json!({ "text": "asked for another first turn" });
+    make("admin_create_user_note", &admin, at(&format!("admin/users/{bob}/notes")), note.clone()).await;
+    make("admin_create_game_note", &admin, at(&format!("admin/games/{public}/notes")), note).await;
     let private = make("create_lobby_game", &ada, at("user/lobby/games"), game(json!({}))).await;
     let private = text(&private, "game_id");
     for id in [&public, &private] {

@@ -52,6 +52,7 @@ pub(super) const API: &[Grant] = &[
         .update("body_html body_text subject wiped_at"),
     on("mail_recipients").read().insert().update("detail smtp_code status").delete(),
     on("memberships").read().insert().update("banish_due_at ended_at status"),
+    on("notes").read().insert().delete(),
     on("notification_routes")
         .read()
         .update("crashes deadline_at failures finished_at game_seq next_attempt_at status suspect token worker_id"),

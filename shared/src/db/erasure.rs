@@ -185,6 +185,7 @@ async fn scrub_own_rows(conn: &mut PgConnection, user_id: UserId) -> Result<(), 
     )
     .execute(&mut *conn)
     .await?;
+    sqlx::query!("DELETE FROM notes WHERE user_id = $1", user_id as UserId).execute(&mut *conn).await?;
     sqlx::query!("UPDATE sanctions SET reason = '' WHERE user_id = $1 AND reason <> ''", user_id as UserId)
         .execute(&mut *conn)
         .await?;

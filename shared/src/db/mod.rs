@@ -33,6 +33,7 @@ pub mod limits;
 pub mod lists;
 pub mod mail;
 pub mod memberships;
+pub mod notes;
 pub mod notifications;
 pub mod overview;
 pub mod push_log;
@@ -43,6 +44,7 @@ pub mod sanctions;
 pub mod search;
 pub mod sessions;
 pub mod stats;
+pub mod timeline;
 mod words;
 pub mod workers;
 

@@ -32,4 +32,5 @@ pub mod stats;
 #[cfg(test)]
 mod table;
 pub mod text;
+pub mod timeline;
 pub mod word;

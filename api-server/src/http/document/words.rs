@@ -13,6 +13,7 @@ use shared::domain::plan::Plan;
 use shared::domain::runtime::{Health, JobStatus, RuntimeStatus};
 use shared::domain::search::{HitKind, HitMatch};
 use shared::domain::stats::StatSeries;
+use shared::domain::timeline::TimelineSource;
 use shared::domain::word::Word;
 
 fn all<W: Word>() -> (&'static str, Vec<&'static str>) {
@@ -52,6 +53,7 @@ pub(super) fn sets() -> BTreeMap<&'static str, Vec<&'static str>> {
         all::<SanctionKind>(),
         all::<SessionStatus>(),
         all::<StatSeries>(),
+        all::<TimelineSource>(),
         all::<Via>(),
         all::<Visibility>(),
         some("DeliveryStatus::RESENDABLE", DeliveryStatus::RESENDABLE),

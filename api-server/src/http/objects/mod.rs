@@ -13,6 +13,7 @@ pub mod invites;
 pub mod limits;
 pub mod mail;
 pub mod memberships;
+pub mod notes;
 pub mod notifications;
 pub mod overview;
 pub mod queues;
@@ -23,6 +24,7 @@ pub mod sanctions;
 pub mod search;
 pub mod sessions;
 pub mod stats;
+pub mod timeline;
 pub mod words;
 pub mod workers;
 

@@ -84,6 +84,8 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     api.admin().post(format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"))).send().await.expect(200);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
+    let body = json!({ "text": "Ada Lovelace called" });
+    api.admin().post(format!("{USERS}/{ada}/notes")).json(&body).send().await.expect(201);
     // Invites that name the user to others, one mail not sent yet, one sent.
     let own = api.open_private_game(&client, json!({})).await;
     for name in ["grace", "heidi"] {

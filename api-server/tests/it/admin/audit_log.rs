@@ -298,6 +298,14 @@ async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
             let lift = format!("{path}/sanctions/{}/lift", text(&made, "sanction_id"));
             ((lift, None), trace)
         }
+        "admin_create_user_note" => {
+            of_user("/notes", Some(json!({ "text": "wrote to them" })), "user.note.write").await
+        }
+        "admin_create_game_note" => {
+            let id = game_in(api, "draft").await;
+            let body = json!({ "text": "looked at it" });
+            ((admin(format!("games/{id}/notes")), Some(body)), trace("game.note.write", "game", id))
+        }
         "admin_revoke_all_sessions" => of_user("/sessions/revoke-all", None, "user.sessions.revoke_all").await,
         other => panic!("{other} writes and is not listed here: say how it succeeds and which line it leaves"),
     }

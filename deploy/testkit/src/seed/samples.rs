@@ -82,6 +82,13 @@ const IDS: &[(&str, &str)] = &[
     ("entitlement", "SELECT entitlement_id::text FROM entitlements JOIN accounts USING (user_id)
         WHERE user_name = 'pilot-0000001' LIMIT 1"),
     ("session", "SELECT device_session_id::text FROM device_sessions WHERE token_hash = sha256('seed-token-1-2')"),
+    ("user_note", "SELECT note_id::text FROM notes JOIN accounts USING (user_id) WHERE user_name = 'pilot-0000001' LIMIT 1"),
+    (
+        "game_note",
+        "SELECT note_id::text FROM notes
+         WHERE game_id = (SELECT game_id FROM games WHERE target_engine_version LIKE '0.1.%'
+             ORDER BY game_id DESC OFFSET 1 LIMIT 1) LIMIT 1",
+    ),
     ("delivery", "SELECT delivery_id::text FROM mail_deliveries WHERE idempotency_key = 'seed-1'"),
     ("container", "SELECT left(container_id, 12) FROM runtime_records WHERE container_id IS NOT NULL LIMIT 1"),
     ("three_days_ago", "SELECT to_char(now() AT TIME ZONE 'UTC' - interval '3 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
@@ -252,6 +259,8 @@ impl Samples {
                 "application_id" => &self.ids["application"],
                 "invite_id" => &self.ids["invite"],
                 "membership_id" => &self.ids["membership"],
+                "note_id" if operation.path.contains("/users/") => &self.ids["user_note"],
+                "note_id" => &self.ids["game_note"],
                 "sanction_id" => &self.ids["sanction"],
                 "entitlement_id" => &self.ids["entitlement"],
                 "delivery_id" => &self.ids["delivery"],

@@ -10,6 +10,7 @@ pub mod get;
 pub mod list;
 pub mod members;
 pub mod memberships;
+pub mod notes;
 pub mod open_enrollment;
 pub mod patch;
 pub mod pause;
@@ -18,6 +19,7 @@ pub mod resume;
 pub mod resume_many;
 pub mod retry_start;
 pub mod start;
+pub mod timeline;
 
 /// The operations on games.
 pub fn operations() -> impl poem_openapi::OpenApi {
@@ -49,5 +51,6 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             memberships::block::Operation,
             members::ban::Operation,
         ),
+        (notes::list::Operation, notes::create::Operation, notes::get::Operation, timeline::Operation),
     )
 }

@@ -6,8 +6,10 @@ pub mod entitlements;
 pub mod get;
 pub mod limits;
 pub mod list;
+pub mod notes;
 pub mod sanctions;
 pub mod sessions;
+pub mod timeline;
 
 /// The operations on accounts.
 pub fn operations() -> impl poem_openapi::OpenApi {
@@ -27,5 +29,6 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             entitlements::get::Operation,
         ),
         (sessions::list::Operation, sessions::revoke_all::Operation),
+        (notes::list::Operation, notes::create::Operation, notes::get::Operation, timeline::Operation),
     )
 }

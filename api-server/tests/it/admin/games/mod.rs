@@ -4,3 +4,4 @@ mod end;
 mod force;
 mod pause;
 mod resume;
+mod timeline;

@@ -2,8 +2,10 @@
 
 mod entitlements;
 mod limits;
+mod notes;
 mod sanctions;
 mod sessions;
+mod timeline;
 
 use serde_json::{Value, json};
 use shared::domain::account::SanctionKind;

@@ -1,3 +1,15 @@
+-- Notes about every twentieth account and every game; about the heavy ones more than the longest page shows.
+INSERT INTO notes (note_id, user_id, author, text, created_at)
+SELECT pg_temp.v7('user note', n * 1000 + k, done), user_id, 'seed-admin-01', 'Wrote to them.', done
+  FROM (SELECT *, at + interval '3 days' * k AS done
+          FROM seed_account, generate_series(1, CASE WHEN n = 1 THEN 250 ELSE 1 END) k
+         WHERE NOT deleted AND (n = 1 OR n % 20 = 3)) a;
+
+INSERT INTO notes (note_id, game_id, author, text, created_at)
+SELECT pg_temp.v7('game note', g * 1000 + k, done), game_id, 'seed-admin-02', 'Looked at it.', done
+  FROM (SELECT *, at + interval '1 hour' * k AS done
+          FROM seed_game, generate_series(1, CASE WHEN heavy THEN 250 ELSE 1 END) k) s;
+
 -- A week of figures, up to this day's beginning.
 INSERT INTO stat_minutes (at, series, value)
 SELECT pg_temp.today() - interval '1 minute' * m, series, (m * 7 + length(series)) % 50

@@ -1,0 +1,48 @@
+//! `GET /admin/users/{user_id}/notes`
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApi, param::Path, param::Query, payload::Json};
+use shared::db;
+use shared::db::notes::Subject;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::codes;
+use crate::http::answer::problem::Fail;
+use crate::http::document::tags::Tags;
+use crate::http::objects::notes::NotePage;
+use crate::http::request::page::Page;
+use crate::use_cases::notes;
+
+codes!(AdminListUserNotesCodes: AccountNotFound);
+
+pub(crate) struct Operation;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tags::Admin")]
+impl Operation {
+    /// List the notes about an account
+    ///
+    /// Newest first.
+    #[oai(path = "/admin/users/:user_id/notes", method = "get", operation_id = "admin_list_user_notes")]
+    async fn call(
+        &self,
+        app: Data<&Arc<App>>,
+        user_id: Path<Uuid>,
+        /// Items a page holds at most, 1 to 200; 50 if absent.
+        limit: Query<Option<u16>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<NotePage>, Fail<AdminListUserNotesCodes>> {
+        let page = Page::read(limit.0, cursor.0.as_deref())?;
+        let subject = Subject::User(user_id.0.into());
+        let mut conn = app.db.acquire().await?;
+        let rows = db::notes::list(&mut conn, subject, page.before.map(Into::into), page.fetch()).await?;
+        if rows.is_empty() {
+            notes::present_subject(&mut conn, subject).await?;
+        }
+        let (rows, next_cursor) = page.cut(rows, |row| row.note_id.uuid());
+        Ok(Json(NotePage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+    }
+}
