@@ -1,4 +1,5 @@
 DROP TABLE notes;
+DROP FUNCTION mail_content(uuid);
 DROP TABLE stat_minutes;
 DROP INDEX runtime_jobs_request_id_idx;
 DROP INDEX notifications_request_id_idx;

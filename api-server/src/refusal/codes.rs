@@ -117,6 +117,7 @@ error_codes! {
     LastAdministrator "last_administrator" CONFLICT "nobody else could log in as an owner any more";
     DeliveryNotFound "delivery_not_found" NOT_FOUND "no such mail delivery";
     DeliveryStateConflict "delivery_state_conflict" CONFLICT "a delivery that is sent, being sent or expired is not sent again";
+    DeliverySecret "delivery_secret" FORBIDDEN "the delivery holds a code: what it says is shown to nobody but who gets it";
     DeliveryWiped "delivery_wiped" CONFLICT "the delivery's contents are gone, as a login code's are once it is \
         decided; a new code must be asked for";
     NotificationNotFound "notification_not_found" NOT_FOUND "no such notification";

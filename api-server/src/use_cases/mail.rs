@@ -1,7 +1,7 @@
 //! Sending mail again, and putting dead mail away, at an administrator's word (SPEC §5, §10.5, §11).
 
 use serde_json::{Value, json};
-use shared::db::mail::{Delivery, DeliveryFilter, HeldDelivery, Picked};
+use shared::db::mail::{Content, Delivery, DeliveryFilter, HeldDelivery, Picked, Readable};
 use shared::db::{self, Tx};
 use shared::domain::delivery::DeliveryStatus;
 use shared::ids::DeliveryId;
@@ -104,6 +104,29 @@ impl Act {
             app.waker.wake(Topic::Mail);
         }
     }
+}
+
+/// What a delivery says. That somebody read it stands in the trail.
+///
+/// # Errors
+/// `delivery_not_found`, `delivery_secret`, `delivery_wiped`.
+pub async fn read(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Content, Problem> {
+    let mut tx = app.db.begin().await?;
+    let content = match db::mail::content(&mut tx, id).await?.ok_or_else(not_found)? {
+        Readable::Content(content) => content,
+        Readable::Secret => {
+            return Err(Problem::new(
+                ErrorCode::DeliverySecret,
+                "The delivery holds a code, and is shown to nobody but who gets it.",
+            ));
+        }
+        Readable::Wiped => {
+            return Err(Problem::new(ErrorCode::DeliveryWiped, "The contents of this delivery are gone."));
+        }
+    };
+    caller.audit(&mut tx, "mail.read", "mail_delivery", &id.to_string(), json!({})).await?;
+    tx.commit().await?;
+    Ok(content)
 }
 
 /// Acts on one delivery.

@@ -81,6 +81,7 @@ pub const ALL: &[Spec] = &[
     ),
     list(["mail", "dead"], "/mail/dead-letters", DEAD_MAIL, MAIL, "Mails that were given up"),
     get(["mail", "show"], "/mail/deliveries/{delivery_id}", "One mail"),
+    get(["mail", "content"], "/mail/deliveries/{delivery_id}/content", "What a mail says; it stands in the trail"),
     list(
         ["mail", "attempts"],
         "/mail/deliveries/{delivery_id}/attempts",

@@ -45,7 +45,7 @@ pub(super) const API: &[Grant] = &[
         .insert()
         .update("crashes deadline_at failures finished_at next_attempt_at status suspect token worker_id")
         .delete(),
-    // Not the text: sign-in codes stand in it.
+    // Not the text: sign-in codes stand in it. That of other mails is read through `mail_content`.
     on("mail_payloads")
         .select("delivery_id sensitive wiped_at")
         .insert()

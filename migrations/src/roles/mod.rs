@@ -157,7 +157,7 @@ pub static ROLES: [Role; 4] = [
         suffix: "api",
         grants: grants::API,
         sequences: &["push_events_ev_id_seq", "push_subscribers_generation_seq"],
-        functions: &["scrub_trail(uuid)"],
+        functions: &["mail_content(uuid)", "scrub_trail(uuid)"],
     },
     Role { process: "mail-worker", suffix: "mail", grants: grants::MAIL, sequences: &[], functions: &[] },
     Role { process: "notify-worker", suffix: "notify", grants: grants::NOTIFY, sequences: &[], functions: &[] },

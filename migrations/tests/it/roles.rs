@@ -250,3 +250,33 @@ async fn the_trail_is_appended_and_read_by_the_api_and_changed_by_nobody() {
     conn.close().await.unwrap();
     db.close().await;
 }
+
+#[tokio::test]
+async fn what_mails_say_is_read_by_the_api_through_a_function_that_gives_no_codes() {
+    let (_server, db, mut conn) = cluster().await;
+    grant(&mut conn, &prefix(), false).await.unwrap();
+    run(
+        &mut conn,
+        "INSERT INTO mail_deliveries (delivery_id, template_id, idempotency_key)
+         SELECT ('00000000-0000-7000-8000-00000000000' || n)::uuid, 't', n::text FROM generate_series(1, 2) n;
+         INSERT INTO mail_payloads (delivery_id, subject, body_text, body_html, sensitive)
+         SELECT delivery_id, 's', 'words', '<p>words', idempotency_key = '2' FROM mail_deliveries",
+    )
+    .await
+    .unwrap();
+    let read = "SELECT body_text FROM mail_deliveries d, mail_content(d.delivery_id) ORDER BY d.delivery_id";
+    for role in &ROLES {
+        run(&mut conn, format!("SET ROLE {}", role.name(&prefix()))).await.unwrap();
+        let api = role.suffix == "api";
+        match sqlx::query_scalar::<_, String>(read).fetch_all(&mut conn).await {
+            Ok(texts) => assert!(api && texts == ["words"], "{} reads {texts:?}", role.suffix),
+            Err(error) => assert!(!api, "{}: {error}", role.suffix),
+        }
+        if api {
+            assert!(run(&mut conn, "SELECT body_text FROM mail_payloads").await.is_err(), "not without the function");
+        }
+        run(&mut conn, "RESET ROLE").await.unwrap();
+    }
+    conn.close().await.unwrap();
+    db.close().await;
+}

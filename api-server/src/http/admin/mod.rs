@@ -54,6 +54,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             mail::deliveries::list::Operation,
             mail::deliveries::get::Operation,
             mail::deliveries::attempts::Operation,
+            mail::deliveries::content::Operation,
             mail::deliveries::resend::Operation,
             mail::deliveries::resend_many::Operation,
             mail::dead_letters::list::Operation,

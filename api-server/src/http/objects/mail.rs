@@ -51,6 +51,26 @@ pub struct Delivery {
     pub wiped: bool,
 }
 
+/// What a mail says, as it was or will be sent.
+#[derive(Object)]
+pub struct DeliveryContent {
+    /// The mail.
+    pub delivery_id: Uuid,
+    /// The subject.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part. Players' words in it are escaped; show it in a sandboxed frame all the same.
+    pub html: String,
+}
+
+impl std::fmt::Debug for DeliveryContent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not what it says.
+        f.debug_struct("DeliveryContent").field("delivery_id", &self.delivery_id).finish()
+    }
+}
+
 /// Somebody a mail goes to.
 #[derive(Object)]
 pub struct DeliveryRecipient {

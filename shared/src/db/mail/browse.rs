@@ -206,6 +206,53 @@ pub async fn deliveries(
     })
 }
 
+/// What a delivery says.
+#[derive(Clone)]
+pub struct Content {
+    /// The subject, decoded.
+    pub subject: String,
+    /// The plain text part.
+    pub text: String,
+    /// The HTML part.
+    pub html: String,
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Content")
+    }
+}
+
+/// What may be read of a delivery.
+#[derive(Debug, Clone)]
+pub enum Readable {
+    /// This is what it says.
+    Content(Content),
+    /// It holds a code, or held one.
+    Secret,
+    /// Its contents are gone.
+    Wiped,
+}
+
+/// What a delivery says, unless it holds a code: the database gives that to nobody but the mail-worker.
+pub async fn content(conn: &mut PgConnection, id: DeliveryId) -> Result<Option<Readable>, Error> {
+    let row = sqlx::query!(
+        r#"SELECT coalesce(p.sensitive, false) AS "sensitive!", c.subject AS "subject?", c.body_text AS "text?", c.body_html AS "html?"
+             FROM mail_deliveries d
+             LEFT JOIN mail_payloads p USING (delivery_id)
+             LEFT JOIN LATERAL mail_content(d.delivery_id) c ON true
+            WHERE d.delivery_id = $1"#,
+        id.uuid()
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| match (row.sensitive, row.subject, row.text, row.html) {
+        (true, ..) => Readable::Secret,
+        (false, Some(subject), Some(text), Some(html)) => Readable::Content(Content { subject, text, html }),
+        (false, ..) => Readable::Wiped,
+    }))
+}
+
 /// A try to send a delivery.
 #[derive(Debug, Clone)]
 pub struct PastAttempt {

@@ -7,7 +7,10 @@ mod finish;
 mod letter;
 mod resend;
 
-pub use browse::{Delivery, DeliveryFilter, DeliveryRecipient, PastAttempt, deliveries, delivery, past_attempts};
+pub use browse::{
+    Content, Delivery, DeliveryFilter, DeliveryRecipient, PastAttempt, Readable, content, deliveries, delivery,
+    past_attempts,
+};
 pub use enqueue::{NewMail, enqueue};
 pub use finish::{Attempt, Decision, Record, lost_attempts, record};
 pub use letter::{Letter, Recipient, data_begins, data_begins_together, letters};

@@ -256,3 +256,38 @@ async fn of_many_who_send_the_same_again_at_once_each_mail_is_one_s() {
         assert_eq!(row(&api, id).await, resent(3), "each was changed once");
     }
 }
+
+#[tokio::test]
+async fn what_a_mail_says_is_read_with_a_line_in_the_trail_and_never_where_it_holds_a_code() {
+    let api = Api::start().await;
+    let admin = api.admin();
+    let read = async |id: DeliveryId| admin.get(format!("{DELIVERIES}/{id}/content")).send().await;
+    let said = mail(&api, "1", &["ann@example.org"]).await;
+    let content = read(said).await.expect(200).json();
+    let stored: (String, String, String) =
+        sqlx::query_as("SELECT subject, body_text, body_html FROM mail_payloads WHERE delivery_id = $1")
+            .bind(said.uuid())
+            .fetch_one(&api.pool())
+            .await
+            .unwrap();
+    let expected = json!({ "delivery_id": said, "subject": stored.0, "text": stored.1, "html": stored.2 });
+    assert_eq!(content, expected, "as it is sent");
+    let trail: Vec<(String, String)> =
+        sqlx::query_as("SELECT action, target_id FROM audit_log WHERE target_type = 'mail_delivery'")
+            .fetch_all(&api.pool())
+            .await
+            .unwrap();
+    assert_eq!(trail, [("mail.read".to_owned(), said.to_string())]);
+
+    let secret = code(&api, "2").await;
+    let refused = read(secret).await.expect_problem(403, "delivery_secret");
+    assert!(!String::from_utf8_lossy(&refused.body).contains("481516"));
+    let wipe = "UPDATE mail_payloads SET subject = NULL, body_text = NULL, body_html = NULL, wiped_at = now()
+                 WHERE delivery_id = $1::uuid";
+    for (id, status, code) in [(secret, 403, "delivery_secret"), (said, 409, "delivery_wiped")] {
+        api.sql(wipe, &id.to_string()).await;
+        read(id).await.expect_problem(status, code);
+    }
+    read(DeliveryId::new()).await.expect_problem(404, "delivery_not_found");
+    assert_eq!(api.count("audit_log WHERE action = 'mail.read'").await, 1, "what was refused was not read");
+}

@@ -21,7 +21,7 @@ async fn notes_are_written_once_and_read_newest_first_by_administrators() {
     ] {
         let admin = api.admin();
         assert!(items(&admin, &path).await.is_empty());
-        let first = json!({ "text": " first line\r\nsecond line " });
+        let first = json!({ "text": " first line\nsecond line " });
         let clients = [api.admin(), other.admin()];
         let calls =
             (0..8).map(|n| clients[n % 2].post(&path).header("Idempotency-Key", &path[14..20]).json(&first).send());

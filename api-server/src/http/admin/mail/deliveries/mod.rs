@@ -1,6 +1,7 @@
 //! Deliveries.
 
 pub mod attempts;
+pub mod content;
 pub mod get;
 pub mod list;
 pub mod resend;
