@@ -1,5 +1,9 @@
 DROP TABLE notes;
 DROP FUNCTION mail_content(uuid);
+ALTER TABLE push_subscribers
+    DROP COLUMN seen_at,
+    DROP COLUMN seq,
+    DROP COLUMN epoch;
 DROP TABLE stat_minutes;
 DROP INDEX runtime_jobs_request_id_idx;
 DROP INDEX notifications_request_id_idx;

@@ -29,6 +29,15 @@ COMMENT ON COLUMN stat_minutes.at IS 'The minute, whole. What happens is counted
 COMMENT ON COLUMN stat_minutes.series IS 'Which figure: a word of StatSeries, shared/src/domain/stats.rs. A word that a release does not know is passed over by it.';
 COMMENT ON COLUMN stat_minutes.value IS 'The figure.';
 
+-- How far each push stream is, as its replica says every few seconds.
+ALTER TABLE push_subscribers
+    ADD COLUMN epoch   integer,
+    ADD COLUMN seq     bigint,
+    ADD COLUMN seen_at timestamptz;
+COMMENT ON COLUMN push_subscribers.epoch IS 'The epoch of the last event that was handed to the stream; null: its replica has not said yet.';
+COMMENT ON COLUMN push_subscribers.seq IS 'The number of that event.';
+COMMENT ON COLUMN push_subscribers.seen_at IS 'When its replica said so: every few seconds while the stream lives.';
+
 -- What a mail says, for administrators. api-server may not read the text of payloads, since sign-in codes stand in some: this
 -- function reads it with its owner's rights, and never that of a mail with a code.
 CREATE FUNCTION mail_content(wanted uuid) RETURNS TABLE (subject text, body_text text, body_html text)

@@ -9,6 +9,7 @@ mod follower;
 mod frame;
 mod log;
 mod metrics;
+mod positions;
 mod publish;
 mod replacement;
 mod retention;
@@ -64,6 +65,8 @@ pub struct PushConfig {
     pub anxious_poll: Duration,
     /// How often a replica looks whether its streams were replaced elsewhere, should the notification get lost.
     pub replacement_poll: Duration,
+    /// How often a replica writes down how far its streams are.
+    pub report_interval: Duration,
     /// How long the ids of events are remembered, so that publishing one again appends nothing.
     pub ids_kept: Duration,
     /// How often expired ticks are removed.
@@ -86,6 +89,7 @@ impl Default for PushConfig {
             idle_poll: Duration::from_secs(1),
             anxious_poll: Duration::from_millis(250),
             replacement_poll: Duration::from_millis(500),
+            report_interval: Duration::from_secs(5),
             ids_kept: Duration::from_secs(7 * 24 * 3600),
             retention_interval: Duration::from_secs(10),
         }
@@ -146,6 +150,7 @@ impl PushHub {
         lifecycle.spawn("push follower", follower::run(hub.clone()));
         lifecycle.spawn("push retention", retention::run(hub.clone()));
         lifecycle.spawn("push replacement", replacement::run(hub.clone()));
+        lifecycle.spawn("push positions", positions::run(hub.clone()));
         Self(hub)
     }
 

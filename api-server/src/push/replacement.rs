@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use shared::db::push_log;
+use shared::db::push_log::{self, Cursor};
 use shared::queue::wake::Topic;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -23,16 +23,33 @@ pub(super) struct Streams {
 struct Stream {
     gateway_client_id: String,
     replaced: CancellationToken,
+    position: Arc<Mutex<Cursor>>,
 }
 
 impl Streams {
-    pub(super) fn insert(&self, stream_id: Uuid, gateway_client_id: String, replaced: CancellationToken) {
-        self.open.lock().insert(stream_id, Stream { gateway_client_id, replaced });
+    /// Answers where the stream keeps how far it is.
+    pub(super) fn insert(
+        &self,
+        stream_id: Uuid,
+        gateway_client_id: String,
+        replaced: CancellationToken,
+        start: Cursor,
+    ) -> Arc<Mutex<Cursor>> {
+        let position = Arc::new(Mutex::new(start));
+        let stream = Stream { gateway_client_id, replaced, position: Arc::clone(&position) };
+        self.open.lock().insert(stream_id, stream);
         self.added.notify_one();
+        position
     }
 
     pub(super) fn remove(&self, stream_id: Uuid) {
         self.open.lock().remove(&stream_id);
+    }
+
+    /// How far each stream is.
+    pub(super) fn positions(&self) -> Vec<(String, Uuid, Cursor)> {
+        let open = self.open.lock();
+        open.iter().map(|(id, stream)| (stream.gateway_client_id.clone(), *id, *stream.position.lock())).collect()
     }
 
     /// Each stream with its client id.
@@ -106,7 +123,7 @@ mod tests {
         let streams = Streams::default();
         let open = |client: &str| {
             let (id, replaced) = (RequestId::new().uuid(), CancellationToken::new());
-            streams.insert(id, client.to_owned(), replaced.clone());
+            streams.insert(id, client.to_owned(), replaced.clone(), Cursor { epoch: 1, seq: 0 });
             (id, replaced)
         };
         let (old, old_replaced) = open("eu");

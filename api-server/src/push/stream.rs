@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use parking_lot::Mutex;
 use shared::db::push_log::{self, Bounds, Cursor};
 use shared::proto::push::{Bookmark, Hello, PushEvent, ResumeGap, push_event::Kind, resume_gap::Reason};
 use shared::service::telemetry;
@@ -79,11 +80,13 @@ impl Stream for Frames {
 pub(super) fn open(hub: Arc<Hub>, opening: Opening) -> Frames {
     let (sender, frames) = mpsc::channel(CHANNEL);
     let (replaced, gone, unseen) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    hub.streams.insert(opening.stream_id, opening.gateway_client_id.clone(), replaced.clone());
+    let client = opening.gateway_client_id.clone();
+    let shown = hub.streams.insert(opening.stream_id, client, replaced.clone(), opening.start);
     hub.metrics.opened(&opening.gateway_client_id);
     let head = hub.log.head();
     let mut feeder = Feeder {
         position: opening.start,
+        shown,
         last: String::new(),
         last_at: Instant::now(),
         troubled_since: None,
@@ -138,6 +141,8 @@ struct Feeder {
     head: watch::Receiver<Head>,
     /// After the last event sent, or the gap told.
     position: Cursor,
+    /// The same, for whoever tells administrators.
+    shown: Arc<Mutex<Cursor>>,
     /// The cursor of the last frame, and when that was.
     last: String,
     last_at: Instant,
@@ -243,6 +248,7 @@ impl Feeder {
             kind: Some(kind),
         });
         self.position = at;
+        *self.shown.lock() = at;
         self.last_at = Instant::now();
         self.troubled_since = None;
         Ok(())

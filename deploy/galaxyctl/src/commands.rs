@@ -73,6 +73,13 @@ pub const ALL: &[Spec] = &[
         "Who works the queues, and until when each lease lasts",
     ),
     list(
+        ["push", "subscribers"],
+        "/push/subscribers",
+        &[],
+        &["gateway_client_id", "connected_at", "seen_at", "behind"],
+        "Gateways that subscribed, and how far each is",
+    ),
+    list(
         ["mail", "list"],
         "/mail/deliveries",
         &["status", "template_id", "recipient", "created_after", "created_before"],

@@ -69,7 +69,7 @@ pub(super) const API: &[Grant] = &[
     on("push_events_5").truncate(),
     on("push_events_6").truncate(),
     on("push_events_7").truncate(),
-    on("push_subscribers").read().insert().update("connected_at generation stream_id").delete(),
+    on("push_subscribers").read().insert().update("connected_at epoch generation seen_at seq stream_id").delete(),
     on("push_ticks").read().insert().delete(),
     on("queues").read().update("paused updated_at"),
     on("race_names").read().insert().update("expires_at status updated_at"),

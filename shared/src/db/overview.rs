@@ -28,6 +28,10 @@ pub struct Overview {
     pub unwell_runtimes: BTreeMap<String, i64>,
     /// Runtimes whose daemon no live controller serves.
     pub unserved_runtimes: i64,
+    /// Push streams that their replicas told of lately.
+    pub push_subscribers: i64,
+    /// How many events the one of them lags that lags most; `None`: there is none.
+    pub push_behind: Option<i64>,
     /// The kinds of worker, by name.
     pub processes: Vec<Process>,
 }
@@ -52,8 +56,15 @@ pub async fn look(conn: &mut PgConnection) -> Result<Overview, Error> {
         r#"WITH late AS MATERIALIZED (
                SELECT scheduled_at FROM runtime_turns
                 WHERE status IN ('pending', 'retrying', 'generating') AND scheduled_at < statement_timestamp() - interval '1 minute'
-                ORDER BY scheduled_at LIMIT $1)
+                ORDER BY scheduled_at LIMIT $1),
+           stream AS MATERIALIZED (
+               SELECT CASE WHEN s.epoch = h.epoch THEN greatest(h.head - s.seq, 0) END AS behind
+                 FROM push_subscribers s
+                 LEFT JOIN (SELECT epoch, base_seq + n - 1 AS head FROM push_ticks
+                             ORDER BY epoch DESC, tick_id DESC LIMIT 1) h ON true
+                WHERE s.seen_at > statement_timestamp() - interval '30 seconds')
            SELECT statement_timestamp() AS "as_of!",
+                  (SELECT count(*) FROM stream) AS "push_subscribers!", (SELECT max(behind) FROM stream) AS push_behind,
                   (SELECT coalesce(jsonb_object_agg(r.reason, r.games), '{}')
                      FROM (SELECT p.pause_reason AS reason, count(*) AS games
                              FROM (SELECT pause_reason FROM games WHERE status = 'paused' AND pause_reason IS NOT NULL LIMIT $1) p
@@ -85,6 +96,8 @@ pub async fn look(conn: &mut PgConnection) -> Result<Overview, Error> {
         latest_turn_seconds: row.latest,
         unwell_runtimes: row.unwell.0,
         unserved_runtimes: row.unserved,
+        push_subscribers: row.push_subscribers,
+        push_behind: row.push_behind,
         processes: row.processes.0,
     })
 }

@@ -8,6 +8,7 @@ pub mod games;
 pub mod mail;
 pub mod notifications;
 pub mod overview;
+pub mod push;
 pub mod queues;
 pub mod runtimes;
 pub mod search;
@@ -78,6 +79,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             overview::get::Operation,
             stats::get::Operation,
             search::find::Operation,
+            push::subscribers::list::Operation,
             audit_log::list::Operation,
         ),
     )

@@ -16,6 +16,7 @@ pub mod memberships;
 pub mod notes;
 pub mod notifications;
 pub mod overview;
+pub mod push;
 pub mod queues;
 pub mod race_names;
 pub mod reconciliation;

@@ -28,6 +28,10 @@ pub struct Overview {
     pub unwell_runtimes: BTreeMap<String, i64>,
     /// Runtimes of daemons that no live controller serves.
     pub unserved_runtimes: i64,
+    /// Push streams that their replicas told of within half a minute.
+    pub push_subscribers: i64,
+    /// How many events the one of them lags that lags most; 0 while there is none.
+    pub push_behind: i64,
     /// The kinds of process that work queues, as far as any has registered. api-server is not among them.
     pub processes: Vec<ProcessSummary>,
 }
@@ -57,6 +61,8 @@ impl From<overview::Overview> for Overview {
             latest_turn_seconds: counts.latest_turn_seconds.unwrap_or(0.0),
             unwell_runtimes: counts.unwell_runtimes,
             unserved_runtimes: counts.unserved_runtimes,
+            push_subscribers: counts.push_subscribers,
+            push_behind: counts.push_behind.unwrap_or(0),
             processes: counts.processes.into_iter().map(Into::into).collect(),
         }
     }

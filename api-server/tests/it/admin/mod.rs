@@ -8,6 +8,7 @@ mod games;
 mod mail;
 mod notifications;
 mod overview;
+mod push;
 mod queues;
 pub mod runtimes;
 mod search;

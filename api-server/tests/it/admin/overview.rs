@@ -39,7 +39,7 @@ async fn an_installation_where_all_is_well_shows_nothing_that_wants_somebody() {
     let game = running(&api).await;
     not_due(&api, &game).await;
     let seen = look(&api).await;
-    for nothing in ["start_failed_games", "late_turns", "unserved_runtimes"] {
+    for nothing in ["start_failed_games", "late_turns", "unserved_runtimes", "push_subscribers", "push_behind"] {
         assert_eq!(seen[nothing], 0, "{nothing}: {seen}");
     }
     assert_eq!(seen["latest_turn_seconds"], 0.0);

@@ -19,5 +19,7 @@ pub use epoch::open_epoch;
 pub use position::{Place, positions};
 pub use read::{Bounds, LogEvent, Stored, bounds, events_after};
 pub use retain::{MAX_WINDOW, empty_slot, expire_ticks, filled_slots, forget_ids};
-pub use subscribers::{forget_subscribers, register_subscriber, subscriber_streams};
+pub use subscribers::{
+    Subscriber, forget_subscribers, register_subscriber, report_positions, subscriber_streams, subscribers,
+};
 pub use tick::{Tick, tick};

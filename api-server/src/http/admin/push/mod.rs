@@ -1,0 +1,3 @@
+//! The push hub.
+
+pub mod subscribers;

@@ -1,0 +1,3 @@
+//! Who subscribed.
+
+pub mod list;
