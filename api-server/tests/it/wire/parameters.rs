@@ -41,6 +41,7 @@ async fn a_parameter_is_known_and_given_once() {
                 _ if parameter["schema"]["enum"].is_array() => parameter["schema"]["enum"][0].as_str().unwrap(),
                 _ if name == "plan" => "free",
                 _ if name == "sanction" => "login_block",
+                _ if name == "series" => "turns_generated",
                 Some("integer") => "5",
                 Some("boolean") => "true",
                 _ if parameter["schema"]["format"] == "uuid" => ID,
