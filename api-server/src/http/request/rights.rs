@@ -59,6 +59,7 @@ const ANY: Roles = Roles::of(&[Role::Viewer, Role::Support, Role::GameMaster, Ro
 const PEOPLE: Roles = Roles::of(&[Role::Support, Role::Owner]);
 const MAIL: Roles = Roles::of(&[Role::Support, Role::Operator, Role::Owner]);
 const GAMES: Roles = Roles::of(&[Role::GameMaster, Role::Owner]);
+const NOTES: Roles = Roles::of(&[Role::Support, Role::GameMaster, Role::Owner]);
 const RUNNING: Roles = Roles::of(&[Role::Operator, Role::Owner]);
 const OWNERS: Roles = Roles::of(&[Role::Owner]);
 
@@ -114,6 +115,18 @@ pub const RIGHTS: &[Right] = &[
     right("admin_list_user_countries", ANY, Asks::Nothing),
     right("admin_list_users", ANY, Asks::Nothing),
     right("admin_list_workers", ANY, Asks::Nothing),
+    right("admin_get_overview", ANY, Asks::Nothing),
+    right("admin_get_stats", ANY, Asks::Nothing),
+    right("admin_search", ANY, Asks::Nothing),
+    right("admin_list_push_subscribers", ANY, Asks::Nothing),
+    right("admin_game_timeline", ANY, Asks::Nothing),
+    right("admin_user_timeline", ANY, Asks::Nothing),
+    right("admin_get_game_note", ANY, Asks::Nothing),
+    right("admin_get_user_note", ANY, Asks::Nothing),
+    right("admin_list_game_notes", ANY, Asks::Nothing),
+    right("admin_list_user_notes", ANY, Asks::Nothing),
+    right("admin_create_user_note", PEOPLE, Asks::Nothing),
+    right("admin_get_mail_delivery_content", PEOPLE, Asks::Nothing),
     right("admin_create_entitlement", PEOPLE, Asks::Nothing),
     right("admin_set_limits", PEOPLE, Asks::Nothing),
     right("admin_lift_sanction", PEOPLE, Asks::Nothing),
@@ -135,6 +148,7 @@ pub const RIGHTS: &[Right] = &[
     right("admin_patch_engine_version", RUNNING, Asks::Nothing),
     right("admin_disable_engine_version", RUNNING, Asks::Nothing),
     right("admin_reconcile_runtimes", RUNNING, Asks::Nothing),
+    right("admin_create_game_note", NOTES, Asks::Nothing),
     right("admin_create_game", GAMES, Asks::Nothing),
     right("admin_patch_game", GAMES, Asks::Nothing),
     right("admin_open_enrollment_game", GAMES, Asks::Nothing),
