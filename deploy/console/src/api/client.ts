@@ -1,0 +1,78 @@
+// Every call of the console. A session that has ended is opened again over the page, and the call is made again once; what the
+// operator had typed stays where it is.
+
+import { Client, type Answer, type Outcome } from "galaxy-typescript/client";
+
+import { ask, gateOf } from "./gate";
+import { looked } from "./freshness";
+import { base } from "./place";
+
+/** For what a person does. */
+export const client = new Client(base.api);
+/** For what the page does by itself: it does not keep a session alive. */
+export const background = new Client(base.api, () => ({ "x-background": "1" }));
+
+/** A refusal, in the server's words. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly requestId: string,
+    readonly retryAfter: number | undefined,
+    readonly errors: readonly { pointer: string; detail: string }[],
+  ) {
+    super(detail);
+  }
+}
+
+/** Nobody answered. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached.");
+  }
+}
+
+interface AnyProblem {
+  status: number;
+  code: string;
+  detail: string;
+  request_id: string;
+  errors?: readonly { pointer: string; detail: string }[] | undefined;
+}
+
+/**
+ * Makes a call, and answers what it answers.
+ *
+ * `make` is called again, once, after the operator has signed in or confirmed.
+ */
+export async function asked<O>(make: () => Promise<Outcome<O>>): Promise<Answer<O>> {
+  let outcome = await reached(make);
+  if (!outcome.ok) {
+    const problem = outcome.problem as AnyProblem;
+    const wanted = gateOf(problem.status, problem.code);
+    if (wanted !== undefined && (await ask(wanted))) outcome = await reached(make);
+  }
+  if (outcome.ok) return outcome.value;
+  throw refused(outcome.problem as AnyProblem, outcome.retryAfter);
+}
+
+/** A refusal as an error. */
+export function refused(problem: AnyProblem, retryAfter: number | undefined): Refused {
+  return new Refused(problem.status, problem.code, problem.detail, problem.request_id, retryAfter, problem.errors ?? []);
+}
+
+/** Makes a call, and notes whether the server answered. */
+export async function reached<O>(make: () => Promise<Outcome<O>>): Promise<Outcome<O>> {
+  let outcome: Outcome<O>;
+  try {
+    outcome = await make();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    looked(false, Date.now());
+    throw new Unreachable();
+  }
+  const strange = !outcome.ok && (outcome.problem as AnyProblem).code === "unexpected_answer";
+  looked(!strange, Date.now());
+  return outcome;
+}

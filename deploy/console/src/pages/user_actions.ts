@@ -1,0 +1,72 @@
+// What is given to and taken from a user: sanctions, plans, limits.
+
+import { asked, client } from "../api/client";
+import type { ActionOf } from "../ui/action";
+import { idempotencyKey } from "../ui/key";
+import { instant } from "../text/time";
+import { PLANS, SANCTIONS } from "./kinds";
+
+/** A new sanction. */
+export function sanctionAction(user_id: string, zone: string): ActionOf {
+  const headers = { "Idempotency-Key": idempotencyKey() };
+  return {
+    label: "Sanction",
+    op: "admin_create_sanction",
+    grade: "dialog",
+    danger: true,
+    effects: ["It holds at once.", "A login block and a permanent block end all their sessions; a permanent block takes them out of their games."],
+    fields: [
+      { name: "kind", label: "Kind", kind: "choice", choices: SANCTIONS, required: true, initial: "login_block" },
+      { name: "reason", label: "Reason", required: true, max: 500 },
+      { name: "ends_at", label: `Until (${zone})`, kind: "time", hint: "Empty: until it is lifted." },
+    ],
+    run: ({ kind, reason = "", ends_at = "" }) => {
+      const body = { kind: kind as (typeof SANCTIONS)[number], reason, ends_at: instant(ends_at, zone) ?? null };
+      return asked(() => client.post("/api/v1/admin/users/{user_id}/sanctions", { path: { user_id }, headers, body }));
+    },
+    done: "The sanction holds.",
+  };
+}
+
+/** A plan that is granted. */
+export function grantAction(user_id: string, zone: string): ActionOf {
+  const headers = { "Idempotency-Key": idempotencyKey() };
+  return {
+    label: "Grant plan",
+    op: "admin_create_entitlement",
+    grade: "dialog",
+    effects: ["It takes the place of the present plan."],
+    fields: [
+      { name: "plan", label: "Plan", kind: "choice", choices: PLANS, required: true, initial: "monthly" },
+      { name: "source", label: "Source", required: true, initial: "support" },
+      { name: "reason", label: "Reason", required: true, max: 500 },
+      { name: "ends_at", label: `Until (${zone})`, kind: "time", hint: "Needed for monthly and yearly." },
+    ],
+    run: ({ plan, source = "", reason = "", ends_at = "" }) => {
+      const body = { plan: plan as (typeof PLANS)[number], source, reason, ends_at: instant(ends_at, zone) ?? null };
+      return asked(() => client.post("/api/v1/admin/users/{user_id}/entitlements", { path: { user_id }, headers, body }));
+    },
+    done: "The plan was granted.",
+  };
+}
+
+/** The account's own limits. */
+export function limitsAction(user_id: string): ActionOf {
+  const number = (text: string | undefined) => (text?.trim() ? Number(text) : null);
+  return {
+    label: "Set limits",
+    op: "admin_set_limits",
+    grade: "dialog",
+    effects: ["Each that is left empty is by plan again."],
+    fields: [
+      { name: "memberships", label: "Memberships", kind: "number" },
+      { name: "private_games", label: "Private games", kind: "number" },
+      { name: "race_names", label: "Race names", kind: "number" },
+    ],
+    run: ({ memberships, private_games, race_names }) => {
+      const body = { memberships: number(memberships), private_games: number(private_games), race_names: number(race_names) };
+      return asked(() => client.post("/api/v1/admin/users/{user_id}/limits", { path: { user_id }, body }));
+    },
+    done: "The limits hold.",
+  };
+}
