@@ -1,5 +1,6 @@
 // A list: filters, rows page by page, the panel of a row, and what can be done to many. Its whole state is the address.
 
+import type { UseQueryResult } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Outcome } from "galaxy-typescript/client";
@@ -102,14 +103,14 @@ export function ListPage<Row, O>(props: Props<Row, O>) {
       <div className={css.split} data-panel={open && panel ? "" : undefined}>
         <div className={ui.stack}>
           <div className={`${ui.card} ${css.box}`}>
-            <Found look={look}>
+            <Found look={look as UseQueryResult<unknown, Error>}>
               {() =>
                 rows.length === 0 ? (
                   <div className={ui.empty}>
                     {Object.keys(given).length > 0 ? "Nothing matches these filters." : search.cursor ? "Nothing comes after this page." : props.empty}
                   </div>
                 ) : (
-                  <Table
+                  <Table<Row>
                     label={props.title}
                     columns={columns}
                     rows={rows}
