@@ -2,15 +2,21 @@
 
 import { useState } from "react";
 
+import * as auth from "../api/auth";
 import { asked, client } from "../api/client";
 import { Action, Actions, type ActionOf } from "../ui/action";
-import { Ago, Button, Facts, Note, State, Time } from "../ui/basics";
+import { Ago, Button, Facts, Note, State, Text, Time } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import { ListPage } from "../ui/ListPage";
 import { idempotencyKey } from "../ui/key";
 import { listSearch, type Filter } from "../ui/search";
 import ui from "../ui/ui.module.css";
-import type { AdminAccount } from "./kinds";
+import { spoken } from "../text/words";
+import type { AdminAccount as Account } from "./kinds";
+
+type AdminAccount = Account & auth.AccountRights;
+const ROLES: readonly auth.Role[] = ["viewer", "support", "game_master", "operator", "owner"];
+const rolesOf = (account: AdminAccount) => account.roles?.map(spoken).join(", ");
 
 const filters = [{ name: "enabled", label: "Enabled", kind: "yes_no" }] as const satisfies readonly Filter[];
 
@@ -32,6 +38,8 @@ export function Administrators() {
         columns={[
           { title: "Name", cell: (account) => <strong>{account.user_name}</strong> },
           { title: "State", cell: (account) => <State of={account.enabled ? "enabled" : "disabled"} /> },
+          { title: "Roles", cell: (account) => <Text>{rolesOf(account)}</Text> },
+          { title: "Second factor", cell: (account) => <Text>{account.has_second_factor ? "yes" : account.has_second_factor === false ? "no" : null}</Text> },
           { title: "Last used", cell: (account) => <Ago at={account.last_used_at} /> },
           { title: "Since", cell: (account) => <Ago at={account.created_at} /> },
         ]}
@@ -42,6 +50,9 @@ export function Administrators() {
               <Facts
                 of={[
                   ["State", <State of={account.enabled ? "enabled" : "disabled"} />],
+                  ["Roles", rolesOf(account)],
+                  ["Second factor", account.has_second_factor ? "set up" : "not set up"],
+                  ["Told at", account.email],
                   ["Last used", <Time at={account.last_used_at} ago />],
                   ["Since", <Time at={account.created_at} ago />],
                 ]}
@@ -74,6 +85,42 @@ function actions(account: AdminAccount, show: (shown: { user_name: string; passw
   const path = { user_name: account.user_name };
   const name = account.user_name;
   return [
+    {
+      label: "Change roles",
+      op: "admin_patch_admin_account",
+      grade: "dialog",
+      effects: ["The new roles hold from the next request on.", "All their sessions end."],
+      fields: ROLES.map((role) => ({
+        name: role,
+        label: spoken(role),
+        kind: "choice" as const,
+        choices: ["no", "yes"],
+        required: true,
+        initial: account.roles?.includes(role) ? "yes" : "no",
+      })),
+      run: (given) => auth.patchAccount(name, { roles: ROLES.filter((role) => given[role] === "yes") }),
+      done: `${name} has other roles.`,
+    },
+    {
+      label: "Change address",
+      op: "admin_patch_admin_account",
+      grade: "none",
+      fields: [{ name: "email", label: "Address", kind: "email", required: true, initial: account.email ?? "", hint: "Where they are told that their second factor was reset." }],
+      run: ({ email = "" }) => auth.patchAccount(name, { email }),
+      done: `${name} is told at another address.`,
+    },
+    {
+      label: "Reset second factor",
+      op: "admin_reset_admin_account_second_factor",
+      grade: "typed",
+      danger: true,
+      name,
+      why: account.has_second_factor === false ? "they have none" : undefined,
+      effects: ["Their second factor and recovery codes are good no more, and all their sessions end.", "They are told by mail."],
+      fields: [{ name: "reason", label: "Reason", required: true, max: 500 }],
+      run: ({ reason = "" }) => auth.resetSecondFactor(name, reason),
+      done: `${name} signs in without a second factor, and sets up another one.`,
+    },
     {
       label: "Reset password",
       op: "admin_reset_admin_account_password",

@@ -1,7 +1,7 @@
 // The trail of one thing, as a tab of it; and an entry of the trail.
 
 import type { Entry } from "./kinds";
-import { Facts, Id, Json, Time } from "../ui/basics";
+import { Facts, Id, Json, State, Time } from "../ui/basics";
 import { Found, useLook } from "../ui/look";
 import { Table } from "../ui/table";
 import css from "../ui/list.module.css";
@@ -47,6 +47,9 @@ export function EntryFacts({ entry }: { entry: Entry }) {
           ["When", <Time at={entry.at} ago />],
           ["Who", entry.actor],
           ["From", <Id>{entry.ip}</Id>],
+          entry.outcome !== undefined && ["Outcome", <State of={entry.outcome} />],
+          entry.via ? ["Came in by", entry.via] : false,
+          entry.session_id ? ["Session", <Id>{entry.session_id}</Id>] : false,
           [spokenTarget(entry.target_type), <Id>{entry.target_id}</Id>],
           ["Request", <Id>{entry.request_id}</Id>],
         ]}

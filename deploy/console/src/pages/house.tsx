@@ -52,6 +52,7 @@ export function Trail() {
         { title: "Who", cell: (entry) => entry.actor },
         { title: "What", cell: (entry) => <code>{entry.action}</code> },
         { title: "To", cell: (entry) => <Target entry={entry} /> },
+        { title: "Outcome", cell: (entry) => <State of={entry.outcome ?? "done"} /> },
         { title: "From", cell: (entry) => <Id>{entry.ip}</Id> },
       ]}
       panel={(entry) => ({ title: <code>{entry.action}</code>, content: <EntryFacts entry={entry} /> })}

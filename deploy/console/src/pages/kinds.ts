@@ -10,7 +10,8 @@ export type Notice = Schema<"Notification">;
 export type DeadNotice = Schema<"NotificationDeadLetter">;
 export type Queue = Schema<"Queue">;
 export type Worker = Schema<"Worker">;
-export type Entry = Schema<"AuditEntry">;
+/** An entry of the trail; how it came and what became of it are of a contract that is newer than the types. */
+export type Entry = Schema<"AuditEntry"> & { outcome?: string; via?: string | null; session_id?: string | null };
 export type Version = Schema<"EngineVersion">;
 export type AdminAccount = Schema<"AdminAccount">;
 export type Membership = Schema<"Membership">;

@@ -1,20 +1,19 @@
 // The operator's own page: password, second factor, sessions, tokens.
 
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 
 import * as auth from "../api/auth";
-import { useMe } from "../shell/Shell";
+import { useMe } from "../shell/me";
 import { Action, type ActionOf } from "../ui/action";
-import { Button, cls, Facts, Fault, Field, Id, Note, State, Time, useZone } from "../ui/basics";
+import { Button, cls, Facts, Id, Note, State, Time } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import css from "../ui/list.module.css";
 import { Found, Head } from "../ui/look";
-import { say } from "../ui/say";
 import { Table } from "../ui/table";
 import ui from "../ui/ui.module.css";
-import { instant } from "../text/time";
 import { spoken } from "../text/words";
+import { SetUp } from "./set_up";
 
 /** The page. */
 export function Me() {
@@ -29,7 +28,9 @@ export function Me() {
             of={[
               ["Name", mine.user_name],
               ["Roles", mine.roles.map(spoken).join(", ")],
-              mine.second_factor !== undefined && ["Second factor", <State of={mine.second_factor ? "enabled" : "disabled"} />],
+              ["Second factor", <State of={mine.factor.enabled ? "enabled" : "disabled"}>{mine.factor.enabled ? "set up" : "not set up"}</State>],
+              mine.factor.enabled && ["Recovery codes left", String(mine.factor.recovery_codes_left)],
+              ["Told at", mine.email],
               mine.session ? ["Session ends", <Time at={mine.session.expires_at} ago />] : false,
             ]}
           />
@@ -37,7 +38,7 @@ export function Me() {
       )}
       <section aria-label="Actions" className={ui.actions}>
         <Action action={passwordAction} />
-        <SetUp has={mine?.second_factor === true} />
+        <SetUp has={mine?.factor.enabled === true} />
       </section>
       <h2>Sessions</h2>
       <Sessions />
@@ -49,9 +50,9 @@ export function Me() {
 
 const passwordAction: ActionOf = {
   label: "Change password",
-  op: "admin_auth_password",
+  op: "admin_change_password",
   grade: "dialog",
-  effects: ["All your other sessions end."],
+  effects: ["All your sessions end, this one too: sign in with the new password."],
   fields: [
     { name: "password", label: "Present password", kind: "password", required: true },
     { name: "new_password", label: "New password", kind: "password", required: true, hint: "15 characters at least, and none of the commonest." },
@@ -60,87 +61,11 @@ const passwordAction: ActionOf = {
   done: "Your password was changed.",
 };
 
-/** The set-up of a second factor: the secret, a code that proves it, the recovery codes. */
-function SetUp({ has }: { has: boolean }) {
-  const [open, setOpen] = useState<{ secret: string; otpauth_uri: string }>();
-  const [codes, setCodes] = useState<string[]>();
-  const [code, setCode] = useState("");
-  const [fault, setFault] = useState<unknown>();
-  const queries = useQueryClient();
-
-  async function begin(): Promise<void> {
-    setFault(undefined);
-    setCode("");
-    try {
-      setOpen(await auth.beginTotp());
-    } catch (error) {
-      setFault(error);
-    }
-  }
-  async function submit(event: FormEvent): Promise<void> {
-    event.preventDefault();
-    setFault(undefined);
-    try {
-      const { recovery_codes } = await auth.confirmTotp(code.trim());
-      setOpen(undefined);
-      setCodes(recovery_codes);
-      say("The second factor is set up.");
-      await queries.invalidateQueries({ queryKey: ["me"] });
-    } catch (error) {
-      setFault(error);
-    }
-  }
-  return (
-    <>
-      <Button onClick={() => void begin()}>{has ? "Set up another second factor" : "Set up a second factor"}</Button>
-      {!open && <Fault error={fault} />}
-      {open && (
-        <Dialog title="Set up a second factor" onClose={() => setOpen(undefined)}>
-          <p>
-            Give this secret to your authenticator, or <a href={open.otpauth_uri}>open it there</a>. Then type the six digits that it shows.
-          </p>
-          <Note tone="quiet">
-            <code>{open.secret.replace(/(.{4})/g, "$1 ").trim()}</code>
-          </Note>
-          <form onSubmit={(event) => void submit(event)}>
-            <Field label="Code">
-              {(given) => (
-                <input {...given} autoFocus required inputMode="numeric" autoComplete="one-time-code" value={code} onChange={(event) => setCode(event.target.value)} />
-              )}
-            </Field>
-            <Fault error={fault} />
-            <div className={ui.ends}>
-              <Button onClick={() => setOpen(undefined)}>Cancel</Button>
-              <Button type="submit" look="main">
-                Confirm
-              </Button>
-            </div>
-          </form>
-        </Dialog>
-      )}
-      {codes && (
-        <Dialog title="Your recovery codes" onClose={() => setCodes(undefined)}>
-          <p>Each is good once, in place of the six digits. They are shown this once: print them, or write them down.</p>
-          <pre className={ui.json} aria-label="Recovery codes" role="region" tabIndex={0}>
-            {codes.join("\n")}
-          </pre>
-          <div className={ui.ends}>
-            <Button onClick={() => window.print()}>Print</Button>
-            <Button look="main" autoFocus onClick={() => setCodes(undefined)}>
-              I have them
-            </Button>
-          </div>
-        </Dialog>
-      )}
-    </>
-  );
-}
-
 function Sessions() {
   const look = useQuery({ queryKey: ["own", "sessions"], queryFn: auth.sessions });
   const end = (session: auth.AdminSession): ActionOf => ({
     label: "End",
-    op: "admin_auth_end_session",
+    op: "admin_end_own_session",
     grade: "none",
     run: () => auth.endSession(session.session_id),
     done: "The session has ended.",
@@ -174,25 +99,24 @@ function Sessions() {
 
 function Tokens({ roles }: { roles: readonly auth.Role[] }) {
   const look = useQuery({ queryKey: ["own", "tokens"], queryFn: auth.tokens });
-  const zone = useZone();
   const [shown, setShown] = useState<string>();
   const create: ActionOf = {
     label: "New token",
-    op: "admin_auth_create_token",
+    op: "admin_create_token",
     grade: "dialog",
     effects: ["A program that has it may do what the role may."],
     fields: [
       { name: "name", label: "Name", required: true, hint: "What it is for." },
       { name: "role", label: "Role", kind: "choice", required: true, choices: roles, initial: roles[0] ?? "viewer" },
-      { name: "expires_at", label: `Until (${zone})`, kind: "time", required: true, hint: "A year at most." },
+      { name: "days", label: "Days that it is good for", kind: "number", required: true, initial: "90", hint: "365 at most." },
     ],
-    run: ({ name = "", role, expires_at = "" }) => auth.createToken({ name, roles: [role as auth.Role], expires_at: instant(expires_at, zone) ?? "" }),
+    run: ({ name = "", role, days }) => auth.createToken({ name, roles: [role as auth.Role], expires_in_days: Number(days) }),
     done: "The token was made.",
     answered: (answer) => setShown((answer as { token: string }).token),
   };
   const revoke = (token: auth.AdminToken): ActionOf => ({
     label: "Revoke",
-    op: "admin_auth_revoke_token",
+    op: "admin_revoke_token",
     grade: "dialog",
     danger: true,
     effects: [`Whatever uses ${token.name} is refused from now on.`],

@@ -1,11 +1,10 @@
 // What stands around every page: sections, the top, the banner, what was said, and the dialogs that a call may wait for.
 
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 
 import * as auth from "../api/auth";
-import { Refused } from "../api/client";
 import { freshness, isStale } from "../api/freshness";
 import { gate, settle } from "../api/gate";
 import { gameZone, live, paint, theme, themes, zoneChoice, zones, type Theme, type ZoneChoice } from "../api/settings";
@@ -16,25 +15,11 @@ import { Dialog } from "../ui/dialog";
 import { Icon } from "../ui/icons";
 import { said } from "../ui/say";
 import ui from "../ui/ui.module.css";
+import { useMe } from "./me";
 import { SECTIONS } from "./sections";
+import { SetUp } from "../pages/set_up";
 import { Brand, ConfirmForm, SignInForm, SignInPage } from "./SignIn";
 import css from "./shell.module.css";
-
-/** Who is signed in, or `null`. */
-export function useMe() {
-  return useQuery({
-    queryKey: ["me"],
-    queryFn: async () => {
-      try {
-        return await auth.me();
-      } catch (error) {
-        if (error instanceof Refused && error.status === 401) return null;
-        throw error;
-      }
-    },
-    staleTime: Infinity,
-  });
-}
 
 /** All of it. */
 export function Shell() {
@@ -92,7 +77,7 @@ function Frame({ me }: { me: auth.Me }) {
           </header>
           <Banner />
           <main id="page" className={css.page} ref={page} tabIndex={-1}>
-            <Outlet />
+            {me.factor.required && !me.factor.enabled ? <FirstFactor /> : <Outlet />}
           </main>
         </div>
       </div>
@@ -105,6 +90,19 @@ function Frame({ me }: { me: auth.Me }) {
       )}
       <Said />
       <Gates me={me} />
+    </>
+  );
+}
+
+/** Before there is a second factor, nothing else goes. */
+function FirstFactor() {
+  return (
+    <>
+      <h1 tabIndex={-1}>One thing before you begin</h1>
+      <Note tone="warn">Whoever may change something here has a second factor: an authenticator that shows six digits. Set it up now; it takes a minute.</Note>
+      <div>
+        <SetUp has={false} />
+      </div>
     </>
   );
 }

@@ -55,7 +55,7 @@ export interface ActionOf {
 
 /** Why an operator may not call an operation, if so. */
 export function forbidden(me: Me | undefined, op: string): string | undefined {
-  if (me?.permissions === undefined || me.permissions.includes(op)) return undefined;
+  if (me === undefined || me.permissions.includes(op)) return undefined;
   return `your ${me.roles.length === 1 ? "role" : "roles"} (${me.roles.join(", ").replaceAll("_", " ")}) may not do this`;
 }
 
