@@ -27,6 +27,8 @@ pub struct HttpConfig {
     pub cors_origins: Vec<String>,
     /// Whether `/docs` is served.
     pub docs: bool,
+    /// Whether `/console` is served.
+    pub console: bool,
     /// Requests under way at once; more are answered 503.
     pub max_in_flight: usize,
     /// Requests a minute and address on the public group.
@@ -89,6 +91,12 @@ impl Group for HttpConfig {
                 "BACKEND_DOCS_ENABLED",
                 "true",
                 "Serve Swagger UI at `/docs`. The document itself, `/openapi.json`, is served in any case.",
+                parse::bool,
+            ),
+            console: r.optional(
+                "BACKEND_CONSOLE_ENABLED",
+                "true",
+                "Serve the operator console at `/console`, where the binary was built with it.",
                 parse::bool,
             ),
             max_in_flight: r.optional(

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod answer;
 pub mod connection;
+pub mod console;
 pub mod document;
 pub mod frame;
 pub mod internal;
@@ -21,6 +22,7 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
 use serde_json::Value;
 
 use crate::app::App;
+use console::Console;
 use document::docs::{self, Docs};
 use frame::Frame;
 
@@ -93,6 +95,14 @@ pub fn routes(app: Arc<App>) -> anyhow::Result<connection::server::Routes> {
         let page = service.swagger_ui_html().replace(&service.spec(), &text);
         routes = routes.at(DOCS, get(docs::show).data(Docs::new(&page)?));
         open.push(DOCS);
+    }
+    if app.config.http.console {
+        let [door, ..] = console::PATHS;
+        routes = routes.at(door, get(console::door));
+        for path in console::PATHS.into_iter().filter(|path| *path != door) {
+            routes = routes.at(path, get(console::show).data(Console(console::assets::BUILT)));
+        }
+        open.extend(console::PATHS);
     }
     let written = Written { document: text.into() };
     let routes = routes.nest("/", service).data(app.clone()).data(written).map_to_response();

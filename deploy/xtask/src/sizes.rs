@@ -16,7 +16,7 @@ const COLUMNS: usize = 140;
 const PROSE: usize = 120;
 
 /// The endings of sources. Their files are bounded, and their lines.
-const SOURCES: &[&str] = &["rs", "py", "ts", "mjs", "sql", "proto", "fbs"];
+const SOURCES: &[&str] = &["rs", "py", "ts", "tsx", "css", "mjs", "sql", "proto", "fbs"];
 
 /// The endings of pages and settings. Their lines are bounded; a page is as long as what it says.
 const PAGES: &[&str] = &["md", "toml", "yaml", "yml"];

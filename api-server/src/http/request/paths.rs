@@ -32,7 +32,7 @@ pub struct Path {
 }
 
 impl Paths {
-    /// The paths of the document, and the `open` ones beside it, which take `GET` alone.
+    /// The paths of the document, and the `open` ones beside it, which take `GET` alone; `*rest` at the end of one is all that comes there.
     pub fn new(document: &Value, open: &[&str]) -> Self {
         let mut paths = Self(Vec::new());
         for path in open {
@@ -67,13 +67,16 @@ impl Paths {
     pub fn find(&self, path: &str) -> Option<&Path> {
         let given: Vec<&str> = path.split('/').collect();
         let fits = |entry: &&Path| {
-            entry.segments.len() == given.len()
-                && entry.segments.iter().zip(&given).all(|(template, segment)| match is_parameter(template) {
-                    true => !segment.is_empty(),
-                    false => template == segment,
+            let rest = entry.segments.last().is_some_and(|last| is_rest(last));
+            (if rest { given.len() >= entry.segments.len() } else { given.len() == entry.segments.len() })
+                && entry.segments.iter().zip(&given).all(|(template, segment)| match template {
+                    template if is_rest(template) => true,
+                    template if is_parameter(template) => !segment.is_empty(),
+                    template => template == segment,
                 })
         };
-        self.0.iter().filter(fits).min_by_key(|entry| entry.segments.iter().filter(|s| is_parameter(s)).count())
+        let open = |segment: &&String| is_parameter(segment) || is_rest(segment);
+        self.0.iter().filter(fits).min_by_key(|entry| entry.segments.iter().filter(open).count())
     }
 }
 
@@ -105,6 +108,11 @@ fn is_parameter(segment: &str) -> bool {
     segment.starts_with('{')
 }
 
+/// Whether it stands for everything from there on, as the router writes it: `*path`.
+fn is_rest(segment: &str) -> bool {
+    segment.starts_with('*')
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -127,5 +135,15 @@ mod tests {
         assert_eq!(allow("/things/7/8"), None);
         assert!(["/things/{id}", "/things/{thing_id}"].contains(&paths.find("/things/7").unwrap().template()));
         assert!(paths.find("/healthz").unwrap().operation(&Method::GET).is_none());
+        let paths = Paths::new(&document, &["/console", "/console/", "/console/*path"]);
+        for (path, template) in [
+            ("/console", "/console"),
+            ("/console/", "/console/"),
+            ("/console/games", "/console/*path"),
+            ("/console/games/7/", "/console/*path"),
+        ] {
+            assert_eq!(paths.find(path).unwrap().template(), template);
+        }
+        assert!(paths.find("/consoles").is_none());
     }
 }

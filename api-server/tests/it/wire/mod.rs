@@ -1,6 +1,7 @@
 //! The conventions of the wire (SPEC §3, §4), walked over the document: a new operation is held to them by being there.
 
 mod bodies;
+mod console;
 mod cors;
 mod cross_site;
 mod headers;

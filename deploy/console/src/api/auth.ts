@@ -129,7 +129,8 @@ export async function signIn(user_name: string, password: string): Promise<Ticke
 }
 
 /** The six digits, or a recovery code. */
-export const secondFactor = (ticket: string, code: string) => plainly<AdminSession>("POST", "/second-factor", { ticket, code });
+export const secondFactor = (ticket: string, code: string) =>
+  plainly<AdminSession>("POST", "/second-factor", { ticket, code });
 /** Ends this session. */
 export const signOut = () => plainly<AdminSession>("POST", "/sign-out");
 /** Who is signed in. */
@@ -137,11 +138,13 @@ export const me = () => plainly<Me>("GET", "/me");
 /** A code, so that sensitive operations go for ten minutes. */
 export const confirm = (code: string) => plainly<unknown>("POST", "/confirm", { code });
 /** Another password. */
-export const changePassword = (password: string, new_password: string) => gated<unknown>("POST", `${AUTH}/password`, { password, new_password });
+export const changePassword = (password: string, new_password: string) =>
+  gated<unknown>("POST", `${AUTH}/password`, { password, new_password });
 /** Begins the set-up of a second factor. */
 export const beginTotp = () => gated<{ secret: string; otpauth_uri: string }>("POST", `${AUTH}/totp`);
 /** Ends it with a code; answers the recovery codes, once. */
-export const confirmTotp = (code: string) => gated<{ recovery_codes: string[] }>("POST", `${AUTH}/totp/confirm`, { code });
+export const confirmTotp = (code: string) =>
+  gated<{ recovery_codes: string[] }>("POST", `${AUTH}/totp/confirm`, { code });
 /** The administrator's own sessions. */
 export const sessions = () => gated<Page<AdminSession>>("GET", `${AUTH}/sessions`);
 /** Ends one of them. */
@@ -156,6 +159,8 @@ export const revokeToken = (id: string) => gated<AdminToken>("POST", `${AUTH}/to
 
 const account = (name: string) => `/api/v1/admin/admin-accounts/${encodeURIComponent(name)}`;
 /** Another administrator's roles and address. */
-export const patchAccount = (name: string, body: { roles?: Role[]; email?: string }) => gated<unknown>("PATCH", account(name), body);
+export const patchAccount = (name: string, body: { roles?: Role[]; email?: string }) =>
+  gated<unknown>("PATCH", account(name), body);
 /** Takes somebody's second factor, who has lost it. */
-export const resetSecondFactor = (name: string, reason: string) => gated<unknown>("POST", `${account(name)}/reset-second-factor`, { reason });
+export const resetSecondFactor = (name: string, reason: string) =>
+  gated<unknown>("POST", `${account(name)}/reset-second-factor`, { reason });

@@ -59,7 +59,14 @@ export async function asked<O>(make: () => Promise<Outcome<O>>): Promise<Answer<
 
 /** A refusal as an error. */
 export function refused(problem: AnyProblem, retryAfter: number | undefined): Refused {
-  return new Refused(problem.status, problem.code, problem.detail, problem.request_id, retryAfter, problem.errors ?? []);
+  return new Refused(
+    problem.status,
+    problem.code,
+    problem.detail,
+    problem.request_id,
+    retryAfter,
+    problem.errors ?? [],
+  );
 }
 
 /** Makes a call, and notes whether the server answered. */

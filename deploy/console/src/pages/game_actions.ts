@@ -8,7 +8,16 @@ import type { Game } from "./kinds";
 type Status = Game["status"];
 
 /** Actions that take nothing but the game: the last part of the path. */
-type Plain = "open-enrollment" | "ready-to-start" | "start" | "retry-start" | "pause" | "resume" | "cancel" | "force-start" | "force-stop";
+type Plain =
+  | "open-enrollment"
+  | "ready-to-start"
+  | "start"
+  | "retry-start"
+  | "pause"
+  | "resume"
+  | "cancel"
+  | "force-start"
+  | "force-stop";
 
 interface Row {
   label: string;
@@ -22,7 +31,14 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = [
-  { label: "Open enrolment", verb: "open-enrollment", op: "admin_open_enrollment_game", from: ["draft"], grade: "none", done: "Enrolment is open." },
+  {
+    label: "Open enrolment",
+    verb: "open-enrollment",
+    op: "admin_open_enrollment_game",
+    from: ["draft"],
+    grade: "none",
+    done: "Enrolment is open.",
+  },
   {
     label: "End enrolment",
     verb: "ready-to-start",
@@ -41,16 +57,40 @@ const ROWS: readonly Row[] = [
     effects: ["An engine is started, and the first turn is due by the schedule."],
     done: "The game is starting.",
   },
-  { label: "Retry start", verb: "retry-start", op: "admin_retry_start_game", from: ["start_failed"], grade: "none", done: "The game is starting." },
-  { label: "Pause", verb: "pause", op: "admin_pause_game", from: ["running"], grade: "none", done: "The game is paused." },
-  { label: "Resume", verb: "resume", op: "admin_resume_game", from: ["paused"], grade: "none", done: "The game goes on." },
+  {
+    label: "Retry start",
+    verb: "retry-start",
+    op: "admin_retry_start_game",
+    from: ["start_failed"],
+    grade: "none",
+    done: "The game is starting.",
+  },
+  {
+    label: "Pause",
+    verb: "pause",
+    op: "admin_pause_game",
+    from: ["running"],
+    grade: "none",
+    done: "The game is paused.",
+  },
+  {
+    label: "Resume",
+    verb: "resume",
+    op: "admin_resume_game",
+    from: ["paused"],
+    grade: "none",
+    done: "The game goes on.",
+  },
   {
     label: "Force start",
     verb: "force-start",
     op: "admin_force_start_game",
     from: ["ready_to_start", "start_failed", "paused"],
     grade: "dialog",
-    effects: ["However few members it has, it starts; one that ran goes on on its kept state.", "The container is made anew, with the game’s present engine version."],
+    effects: [
+      "However few members it has, it starts; one that ran goes on on its kept state.",
+      "The container is made anew, with the game’s present engine version.",
+    ],
     done: "The game is starting.",
   },
   {
@@ -60,7 +100,10 @@ const ROWS: readonly Row[] = [
     from: ["running", "paused"],
     grade: "dialog",
     danger: true,
-    effects: ["A turn that is being generated is let end; then the container goes, and its state is kept.", "The game is paused, and goes on with Force start."],
+    effects: [
+      "A turn that is being generated is let end; then the container goes, and its state is kept.",
+      "The game is paused, and goes on with Force start.",
+    ],
     done: "The engine is being stopped.",
   },
   {
@@ -70,7 +113,10 @@ const ROWS: readonly Row[] = [
     from: ["draft", "enrollment_open", "ready_to_start", "starting", "start_failed"],
     grade: "typed",
     danger: true,
-    effects: ["The game is called off for good.", "Open applications and invites are closed, reserved race names released, a start under way is stopped."],
+    effects: [
+      "The game is called off for good.",
+      "Open applications and invites are closed, reserved race names released, a start under way is stopped.",
+    ],
     done: "The game was called off.",
   },
 ];
@@ -92,7 +138,10 @@ export function gameActions(game: Game): ActionOf[] {
       run: () => asked(() => client.post(`/api/v1/admin/games/{game_id}/${verb}`, { path })),
     };
   });
-  const ran = game.status === "running" || game.status === "paused" || (game.status === "start_failed" && game.started_at !== null);
+  const ran =
+    game.status === "running" ||
+    game.status === "paused" ||
+    (game.status === "start_failed" && game.started_at !== null);
   const end: ActionOf = {
     label: "End game",
     op: "admin_end_game",
@@ -100,7 +149,10 @@ export function gameActions(game: Game): ActionOf[] {
     danger: true,
     name: game.name,
     why: ran ? undefined : `it is ${spoken(game.status)}; only a game that has run is ended`,
-    effects: ["The game is finished, without winners. It cannot be taken back.", "Members are told, race names are settled by the last turn, the engine is stopped."],
+    effects: [
+      "The game is finished, without winners. It cannot be taken back.",
+      "Members are told, race names are settled by the last turn, the engine is stopped.",
+    ],
     fields: [{ name: "reason", label: "Reason", required: true, kind: "long", max: 500 }],
     run: ({ reason = "" }) => asked(() => client.post("/api/v1/admin/games/{game_id}/end", { path, body: { reason } })),
     done: `${game.name} has ended.`,

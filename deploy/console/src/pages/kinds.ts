@@ -40,8 +40,25 @@ export const RUNTIME_STATUSES = [
   "removed",
   "finished",
 ] as const;
-export const DELIVERY_STATUSES = ["pending", "sending", "retrying", "sent", "dead_lettered", "quarantined", "expired", "dismissed"] as const;
-export const NOTICE_STATUSES = ["pending", "expanding", "retrying", "expanded", "dead_lettered", "quarantined", "dismissed"] as const;
+export const DELIVERY_STATUSES = [
+  "pending",
+  "sending",
+  "retrying",
+  "sent",
+  "dead_lettered",
+  "quarantined",
+  "expired",
+  "dismissed",
+] as const;
+export const NOTICE_STATUSES = [
+  "pending",
+  "expanding",
+  "retrying",
+  "expanded",
+  "dead_lettered",
+  "quarantined",
+  "dismissed",
+] as const;
 export const DEAD_STATUSES = ["dead_lettered", "quarantined"] as const;
 export const SANCTIONS = [
   "login_block",

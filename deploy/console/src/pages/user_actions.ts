@@ -14,7 +14,10 @@ export function sanctionAction(user_id: string, zone: string): ActionOf {
     op: "admin_create_sanction",
     grade: "dialog",
     danger: true,
-    effects: ["It holds at once.", "A login block and a permanent block end all their sessions; a permanent block takes them out of their games."],
+    effects: [
+      "It holds at once.",
+      "A login block and a permanent block end all their sessions; a permanent block takes them out of their games.",
+    ],
     fields: [
       { name: "kind", label: "Kind", kind: "choice", choices: SANCTIONS, required: true, initial: "login_block" },
       { name: "reason", label: "Reason", required: true, max: 500 },
@@ -44,7 +47,9 @@ export function grantAction(user_id: string, zone: string): ActionOf {
     ],
     run: ({ plan, source = "", reason = "", ends_at = "" }) => {
       const body = { plan: plan as (typeof PLANS)[number], source, reason, ends_at: instant(ends_at, zone) ?? null };
-      return asked(() => client.post("/api/v1/admin/users/{user_id}/entitlements", { path: { user_id }, headers, body }));
+      return asked(() =>
+        client.post("/api/v1/admin/users/{user_id}/entitlements", { path: { user_id }, headers, body }),
+      );
     },
     done: "The plan was granted.",
   };
@@ -64,7 +69,11 @@ export function limitsAction(user_id: string): ActionOf {
       { name: "race_names", label: "Race names", kind: "number" },
     ],
     run: ({ memberships, private_games, race_names }) => {
-      const body = { memberships: number(memberships), private_games: number(private_games), race_names: number(race_names) };
+      const body = {
+        memberships: number(memberships),
+        private_games: number(private_games),
+        race_names: number(race_names),
+      };
       return asked(() => client.post("/api/v1/admin/users/{user_id}/limits", { path: { user_id }, body }));
     },
     done: "The limits hold.",

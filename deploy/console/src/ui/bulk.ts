@@ -25,7 +25,12 @@ export const PIECE = 200;
 type Tell = (progress: Progress) => void;
 
 /** Calls for each row. A refusal is counted under its code, and the others go on. */
-export async function each<Row>(rows: readonly Row[], call: (row: Row) => Promise<unknown>, stop: () => boolean, tell: Tell): Promise<void> {
+export async function each<Row>(
+  rows: readonly Row[],
+  call: (row: Row) => Promise<unknown>,
+  stop: () => boolean,
+  tell: Tell,
+): Promise<void> {
   const progress: Progress = { done: 0, of: rows.length, refused: {}, state: "running" };
   tell({ ...progress });
   for (const row of rows) {

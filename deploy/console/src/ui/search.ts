@@ -38,7 +38,9 @@ export function fits(filter: Filter, value: string): boolean {
 }
 
 /** Reads an address: what is known and fits stays. */
-export function listSearch<const N extends string>(filters: readonly Filter<N>[]): (raw: Record<string, unknown>) => ListSearch<N> {
+export function listSearch<const N extends string>(
+  filters: readonly Filter<N>[],
+): (raw: Record<string, unknown>) => ListSearch<N> {
   return (raw) => {
     const kept: Record<string, string> = {};
     for (const filter of filters) {
