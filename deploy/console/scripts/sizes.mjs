@@ -12,23 +12,23 @@ const styles = assets.filter((name) => name.endsWith(".css"));
 const first = scripts.filter((name) => index.includes(name));
 
 const bars = [
-    ["first screen, script", weigh(first), 170_000],
-    ["all script", weigh(scripts), 380_000],
-    ["styles", weigh(styles), 25_000],
+  ["first screen, script", weigh(first), 170_000],
+  ["all script", weigh(scripts), 380_000],
+  ["styles", weigh(styles), 25_000],
 ];
 let over = false;
 for (const [what, bytes, most] of bars) {
-    const fits = bytes <= most;
-    over ||= !fits;
-    console.log(
-        `   ${what.padEnd(24)} ${(bytes / 1000).toFixed(1).padStart(7)} kB brotli, ${most / 1000} at most${fits ? "" : ": TOO LARGE"}`,
-    );
+  const fits = bytes <= most;
+  over ||= !fits;
+  console.log(
+    `   ${what.padEnd(24)} ${(bytes / 1000).toFixed(1).padStart(7)} kB brotli, ${most / 1000} at most${fits ? "" : ": TOO LARGE"}`,
+  );
 }
 if (over) process.exit(1);
 const strange = /https?:\/\/(?!www\.w3\.org)[^"'\s]*\.(js|css|woff2?)/.exec(index);
 if (strange) {
-    console.error(`the index loads ${strange[0]} from another host`);
-    process.exit(1);
+  console.error(`the index loads ${strange[0]} from another host`);
+  process.exit(1);
 }
 // Last of all: api-server takes no build that has not come this far.
 writeFileSync(`${dist}built.txt`, "whole\n");

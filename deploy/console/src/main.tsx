@@ -14,19 +14,19 @@ paint();
 copyTimes(document);
 
 const queries = new QueryClient({
-    defaultOptions: {
-        // A look that failed is shown at once; the next one comes by itself.
-        queries: { retry: false, staleTime: 2000, refetchOnWindowFocus: false, networkMode: "always" },
-        mutations: { networkMode: "always" },
-    },
+  defaultOptions: {
+    // A look that failed is shown at once; the next one comes by itself.
+    queries: { retry: false, staleTime: 2000, refetchOnWindowFocus: false, networkMode: "always" },
+    mutations: { networkMode: "always" },
+  },
 });
 
 const root = document.getElementById("root");
 if (!root) throw new Error("the page has no root");
 createRoot(root).render(
-    <StrictMode>
-        <QueryClientProvider client={queries}>
-            <RouterProvider router={router} />
-        </QueryClientProvider>
-    </StrictMode>,
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
 );

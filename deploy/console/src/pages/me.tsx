@@ -17,192 +17,191 @@ import { SetUp } from "./set_up";
 
 /** The page. */
 export function Me() {
-    const me = useMe();
-    const mine = me.data;
-    return (
-        <>
-            <Head title="Me" looks={[me]} />
-            {mine && (
-                <section className={ui.card} aria-label="Facts">
-                    <Facts
-                        of={[
-                            ["Name", mine.user_name],
-                            ["Roles", mine.roles.map(spoken).join(", ")],
-                            [
-                                "Second factor",
-                                <State of={mine.factor.enabled ? "enabled" : "disabled"}>
-                                    {mine.factor.enabled ? "set up" : "not set up"}
-                                </State>,
-                            ],
-                            mine.factor.enabled && ["Recovery codes left", String(mine.factor.recovery_codes_left)],
-                            ["Told at", mine.email],
-                            mine.session ? ["Session ends", <Time at={mine.session.expires_at} ago />] : false,
-                        ]}
-                    />
-                </section>
-            )}
-            <section aria-label="Actions" className={ui.actions}>
-                <Action action={passwordAction} />
-                <SetUp has={mine?.factor.enabled === true} />
-            </section>
-            <h2>Sessions</h2>
-            <Sessions />
-            <h2>Tokens for programs</h2>
-            {mine && <Tokens roles={mine.roles} />}
-        </>
-    );
+  const me = useMe();
+  const mine = me.data;
+  return (
+    <>
+      <Head title="Me" looks={[me]} />
+      {mine && (
+        <section className={ui.card} aria-label="Facts">
+          <Facts
+            of={[
+              ["Name", mine.user_name],
+              ["Roles", mine.roles.map(spoken).join(", ")],
+              [
+                "Second factor",
+                <State of={mine.factor.enabled ? "enabled" : "disabled"}>
+                  {mine.factor.enabled ? "set up" : "not set up"}
+                </State>,
+              ],
+              mine.factor.enabled && ["Recovery codes left", String(mine.factor.recovery_codes_left)],
+              ["Told at", mine.email],
+              mine.session ? ["Session ends", <Time at={mine.session.expires_at} ago />] : false,
+            ]}
+          />
+        </section>
+      )}
+      <section aria-label="Actions" className={ui.actions}>
+        <Action action={passwordAction} />
+        <SetUp has={mine?.factor.enabled === true} />
+      </section>
+      <h2>Sessions</h2>
+      <Sessions />
+      <h2>Tokens for programs</h2>
+      {mine && <Tokens roles={mine.roles} />}
+    </>
+  );
 }
 
 const passwordAction: ActionOf = {
-    label: "Change password",
-    op: "admin_change_password",
-    grade: "dialog",
-    effects: ["All your sessions end, this one too: sign in with the new password."],
-    fields: [
-        { name: "password", label: "Present password", kind: "password", required: true },
-        {
-            name: "new_password",
-            label: "New password",
-            kind: "password",
-            required: true,
-            hint: "15 characters at least, and none of the commonest.",
-        },
-    ],
-    run: ({ password = "", new_password = "" }) => auth.changePassword(password, new_password),
-    done: "Your password was changed.",
+  label: "Change password",
+  op: "admin_change_password",
+  grade: "dialog",
+  effects: ["All your sessions end, this one too: sign in with the new password."],
+  fields: [
+    { name: "password", label: "Present password", kind: "password", required: true },
+    {
+      name: "new_password",
+      label: "New password",
+      kind: "password",
+      required: true,
+      hint: "15 characters at least, and none of the commonest.",
+    },
+  ],
+  run: ({ password = "", new_password = "" }) => auth.changePassword(password, new_password),
+  done: "Your password was changed.",
 };
 
 function Sessions() {
-    const look = useQuery({ queryKey: ["own", "sessions"], queryFn: auth.sessions });
-    const end = (session: auth.AdminSession): ActionOf => ({
-        label: "End",
-        op: "admin_end_own_session",
-        grade: "none",
-        run: () => auth.endSession(session.session_id),
-        done: "The session has ended.",
-    });
-    return (
-        <Found look={look}>
-            {(page) => (
-                <div className={cls(ui.card, css.box)}>
-                    <Table
-                        label="Sessions"
-                        rows={page.items}
-                        id={(session) => session.session_id}
-                        columns={[
-                            { title: "From", cell: (session) => <Id>{session.ip}</Id> },
-                            { title: "Browser", cell: (session) => session.user_agent },
-                            { title: "Since", cell: (session) => <Time at={session.created_at} ago /> },
-                            { title: "Last seen", cell: (session) => <Time at={session.last_seen_at} ago /> },
-                            {
-                                title: "State",
-                                cell: (session) =>
-                                    session.ended_at ? (
-                                        <State of="closed">{spoken(session.end_reason ?? "ended")}</State>
-                                    ) : (
-                                        <State of="active">{session.current ? "this one" : "active"}</State>
-                                    ),
-                            },
-                        ]}
-                        last={{
-                            title: "Actions",
-                            cell: (session) =>
-                                !session.ended_at && !session.current && <Action action={end(session)} small />,
-                        }}
-                    />
-                </div>
-            )}
-        </Found>
-    );
+  const look = useQuery({ queryKey: ["own", "sessions"], queryFn: auth.sessions });
+  const end = (session: auth.AdminSession): ActionOf => ({
+    label: "End",
+    op: "admin_end_own_session",
+    grade: "none",
+    run: () => auth.endSession(session.session_id),
+    done: "The session has ended.",
+  });
+  return (
+    <Found look={look}>
+      {(page) => (
+        <div className={cls(ui.card, css.box)}>
+          <Table
+            label="Sessions"
+            rows={page.items}
+            id={(session) => session.session_id}
+            columns={[
+              { title: "From", cell: (session) => <Id>{session.ip}</Id> },
+              { title: "Browser", cell: (session) => session.user_agent },
+              { title: "Since", cell: (session) => <Time at={session.created_at} ago /> },
+              { title: "Last seen", cell: (session) => <Time at={session.last_seen_at} ago /> },
+              {
+                title: "State",
+                cell: (session) =>
+                  session.ended_at ? (
+                    <State of="closed">{spoken(session.end_reason ?? "ended")}</State>
+                  ) : (
+                    <State of="active">{session.current ? "this one" : "active"}</State>
+                  ),
+              },
+            ]}
+            last={{
+              title: "Actions",
+              cell: (session) => !session.ended_at && !session.current && <Action action={end(session)} small />,
+            }}
+          />
+        </div>
+      )}
+    </Found>
+  );
 }
 
 function Tokens({ roles }: { roles: readonly auth.Role[] }) {
-    const look = useQuery({ queryKey: ["own", "tokens"], queryFn: auth.tokens });
-    const [shown, setShown] = useState<string>();
-    const create: ActionOf = {
-        label: "New token",
-        op: "admin_create_token",
-        grade: "dialog",
-        effects: ["A program that has it may do what the role may."],
-        fields: [
-            { name: "name", label: "Name", required: true, hint: "What it is for." },
-            {
-                name: "role",
-                label: "Role",
-                kind: "choice",
-                required: true,
-                choices: roles,
-                initial: roles[0] ?? "viewer",
-            },
-            {
-                name: "days",
-                label: "Days that it is good for",
-                kind: "number",
-                required: true,
-                initial: "90",
-                hint: "365 at most.",
-            },
-        ],
-        run: ({ name = "", role, days }) =>
-            auth.createToken({ name, roles: [role as auth.Role], expires_in_days: Number(days) }),
-        done: "The token was made.",
-        answered: (answer) => setShown((answer as { token: string }).token),
-    };
-    const revoke = (token: auth.AdminToken): ActionOf => ({
-        label: "Revoke",
-        op: "admin_revoke_token",
-        grade: "dialog",
-        danger: true,
-        effects: [`Whatever uses ${token.name} is refused from now on.`],
-        run: () => auth.revokeToken(token.token_id),
-        done: `${token.name} was revoked.`,
-    });
-    return (
-        <div className={ui.stack}>
-            <div>
-                <Action action={create} />
-            </div>
-            <Found look={look}>
-                {(page) => (
-                    <div className={cls(ui.card, css.box)}>
-                        {page.items.length === 0 ? (
-                            <p className={ui.empty}>You have no tokens.</p>
-                        ) : (
-                            <Table
-                                label="Tokens"
-                                rows={page.items}
-                                id={(token) => token.token_id}
-                                columns={[
-                                    { title: "Name", cell: (token) => token.name },
-                                    { title: "Roles", cell: (token) => token.roles.map(spoken).join(", ") },
-                                    { title: "Last used", cell: (token) => <Time at={token.last_used_at} ago /> },
-                                    {
-                                        title: "Until",
-                                        cell: (token) => <Time at={token.revoked_at ?? token.expires_at} ago />,
-                                    },
-                                ]}
-                                last={{
-                                    title: "Actions",
-                                    cell: (token) => !token.revoked_at && <Action action={revoke(token)} small />,
-                                }}
-                            />
-                        )}
-                    </div>
-                )}
-            </Found>
-            {shown !== undefined && (
-                <Dialog title="Your token" onClose={() => setShown(undefined)}>
-                    <p>It is shown this once.</p>
-                    <Note tone="good">
-                        <code>{shown}</code>
-                    </Note>
-                    <div className={ui.ends}>
-                        <Button look="main" autoFocus onClick={() => setShown(undefined)}>
-                            I have it
-                        </Button>
-                    </div>
-                </Dialog>
+  const look = useQuery({ queryKey: ["own", "tokens"], queryFn: auth.tokens });
+  const [shown, setShown] = useState<string>();
+  const create: ActionOf = {
+    label: "New token",
+    op: "admin_create_token",
+    grade: "dialog",
+    effects: ["A program that has it may do what the role may."],
+    fields: [
+      { name: "name", label: "Name", required: true, hint: "What it is for." },
+      {
+        name: "role",
+        label: "Role",
+        kind: "choice",
+        required: true,
+        choices: roles,
+        initial: roles[0] ?? "viewer",
+      },
+      {
+        name: "days",
+        label: "Days that it is good for",
+        kind: "number",
+        required: true,
+        initial: "90",
+        hint: "365 at most.",
+      },
+    ],
+    run: ({ name = "", role, days }) =>
+      auth.createToken({ name, roles: [role as auth.Role], expires_in_days: Number(days) }),
+    done: "The token was made.",
+    answered: (answer) => setShown((answer as { token: string }).token),
+  };
+  const revoke = (token: auth.AdminToken): ActionOf => ({
+    label: "Revoke",
+    op: "admin_revoke_token",
+    grade: "dialog",
+    danger: true,
+    effects: [`Whatever uses ${token.name} is refused from now on.`],
+    run: () => auth.revokeToken(token.token_id),
+    done: `${token.name} was revoked.`,
+  });
+  return (
+    <div className={ui.stack}>
+      <div>
+        <Action action={create} />
+      </div>
+      <Found look={look}>
+        {(page) => (
+          <div className={cls(ui.card, css.box)}>
+            {page.items.length === 0 ? (
+              <p className={ui.empty}>You have no tokens.</p>
+            ) : (
+              <Table
+                label="Tokens"
+                rows={page.items}
+                id={(token) => token.token_id}
+                columns={[
+                  { title: "Name", cell: (token) => token.name },
+                  { title: "Roles", cell: (token) => token.roles.map(spoken).join(", ") },
+                  { title: "Last used", cell: (token) => <Time at={token.last_used_at} ago /> },
+                  {
+                    title: "Until",
+                    cell: (token) => <Time at={token.revoked_at ?? token.expires_at} ago />,
+                  },
+                ]}
+                last={{
+                  title: "Actions",
+                  cell: (token) => !token.revoked_at && <Action action={revoke(token)} small />,
+                }}
+              />
             )}
-        </div>
-    );
+          </div>
+        )}
+      </Found>
+      {shown !== undefined && (
+        <Dialog title="Your token" onClose={() => setShown(undefined)}>
+          <p>It is shown this once.</p>
+          <Note tone="good">
+            <code>{shown}</code>
+          </Note>
+          <div className={ui.ends}>
+            <Button look="main" autoFocus onClick={() => setShown(undefined)}>
+              I have it
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
 }

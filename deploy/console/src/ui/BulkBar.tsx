@@ -15,191 +15,189 @@ import ui from "./ui.module.css";
 
 /** Something that can be done to many. */
 export interface BulkAction<Row> {
-    label: string;
-    danger?: boolean;
-    effects: readonly string[];
-    /** For chosen rows. */
-    one: { op: string; call: (row: Row) => Promise<unknown> };
-    /** For all that match the filters, as of a time: what came later is not touched. Absent: chosen rows only. */
-    many?: {
-        op: string;
-        call: (filters: Record<string, string>, asOf: string, limit: number) => Promise<Piece>;
-        /** Why the filters of the list do not go with it. */
-        why?: (filters: Record<string, string>) => string | undefined;
-    };
+  label: string;
+  danger?: boolean;
+  effects: readonly string[];
+  /** For chosen rows. */
+  one: { op: string; call: (row: Row) => Promise<unknown> };
+  /** For all that match the filters, as of a time: what came later is not touched. Absent: chosen rows only. */
+  many?: {
+    op: string;
+    call: (filters: Record<string, string>, asOf: string, limit: number) => Promise<Piece>;
+    /** Why the filters of the list do not go with it. */
+    why?: (filters: Record<string, string>) => string | undefined;
+  };
 }
 
 interface Props<Row> {
-    actions: readonly BulkAction<Row>[];
-    chosen: readonly Row[];
-    filters: Record<string, string>;
-    /** As of when the list is, in milliseconds. */
-    asOf: number;
-    onDone: () => void;
+  actions: readonly BulkAction<Row>[];
+  chosen: readonly Row[];
+  filters: Record<string, string>;
+  /** As of when the list is, in milliseconds. */
+  asOf: number;
+  onDone: () => void;
 }
 
 type Asked<Row> = { action: BulkAction<Row>; of: "chosen" | "all"; asOf: number };
 
 /** The bar. */
 export function BulkBar<Row>({ actions, chosen, filters, asOf, onDone }: Props<Row>) {
-    const [asked, setAsked] = useState<Asked<Row>>();
-    const me = useQueryClient().getQueryData<Me>(["me"]);
-    const zone = useZone();
-    return (
-        <div className={css.bulk} role="group" aria-label="Many at once">
-            <div className={css.group}>
-                <span>{chosen.length === 0 ? "None chosen" : `${chosen.length} chosen`}</span>
-                {actions.map((action) => (
-                    <Button
-                        key={action.label}
-                        small
-                        look={action.danger ? "grave" : undefined}
-                        why={forbidden(me, action.one.op) ?? (chosen.length === 0 ? "no row is chosen" : undefined)}
-                        onClick={() => setAsked({ action, of: "chosen", asOf })}
-                    >
-                        {action.label}
-                    </Button>
-                ))}
-            </div>
-            {actions.some((action) => action.many) && (
-                <div className={css.group}>
-                    <span>All that match, as of {clock(asOf, zone)}</span>
-                    {actions.map(
-                        (action) =>
-                            action.many && (
-                                <Button
-                                    key={action.label}
-                                    small
-                                    look={action.danger ? "grave" : undefined}
-                                    why={forbidden(me, action.many.op) ?? action.many.why?.(filters)}
-                                    onClick={() => setAsked({ action, of: "all", asOf })}
-                                >
-                                    {action.label} all…
-                                </Button>
-                            ),
-                    )}
-                </div>
-            )}
-            {asked && (
-                <Run
-                    asked={asked}
-                    chosen={chosen}
-                    filters={filters}
-                    onClose={(did) => {
-                        setAsked(undefined);
-                        if (did) onDone();
-                    }}
-                />
-            )}
+  const [asked, setAsked] = useState<Asked<Row>>();
+  const me = useQueryClient().getQueryData<Me>(["me"]);
+  const zone = useZone();
+  return (
+    <div className={css.bulk} role="group" aria-label="Many at once">
+      <div className={css.group}>
+        <span>{chosen.length === 0 ? "None chosen" : `${chosen.length} chosen`}</span>
+        {actions.map((action) => (
+          <Button
+            key={action.label}
+            small
+            look={action.danger ? "grave" : undefined}
+            why={forbidden(me, action.one.op) ?? (chosen.length === 0 ? "no row is chosen" : undefined)}
+            onClick={() => setAsked({ action, of: "chosen", asOf })}
+          >
+            {action.label}
+          </Button>
+        ))}
+      </div>
+      {actions.some((action) => action.many) && (
+        <div className={css.group}>
+          <span>All that match, as of {clock(asOf, zone)}</span>
+          {actions.map(
+            (action) =>
+              action.many && (
+                <Button
+                  key={action.label}
+                  small
+                  look={action.danger ? "grave" : undefined}
+                  why={forbidden(me, action.many.op) ?? action.many.why?.(filters)}
+                  onClick={() => setAsked({ action, of: "all", asOf })}
+                >
+                  {action.label} all…
+                </Button>
+              ),
+          )}
         </div>
-    );
+      )}
+      {asked && (
+        <Run
+          asked={asked}
+          chosen={chosen}
+          filters={filters}
+          onClose={(did) => {
+            setAsked(undefined);
+            if (did) onDone();
+          }}
+        />
+      )}
+    </div>
+  );
 }
 
 interface RunProps<Row> {
-    asked: Asked<Row>;
-    chosen: readonly Row[];
-    filters: Record<string, string>;
-    onClose: (did: boolean) => void;
+  asked: Asked<Row>;
+  chosen: readonly Row[];
+  filters: Record<string, string>;
+  onClose: (did: boolean) => void;
 }
 
 function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
-    const { action, of, asOf } = asked;
-    const [progress, setProgress] = useState<Progress>();
-    const stopped = useRef(false);
-    const queries = useQueryClient();
-    const zone = useZone();
-    const running = progress?.state === "running";
-    const rows = useRef(chosen).current;
+  const { action, of, asOf } = asked;
+  const [progress, setProgress] = useState<Progress>();
+  const stopped = useRef(false);
+  const queries = useQueryClient();
+  const zone = useZone();
+  const running = progress?.state === "running";
+  const rows = useRef(chosen).current;
 
-    async function begin(): Promise<void> {
-        stopped.current = false;
-        const stop = () => stopped.current;
-        if (of === "chosen") await each(rows, action.one.call, stop, setProgress);
-        else if (action.many) {
-            const { call } = action.many;
-            await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
-        }
-        await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" });
+  async function begin(): Promise<void> {
+    stopped.current = false;
+    const stop = () => stopped.current;
+    if (of === "chosen") await each(rows, action.one.call, stop, setProgress);
+    else if (action.many) {
+      const { call } = action.many;
+      await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
     }
+    await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" });
+  }
 
-    const said = Object.entries(filters).map(([name, value]) => `${spoken(name)}: ${value}`);
-    const close = () => {
-        if (running) stopped.current = true;
-        else onClose(progress !== undefined);
-    };
-    return (
-        <Dialog
-            title={of === "chosen" ? `${action.label}: ${rows.length} chosen` : `${action.label} all that match`}
-            alert
-            onClose={close}
-        >
-            {of === "all" && (
-                <p>
-                    {said.length === 0
-                        ? "Without a filter: everything in this list"
-                        : `What matches ${said.join(", ")}`}
-                    , as of {clock(asOf, zone)}. What comes later is not touched. It goes in pieces of {PIECE}, and can
-                    be stopped in between.
-                </p>
-            )}
-            <ul className={ui.effects}>
-                {action.effects.map((effect) => (
-                    <li key={effect}>{effect}</li>
-                ))}
-            </ul>
-            {progress && <Result progress={progress} />}
-            <div className={ui.ends}>
-                {!progress && (
-                    <Button onClick={close} autoFocus>
-                        Cancel
-                    </Button>
-                )}
-                {!progress && (
-                    <Button look={action.danger ? "danger" : "main"} onClick={() => void begin()}>
-                        {action.label}
-                    </Button>
-                )}
-                {running && (
-                    <Button look="danger" onClick={() => (stopped.current = true)}>
-                        Stop
-                    </Button>
-                )}
-                {progress && !running && (
-                    <Button look="main" autoFocus onClick={close}>
-                        Close
-                    </Button>
-                )}
-            </div>
-        </Dialog>
-    );
+  const said = Object.entries(filters).map(([name, value]) => `${spoken(name)}: ${value}`);
+  const close = () => {
+    if (running) stopped.current = true;
+    else onClose(progress !== undefined);
+  };
+  return (
+    <Dialog
+      title={of === "chosen" ? `${action.label}: ${rows.length} chosen` : `${action.label} all that match`}
+      alert
+      onClose={close}
+    >
+      {of === "all" && (
+        <p>
+          {said.length === 0 ? "Without a filter: everything in this list" : `What matches ${said.join(", ")}`}, as of{" "}
+          {clock(asOf, zone)}. What comes later is not touched. It goes in pieces of {PIECE}, and can be stopped in
+          between.
+        </p>
+      )}
+      <ul className={ui.effects}>
+        {action.effects.map((effect) => (
+          <li key={effect}>{effect}</li>
+        ))}
+      </ul>
+      {progress && <Result progress={progress} />}
+      <div className={ui.ends}>
+        {!progress && (
+          <Button onClick={close} autoFocus>
+            Cancel
+          </Button>
+        )}
+        {!progress && (
+          <Button look={action.danger ? "danger" : "main"} onClick={() => void begin()}>
+            {action.label}
+          </Button>
+        )}
+        {running && (
+          <Button look="danger" onClick={() => (stopped.current = true)}>
+            Stop
+          </Button>
+        )}
+        {progress && !running && (
+          <Button look="main" autoFocus onClick={close}>
+            Close
+          </Button>
+        )}
+      </div>
+    </Dialog>
+  );
 }
 
 function Result({ progress }: { progress: Progress }) {
-    const { done, of, refused, state } = progress;
-    const total = Object.values(refused).reduce((sum, n) => sum + n, 0);
-    const words = { running: "Under way", stopped: "Stopped", done: "Done", failed: "Broken off" }[state];
-    return (
-        <div className={ui.stack}>
-            <progress
-                className={ui.progress}
-                aria-label="Progress"
-                max={Math.max(1, of ?? 1)}
-                {...(of !== undefined && { value: done + total })}
-            />
-            <p role="status">
-                {words}: {number(done)} changed{of !== undefined && ` of ${bounded(of)}`}
-                {total > 0 && `, ${count(total, "refusal")}`}.
-            </p>
-            {total > 0 && (
-                <Note tone="warn">
-                    {Object.entries(refused).map(([code, n]) => (
-                        <div key={code}>
-                            {number(n)} × <code>{code}</code>
-                        </div>
-                    ))}
-                </Note>
-            )}
-            <Fault error={progress.fault} />
-        </div>
-    );
+  const { done, of, refused, state } = progress;
+  const total = Object.values(refused).reduce((sum, n) => sum + n, 0);
+  const words = { running: "Under way", stopped: "Stopped", done: "Done", failed: "Broken off" }[state];
+  return (
+    <div className={ui.stack}>
+      <progress
+        className={ui.progress}
+        aria-label="Progress"
+        max={Math.max(1, of ?? 1)}
+        {...(of !== undefined && { value: done + total })}
+      />
+      <p role="status">
+        {words}: {number(done)} changed{of !== undefined && ` of ${bounded(of)}`}
+        {total > 0 && `, ${count(total, "refusal")}`}.
+      </p>
+      {total > 0 && (
+        <Note tone="warn">
+          {Object.entries(refused).map(([code, n]) => (
+            <div key={code}>
+              {number(n)} × <code>{code}</code>
+            </div>
+          ))}
+        </Note>
+      )}
+      <Fault error={progress.fault} />
+    </div>
+  );
 }

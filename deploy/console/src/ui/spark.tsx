@@ -7,55 +7,53 @@ import css from "./ui.module.css";
 
 /** A value at a time. */
 export interface Sample {
-    at: number;
-    value: number;
+  at: number;
+  value: number;
 }
 
 /** The points of the line in a box of 100 × 28. */
 export function points(samples: readonly Sample[]): string {
-    const first = samples[0];
-    const last = samples.at(-1);
-    if (!first || !last) return "";
-    const width = Math.max(1, last.at - first.at);
-    const top = Math.max(1, ...samples.map((sample) => sample.value)) * 1.25;
-    const place = ({ at, value }: Sample) =>
-        `${round(((at - first.at) / width) * 100)},${round(27 - (value / top) * 26)}`;
-    return samples.length === 1
-        ? `0,${place(first).split(",")[1]} 100,${place(first).split(",")[1]}`
-        : samples.map(place).join(" ");
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (!first || !last) return "";
+  const width = Math.max(1, last.at - first.at);
+  const top = Math.max(1, ...samples.map((sample) => sample.value)) * 1.25;
+  const place = ({ at, value }: Sample) =>
+    `${round(((at - first.at) / width) * 100)},${round(27 - (value / top) * 26)}`;
+  return samples.length === 1
+    ? `0,${place(first).split(",")[1]} 100,${place(first).split(",")[1]}`
+    : samples.map(place).join(" ");
 }
 
 const round = (n: number) => Math.round(n * 10) / 10;
 
 /** The line, with a sentence of it for whoever does not see it. */
 export function Spark({ of, what }: { of: readonly Sample[]; what: string }) {
-    const last = of.at(-1);
-    const most = Math.max(0, ...of.map((sample) => sample.value));
-    const said = last
-        ? `${what}: ${last.value} now, ${most} at most since this page was opened`
-        : `${what}: nothing yet`;
-    return (
-        <svg className={css.spark} viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label={said}>
-            <polyline points={points(of)} />
-        </svg>
-    );
+  const last = of.at(-1);
+  const most = Math.max(0, ...of.map((sample) => sample.value));
+  const said = last ? `${what}: ${last.value} now, ${most} at most since this page was opened` : `${what}: nothing yet`;
+  return (
+    <svg className={css.spark} viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label={said}>
+      <polyline points={points(of)} />
+    </svg>
+  );
 }
 
 /** The same as a table. */
 export function SampleTable({ of, children }: { of: readonly Sample[]; children: ReactNode }) {
-    return (
-        <details>
-            <summary>{children}</summary>
-            <ul>
-                {of
-                    .slice(-20)
-                    .reverse()
-                    .map((sample) => (
-                        <li key={sample.at}>
-                            <Ago at={new Date(sample.at).toISOString()} />: {sample.value}
-                        </li>
-                    ))}
-            </ul>
-        </details>
-    );
+  return (
+    <details>
+      <summary>{children}</summary>
+      <ul>
+        {of
+          .slice(-20)
+          .reverse()
+          .map((sample) => (
+            <li key={sample.at}>
+              <Ago at={new Date(sample.at).toISOString()} />: {sample.value}
+            </li>
+          ))}
+      </ul>
+    </details>
+  );
 }
