@@ -18,7 +18,7 @@ export async function findings(page) {
   const violations =
     await evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => html + " " + failureSummary) })))`);
+    .map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 3).map((node) => node.html + " " + node.failureSummary) })))`);
   await session.detach();
   return violations.map(
     ({ id, help, nodes }) => `${id}: ${help}\n      ${nodes.join("\n      ").replaceAll("\n", "\n      ")}`,

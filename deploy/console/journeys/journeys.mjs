@@ -138,7 +138,7 @@ export const journeys = [
       await pause.waitFor();
       assert.equal(await pause.getAttribute("aria-disabled"), "true");
       const before = mock.state.calls.length;
-      await pause.click();
+      await pause.click({ force: true });
       await page.getByText("of them cannot be done now: why?").click();
       await there(page.getByText("Pause: your role (viewer) may not do this."));
       assert.ok(!mock.state.calls.slice(before).some(({ method }) => method === "POST"));

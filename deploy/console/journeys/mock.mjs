@@ -78,7 +78,16 @@ function page(path, response) {
   const nonce = randomBytes(16).toString("base64");
   const up = "../".repeat(rest.split("/").length - 1) || "./";
   const html = readFileSync(`${DIST}index.html`, "utf8").replaceAll("__NONCE__", nonce).replaceAll('="./', `="${up}`);
-  const policy = `default-src 'none'; script-src 'self'; style-src 'self' 'nonce-${nonce}'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
   response
     .writeHead(200, {
       "content-type": "text/html; charset=utf-8",

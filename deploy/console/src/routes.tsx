@@ -76,6 +76,8 @@ export const router = createRouter({
   routeTree: tree,
   basepath: base.console,
   parseSearch,
+  // What no page knows is taken out of the address.
+  search: { strict: true },
   stringifySearch,
   scrollRestoration: true,
   // What a page needs is asked when it opens, and no page is fetched for a pointer that passes.

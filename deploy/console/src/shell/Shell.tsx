@@ -45,13 +45,12 @@ export function Shell() {
 
 function Frame({ me }: { me: auth.Me }) {
   const [menu, setMenu] = useState(false);
-  const path = useRouterState({ select: (state) => state.location.pathname });
+  const path = useRouterState({ select: (state) => (state.resolvedLocation ?? state.location).pathname });
   const page = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
     setMenu(false);
     const heading = page.current?.querySelector("h1");
-    document.title = heading?.textContent ? `${heading.textContent} – Galaxy console` : "Galaxy console";
     // Another page: the keyboard and the screen reader begin at its head.
     if (!first.current) heading?.focus();
     first.current = false;

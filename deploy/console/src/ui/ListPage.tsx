@@ -12,7 +12,7 @@ import { FilterBar } from "./filters";
 import { Icon } from "./icons";
 import { Found, Head, useLook } from "./look";
 import css from "./list.module.css";
-import { dropped, filtersOf, type Filter, type ListSearch } from "./search";
+import { dropped, filtersOf, listSearch, type Filter, type ListSearch } from "./search";
 import { Table, type Column } from "./table";
 import ui from "./ui.module.css";
 
@@ -49,10 +49,14 @@ interface Props<Row, O> {
 const ARRIVED =
   typeof location === "undefined" ? { path: "", search: "" } : { path: location.pathname, search: location.search };
 
+const NONE: readonly Filter[] = [];
+
 /** The page. */
 export function ListPage<Row, O>(props: Props<Row, O>) {
-  const { name, filters = [], columns, id, panel, bulk } = props;
-  const search = useSearch({ strict: false }) as ListSearch;
+  const { name, filters = NONE, columns, id, panel, bulk } = props;
+  const raw = useSearch({ strict: false }) as Record<string, unknown>;
+  // The router hands on what the address says beyond what the route knows, until it has taken it out.
+  const search: ListSearch = useMemo(() => listSearch(filters)(raw), [filters, raw]);
   const navigate = useNavigate();
   const go = (next: Record<string, string | undefined>, replace: boolean) =>
     void navigate({ to: ".", search: next as never, replace, resetScroll: false });

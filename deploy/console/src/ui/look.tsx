@@ -1,7 +1,7 @@
 // Looking: how a view asks the server again and again, and says as of when it shows what it shows.
 
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 
 import { asked, background } from "../api/client";
 import { live } from "../api/settings";
@@ -64,11 +64,14 @@ export function Head({
   looks,
   children,
 }: {
-  title: ReactNode;
+  title: string;
   intro?: ReactNode;
   looks: readonly Looked[];
   children?: ReactNode;
 }) {
+  useEffect(() => {
+    document.title = `${title} – Galaxy console`;
+  }, [title]);
   return (
     <div className={css.head}>
       <div>
