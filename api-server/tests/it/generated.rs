@@ -118,7 +118,7 @@ async fn the_typescript_sample_calls_a_replica() {
     let api = Api::start().await;
     let (user, _) = api.player("ada").await;
     let game = api.open_public_game(json!({})).await;
-    installed("deploy/typescript/node_modules/.bin/tsc");
+    installed("deploy/node_modules/.bin/tsc");
     let mut run = command(Path::new("npm"));
     run.current_dir(root().join("deploy/typescript"))
         .args(["run", "--silent", "test"])

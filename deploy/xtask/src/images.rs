@@ -9,7 +9,7 @@ use testkit::stack::ENGINE_IMAGE;
 
 use crate::build::{self, Profile};
 use crate::shipped::{IMAGES, Image};
-use crate::{packaged, prerequisites, run, sbom};
+use crate::{front_ends, packaged, prerequisites, run, sbom};
 
 /// The largest image that is let through, in bytes.
 const LIMIT: u64 = 40 << 20;
@@ -38,7 +38,9 @@ pub struct Options {
 pub fn images(options: &Options) -> Result<String> {
     prerequisites::images()?;
     let profile = if options.dev { Profile::Dev } else { Profile::Release };
+    front_ends::console()?;
     build::static_binaries(profile)?;
+    front_ends::held_by(&build::static_path(profile, "api-server")?)?;
     let dir = testkit::target_dir().join("images");
     let stamp = Stamp::of_checkout()?;
     let docker = |arguments: &[&str]| run::docker(options.docker_host.as_deref(), arguments);

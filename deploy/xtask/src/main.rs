@@ -1,5 +1,5 @@
 //! The developer's commands (SPEC §17): `up`, `down`, `seed`, `measure`, `bench`, `test`, `fuzz`, `chaos`, `mutants`, `gen`,
-//! `engine-check`, `images`, `compose`, `upgrade`,
+//! `engine-check`, `images`, `compose`, `upgrade`, `console`, `screenshots`,
 //! and what they share: the static builds and the tools that tests run.
 #![expect(
     clippy::print_stdout,
@@ -13,6 +13,7 @@ mod chaos;
 mod circles;
 mod compose;
 mod down;
+mod front_ends;
 mod fuzzer;
 mod r#gen;
 mod habits;
@@ -179,6 +180,10 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         arguments: Vec<String>,
     },
+    /// Build the operator console, which the next build of api-server holds (docs/console.md)
+    Console,
+    /// Pictures of every page of the console, in deploy/console/shots
+    Screenshots,
     /// Build the reference engine as a static binary, for images
     Engine,
     /// Test an engine against the contract of docs/engine-contract.md
@@ -233,6 +238,8 @@ fn main() -> ExitCode {
         }
         Command::Gen { check, accept_breaking } => r#gen::r#gen(check, accept_breaking),
         Command::Bench { arguments } => bench(&arguments),
+        Command::Console => front_ends::console(),
+        Command::Screenshots => front_ends::screenshots(),
         Command::Tools => tools::tools(),
         Command::EngineCheck { binary: true, .. } => {
             build::static_engine_check().map(|path| println!("{}", path.display()))

@@ -68,6 +68,17 @@ const NODE: Need =
     Need { what: "Node.js (TypeScript, linters of the contract)", package: "nodejs", present: || has_program("node") };
 const NPM: Need = Need { what: "npm", package: "npm", present: || has_program("npm") };
 
+const BROWSER: Need = Need {
+    what: "Chromium (operators' journeys are walked in it)",
+    package: "chromium",
+    present: || has_program("chromium"),
+};
+const FONTS: Need = Need {
+    what: "fonts (pages are looked at)",
+    package: "fonts-liberation",
+    present: || Path::new("/usr/share/fonts/truetype/liberation").is_dir(),
+};
+
 /// For the stack without containers.
 ///
 /// # Errors
@@ -114,6 +125,22 @@ pub fn packaged() -> Result<()> {
 /// As [`stack`].
 pub fn generators() -> Result<()> {
     ensure(&[POSTGRES, SETPRIV, FLATC, NODE, NPM])
+}
+
+/// For building front ends.
+///
+/// # Errors
+/// As [`stack`].
+pub fn front_ends() -> Result<()> {
+    ensure(&[NODE, NPM])
+}
+
+/// For looking at front ends.
+///
+/// # Errors
+/// As [`stack`].
+pub fn browser() -> Result<()> {
+    ensure(&[NODE, NPM, BROWSER, FONTS])
 }
 
 /// For the tools that tests run.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::{build, circles, r#gen, habits, layers, prerequisites, run, sizes, tools, up};
+use crate::{build, circles, front_ends, r#gen, habits, layers, prerequisites, run, sizes, tools, up};
 
 /// Runs it; `fast` leaves out what needs Docker or the whole stack.
 ///
@@ -30,6 +30,9 @@ pub fn test(fast: bool) -> Result<()> {
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
     tools::tools()?;
+    // Before anything of api-server is built for tests, which serve it.
+    front_ends::console()?;
+    front_ends::test()?;
     let nextest = tools::cargo_nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {

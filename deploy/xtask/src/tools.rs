@@ -17,7 +17,7 @@ pub fn tools() -> Result<()> {
     virtual_environment(&root, "Schemathesis", "schemathesis", "api-server/tests/schemathesis/requirements.txt")?;
     virtual_environment(&root, "openapi-python-client", "contract", "deploy/contract/requirements.txt")?;
     packages(&root.join("deploy/contract"), "linters of the contract")?;
-    packages(&root.join("deploy/typescript"), "TypeScript packages")?;
+    packages(&root.join("deploy"), "packages of the front ends")?;
     prometheus()
 }
 

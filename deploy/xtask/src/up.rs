@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use testkit::stack::{Docker, Driver, Stack, StackConfig, instance_of};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{DriverChoice, build, prerequisites};
+use crate::{DriverChoice, build, front_ends, prerequisites};
 
 /// What the command line says.
 pub struct Options {
@@ -34,6 +34,7 @@ pub fn up(options: &Options) -> Result<()> {
     }
     prerequisites::stack()?;
     let driver = driver(options.driver, &local)?;
+    front_ends::console()?;
     build::binaries()?;
     if matches!(driver, Driver::Docker(_)) {
         build::static_engine()?;
@@ -130,6 +131,7 @@ fn print_addresses(stack: &Stack, file: &Path) {
     let s = stack.summary();
     println!("\n── The stack is up; Ctrl-C or `cargo xtask down` ends it\n");
     println!("   REST            {}   (Swagger UI at /docs)", s.rest.join(", "));
+    println!("   Console         {}/console/", s.rest.first().map_or("", String::as_str));
     println!("   gRPC push hub   {}", s.grpc.join(", "));
     println!("   Mails           {}", s.mail_page);
     println!(

@@ -86,6 +86,20 @@ const RECIPES: [(&str, &[&str]); 7] = [
             "(containers.md)",
         ],
     ),
+    (
+        "A page of the console.",
+        &[
+            "(console.md)",
+            "`deploy/console/src/pages/`",
+            "`deploy/console/src/routes.tsx`",
+            "`deploy/console/public/pages.txt`",
+            "`deploy/console/src/shell/sections.ts`",
+            "`deploy/console/src/ui/action.tsx`",
+            "`deploy/console/journeys/operations.mjs`",
+            "`deploy/console/journeys/screens.mjs`",
+            "`cargo xtask screenshots`",
+        ],
+    ),
 ];
 
 #[test]

@@ -25,9 +25,9 @@ pub fn check(root: &Path) -> Result<()> {
     )
 }
 
-/// The package's directory, with what its lock file names.
+/// The package's directory, with what the lock file names.
 fn installed(root: &Path) -> Result<PathBuf> {
-    let dir = root.join("deploy/typescript");
-    tools::packages(&dir, "TypeScript packages")?;
-    Ok(dir)
+    // One lock file for all front ends, in the workspace above it.
+    tools::packages(&root.join("deploy"), "packages of the front ends")?;
+    Ok(root.join("deploy/typescript"))
 }
