@@ -152,7 +152,7 @@ export function Queues() {
                       <div className={ui.row}>
                         {Object.entries(queue.depth as Record<string, number>).map(([state, n]) => (
                           <span key={state}>
-                            <State of={state} /> {bounded(n)}
+                            <State of={state} {...(n === 0 && { tone: "quiet" as const })} /> {bounded(n)}
                           </span>
                         ))}
                       </div>
