@@ -5,7 +5,8 @@ export function screens({ origin, state }) {
   const go = (path) => async (page) => {
     await page.goto(`${origin}/console/${path}`);
     await page.locator("[data-as-of]").first().waitFor();
-    await page.waitForLoadState("networkidle");
+    // Whatever is still looked for says so.
+    await page.waitForFunction(() => !document.querySelector("main")?.innerText.includes("Looking…"));
   };
   const game = () => state.games[1].game_id;
   return {
