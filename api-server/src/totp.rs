@@ -58,7 +58,9 @@ pub fn shown(secret: &[u8; SECRET]) -> String {
 pub fn uri(secret: &[u8; SECRET], product: &str, user_name: &str) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let (secret, product, user) = (shown(secret), encoded(product), encoded(user_name));
-    format!("otpauth://totp/{product}:{user}?secret={secret}&issuer={product}&algorithm=SHA1&digits={DIGITS}&period={STEP}")
+    format!(
+        "otpauth://totp/{product}:{user}?secret={secret}&issuer={product}&algorithm=SHA1&digits={DIGITS}&period={STEP}"
+    )
 }
 
 #[cfg(test)]

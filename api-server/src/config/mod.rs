@@ -20,8 +20,8 @@ use shared::domain::engine_version::Images;
 use shared::mail::Style;
 use shared::secret::{Secret, Tokens};
 
-use auth::tokens;
 pub use admin::AdminConfig;
+use auth::tokens;
 pub use auth::{AuthConfig, GuardConfig};
 pub use http::HttpConfig;
 

@@ -160,7 +160,8 @@ pub async fn patch(
     if Roles::read(&before.roles) != Roles::read(&row.roles) {
         db::admin_sessions::end_all(&mut tx, user_name, EndReason::RolesChanged).await?;
     }
-    let detail = json!({ "roles": row.roles, "roles_before": before.roles, "email_changed": before.email != row.email });
+    let detail =
+        json!({ "roles": row.roles, "roles_before": before.roles, "email_changed": before.email != row.email });
     caller.audit(&mut tx, "admin_account.patch", "admin_account", user_name, detail).await?;
     tx.commit().await?;
     Ok(row)

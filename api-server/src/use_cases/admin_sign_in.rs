@@ -220,9 +220,7 @@ pub async fn second_factor(
     code: &str,
 ) -> Result<SignedIn, Problem> {
     over_tls(context)?;
-    let expired = || {
-        Problem::new(ErrorCode::SignInTicketExpired, "This ticket takes no more codes; sign in again.")
-    };
+    let expired = || Problem::new(ErrorCode::SignInTicketExpired, "This ticket takes no more codes; sign in again.");
     let ticket = hash(ticket);
     let name = {
         let mut tx = app.db.begin().await?;

@@ -132,7 +132,10 @@ async fn each_role_meets_its_borders_at_every_operation_and_each_refusal_is_in_t
         }
     }
     assert!(refusals > 100, "{refusals}");
-    assert_eq!(api.count("audit_log WHERE outcome = 'refused' AND detail ->> 'code' = 'role_required'").await, refusals);
+    assert_eq!(
+        api.count("audit_log WHERE outcome = 'refused' AND detail ->> 'code' = 'role_required'").await,
+        refusals
+    );
 }
 
 #[tokio::test]
@@ -165,8 +168,10 @@ async fn what_wants_a_person_takes_no_token_and_what_wants_a_code_no_session_wit
     let token = owner.token(&api).await;
     let mut refusals = 0;
     for operation in guarded(&contract) {
-        let (person, confirmation) =
-            (documents(&contract, operation, "person_required"), documents(&contract, operation, "confirmation_required"));
+        let (person, confirmation) = (
+            documents(&contract, operation, "person_required"),
+            documents(&contract, operation, "confirmation_required"),
+        );
         let answer = call(&token, operation).await;
         assert_eq!(answer == (403, "person_required".into()), person, "{}: {answer:?}", operation.name());
         let answer = call(&owner.session(&api, false).await, operation).await;

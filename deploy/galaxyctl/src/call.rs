@@ -77,7 +77,9 @@ impl Api {
             url = format!("{url}?{}", query.join("&"));
         }
         let credentials = match &self.settings.who {
-            Who::Basic { user, password } => format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))),
+            Who::Basic { user, password } => {
+                format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose())))
+            }
             Who::Token(token) => format!("Bearer {}", token.expose()),
         };
         let mut request = Request::builder()

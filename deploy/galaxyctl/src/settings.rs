@@ -110,7 +110,9 @@ pub fn read(given: &ArgMatches, env: &BTreeMap<String, String>) -> Result<Settin
         Some(token) => Who::Token(token),
         None => {
             let user = setting("user").ok_or_else(|| {
-                Fault::Usage("no administrator: --user, GALAXYCTL_USER, or a token: --token-file, GALAXYCTL_TOKEN".to_owned())
+                Fault::Usage(
+                    "no administrator: --user, GALAXYCTL_USER, or a token: --token-file, GALAXYCTL_TOKEN".to_owned(),
+                )
             })?;
             let password = hidden("password")?.ok_or_else(|| {
                 Fault::Usage("no password: --password-file, GALAXYCTL_PASSWORD_FILE or GALAXYCTL_PASSWORD".to_owned())

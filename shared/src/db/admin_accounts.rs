@@ -120,12 +120,8 @@ pub async fn set_enabled(
     user_name: &str,
     enabled: bool,
 ) -> Result<Option<AdminAccount>, Error> {
-    let set = accounts!(
-        "UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING",
-        "",
-        user_name,
-        enabled
-    );
+    let set =
+        accounts!("UPDATE admin_accounts SET enabled = $2 WHERE user_name = $1 RETURNING", "", user_name, enabled);
     Ok(set.fetch_optional(conn).await?)
 }
 

@@ -23,11 +23,7 @@ pub struct Factor {
 
 /// Counts a try from `network` as a wrong one, and answers what its code is compared with; `None` for an account that may not come
 /// in. Commit before anything is compared; [`give_back`] takes back what was counted of a right one.
-pub async fn count_try(
-    conn: &mut PgConnection,
-    user_name: &str,
-    network: Network,
-) -> Result<Option<Factor>, Error> {
+pub async fn count_try(conn: &mut PgConnection, user_name: &str, network: Network) -> Result<Option<Factor>, Error> {
     Ok(sqlx::query_as!(
         Factor,
         r#"WITH known AS (
@@ -133,11 +129,7 @@ pub async fn forget_recovery_codes(conn: &mut PgConnection, user_name: &str) -> 
 }
 
 /// Gives an account recovery codes, by their hashes.
-pub async fn insert_recovery_codes(
-    conn: &mut PgConnection,
-    user_name: &str,
-    hashes: &[Vec<u8>],
-) -> Result<(), Error> {
+pub async fn insert_recovery_codes(conn: &mut PgConnection, user_name: &str, hashes: &[Vec<u8>]) -> Result<(), Error> {
     sqlx::query!(
         "INSERT INTO admin_recovery_codes (user_name, code_hash) SELECT $1, unnest($2::bytea[])",
         user_name,

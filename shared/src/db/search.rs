@@ -35,7 +35,7 @@ macro_rules! hits {
     ($branches:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Hit,
-            r#"SELECT h.kind AS "kind!", h.id AS "id!", h.title AS "title!", h.user_id AS "user_id?: UserId",
+            r#"SELECT h.kind AS "kind!", h.id AS "id!", h.title AS "title!: String", h.user_id AS "user_id?: UserId",
                       h.game_id AS "game_id?: GameId", h.at AS "at!" FROM ("# + $branches + ") AS h (kind, id, title, user_id, game_id, at)"
             $(, $argument)*
         )
@@ -121,7 +121,7 @@ pub async fn by_name(tx: &mut impl InTransaction, from: &str, to: &str) -> Resul
 pub async fn by_container(tx: &mut impl InTransaction, from: &str, to: &str) -> Result<Vec<Hit>, Error> {
     let conn = walk_in_order(tx).await?;
     Ok(hits!(
-        "(SELECT 'runtime', game_id, status::text, NULL::uuid, game_id, created_at FROM runtime_records
+        "(SELECT 'runtime', game_id, status, NULL::uuid, game_id, created_at FROM runtime_records
            WHERE container_id COLLATE \"C\" BETWEEN $1 AND $2 ORDER BY container_id COLLATE \"C\" LIMIT $3)",
         from,
         to,

@@ -53,10 +53,10 @@ pub fn door(request: &Request) -> Response {
 #[handler]
 pub fn show(request: &Request, console: web::Data<&Console>, app: web::Data<&Arc<App>>) -> poem::Result<Response> {
     let rest = request.uri().path().strip_prefix("/console/").unwrap_or_default();
-    match console.0.find(rest) {
+    match console.0.0.find(rest) {
         Found::Page { index, depth } => page(index, depth, &STANDARD.encode(app.random.bytes::<16>())),
         Found::File(file) => file_as_asked(&file, request),
-        Found::Nothing if console.0.index.is_none() => {
+        Found::Nothing if console.0.0.index.is_none() => {
             Ok(Response::builder().status(StatusCode::NOT_FOUND).content_type("text/html; charset=utf-8").body(MISSING))
         }
         Found::Nothing => Err(NotFoundError.into()),

@@ -23,8 +23,12 @@ pub fn read(headers: &HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> 
 
 /// Whether a trusted proxy says that it was called over TLS: by the last `X-Forwarded-Proto`, which is its own.
 fn by_proxy(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> bool {
-    let said: Vec<&str> =
-        headers.get_all("x-forwarded-proto").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    let said: Vec<&str> = headers
+        .get_all("x-forwarded-proto")
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(','))
+        .collect();
     trusted.iter().any(|net| net.contains(&peer.to_canonical()))
         && said.last().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
@@ -181,7 +185,9 @@ mod tests {
             read(&map, peer.parse().unwrap(), tls, &trusted).secure
         };
         let (forwarded, https) = (("x-forwarded-for", "203.0.113.7"), ("x-forwarded-proto", "https"));
-        assert!(secure("127.0.0.1", false, &[]) && secure("203.0.113.7", true, &[]) && secure("10.0.0.1", false, &[https]));
+        assert!(
+            secure("127.0.0.1", false, &[]) && secure("203.0.113.7", true, &[]) && secure("10.0.0.1", false, &[https])
+        );
         assert!(secure("127.0.0.1", false, &[forwarded, https]));
         assert!(!secure("10.0.0.1", false, &[]) && !secure("203.0.113.7", false, &[https]));
         assert!(!secure("127.0.0.1", false, &[forwarded]));

@@ -223,7 +223,11 @@ mod tests {
         for (n, right) in RIGHTS.iter().enumerate() {
             assert!(RIGHTS[..n].iter().all(|other| other.operation != right.operation), "{}", right.operation);
             assert!(right.roles.has(Role::Owner), "{}", right.operation);
-            assert!(right.roles == ANY || !right.roles.has(Role::Viewer), "{}: a viewer changes nothing", right.operation);
+            assert!(
+                right.roles == ANY || !right.roles.has(Role::Viewer),
+                "{}: a viewer changes nothing",
+                right.operation
+            );
         }
     }
 }

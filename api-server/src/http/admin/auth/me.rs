@@ -59,11 +59,7 @@ impl Operation {
     ///
     /// Name, roles, what they are for, and the session.
     #[oai(path = "/admin/auth/me", method = "get", operation_id = "admin_get_me")]
-    async fn call(
-        &self,
-        app: Data<&Arc<App>>,
-        admin: Admin,
-    ) -> Result<Json<AdminMe>, Fail<AdminGetMeCodes>> {
+    async fn call(&self, app: Data<&Arc<App>>, admin: Admin) -> Result<Json<AdminMe>, Fail<AdminGetMeCodes>> {
         let mut conn = app.db.acquire().await?;
         let account = db::admin_accounts::get(&mut conn, &admin.name).await?;
         let session = match admin.session {

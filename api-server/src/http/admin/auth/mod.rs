@@ -22,11 +22,6 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             confirm::Operation,
         ),
         (sessions::list::Operation, sessions::end::Operation, totp::begin::Operation, totp::confirm::Operation),
-        (
-            tokens::list::Operation,
-            tokens::create::Operation,
-            tokens::get::Operation,
-            tokens::revoke::Operation,
-        ),
+        (tokens::list::Operation, tokens::create::Operation, tokens::get::Operation, tokens::revoke::Operation),
     )
 }

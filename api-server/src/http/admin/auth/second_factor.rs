@@ -45,8 +45,7 @@ impl Operation {
         user_agent: UserAgent,
         body: Body<AdminSecondFactor>,
     ) -> Result<WithCookie<AdminSession>, Fail<AdminSecondFactorCodes>> {
-        let made =
-            admin_sign_in::second_factor(&app, &context, &user_agent.0, &body.ticket, &body.code).await?;
+        let made = admin_sign_in::second_factor(&app, &context, &user_agent.0, &body.ticket, &body.code).await?;
         let session = AdminSession::seen(made.session.clone(), Some(made.session.session_id));
         Ok(WithCookie::session(session, Some(&made), app.config.admin.session_max.as_secs()))
     }

@@ -142,7 +142,8 @@ async fn many_wrong_codes_from_elsewhere_leave_the_owner_at_home_and_their_recov
     let stranger = api.client.with_header("X-Forwarded-For", "203.0.113.66").with_header("X-Forwarded-Proto", "https");
     let step = async |code: &str| {
         let body = json!({ "user_name": "ada", "password": PASSWORD });
-        let ticket = stranger.post(format!("{AUTH}/sign-in")).json(&body).send().await.expect(200).json()["ticket"].clone();
+        let ticket =
+            stranger.post(format!("{AUTH}/sign-in")).json(&body).send().await.expect(200).json()["ticket"].clone();
         let body = json!({ "ticket": ticket, "code": code });
         stranger.post(format!("{AUTH}/second-factor")).json(&body).send().await
     };

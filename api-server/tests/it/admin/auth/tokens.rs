@@ -30,8 +30,10 @@ async fn a_token_does_what_it_was_given_and_no_more_than_its_owner() {
     let me = program.get(format!("{AUTH}/me")).send().await.expect(200).json();
     assert_eq!((&me["via"], &me["roles"]), (&json!("token"), &json!(["operator"])));
     assert!(ada.get(&path).send().await.expect(200).json()["items"][0]["last_used_at"].is_string());
-    let line: (String, String) =
-        sqlx::query_as("SELECT actor, via FROM audit_log WHERE action = 'queue.pause'").fetch_one(&api.pool()).await.unwrap();
+    let line: (String, String) = sqlx::query_as("SELECT actor, via FROM audit_log WHERE action = 'queue.pause'")
+        .fetch_one(&api.pool())
+        .await
+        .unwrap();
     assert_eq!((line.0.as_str(), line.1.as_str()), ("ada", "token"));
     // What its owner loses it loses with the next request.
     let patch = json!({ "roles": ["support"] });
