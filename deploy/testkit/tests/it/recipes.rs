@@ -2,7 +2,7 @@
 //! tests of paths, links and sections hold.
 
 /// The recipes by the words that they begin with, and what each must name.
-const RECIPES: [(&str, &[&str]); 7] = [
+const RECIPES: [(&str, &[&str]); 8] = [
     (
         "An operation of the REST contract.",
         &[
