@@ -45,7 +45,12 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change an administrator
+         * @description Other roles end their sessions, and hold from the next request on. The last enabled owner stays one, and so does the last with a
+         *     second factor.
+         */
+        patch: operations["admin_patch_admin_account"];
         trace?: never;
     };
     "/api/v1/admin/admin-accounts/{user_name}/disable": {
@@ -109,6 +114,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/admin-accounts/{user_name}/reset-second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an administrator's second factor away
+         * @description For who lost the device and the recovery codes. Their sessions end, they sign in by their password alone and set up another one.
+         *     They are told by mail, where their account has an address.
+         */
+        post: operations["admin_reset_admin_account_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/audit-log": {
         parameters: {
             query?: never;
@@ -123,6 +149,273 @@ export interface paths {
         get: operations["admin_list_audit_log"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm that it is oneself
+         * @description Sensitive operations of this session go without another code for ten minutes.
+         */
+        post: operations["admin_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who one is
+         * @description Name, roles, what they are for, and the session.
+         */
+        get: operations["admin_get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description Every session of the account ends, this one too: sign in again.
+         */
+        post: operations["admin_change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the second factor
+         * @description A ticket takes five codes. A code is taken once: neither it nor an earlier one is taken again.
+         */
+        post: operations["admin_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own sessions
+         * @description Those that ended too, newest first, for 90 days.
+         */
+        get: operations["admin_list_own_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/sessions/{session_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End one of one's own sessions
+         * @description From its next request on, on every replica. One that has ended stays as it is.
+         */
+        post: operations["admin_end_own_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in
+         * @description By name and password. An account with a second factor gets a ticket for it; another one gets its session, by cookie. Failures
+         *     are counted as those of HTTP Basic are, and an unknown name takes as long as a known one.
+         */
+        post: operations["admin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Ends the session that asks.
+         */
+        post: operations["admin_sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own tokens
+         * @description Those that admit nobody any more too, newest first.
+         */
+        get: operations["admin_list_tokens"];
+        put?: never;
+        /**
+         * Make a token for a program
+         * @description It acts on one's own behalf, may do no more than oneself may at the moment, and nothing that wants a person. Each call makes
+         *     another one: the answer holds a secret, so `Idempotency-Key` is ignored.
+         */
+        post: operations["admin_create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one of one's own tokens
+         * @description Not the token itself: only its hash is kept.
+         */
+        get: operations["admin_get_token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/tokens/{token_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke one of one's own tokens
+         * @description From its next request on, on every replica. One that is revoked stays as it is.
+         */
+        post: operations["admin_revoke_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin the set-up of a second factor
+         * @description Nothing changes before `totp/confirm`. Whoever has a second factor gives a code of it first, and replaces it.
+         */
+        post: operations["admin_begin_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/auth/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the set-up of a second factor
+         * @description By its first code, which counts as used. Every session of the account ends; whoever came by one goes on in a new one, whose
+         *     cookie comes along.
+         */
+        post: operations["admin_confirm_totp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -512,6 +805,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/{game_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the notes about a game
+         * @description Newest first.
+         */
+        get: operations["admin_list_game_notes"];
+        put?: never;
+        /**
+         * Write a note about a game
+         * @description For other administrators; nobody else reads it, and it is never changed. The trail says that it was written, not what it
+         *     says.
+         */
+        post: operations["admin_create_game_note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/notes/{note_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a note about a game
+         * @description As it was written: notes are never changed.
+         */
+        get: operations["admin_get_game_note"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/games/{game_id}/open-enrollment": {
         parameters: {
             query?: never;
@@ -626,6 +964,27 @@ export interface paths {
          * @description The game is `starting` until its engine is up, then `running`, or `start_failed`.
          */
         post: operations["admin_start_game"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/games/{game_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to a game
+         * @description Newest first: what administrators did to it and to its engine, operations with the turns among them, jobs, notifications,
+         *     applications, memberships and notes, in the order of their ids, which begin with their times.
+         */
+        get: operations["admin_game_timeline"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -788,6 +1147,26 @@ export interface paths {
          * @description Newest first. Numbers that are missing belong to attempts that never spoke to the relay.
          */
         get: operations["admin_list_mail_delivery_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/{delivery_id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what a mail says
+         * @description As it was, or will be, sent. Never a mail with a code. That somebody read it leaves an entry in the trail.
+         */
+        get: operations["admin_get_mail_delivery_content"];
         put?: never;
         post?: never;
         delete?: never;
@@ -976,6 +1355,48 @@ export interface paths {
          *     `changed` is 0.
          */
         post: operations["admin_redrive_notification_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at everything that may want somebody
+         * @description What a person on call asks first, in one answer: queues, games that stand still, turns that are late, engines that are
+         *     unwell, processes that are gone. Nothing is counted beyond 10 000: a count at that number says "at least".
+         */
+        get: operations["admin_get_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/push/subscribers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List push subscribers
+         * @description In descending order of their names. Each gateway that subscribed within a week is here; one whose `seen_at` is older than
+         *     some seconds has no stream any more.
+         */
+        get: operations["admin_list_push_subscribers"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1255,6 +1676,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find anything
+         * @description By id, by an address, by the beginning of a user's or a game's name in any case, by a container's name or the beginning of
+         *     its id (8 characters or more), or by the id of a request. What the text may be is told from the text. At most ten of a
+         *     kind are answered for each way: lists have filters for more.
+         */
+        get: operations["admin_search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read figures of the last seven days
+         * @description One point a minute is written, and kept for seven days; here they are gathered in steps, which are counted from 1970 in
+         *     UTC. A step in which nothing was written, since no runtime-controller ran, is left out. At most 1500 steps a series.
+         */
+        get: operations["admin_get_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users": {
         parameters: {
             query?: never;
@@ -1391,6 +1855,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/users/{user_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the notes about an account
+         * @description Newest first.
+         */
+        get: operations["admin_list_user_notes"];
+        put?: never;
+        /**
+         * Write a note about an account
+         * @description For other administrators; nobody else reads it, and it is never changed. The trail says that it was written, not what it
+         *     says.
+         */
+        post: operations["admin_create_user_note"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/notes/{note_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a note about an account
+         * @description As it was written: notes are never changed.
+         */
+        get: operations["admin_get_user_note"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/users/{user_id}/sanctions": {
         parameters: {
             query?: never;
@@ -1490,6 +1999,27 @@ export interface paths {
          * @description With one invalidation that names them, in the same transaction. The account may sign in again.
          */
         post: operations["admin_revoke_all_sessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/{user_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to an account
+         * @description Newest first: what administrators did to it, sessions, applications, memberships, notes, and mails to the addresses that it
+         *     has, in the order of their ids, which begin with their times.
+         */
+        get: operations["admin_user_timeline"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2769,8 +3299,13 @@ export interface components {
          * @description An administrator.
          * @example {
          *       "created_at": "2026-01-10T09:00:00Z",
+         *       "email": "grace@example.org",
          *       "enabled": true,
+         *       "has_second_factor": true,
          *       "last_used_at": "2026-03-17T20:14:00Z",
+         *       "roles": [
+         *         "owner"
+         *       ],
          *       "user_name": "grace"
          *     }
          */
@@ -2782,16 +3317,34 @@ export interface components {
              */
             created_at: string;
             /**
+             * Format: email-address
+             * @description Where the administrator is told that their second factor was reset.
+             * @example grace@example.org
+             */
+            email?: string | null;
+            /**
              * @description Whether the administrator may log in.
              * @example true
              */
             enabled: boolean;
+            /**
+             * @description Whether the administrator has a second factor.
+             * @example true
+             */
+            has_second_factor: boolean;
             /**
              * Format: date-time
              * @description When it was last used, to the minute.
              * @example 2026-03-17T20:14:00Z
              */
             last_used_at?: string | null;
+            /**
+             * @description What the administrator may do.
+             * @example [
+             *       "owner"
+             *     ]
+             */
+            roles: components["schemas"]["Role"][];
             /**
              * Format: user-name
              * @description The name to log in with.
@@ -2806,8 +3359,13 @@ export interface components {
          *       "items": [
          *         {
          *           "created_at": "2026-01-10T09:00:00Z",
+         *           "email": "grace@example.org",
          *           "enabled": true,
+         *           "has_second_factor": true,
          *           "last_used_at": "2026-03-17T20:14:00Z",
+         *           "roles": [
+         *             "owner"
+         *           ],
          *           "user_name": "grace"
          *         }
          *       ],
@@ -2820,8 +3378,13 @@ export interface components {
              * @example [
              *       {
              *         "created_at": "2026-01-10T09:00:00Z",
+             *         "email": "grace@example.org",
              *         "enabled": true,
+             *         "has_second_factor": true,
              *         "last_used_at": "2026-03-17T20:14:00Z",
+             *         "roles": [
+             *           "owner"
+             *         ],
              *         "user_name": "grace"
              *       }
              *     ]
@@ -2874,6 +3437,519 @@ export interface components {
              * @example grace
              */
             user_name: string;
+        };
+        /**
+         * AdminCode
+         * @description A code of the second factor.
+         * @example {
+         *       "code": "271828"
+         *     }
+         */
+        AdminCode: {
+            /**
+             * Format: login-code
+             * @description Six digits from the device, or a recovery code.
+             * @example 271828
+             */
+            code: string;
+        };
+        /**
+         * AdminConfirmed
+         * @description A session whose person gave a code just now.
+         * @example {
+         *       "confirmed_until": "2026-03-17T20:24:31Z"
+         *     }
+         */
+        AdminConfirmed: {
+            /**
+             * Format: date-time
+             * @description Until when sensitive operations go without another code.
+             * @example 2026-03-17T20:24:31Z
+             */
+            confirmed_until: string;
+        };
+        /**
+         * AdminFactor
+         * @description The second factor of who asks.
+         * @example {
+         *       "enabled": true,
+         *       "recovery_codes_left": 10,
+         *       "required": true
+         *     }
+         */
+        AdminFactor: {
+            /**
+             * @description Whether there is one.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description Recovery codes that are good.
+             * @example 10
+             */
+            recovery_codes_left: number;
+            /**
+             * @description Whether there must be one before anything else goes.
+             * @example true
+             */
+            required: boolean;
+        };
+        /**
+         * AdminMe
+         * @description Who asks, and what they may do.
+         * @example {
+         *       "basic": true,
+         *       "email": "grace@example.org",
+         *       "factor": {
+         *         "enabled": true,
+         *         "recovery_codes_left": 10,
+         *         "required": true
+         *       },
+         *       "permissions": [
+         *         "admin_list_games",
+         *         "admin_get_game"
+         *       ],
+         *       "roles": [
+         *         "owner"
+         *       ],
+         *       "session": {
+         *         "confirmed_until": "2026-03-17T20:24:31Z",
+         *         "created_at": "2026-03-17T18:02:11Z",
+         *         "current": true,
+         *         "end_reason": null,
+         *         "ended_at": null,
+         *         "expires_at": "2026-03-18T06:02:11Z",
+         *         "ip": "203.0.113.7",
+         *         "last_seen_at": "2026-03-17T20:14:00Z",
+         *         "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+         *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+         *       },
+         *       "user_name": "grace",
+         *       "via": "session"
+         *     }
+         */
+        AdminMe: {
+            /**
+             * @description Whether a name and a password with each request (HTTP Basic) are taken here, from accounts without a second factor.
+             * @example true
+             */
+            basic: boolean;
+            /**
+             * Format: email-address
+             * @description Where they are told that their second factor was reset.
+             * @example grace@example.org
+             */
+            email?: string | null;
+            /**
+             * @description Their second factor.
+             * @example {
+             *       "enabled": true,
+             *       "recovery_codes_left": 10,
+             *       "required": true
+             *     }
+             */
+            factor: components["schemas"]["AdminFactor"];
+            /**
+             * @description The operations, by id, that one of these roles is for.
+             * @example [
+             *       "admin_list_games",
+             *       "admin_get_game"
+             *     ]
+             */
+            permissions: string[];
+            /**
+             * @description Their roles; of a token its own.
+             * @example [
+             *       "owner"
+             *     ]
+             */
+            roles: components["schemas"]["Role"][];
+            /**
+             * @description Their session, where they came in by one.
+             * @example {
+             *       "confirmed_until": "2026-03-17T20:24:31Z",
+             *       "created_at": "2026-03-17T18:02:11Z",
+             *       "current": true,
+             *       "end_reason": null,
+             *       "ended_at": null,
+             *       "expires_at": "2026-03-18T06:02:11Z",
+             *       "ip": "203.0.113.7",
+             *       "last_seen_at": "2026-03-17T20:14:00Z",
+             *       "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+             *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+             *     }
+             */
+            session?: components["schemas"]["AdminSession"] | null;
+            /**
+             * Format: admin-name
+             * @description The administrator's name.
+             * @example grace
+             */
+            user_name: string;
+            /**
+             * @description How they came in.
+             * @example session
+             * @enum {string}
+             */
+            via: "session" | "token" | "basic";
+        };
+        /**
+         * AdminRecoveryCodes
+         * @description Codes that stand in for the second factor.
+         * @example {
+         *       "recovery_codes": [
+         *         "7K3M-0QXW-9ZTB-52HC",
+         *         "Q4ZN-81RD-V7KT-3M5P"
+         *       ]
+         *     }
+         */
+        AdminRecoveryCodes: {
+            /**
+             * @description Each counts once. They are shown this once.
+             * @example [
+             *       "7K3M-0QXW-9ZTB-52HC",
+             *       "Q4ZN-81RD-V7KT-3M5P"
+             *     ]
+             */
+            recovery_codes: string[];
+        };
+        /**
+         * AdminSecondFactor
+         * @description The second step of a sign-in.
+         * @example {
+         *       "code": "271828",
+         *       "ticket": "hX7vQ2mR9sT4uW6yZ1aB3cD5eF8gH0iJ2kL4mN6oP7q"
+         *     }
+         */
+        AdminSecondFactor: {
+            /**
+             * Format: login-code
+             * @description Six digits from the device, or a recovery code.
+             * @example 271828
+             */
+            code: string;
+            /**
+             * @description What `sign-in` answered.
+             * @example hX7vQ2mR9sT4uW6yZ1aB3cD5eF8gH0iJ2kL4mN6oP7q
+             */
+            ticket: string;
+        };
+        /**
+         * AdminSession
+         * @description An administrator's session.
+         * @example {
+         *       "confirmed_until": "2026-03-17T20:24:31Z",
+         *       "created_at": "2026-03-17T18:02:11Z",
+         *       "current": true,
+         *       "end_reason": null,
+         *       "ended_at": null,
+         *       "expires_at": "2026-03-18T06:02:11Z",
+         *       "ip": "203.0.113.7",
+         *       "last_seen_at": "2026-03-17T20:14:00Z",
+         *       "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+         *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+         *     }
+         */
+        AdminSession: {
+            /**
+             * Format: date-time
+             * @description Until when sensitive operations go without another code.
+             * @example 2026-03-17T20:24:31Z
+             */
+            confirmed_until?: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             * @example 2026-03-17T18:02:11Z
+             */
+            created_at: string;
+            /**
+             * @description Whether it is the one that asks.
+             * @example true
+             */
+            current: boolean;
+            /**
+             * @description Why it was ended.
+             * @example nobody has played for a month
+             * @enum {string|null}
+             */
+            end_reason?: "signed_out" | "ended" | "password_changed" | "roles_changed" | "factor_changed" | "disabled" | null;
+            /**
+             * Format: date-time
+             * @description When it was ended.
+             * @example 2026-03-17T20:40:00Z
+             */
+            ended_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends however much it is used.
+             * @example 2026-03-18T06:02:11Z
+             */
+            expires_at: string;
+            /**
+             * @description The address that signed in.
+             * @example 203.0.113.7
+             */
+            ip: string;
+            /**
+             * Format: date-time
+             * @description The last request in it that a person caused, to the minute.
+             * @example 2026-03-17T20:14:00Z
+             */
+            last_seen_at: string;
+            /**
+             * Format: uuid
+             * @description The session's id.
+             * @example 019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95
+             */
+            session_id: string;
+            /**
+             * @description The `User-Agent` that signed in.
+             * @example Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
+             */
+            user_agent: string;
+        };
+        /**
+         * AdminSessionPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "confirmed_until": "2026-03-17T20:24:31Z",
+         *           "created_at": "2026-03-17T18:02:11Z",
+         *           "current": true,
+         *           "end_reason": null,
+         *           "ended_at": null,
+         *           "expires_at": "2026-03-18T06:02:11Z",
+         *           "ip": "203.0.113.7",
+         *           "last_seen_at": "2026-03-17T20:14:00Z",
+         *           "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+         *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        AdminSessionPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "confirmed_until": "2026-03-17T20:24:31Z",
+             *         "created_at": "2026-03-17T18:02:11Z",
+             *         "current": true,
+             *         "end_reason": null,
+             *         "ended_at": null,
+             *         "expires_at": "2026-03-18T06:02:11Z",
+             *         "ip": "203.0.113.7",
+             *         "last_seen_at": "2026-03-17T20:14:00Z",
+             *         "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+             *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["AdminSession"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AdminSignedIn
+         * @description A session, or what the second step wants.
+         * @example {
+         *       "second_factor": null,
+         *       "session": {
+         *         "confirmed_until": "2026-03-17T20:24:31Z",
+         *         "created_at": "2026-03-17T18:02:11Z",
+         *         "current": true,
+         *         "end_reason": null,
+         *         "ended_at": null,
+         *         "expires_at": "2026-03-18T06:02:11Z",
+         *         "ip": "203.0.113.7",
+         *         "last_seen_at": "2026-03-17T20:14:00Z",
+         *         "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+         *         "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+         *       },
+         *       "ticket": null
+         *     }
+         */
+        AdminSignedIn: {
+            /**
+             * @description The kind of the second factor, `totp`; null where there is no second step.
+             * @example totp
+             */
+            second_factor?: string | null;
+            /**
+             * @description The session, whose cookie comes along; null where the account has a second factor.
+             * @example {
+             *       "confirmed_until": "2026-03-17T20:24:31Z",
+             *       "created_at": "2026-03-17T18:02:11Z",
+             *       "current": true,
+             *       "end_reason": null,
+             *       "ended_at": null,
+             *       "expires_at": "2026-03-18T06:02:11Z",
+             *       "ip": "203.0.113.7",
+             *       "last_seen_at": "2026-03-17T20:14:00Z",
+             *       "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
+             *       "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+             *     }
+             */
+            session?: components["schemas"]["AdminSession"] | null;
+            /**
+             * @description What `second-factor` wants beside the code, once, within five minutes; null where there is no second step.
+             * @example hX7vQ2mR9sT4uW6yZ1aB3cD5eF8gH0iJ2kL4mN6oP7q
+             */
+            ticket?: string | null;
+        };
+        /**
+         * AdminSignIn
+         * @description Who signs in.
+         * @example {
+         *       "password": "correct horse battery staple",
+         *       "user_name": "grace"
+         *     }
+         */
+        AdminSignIn: {
+            /**
+             * Format: password-text
+             * @description Their password.
+             * @example correct horse battery staple
+             */
+            password: string;
+            /**
+             * Format: admin-name
+             * @description The administrator's name.
+             * @example grace
+             */
+            user_name: string;
+        };
+        /**
+         * AdminToken
+         * @description A token with which a program calls administrators' operations.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "expires_at": "2026-06-01T18:00:00Z",
+         *       "last_used_at": "2026-03-17T20:14:00Z",
+         *       "name": "nightly report",
+         *       "revoked_at": null,
+         *       "roles": [
+         *         "viewer"
+         *       ],
+         *       "token_id": "019cb4db-5900-7e13-a206-c18ac9594f21"
+         *     }
+         */
+        AdminToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it admits.
+             * @example 2026-06-01T18:00:00Z
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             * @example 2026-03-17T20:14:00Z
+             */
+            last_used_at?: string | null;
+            /**
+             * @description What its owner calls it.
+             * @example nightly report
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             * @example 2026-04-01T20:00:00Z
+             */
+            revoked_at?: string | null;
+            /**
+             * @description What it was given; it may do no more than its owner may at the moment.
+             * @example [
+             *       "viewer"
+             *     ]
+             */
+            roles: components["schemas"]["Role"][];
+            /**
+             * Format: uuid
+             * @description The token's id.
+             * @example 019cb4db-5900-7e13-a206-c18ac9594f21
+             */
+            token_id: string;
+        };
+        /**
+         * AdminTokenPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "expires_at": "2026-06-01T18:00:00Z",
+         *           "last_used_at": "2026-03-17T20:14:00Z",
+         *           "name": "nightly report",
+         *           "revoked_at": null,
+         *           "roles": [
+         *             "viewer"
+         *           ],
+         *           "token_id": "019cb4db-5900-7e13-a206-c18ac9594f21"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        AdminTokenPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "expires_at": "2026-06-01T18:00:00Z",
+             *         "last_used_at": "2026-03-17T20:14:00Z",
+             *         "name": "nightly report",
+             *         "revoked_at": null,
+             *         "roles": [
+             *           "viewer"
+             *         ],
+             *         "token_id": "019cb4db-5900-7e13-a206-c18ac9594f21"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["AdminToken"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AdminTotp
+         * @description A set-up that waits for its first code, for a quarter of an hour.
+         * @example {
+         *       "otpauth_uri": "otpauth://totp/Galaxy:grace?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Galaxy&algorithm=SHA1&digits=6&period=30",
+         *       "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+         *     }
+         */
+        AdminTotp: {
+            /**
+             * @description The same, as a picture for the device holds it.
+             * @example otpauth://totp/Galaxy:grace?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Galaxy&algorithm=SHA1&digits=6&period=30
+             */
+            otpauth_uri: string;
+            /**
+             * @description The secret, in base32. It is shown this once.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
         };
         /**
          * Application
@@ -3081,7 +4157,7 @@ export interface components {
         };
         /**
          * AuditEntry
-         * @description A line of the trail: something that an administrator did.
+         * @description A line of the trail: something that an administrator did, or tried.
          * @example {
          *       "action": "game.create",
          *       "actor": "root",
@@ -3091,9 +4167,12 @@ export interface components {
          *         "name": "Orion"
          *       },
          *       "ip": "203.0.113.7",
+         *       "outcome": "done",
          *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *       "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
          *       "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *       "target_type": "game"
+         *       "target_type": "game",
+         *       "via": "session"
          *     }
          */
         AuditEntry: {
@@ -3132,10 +4211,22 @@ export interface components {
              */
             ip: string;
             /**
+             * @description Whether it was done: a sign-in that failed, and what the administrator may not do, stand here too.
+             * @example done
+             * @enum {string}
+             */
+            outcome: "done" | "refused";
+            /**
              * @description The id of the request that did it.
              * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
              */
             request_id: string;
+            /**
+             * Format: uuid
+             * @description The session that it was done in, where there was one.
+             * @example 019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95
+             */
+            session_id?: string | null;
             /**
              * @description The id or the name of the target.
              * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
@@ -3146,6 +4237,12 @@ export interface components {
              * @example game
              */
             target_type: string;
+            /**
+             * @description How the administrator came in; null where a former release wrote the line.
+             * @example session
+             * @enum {string|null}
+             */
+            via?: "session" | "token" | "basic" | null;
         };
         /**
          * AuditEntryPage
@@ -3161,9 +4258,12 @@ export interface components {
          *             "name": "Orion"
          *           },
          *           "ip": "203.0.113.7",
+         *           "outcome": "done",
          *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+         *           "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
          *           "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-         *           "target_type": "game"
+         *           "target_type": "game",
+         *           "via": "session"
          *         }
          *       ],
          *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
@@ -3182,9 +4282,12 @@ export interface components {
              *           "name": "Orion"
              *         },
              *         "ip": "203.0.113.7",
+             *         "outcome": "done",
              *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
+             *         "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
              *         "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
-             *         "target_type": "game"
+             *         "target_type": "game",
+             *         "via": "session"
              *       }
              *     ]
              */
@@ -3247,6 +4350,28 @@ export interface components {
              * @example 019cad9c-cb60-72d1-a40e-ad7b6bc73518
              */
             challenge_id: string;
+        };
+        /**
+         * ChangeAdminPassword
+         * @description A change of one's own password.
+         * @example {
+         *       "new_password": "another correct horse battery",
+         *       "password": "correct horse battery staple"
+         *     }
+         */
+        ChangeAdminPassword: {
+            /**
+             * Format: password-text
+             * @description 15 to 71 bytes in UTF-8, no control characters, none of the commonest passwords.
+             * @example another correct horse battery
+             */
+            new_password: string;
+            /**
+             * Format: password-text
+             * @description The present password.
+             * @example correct horse battery staple
+             */
+            password: string;
         };
         /**
          * Commands
@@ -3354,6 +4479,71 @@ export interface components {
              * @example GB
              */
             country: string;
+        };
+        /**
+         * CreatedAdminToken
+         * @description A new token, and what it is.
+         * @example {
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "expires_at": "2026-06-01T18:00:00Z",
+         *       "last_used_at": "2026-03-17T20:14:00Z",
+         *       "name": "nightly report",
+         *       "revoked_at": null,
+         *       "roles": [
+         *         "viewer"
+         *       ],
+         *       "token": "galaxy_admin_pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8",
+         *       "token_id": "019cb4db-5900-7e13-a206-c18ac9594f21"
+         *     }
+         */
+        CreatedAdminToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Until when it admits.
+             * @example 2026-06-01T18:00:00Z
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             * @example 2026-03-17T20:14:00Z
+             */
+            last_used_at?: string | null;
+            /**
+             * @description What its owner calls it.
+             * @example nightly report
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked.
+             * @example 2026-04-01T20:00:00Z
+             */
+            revoked_at?: string | null;
+            /**
+             * @description What it was given; it may do no more than its owner may at the moment.
+             * @example [
+             *       "viewer"
+             *     ]
+             */
+            roles: components["schemas"]["Role"][];
+            /**
+             * @description The token itself, for `Authorization: Bearer`. Answered once; only its hash is kept.
+             * @example galaxy_admin_pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8
+             */
+            token: string;
+            /**
+             * Format: uuid
+             * @description The token's id.
+             * @example 019cb4db-5900-7e13-a206-c18ac9594f21
+             */
+            token_id: string;
         };
         /**
          * DaemonReconciliation
@@ -3691,6 +4881,39 @@ export interface components {
              * @example game.started
              */
             template_id?: string | null;
+        };
+        /**
+         * DeliveryContent
+         * @description What a mail says, as it was or will be sent.
+         * @example {
+         *       "delivery_id": "019cd8e7-f470-7363-93f1-1739d2f35370",
+         *       "html": "<p>Your first orders are taken until Thursday.</p>",
+         *       "subject": "Orion has begun",
+         *       "text": "Your first orders are taken until Thursday."
+         *     }
+         */
+        DeliveryContent: {
+            /**
+             * Format: uuid
+             * @description The mail.
+             * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+             */
+            delivery_id: string;
+            /**
+             * @description The HTML part. Players' words in it are escaped; show it in a sandboxed frame all the same.
+             * @example <p>Your first orders are taken until Thursday.</p>
+             */
+            html: string;
+            /**
+             * @description The subject.
+             * @example Orion has begun
+             */
+            subject: string;
+            /**
+             * @description The plain text part.
+             * @example Your first orders are taken until Thursday.
+             */
+            text: string;
         };
         /**
          * DeliveryPage
@@ -4036,7 +5259,7 @@ export interface components {
          * @example invalid_request
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "sanction_not_found" | "entitlement_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "engine_failed" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
+        ErrorCode: "invalid_request" | "idempotency_key_reused" | "credentials_required" | "admin_credentials_required" | "admin_session_required" | "sign_in_refused" | "insecure_transport" | "role_required" | "second_factor_required" | "confirmation_required" | "person_required" | "sign_in_ticket_expired" | "password_incorrect" | "no_session" | "no_second_factor" | "second_factor_unavailable" | "admin_token_not_found" | "user_unknown" | "cross_site" | "account_blocked" | "sanctioned" | "not_found" | "method_not_allowed" | "payload_too_large" | "unsupported_media_type" | "rate_limited" | "internal" | "unavailable" | "timeout" | "challenge_expired" | "code_incorrect" | "session_not_found" | "account_not_found" | "user_name_taken" | "note_not_found" | "sanction_not_found" | "entitlement_not_found" | "engine_version_not_found" | "engine_version_exists" | "engine_version_disabled" | "engine_version_incompatible" | "game_not_found" | "game_state_conflict" | "not_game_owner" | "game_full" | "not_enough_players" | "enrollment_closed" | "limit_reached" | "application_not_found" | "application_exists" | "application_decided" | "already_member" | "invite_not_found" | "invite_exists" | "invite_closed" | "membership_not_found" | "membership_ended" | "not_a_member" | "race_name_taken" | "race_name_not_found" | "race_name_invalid" | "runtime_not_found" | "runtime_busy" | "turn_already_closed" | "game_paused" | "game_not_running" | "engine_rejected" | "engine_unreachable" | "engine_failed" | "admin_account_not_found" | "admin_account_exists" | "last_administrator" | "delivery_not_found" | "delivery_state_conflict" | "delivery_secret" | "delivery_wiped" | "notification_not_found" | "dead_letter_not_found" | "not_dead_lettered" | "queue_not_found" | "report_not_found";
         /**
          * FieldError
          * @description One fault in one field of a request.
@@ -4425,6 +5648,96 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Hit
+         * @description Something that was found.
+         * @example {
+         *       "at": "2026-03-03T18:00:00Z",
+         *       "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *       "kind": "game",
+         *       "matched": "name",
+         *       "title": "Orion",
+         *       "user_id": null
+         *     }
+         */
+        Hit: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-03-03T18:00:00Z
+             */
+            at: string;
+            /**
+             * Format: uuid
+             * @description The game that it belongs to, or is.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /**
+             * Format: uuid
+             * @description Its id; of a runtime its game's.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            id: string;
+            /**
+             * @description What it is.
+             * @example game
+             * @enum {string}
+             */
+            kind: "application" | "audit_entry" | "delivery" | "entitlement" | "game" | "invite" | "membership" | "notification" | "runtime" | "sanction" | "session" | "user";
+            /**
+             * @description By what it was found.
+             * @example name
+             * @enum {string}
+             */
+            matched: "id" | "address" | "name" | "container" | "request_id";
+            /**
+             * @description What people tell it by: a name, a kind, a state. No address.
+             * @example Orion
+             */
+            title: string;
+            /**
+             * Format: uuid
+             * @description The account that it belongs to, or is.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+        };
+        /**
+         * Hits
+         * @description What was found.
+         * @example {
+         *       "hits": [
+         *         {
+         *           "at": "2026-03-03T18:00:00Z",
+         *           "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+         *           "kind": "game",
+         *           "matched": "name",
+         *           "title": "Orion",
+         *           "user_id": null
+         *         }
+         *       ]
+         *     }
+         */
+        Hits: {
+            /**
+             * @description First what the text is itself, then what it is the name of, then what it made. Each thing is there once.
+             * @example [
+             *       {
+             *         "at": "2026-03-03T18:00:00Z",
+             *         "game_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
+             *         "kind": "game",
+             *         "matched": "name",
+             *         "title": "Orion",
+             *         "user_id": null
+             *       }
+             *     ]
+             */
+            hits: components["schemas"]["Hit"][];
+        };
+        /**
          * @description Where an identity is from.
          * @example telegram
          * @enum {string}
@@ -4787,11 +6100,22 @@ export interface components {
          * NewAdminAccount
          * @description An administrator to be made.
          * @example {
+         *       "email": "grace@example.org",
          *       "password": "correct horse battery staple",
+         *       "roles": [
+         *         "support",
+         *         "game_master"
+         *       ],
          *       "user_name": "grace"
          *     }
          */
         NewAdminAccount: {
+            /**
+             * Format: email-address
+             * @description Where the administrator is told that their second factor was reset.
+             * @example grace@example.org
+             */
+            email?: string | null;
             /**
              * Format: password-text
              * @description 15 to 71 bytes in UTF-8, no control characters, none of the commonest passwords.
@@ -4799,11 +6123,51 @@ export interface components {
              */
             password: string;
             /**
+             * @description What the administrator may do, one role or more; an owner if absent.
+             * @example [
+             *       "support",
+             *       "game_master"
+             *     ]
+             */
+            roles?: components["schemas"]["Role"][] | null;
+            /**
              * Format: admin-name
              * @description The name to log in with: 1 to 64 ASCII letters, digits and `. _ - @ +`.
              * @example grace
              */
             user_name: string;
+        };
+        /**
+         * NewAdminToken
+         * @description A token to be made.
+         * @example {
+         *       "expires_in_days": 90,
+         *       "name": "nightly report",
+         *       "roles": [
+         *         "viewer"
+         *       ]
+         *     }
+         */
+        NewAdminToken: {
+            /**
+             * Format: int32
+             * @description For how many days it admits.
+             * @example 90
+             */
+            expires_in_days: number;
+            /**
+             * Format: line
+             * @description What to call it, in one line: where it is used.
+             * @example nightly report
+             */
+            name: string;
+            /**
+             * @description What it may do: one or more of its owner's roles; an owner hands on any.
+             * @example [
+             *       "viewer"
+             *     ]
+             */
+            roles: components["schemas"]["Role"][];
         };
         /**
          * NewEngineVersion
@@ -5004,6 +6368,21 @@ export interface components {
             max_uses?: number | null;
         };
         /**
+         * NewNote
+         * @description A note to be written. It is never changed afterwards.
+         * @example {
+         *       "text": "Asked by mail to move the first turn to Friday."
+         *     }
+         */
+        NewNote: {
+            /**
+             * Format: text
+             * @description What it says, 1 to 2000 characters in lines. Administrators alone read it.
+             * @example Asked by mail to move the first turn to Friday.
+             */
+            text: string;
+        };
+        /**
          * NewPublicGame
          * @description A public game to be made.
          * @example {
@@ -5115,6 +6494,93 @@ export interface components {
              * @example abusive messages to other players
              */
             reason: string;
+        };
+        /**
+         * Note
+         * @description What an administrator wrote down for the others.
+         * @example {
+         *       "author": "root",
+         *       "created_at": "2026-03-03T18:00:00Z",
+         *       "game_id": null,
+         *       "note_id": "019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41",
+         *       "text": "Asked by mail to move the first turn to Friday.",
+         *       "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *     }
+         */
+        Note: {
+            /**
+             * @description Who wrote it.
+             * @example root
+             */
+            author: string;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             * @example 2026-03-03T18:00:00Z
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description The game that it is about; null: it is about an account.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /**
+             * Format: uuid
+             * @description The note's id.
+             * @example 019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41
+             */
+            note_id: string;
+            /**
+             * @description What it says.
+             * @example Asked by mail to move the first turn to Friday.
+             */
+            text: string;
+            /**
+             * Format: uuid
+             * @description The account that it is about; null: it is about a game.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+        };
+        /**
+         * NotePage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "author": "root",
+         *           "created_at": "2026-03-03T18:00:00Z",
+         *           "game_id": null,
+         *           "note_id": "019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41",
+         *           "text": "Asked by mail to move the first turn to Friday.",
+         *           "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        NotePage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "author": "root",
+             *         "created_at": "2026-03-03T18:00:00Z",
+             *         "game_id": null,
+             *         "note_id": "019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41",
+             *         "text": "Asked by mail to move the first turn to Friday.",
+             *         "user_id": "019cad9d-67a0-77b9-830d-40bd57deeac1"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Note"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
         };
         /**
          * Notification
@@ -5619,6 +7085,139 @@ export interface components {
             turn: number;
         };
         /**
+         * Overview
+         * @description Everything that may want somebody, at one moment. Counts end at 10 000.
+         * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "late_turns": 0,
+         *       "latest_turn_seconds": 0,
+         *       "paused_games": {
+         *         "engine_unreachable": 2,
+         *         "manual": 5
+         *       },
+         *       "processes": [
+         *         {
+         *           "alive": 2,
+         *           "lost": 0,
+         *           "process": "runtime-controller",
+         *           "versions": [
+         *             "0.1.0"
+         *           ]
+         *         }
+         *       ],
+         *       "push_behind": 0,
+         *       "push_subscribers": 2,
+         *       "queues": [
+         *         {
+         *           "depth": {
+         *             "dead_lettered": 1,
+         *             "pending": 3
+         *           },
+         *           "name": "mail",
+         *           "oldest_due_seconds": 0.4,
+         *           "paused": false
+         *         }
+         *       ],
+         *       "start_failed_games": 0,
+         *       "unserved_runtimes": 0,
+         *       "unwell_runtimes": {
+         *         "engine_unreachable": 2
+         *       }
+         *     }
+         */
+        Overview: {
+            /**
+             * Format: date-time
+             * @description The moment that all of it is of, on the database's clock.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description Turns that were due more than a minute ago and are not generated yet.
+             * @example 0
+             */
+            late_turns: number;
+            /**
+             * Format: double
+             * @description By how much the latest of them is late; 0 while none is.
+             * @example 0
+             */
+            latest_turn_seconds: number;
+            /**
+             * @description Paused games by reason; a reason that no game has is missing. `state_limit` are full state directories.
+             * @example {
+             *       "engine_unreachable": 2,
+             *       "manual": 5
+             *     }
+             */
+            paused_games: {
+                [key: string]: number;
+            };
+            /**
+             * @description The kinds of process that work queues, as far as any has registered. api-server is not among them.
+             * @example [
+             *       {
+             *         "alive": 2,
+             *         "lost": 0,
+             *         "process": "runtime-controller",
+             *         "versions": [
+             *           "0.1.0"
+             *         ]
+             *       }
+             *     ]
+             */
+            processes: components["schemas"]["ProcessSummary"][];
+            /**
+             * Format: int64
+             * @description How many events the one of them lags that lags most; 0 while there is none.
+             * @example 0
+             */
+            push_behind: number;
+            /**
+             * Format: int64
+             * @description Push streams that their replicas told of within half a minute.
+             * @example 2
+             */
+            push_subscribers: number;
+            /**
+             * @description Every queue, with its dead letters and what has been due longest.
+             * @example [
+             *       {
+             *         "depth": {
+             *           "dead_lettered": 1,
+             *           "pending": 3
+             *         },
+             *         "name": "mail",
+             *         "oldest_due_seconds": 0.4,
+             *         "paused": false
+             *       }
+             *     ]
+             */
+            queues: components["schemas"]["Queue"][];
+            /**
+             * Format: int64
+             * @description Games whose start failed.
+             * @example 0
+             */
+            start_failed_games: number;
+            /**
+             * Format: int64
+             * @description Runtimes of daemons that no live controller serves.
+             * @example 0
+             */
+            unserved_runtimes: number;
+            /**
+             * @description Runtimes that are `engine_unreachable` or `generation_failed`; a status that none has is missing.
+             * @example {
+             *       "engine_unreachable": 2
+             *     }
+             */
+            unwell_runtimes: {
+                [key: string]: number;
+            };
+        };
+        /**
          * PatchAccount
          * @description What to change; absent fields stay as they are.
          * @example {
@@ -5657,6 +7256,33 @@ export interface components {
              * @example ada
              */
             user_name?: string | null;
+        };
+        /**
+         * PatchAdminAccount
+         * @description What to change; absent fields stay as they are.
+         * @example {
+         *       "email": "grace@example.org",
+         *       "roles": [
+         *         "support",
+         *         "game_master"
+         *       ]
+         *     }
+         */
+        PatchAdminAccount: {
+            /**
+             * Format: email-address
+             * @description Where the administrator is told that their second factor was reset.
+             * @example grace@example.org
+             */
+            email?: string | null;
+            /**
+             * @description What the administrator may do: one role or more.
+             * @example [
+             *       "support",
+             *       "game_master"
+             *     ]
+             */
+            roles?: components["schemas"]["Role"][] | null;
         };
         /**
          * PatchEngineVersion
@@ -5905,6 +7531,44 @@ export interface components {
              * @example urn:galaxy:problem:invalid_request
              */
             type: string;
+        };
+        /**
+         * ProcessSummary
+         * @description One kind of process that works queues.
+         * @example {
+         *       "alive": 2,
+         *       "lost": 0,
+         *       "process": "runtime-controller",
+         *       "versions": [
+         *         "0.1.0"
+         *       ]
+         *     }
+         */
+        ProcessSummary: {
+            /**
+             * Format: int64
+             * @description Registrations whose lease lasts.
+             * @example 2
+             */
+            alive: number;
+            /**
+             * Format: int64
+             * @description Registrations whose lease is over: dead, or cut off from the database. They are swept after a while.
+             * @example 0
+             */
+            lost: number;
+            /**
+             * @description `mail-worker`, `notify-worker` or `runtime-controller`.
+             * @example runtime-controller
+             */
+            process: string;
+            /**
+             * @description The versions of those alive; two of them during a rollout. Releases that do not say theirs are left out.
+             * @example [
+             *       "0.1.0"
+             *     ]
+             */
+            versions: string[];
         };
         /**
          * Provisioned
@@ -6411,6 +8075,21 @@ export interface components {
             limit?: number | null;
         };
         /**
+         * ResetSecondFactor
+         * @description Why a second factor is reset.
+         * @example {
+         *       "reason": "a lost phone"
+         *     }
+         */
+        ResetSecondFactor: {
+            /**
+             * Format: line
+             * @description Why, for the trail and for the administrator.
+             * @example a lost phone
+             */
+            reason: string;
+        };
+        /**
          * ResolveSession
          * @description An opaque session token.
          * @example {
@@ -6473,6 +8152,12 @@ export interface components {
              */
             device_session_ids: string[];
         };
+        /**
+         * @description What an administrator looks after. An account has one role or more.
+         * @example viewer
+         * @enum {string}
+         */
+        Role: "viewer" | "support" | "game_master" | "operator" | "owner";
         /**
          * Runtime
          * @description A game's engine.
@@ -7115,6 +8800,314 @@ export interface components {
             user_id: string;
         };
         /**
+         * StatHistory
+         * @description One series over a time.
+         * @example {
+         *       "name": "turns_generated",
+         *       "points": [
+         *         {
+         *           "at": "2026-03-17T20:00:00Z",
+         *           "max": 9,
+         *           "mean": 4.2
+         *         }
+         *       ]
+         *     }
+         */
+        StatHistory: {
+            /**
+             * @description Which figure.
+             * @example turns_generated
+             * @enum {string}
+             */
+            name: "games_paused" | "games_running" | "jobs_dead" | "jobs_waiting" | "mails_dead" | "mails_sent" | "mails_waiting" | "notifications_dead" | "notifications_waiting" | "push_sequence" | "routes_dead" | "routes_delivered" | "routes_waiting" | "turns_generated" | "turns_late";
+            /**
+             * @description Its steps, the oldest first; those in which nothing was written are left out.
+             * @example [
+             *       {
+             *         "at": "2026-03-17T20:00:00Z",
+             *         "max": 9,
+             *         "mean": 4.2
+             *       }
+             *     ]
+             */
+            points: components["schemas"]["StatPoint"][];
+        };
+        /**
+         * StatPoint
+         * @description One step of a series.
+         * @example {
+         *       "at": "2026-03-17T20:00:00Z",
+         *       "max": 9,
+         *       "mean": 4.2
+         *     }
+         */
+        StatPoint: {
+            /**
+             * Format: date-time
+             * @description When the step begins.
+             * @example 2026-03-17T20:00:00Z
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description The greatest of its minutes.
+             * @example 9
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description The mean of its minutes.
+             * @example 4.2
+             */
+            mean: number;
+        };
+        /**
+         * Stats
+         * @description Figures over a time.
+         * @example {
+         *       "from": "2026-03-17T19:14:00Z",
+         *       "series": [
+         *         {
+         *           "name": "turns_generated",
+         *           "points": [
+         *             {
+         *               "at": "2026-03-17T20:00:00Z",
+         *               "max": 9,
+         *               "mean": 4.2
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "step": 5,
+         *       "to": "2026-03-17T20:14:00Z"
+         *     }
+         */
+        Stats: {
+            /**
+             * Format: date-time
+             * @description From when on.
+             * @example 2026-03-17T19:14:00Z
+             */
+            from: string;
+            /**
+             * @description Each series that was asked for, in the order of their names.
+             * @example [
+             *       {
+             *         "name": "turns_generated",
+             *         "points": [
+             *           {
+             *             "at": "2026-03-17T20:00:00Z",
+             *             "max": 9,
+             *             "mean": 4.2
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
+            series: components["schemas"]["StatHistory"][];
+            /**
+             * Format: uint16
+             * @description How many minutes a step has.
+             * @example 5
+             */
+            step: number;
+            /**
+             * Format: date-time
+             * @description Until when: now, on the database's clock.
+             * @example 2026-03-17T20:14:00Z
+             */
+            to: string;
+        };
+        /**
+         * @description A figure that is written down each minute. Rows are counted to 10 000.
+         * @example games_paused
+         * @enum {string}
+         */
+        StatSeries: "games_paused" | "games_running" | "jobs_dead" | "jobs_waiting" | "mails_dead" | "mails_sent" | "mails_waiting" | "notifications_dead" | "notifications_waiting" | "push_sequence" | "routes_dead" | "routes_delivered" | "routes_waiting" | "turns_generated" | "turns_late";
+        /**
+         * Subscriber
+         * @description A gateway that subscribed.
+         * @example {
+         *       "behind": 0,
+         *       "connected_at": "2026-03-17T19:50:00Z",
+         *       "gateway_client_id": "gateway-eu-1",
+         *       "seen_at": "2026-03-17T20:13:58Z"
+         *     }
+         */
+        Subscriber: {
+            /**
+             * Format: int64
+             * @description How many events the log has now that the stream had not been handed then. Null: not known yet, or the stream is in an
+             *     earlier epoch.
+             * @example 0
+             */
+            behind?: number | null;
+            /**
+             * Format: date-time
+             * @description When its stream began.
+             * @example 2026-03-17T19:50:00Z
+             */
+            connected_at: string;
+            /**
+             * @description The gateway's own name.
+             * @example gateway-eu-1
+             */
+            gateway_client_id: string;
+            /**
+             * Format: date-time
+             * @description When the stream's replica last said how far it is, which it does every few seconds; null: not yet.
+             * @example 2026-03-17T20:13:58Z
+             */
+            seen_at?: string | null;
+        };
+        /**
+         * SubscriberPage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "behind": 0,
+         *           "connected_at": "2026-03-17T19:50:00Z",
+         *           "gateway_client_id": "gateway-eu-1",
+         *           "seen_at": "2026-03-17T20:13:58Z"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        SubscriberPage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "behind": 0,
+             *         "connected_at": "2026-03-17T19:50:00Z",
+             *         "gateway_client_id": "gateway-eu-1",
+             *         "seen_at": "2026-03-17T20:13:58Z"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["Subscriber"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * TimelineEntry
+         * @description Something that happened to an account or a game.
+         * @example {
+         *       "actor": null,
+         *       "at": "2026-03-10T18:00:04Z",
+         *       "detail": "turn 15 by galaxy-engine:1.0.0",
+         *       "entry_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+         *       "game_id": null,
+         *       "outcome": "ok",
+         *       "source": "operation",
+         *       "user_id": null,
+         *       "what": "turn"
+         *     }
+         */
+        TimelineEntry: {
+            /**
+             * @description The administrator who did or wrote it; null where none did.
+             * @example root
+             */
+            actor?: string | null;
+            /**
+             * Format: date-time
+             * @description When that was made.
+             * @example 2026-03-10T18:00:04Z
+             */
+            at: string;
+            /**
+             * @description What else is known of it: a reason, an error, the text of a note.
+             * @example turn 15 by galaxy-engine:1.0.0
+             */
+            detail?: string | null;
+            /**
+             * Format: uuid
+             * @description The id of what tells of it: an entry of the trail, an operation, a job, a mail, …
+             * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+             */
+            entry_id: string;
+            /**
+             * Format: uuid
+             * @description The game that it is of, in the line of an account; null otherwise.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            game_id?: string | null;
+            /**
+             * @description How it ended, or where it stands; null where that is not told apart.
+             * @example ok
+             */
+            outcome?: string | null;
+            /**
+             * @description Where it is from.
+             * @example operation
+             * @enum {string}
+             */
+            source: "trail" | "operation" | "job" | "notification" | "application" | "membership" | "session" | "mail" | "note";
+            /**
+             * Format: uuid
+             * @description The account that it is of, in the line of a game; null otherwise.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            user_id?: string | null;
+            /**
+             * @description What: an action, an operation, a kind, a template, a race's name.
+             * @example turn
+             */
+            what: string;
+        };
+        /**
+         * TimelinePage
+         * @description A page, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "actor": null,
+         *           "at": "2026-03-10T18:00:04Z",
+         *           "detail": "turn 15 by galaxy-engine:1.0.0",
+         *           "entry_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+         *           "game_id": null,
+         *           "outcome": "ok",
+         *           "source": "operation",
+         *           "user_id": null,
+         *           "what": "turn"
+         *         }
+         *       ],
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg"
+         *     }
+         */
+        TimelinePage: {
+            /**
+             * @description The items of this page.
+             * @example [
+             *       {
+             *         "actor": null,
+             *         "at": "2026-03-10T18:00:04Z",
+             *         "detail": "turn 15 by galaxy-engine:1.0.0",
+             *         "entry_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
+             *         "game_id": null,
+             *         "outcome": "ok",
+             *         "source": "operation",
+             *         "user_id": null,
+             *         "what": "turn"
+             *       }
+             *     ]
+             */
+            items: components["schemas"]["TimelineEntry"][];
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next page; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * WantedRaceName
          * @description The name under which somebody wants to play.
          * @example {
@@ -7227,8 +9220,8 @@ export interface components {
         };
     };
     responses: {
-        /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong */
-        admin_credentials_required: {
+        /** @description `admin_credentials_required` — the administrator's name or password is missing or wrong; `admin_session_required` — the administrator's session has ended or run out, or this way in is not open to them: sign in, or show a token */
+        "admin_credentials_required.admin_session_required": {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7237,7 +9230,46 @@ export interface components {
             content: {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {string} */
-                    code?: "admin_credentials_required";
+                    code?: "admin_credentials_required" | "admin_session_required";
+                };
+            };
+        };
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in */
+        "confirmation_required.cross_site.person_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "confirmation_required" | "cross_site" | "person_required";
+                };
+            };
+        };
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
+        "confirmation_required.cross_site.person_required.role_required.second_factor_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "confirmation_required" | "cross_site" | "person_required" | "role_required" | "second_factor_required";
+                };
+            };
+        };
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
+        "confirmation_required.cross_site.person_required.second_factor_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "confirmation_required" | "cross_site" | "person_required" | "second_factor_required";
                 };
             };
         };
@@ -7282,6 +9314,32 @@ export interface components {
                 };
             };
         };
+        /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in */
+        "cross_site.person_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "cross_site" | "person_required";
+                };
+            };
+        };
+        /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
+        "cross_site.role_required.second_factor_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "cross_site" | "role_required" | "second_factor_required";
+                };
+            };
+        };
         /** @description `internal` — an unexpected condition; the request id leads to the log */
         internal: {
             headers: {
@@ -7321,6 +9379,19 @@ export interface components {
                 };
             };
         };
+        /** @description `person_required` — a program's token may not do this: a person signs in */
+        person_required: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "person_required";
+                };
+            };
+        };
         /** @description `rate_limited` — too many requests or wrong codes from this address, requests for this e-mail, or invites by this user; see `Retry-After` */
         rate_limited: {
             headers: {
@@ -7332,6 +9403,19 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {string} */
                     code?: "rate_limited";
+                };
+            };
+        };
+        /** @description `second_factor_required` — the administrator must set up a second factor first */
+        second_factor_required: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "second_factor_required";
                 };
             };
         };
@@ -7441,7 +9525,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -7486,8 +9571,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `admin_account_exists` — an administrator has this name already */
             409: {
                 headers: {
@@ -7548,7 +9633,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -7559,6 +9645,73 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "admin_account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_patch_admin_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        /** @description What to change; absent fields stay as they are. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchAdminAccount"];
+            };
+        };
+        responses: {
+            /** @description An administrator. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            /** @description `last_administrator` — nobody else could log in as an owner any more */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "last_administrator";
                     };
                 };
             };
@@ -7596,8 +9749,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -7611,7 +9764,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `last_administrator` — nobody else could log in as an administrator any more */
+            /** @description `last_administrator` — nobody else could log in as an owner any more */
             409: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -7658,8 +9811,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -7707,8 +9860,62 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
+            /** @description `admin_account_not_found` — no administrator has this name */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_reset_admin_account_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The name to log in with.
+                 * @example ada
+                 */
+                user_name: string;
+            };
+            cookie?: never;
+        };
+        /** @description Why a second factor is reset. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetSecondFactor"];
+            };
+        };
+        responses: {
+            /** @description An administrator. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `admin_account_not_found` — no administrator has this name */
             404: {
                 headers: {
@@ -7791,9 +9998,721 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A code of the second factor. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCode"];
+            };
+        };
+        responses: {
+            /** @description A session whose person gave a code just now. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminConfirmed"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.person_required"];
+            /** @description `no_second_factor` — the administrator has no second factor, or began no set-up of one; `no_session` — the caller came without a session, so there is none to do this with; `second_factor_unavailable` — this installation has no BACKEND_SECRETS_KEY, so nobody can have a second factor */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "no_second_factor" | "no_session" | "second_factor_unavailable";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `code_incorrect` — the code is wrong; the try was counted */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "code_incorrect";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks, and what they may do. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminMe"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A change of one's own password. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeAdminPassword"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    /**
+                     * @description The session's cookie, where it is another one from now on.
+                     * @example __Host-galaxy-admin=pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict
+                     */
+                    "Set-Cookie"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminAccount"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.person_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `password_incorrect` — the present password is wrong; the try was counted */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "password_incorrect";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The second step of a sign-in. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminSecondFactor"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    /**
+                     * @description The session's cookie, where it is another one from now on.
+                     * @example __Host-galaxy-admin=pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict
+                     */
+                    "Set-Cookie"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminSession"];
+                };
+            };
+            /** @description `insecure_transport` — administrators sign in over TLS, or from this very machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "insecure_transport" | "invalid_request";
+                    };
+                };
+            };
+            403: components["responses"]["cross_site"];
+            /** @description `sign_in_ticket_expired` — the ticket is unknown, expired, used or out of tries; sign in again */
+            410: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sign_in_ticket_expired";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `code_incorrect` — the code is wrong; the try was counted */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "code_incorrect";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_own_sessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminSessionPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["person_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The session.
+                 * @example 019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95
+                 */
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An administrator's session. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminSession"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.person_required"];
+            /** @description `session_not_found` — no such session */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Who signs in. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminSignIn"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    /**
+                     * @description The session's cookie, where it is another one from now on.
+                     * @example __Host-galaxy-admin=pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict
+                     */
+                    "Set-Cookie"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminSignedIn"];
+                };
+            };
+            /** @description `insecure_transport` — administrators sign in over TLS, or from this very machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
+            400: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "insecure_transport" | "invalid_request";
+                    };
+                };
+            };
+            /** @description `sign_in_refused` — the administrator's name or password is wrong, or the account is disabled */
+            401: {
+                headers: {
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "sign_in_refused";
+                    };
+                };
+            };
+            403: components["responses"]["cross_site"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    /**
+                     * @description The session's cookie, where it is another one from now on.
+                     * @example __Host-galaxy-admin=pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict
+                     */
+                    "Set-Cookie"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminSession"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.person_required"];
+            /** @description `no_session` — the caller came without a session, so there is none to do this with */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "no_session";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_tokens: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminTokenPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A token to be made. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdminToken"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. */
+            201: {
+                headers: {
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["CreatedAdminToken"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The token.
+                 * @example 019cb4db-5900-7e13-a206-c18ac9594f21
+                 */
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A token with which a program calls administrators' operations. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminToken"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `admin_token_not_found` — the administrator has no such token */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_token_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The token.
+                 * @example 019cb4db-5900-7e13-a206-c18ac9594f21
+                 */
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A token with which a program calls administrators' operations. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminToken"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.second_factor_required"];
+            /** @description `admin_token_not_found` — the administrator has no such token */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "admin_token_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A set-up that waits for its first code, for a quarter of an hour. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminTotp"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required"];
+            /** @description `second_factor_unavailable` — this installation has no BACKEND_SECRETS_KEY, so nobody can have a second factor */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "second_factor_unavailable";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A code of the second factor. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCode"];
+            };
+        };
+        responses: {
+            /** @description It is done. */
+            200: {
+                headers: {
+                    /**
+                     * @description The session's cookie, where it is another one from now on.
+                     * @example __Host-galaxy-admin=pX2vN8QmR4sT6uW1yZ3aB5cD7eF9gH0iJ2kL4mN6oP8; Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict
+                     */
+                    "Set-Cookie"?: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["AdminRecoveryCodes"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.person_required"];
+            /** @description `no_second_factor` — the administrator has no second factor, or began no set-up of one; `second_factor_unavailable` — this installation has no BACKEND_SECRETS_KEY, so nobody can have a second factor */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "no_second_factor" | "second_factor_unavailable";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `code_incorrect` — the code is wrong; the try was counted */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "code_incorrect";
+                    };
+                };
+            };
             429: components["responses"]["rate_limited"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -7836,7 +10755,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -7881,8 +10801,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `engine_version_exists` — this engine version is already registered */
             409: {
                 headers: {
@@ -7943,7 +10863,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
@@ -7996,8 +10917,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
@@ -8045,8 +10966,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `engine_version_not_found` — no such engine version */
             404: {
                 headers: {
@@ -8119,7 +11040,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -8164,8 +11086,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `engine_version_disabled` — this engine version may not be used for new starts */
             409: {
                 headers: {
@@ -8226,7 +11148,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8279,8 +11202,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8289,7 +11212,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -8369,7 +11292,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8422,7 +11346,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `application_not_found` — no such application; `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8475,8 +11400,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `sanctioned` — a sanction forbids this action */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `sanctioned` — a sanction forbids this action; `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8485,7 +11410,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner" | "sanctioned";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "sanctioned" | "second_factor_required";
                     };
                 };
             };
@@ -8554,8 +11479,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8564,7 +11489,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -8628,8 +11553,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8695,8 +11620,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8757,8 +11682,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8819,8 +11744,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -8891,8 +11816,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
             404: {
                 headers: {
@@ -8969,7 +11894,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -9022,7 +11948,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller; `membership_not_found` — no such membership */
             404: {
                 headers: {
@@ -9075,8 +12002,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9085,7 +12012,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9154,8 +12081,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9164,7 +12091,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9202,6 +12129,198 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_list_game_notes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotePage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_game_note: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A note to be written. It is never changed afterwards. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. */
+            201: {
+                headers: {
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Note"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_game_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+                /**
+                 * @description The note.
+                 * @example 019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41
+                 */
+                note_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What an administrator wrote down for the others. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Note"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `note_not_found` — the account or the game has no such note */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "note_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_open_enrollment_game: {
         parameters: {
             query?: never;
@@ -9228,8 +12347,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9238,7 +12357,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9302,8 +12421,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -9364,8 +12483,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9374,7 +12493,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9438,8 +12557,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `game_not_found` — no such game, or not visible to the caller */
             404: {
                 headers: {
@@ -9500,8 +12619,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9510,7 +12629,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9574,8 +12693,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this */
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `not_game_owner` — only who runs the game may do this; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
             403: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9584,7 +12703,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "cross_site" | "not_game_owner";
+                        code?: "cross_site" | "not_game_owner" | "role_required" | "second_factor_required";
                     };
                 };
             };
@@ -9622,6 +12741,66 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_game_timeline: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["TimelinePage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `game_not_found` — no such game, or not visible to the caller */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "game_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_resume_games: {
         parameters: {
             query?: never;
@@ -9647,8 +12826,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -9683,8 +12862,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -9775,7 +12954,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -9810,8 +12990,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -9871,8 +13051,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -9937,7 +13117,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -9972,7 +13153,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -10031,7 +13213,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -10042,6 +13225,80 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "delivery_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_mail_delivery_content: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The mail.
+                 * @example 019cd8e7-f470-7363-93f1-1739d2f35370
+                 */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a mail says, as it was or will be sent. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["DeliveryContent"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            /** @description `delivery_secret` — the delivery holds a code: what it says is shown to nobody but who gets it; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_secret" | "role_required" | "second_factor_required";
+                    };
+                };
+            };
+            /** @description `delivery_not_found` — no such mail delivery */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_not_found";
+                    };
+                };
+            };
+            /** @description `delivery_wiped` — the delivery's contents are gone, as a login code's are once it is decided; a new code must be asked for */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "delivery_wiped";
                     };
                 };
             };
@@ -10079,8 +13336,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `delivery_not_found` — no such mail delivery */
             404: {
                 headers: {
@@ -10140,8 +13397,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10206,7 +13463,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10241,7 +13499,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `notification_not_found` — no such notification */
             404: {
                 headers: {
@@ -10339,7 +13598,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10374,8 +13634,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `dead_letter_not_found` — no such route or notification */
             404: {
                 headers: {
@@ -10436,8 +13696,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `dead_letter_not_found` — no such route or notification */
             404: {
                 headers: {
@@ -10497,8 +13757,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10532,8 +13792,79 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything that may want somebody, at one moment. Counts end at 10 000. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Overview"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_push_subscribers: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["SubscriberPage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10573,7 +13904,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10608,8 +13940,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `queue_not_found` — no such queue */
             404: {
                 headers: {
@@ -10657,8 +13989,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `queue_not_found` — no such queue */
             404: {
                 headers: {
@@ -10716,7 +14048,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -10751,7 +14084,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -10804,8 +14138,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -10892,8 +14226,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -10954,8 +14288,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -11022,7 +14356,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -11088,8 +14423,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -11150,8 +14485,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -11212,8 +14547,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `runtime_not_found` — the game has no runtime */
             404: {
                 headers: {
@@ -11274,8 +14609,90 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_search: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What is looked for, 2 to 320 characters; nothing is found if absent.
+                 * @example orio
+                 */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Hits"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_stats: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From when on; for the last hour if absent.
+                 * @example 2026-03-17T00:00:00Z
+                 */
+                from?: string;
+                /**
+                 * @description Only this series; all of them if absent.
+                 * @example turns_generated
+                 */
+                series?: components["schemas"]["StatSeries"];
+                /**
+                 * @description How many minutes a step has, 1 to 1440; if absent, as few as leave at most 300 steps.
+                 * @example 5
+                 */
+                step?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Figures over a time. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Stats"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -11336,7 +14753,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -11371,7 +14789,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11417,8 +14836,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11466,7 +14885,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11525,7 +14945,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11589,8 +15010,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11656,7 +15077,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account; `entitlement_not_found` — the account has no such entitlement */
             404: {
                 headers: {
@@ -11704,7 +15126,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11757,8 +15180,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11769,6 +15192,198 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_list_user_notes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["NotePage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_create_user_note: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
+                 * @example create-orion-1
+                 */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description A note to be written. It is never changed afterwards. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description The object as it is now. */
+            201: {
+                headers: {
+                    /**
+                     * @description Path of the object.
+                     * @example /api/v1/user/lobby/games/019cb4db-5900-7297-8ab7-7e702c787b4c
+                     */
+                    Location: string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Note"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            /** @description `idempotency_key_reused` — the Idempotency-Key was used before with another body */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_key_reused";
+                    };
+                };
+            };
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_get_user_note: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The note.
+                 * @example 019cb82e-c9c0-7a11-9d3c-5e8f0b7a6c41
+                 */
+                note_id: string;
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What an administrator wrote down for the others. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Note"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
+            /** @description `note_not_found` — the account or the game has no such note */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "note_not_found";
                     };
                 };
             };
@@ -11822,7 +15437,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11886,8 +15502,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.cross_site.person_required.role_required.second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -11953,7 +15569,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account; `sanction_not_found` — the account has no such sanction */
             404: {
                 headers: {
@@ -12006,8 +15623,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             /** @description `account_not_found` — no such account; `sanction_not_found` — the account has no such sanction */
             404: {
                 headers: {
@@ -12071,7 +15688,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -12119,8 +15737,68 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
-            403: components["responses"]["cross_site"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            /** @description `account_not_found` — no such account */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account_not_found";
+                    };
+                };
+            };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_user_timeline: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `next_cursor` of the page before.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Items a page holds at most, 1 to 200; 50 if absent.
+                 * @example 20
+                 */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The account.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, newest first. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["TimelinePage"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             /** @description `account_not_found` — no such account */
             404: {
                 headers: {
@@ -12173,7 +15851,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["invalid_request"];
-            401: components["responses"]["admin_credentials_required"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
