@@ -21,6 +21,8 @@ pub fn test(fast: bool) -> Result<()> {
     println!("\n── Sizes");
     sizes::check()?;
     run::step("Spelling", &mut run::program(tools::typos()?))?;
+    // Before api-server is compiled for the first time, which holds it.
+    front_ends::console()?;
     run::step(
         "Lints",
         run::cargo().args(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
@@ -30,8 +32,6 @@ pub fn test(fast: bool) -> Result<()> {
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
     tools::tools()?;
-    // Before anything of api-server is built for tests, which serve it.
-    front_ends::console()?;
     front_ends::test()?;
     let nextest = tools::cargo_nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));

@@ -3,6 +3,7 @@
 //! [`PostgresServer::start`] gives a server of one's own; [`shared`] one that all tests of this checkout use, so that
 //! the second that `initdb` takes is paid once and not by each of a thousand test processes.
 
+mod memory;
 mod os_user;
 mod program;
 mod server;

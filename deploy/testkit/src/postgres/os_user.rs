@@ -14,7 +14,7 @@ const NAME: &str = "galaxy-postgres";
 /// Whom the server runs as, when it is not us.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OsUser {
-    uid: u32,
+    pub(super) uid: u32,
     gid: u32,
 }
 

@@ -1,8 +1,8 @@
 //! One server for all tests of this checkout.
 //!
 //! cargo-nextest runs each test in a process of its own, so a server inside the process would be started a thousand
-//! times. Instead the first test that needs one starts it under `target/testkit/postgres-<uid>` and leaves it running;
-//! the next ones find it. Three files of that directory, locked with `flock`, keep order, and since the kernel drops a
+//! times. Instead the first test that needs one starts it, in memory where that has room for it, else under
+//! `target/testkit/postgres-<uid>`, and leaves it running; the next ones find it. Three files of that directory, locked with `flock`, keep order, and since the kernel drops a
 //! dead process' locks, a killed test leaves no trace:
 //!
 //! * `users.lock` – every process that uses the server holds it shared as long as it lives;
@@ -10,8 +10,8 @@
 //! * `guard.lock` – held by the guard, a few lines of `sh` that stop the server once nobody has held `users.lock` for
 //!   two minutes. The guard that is gone is replaced by whoever comes next.
 //!
-//! The data stays (it holds the migrated template), and is thrown away when the server ended uncleanly: without fsync
-//! it cannot be trusted then.
+//! On a disk the data stays (it holds the migrated template), and is thrown away when the server ended uncleanly: without
+//! fsync it cannot be trusted then. In memory the guard takes it away with the server.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 
 use super::os_user::{self, OsUser};
 use super::server::{postmaster_lives, postmaster_pid};
-use super::{PostgresConfig, PostgresServer, SUPERUSER};
+use super::{PostgresConfig, PostgresServer, SUPERUSER, memory};
 use crate::spawn;
 
 /// The variable that names a server to use instead of the shared one: a DSN without a database, such as
@@ -83,7 +83,10 @@ fn join() -> Result<Shared> {
 
 fn dir(user: Option<OsUser>) -> Result<PathBuf> {
     let wanted = crate::state_dir().join(format!("postgres-{}", nix::unistd::Uid::effective()));
-    os_user::reachable(&wanted, Path::new("/var/tmp/galaxy-testkit"), user)
+    match memory::dir(&wanted, user) {
+        Some(dir) => Ok(dir),
+        None => os_user::reachable(&wanted, Path::new("/var/tmp/galaxy-testkit"), user),
+    }
 }
 
 fn lock_file(dir: &Path, name: &str) -> Result<File> {
@@ -163,6 +166,7 @@ while [ -s data/postmaster.pid ]; do
       kill -INT "$(head -n 1 data/postmaster.pid)"
       tries=0
       while [ -s data/postmaster.pid ] && [ "$tries" -lt 60 ]; do sleep 1; tries=$((tries + 1)); done
+      case "$PWD" in /dev/shm/*) [ -s data/postmaster.pid ] || rm -rf data ;; esac
       exit 0
     fi
     exec 8<&-
