@@ -130,7 +130,7 @@ pub async fn run(args: &Args) -> Result<()> {
     let served = Served::start(Path::new(LOG), &[]).await?;
     let accounts = args.accounts.max(1);
     let other = seed(&served.db, accounts).await?;
-    let _worker = served.notify_worker(Path::new(LOG)).await?;
+    let _worker = served.notify_worker(Path::new(LOG), &[]).await?;
     let gateway = gateways::subscribe(&[served.grpc], 1, "").await?.pop().context("a gateway")?;
     let came = Arc::new(Came::default());
     let following = tokio::spawn(follow(gateway, Arc::clone(&came)));
@@ -198,7 +198,10 @@ fn judge(accounts: usize, took: &Spread, quiet: Quantiles, beside: Quantiles) ->
 }
 
 /// So many accounts; answers one of them.
-async fn seed(db: &TestDb, accounts: usize) -> Result<UserId> {
+///
+/// # Errors
+/// The database's.
+pub async fn seed(db: &TestDb, accounts: usize) -> Result<UserId> {
     sqlx::query(
         "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)
          SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'u-' || n, 'en', 'UTC'

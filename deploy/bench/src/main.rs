@@ -8,6 +8,7 @@
 )]
 
 mod caches;
+mod churn;
 mod fan_out;
 mod game;
 mod http;
@@ -43,6 +44,8 @@ struct Cli {
 enum Bench {
     /// What a cache in front of Postgres could save at most, for each read that could have one (docs/adr/0009)
     Caches(caches::Args),
+    /// Ten minutes of rows that come and go through all four processes: removal keeps up, memory stays (docs/queue.md)
+    Churn(churn::Args),
     /// One notification to everybody: how long to the gateway, and what others wait meanwhile (docs/notifications.md)
     FanOut(fan_out::Args),
     /// Requests a second and their p99, beside the same statements by pgbench
@@ -75,6 +78,7 @@ enum Bench {
 async fn main() -> ExitCode {
     let result = match Cli::parse().bench {
         Bench::Caches(args) => caches::run(&args).await,
+        Bench::Churn(args) => churn::run(&args).await,
         Bench::FanOut(args) => fan_out::run(&args).await,
         Bench::Http(args) => http::run(&args).await,
         Bench::Hub(args) => hub::run(&args).await,

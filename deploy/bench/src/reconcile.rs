@@ -73,7 +73,7 @@ async fn passes(args: &Args, instance: &str, network: &str) -> Result<()> {
     let docker_host = format!("unix://{}", socket.display());
     let host = Host { docker_host: &docker_host, instance, network, at_once: args.at_once };
     let _controller = host.controller(&db, root.path())?;
-    let took = starts::by_jobs(args.games, &args.image, &db).await?;
+    let took = starts::by_jobs(args.games, &args.image, starts::SCHEDULE, &db).await?;
     println!("{} games started in {:.1} s, {} at once", args.games, took.as_secs_f64(), args.at_once);
     let (mut seconds, mut requests) = (Vec::new(), Vec::new());
     for pass in 0..args.passes.max(1) {

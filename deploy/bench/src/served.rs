@@ -1,5 +1,5 @@
 //! An api-server that is a process of its own, on a Postgres that flushes each commit, and on a database of its own. Further
-//! replicas, and a notify-worker, can stand beside it.
+//! replicas, and workers, can stand beside it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -61,20 +61,30 @@ impl Served {
     ///
     /// # Errors
     /// When it does not start.
-    pub async fn notify_worker(&self, log: &Path) -> Result<Proc> {
+    pub async fn notify_worker(&self, log: &Path, settings: &[(&str, &str)]) -> Result<Proc> {
+        let hub = format!("http://{}", self.grpc);
+        let mut all = vec![("BACKEND_WORKER_TOKEN", WORKER_TOKEN), ("BACKEND_PUSH_HUB_URL", hub.as_str())];
+        all.extend_from_slice(settings);
+        self.worker("notify-worker", log, &all).await
+    }
+
+    /// Starts a worker on the same database, ready.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn worker(&self, name: &str, log: &Path, settings: &[(&str, &str)]) -> Result<Proc> {
         let ops = free_addr();
         let process = Proc::start(
-            ProcConfig::bin("notify-worker")
+            ProcConfig::bin(name)
                 .env("BACKEND_POSTGRES_DSN", self.db.dsn())
-                .env("BACKEND_WORKER_TOKEN", WORKER_TOKEN)
-                .env("BACKEND_PUSH_HUB_URL", format!("http://{}", self.grpc))
                 .env("BACKEND_OTEL_TRACES_EXPORTER", "none")
                 .env("BACKEND_OTEL_METRICS_EXPORTER", "prometheus")
                 .env("BACKEND_OPS_LISTEN_ADDR", ops)
                 .env("BACKEND_LOGGING_LEVEL", "info")
+                .envs(settings.iter().copied())
                 .straight_to(log),
         )?;
-        ready("notify-worker", &format!("http://{ops}/readyz")).await?;
+        ready(name, &format!("http://{ops}/readyz")).await?;
         Ok(process)
     }
 

@@ -19,7 +19,7 @@ use crate::game::{Engine, Game};
 use crate::http::caller::{connect, exchange, measure};
 use crate::http::calls::{self, Call, Ids};
 use crate::served::Served;
-use crate::spread::Spread;
+use crate::spread::{grown, mebibytes};
 
 /// The call: a player's own account, which is looked up by the gateway's token and the session.
 const CALL: &str = "account";
@@ -28,8 +28,6 @@ const PROBES: usize = 16;
 const PROBING: Duration = Duration::from_secs(10);
 /// How often the memory is looked at.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Parts of the time, of which two are compared.
-const PARTS: usize = 5;
 /// The memory of the last fifth may be this many times that of the second one. The first is for pools and plans to grow.
 const FLAT: f64 = 1.05;
 /// So much of the wanted rate must have come about, or it was not half of anything.
@@ -164,30 +162,5 @@ impl Caller {
             ensure!(status == wanted, "answered {status}: {}", String::from_utf8_lossy(&body));
             ensure!(!closes, "the server ends a connection that is in use");
         }
-    }
-}
-
-/// The median of the second fifth of some samples, and of the last.
-fn grown(memory: &[f64]) -> (f64, f64) {
-    let part = (memory.len() / PARTS).max(1);
-    let median = |part: Option<&[f64]>| Spread::of(part.unwrap_or_default().to_vec()).median;
-    (median(memory.chunks(part).nth(1)), median(memory.rchunks(part).next()))
-}
-
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn growth_is_told_from_growing_up() {
-        let up: Vec<f64> = (0..600).map(|n| if n < 100 { f64::from(n) } else { 100.0 }).collect();
-        assert_eq!(grown(&up), (100.0, 100.0));
-        let leak: Vec<f64> = (0..600).map(|n| 100.0 + f64::from(n) / 10.0).collect();
-        let (before, after) = grown(&leak);
-        assert!(after > before * FLAT, "{before} {after}");
     }
 }

@@ -33,3 +33,32 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let at = (sorted.len().saturating_sub(1) as f64 * share) as usize;
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
+
+/// Parts of a row of samples, of which two are compared.
+const PARTS: usize = 5;
+
+/// The median of the second fifth of some samples, and of the last: the first is for pools, plans and caches to grow.
+pub fn grown(samples: &[f64]) -> (f64, f64) {
+    let part = (samples.len() / PARTS).max(1);
+    let median = |part: Option<&[f64]>| Spread::of(part.unwrap_or_default().to_vec()).median;
+    (median(samples.chunks(part).nth(1)), median(samples.rchunks(part).next()))
+}
+
+/// Bytes as MiB.
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_told_from_growing_up() {
+        let up: Vec<f64> = (0..600).map(|n| if n < 100 { f64::from(n) } else { 100.0 }).collect();
+        assert_eq!(grown(&up), (100.0, 100.0));
+        let leak: Vec<f64> = (0..600).map(|n| 100.0 + f64::from(n) / 10.0).collect();
+        let (before, after) = grown(&leak);
+        assert!(after > before * 1.05, "{before} {after}");
+    }
+}

@@ -22,6 +22,8 @@ use testkit::process::{Proc, ProcConfig};
 
 /// What the bar is (issue 8).
 const BAR: f64 = 1.10;
+/// When turns are due where nobody wants any.
+pub const SCHEDULE: &str = "@every 24h";
 
 /// Settings of the bench.
 #[derive(Debug, clap::Args)]
@@ -71,7 +73,7 @@ async fn rounds(args: &Args, docker: &Docker, instance: &str, network: &str) -> 
     let mut ratios = Vec::new();
     // The first round warms up: the image's layers, the controller's connections.
     for round in 0..=args.rounds {
-        let jobs = by_jobs(args.games, &args.image, &db).await?;
+        let jobs = by_jobs(args.games, &args.image, SCHEDULE, &db).await?;
         let mut made = Vec::new();
         for id in containers(docker, instance).await? {
             made.push(docker.inspect_container(&id, None).await?);
@@ -136,11 +138,12 @@ impl Host<'_> {
     }
 }
 
-/// Starts games through jobs, and answers the time from the commit of all jobs to the last game that runs.
+/// Starts games through jobs, with turns by this schedule, and answers the time from the commit of all jobs to the last game
+/// that runs.
 ///
 /// # Errors
 /// When a game does not start.
-pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration> {
+pub async fn by_jobs(games: usize, image: &str, schedule: &str, db: &TestDb) -> Result<Duration> {
     let mut tx = db.pool().begin().await?;
     let version = format!("1.0.0-{}", GameId::new());
     sqlx::query("INSERT INTO engine_versions (version, image) VALUES ($1, $2)")
@@ -153,10 +156,11 @@ pub async fn by_jobs(games: usize, image: &str, db: &TestDb) -> Result<Duration>
         sqlx::query(
             "INSERT INTO games (game_id, name, visibility, status, min_players, max_players, approved_count,
                  enrollment_ends_at, turn_schedule, target_engine_version)
-             VALUES ($1, 'Bench', 'public', 'starting', 1, 10, 1, now(), '@every 24h', $2)",
+             VALUES ($1, 'Bench', 'public', 'starting', 1, 10, 1, now(), $3, $2)",
         )
         .bind(game_id.uuid())
         .bind(&version)
+        .bind(schedule)
         .execute(&mut *tx)
         .await?;
         sqlx::query("INSERT INTO accounts (user_id, user_name, preferred_language, time_zone) VALUES ($1, $1::text, 'en', 'UTC')")

@@ -20,7 +20,7 @@ pub fn binaries() -> Result<()> {
 /// # Errors
 /// When it does not build.
 pub fn benches() -> Result<PathBuf> {
-    let wanted = ["galaxy-bench", "api-server", "notify-worker", "runtime-controller"];
+    let wanted = ["galaxy-bench", "api-server", "mail-worker", "notify-worker", "runtime-controller", "galaxy-engine"];
     let wanted = wanted.iter().flat_map(|package| ["--package", package]);
     run::step("Build for release", run::cargo().args(["build", "--release", "--locked", "--bins"]).args(wanted))?;
     Ok(testkit::target_dir().join("release").join("galaxy-bench"))

@@ -4,7 +4,7 @@
 //! Worker, relay, lettre and Postgres share the machine, so the ratios count. The outbox is filled before the clock starts, and
 //! the clock stops when the relay has taken the last mail.
 
-mod sink;
+pub mod sink;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

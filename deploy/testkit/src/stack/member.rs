@@ -210,8 +210,9 @@ pub(crate) fn engine_processes(games: &Path) -> Vec<i32> {
     found
 }
 
-/// Ends them: the driver leaves them running on purpose, so that a controller can come back to them.
-pub(crate) fn end_engine_processes(games: &Path) {
+/// Ends the engines that the process driver started below this directory. The driver leaves them running on purpose, so that a
+/// controller can come back to them.
+pub fn end_engine_processes(games: &Path) {
     for pid in engine_processes(games) {
         let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 
 pub use docker::{Docker, ENGINE_IMAGE, engine_binary, static_binary, static_dir, static_target};
 pub use environment::fresh_secret;
-pub use member::Member;
+pub use member::{Member, end_engine_processes};
 pub use summary::Summary;
 
 use crate::process::{Proc, ProcConfig};
@@ -293,7 +293,7 @@ pub fn engines(config: &StackConfig) -> Result<Vec<String>> {
 pub fn clean_engines(config: &StackConfig) {
     match &config.driver {
         Driver::Docker(docker) => docker.clean(&config.instance),
-        Driver::Process => member::end_engine_processes(&config.dir.join("games")),
+        Driver::Process => end_engine_processes(&config.dir.join("games")),
     }
 }
 
