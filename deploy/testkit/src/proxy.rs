@@ -28,6 +28,9 @@ struct Weather {
     stalled: bool,
     /// Connections with a lower number are stalled.
     frozen_before: u64,
+    /// Of connections with a lower number this way is closed.
+    to_upstream_closed_before: u64,
+    to_client_closed_before: u64,
     to_upstream: Duration,
     to_client: Duration,
 }
@@ -119,6 +122,16 @@ impl TcpProxy {
         self.weather.send_modify(|weather| weather.frozen_before = before);
     }
 
+    /// Closes one way of the connections that are there, and lets the other way and new connections be: whoever listens at that end is
+    /// told that nothing more will come, and is heard all the same.
+    pub fn half_close(&self, direction: Direction) {
+        let before = self.accepted();
+        self.weather.send_modify(|weather| match direction {
+            Direction::ToUpstream => weather.to_upstream_closed_before = before,
+            Direction::ToClient => weather.to_client_closed_before = before,
+        });
+    }
+
     /// Holds every chunk back for `delay` before passing it on. Applies to open connections too.
     pub fn delay(&self, direction: Direction, delay: Duration) {
         self.weather.send_modify(|weather| match direction {
@@ -127,7 +140,7 @@ impl TcpProxy {
         });
     }
 
-    /// A good network again: no cut, no stall, no delay. What a stall held back is passed on.
+    /// A good network again: no cut, no stall, no delay. What a stall held back is passed on. What was closed stays so.
     ///
     /// # Errors
     /// When it was cut and somebody else has taken the port meanwhile.
@@ -201,6 +214,19 @@ impl Outlook {
         // An error means that the proxy is gone; the connection's token ends it.
         let _ = weather.wait_for(|weather| !weather.stalled && number >= weather.frozen_before).await;
     }
+
+    /// Returns once this way is closed.
+    async fn closed(&self, direction: Direction) {
+        let (number, mut weather) = (self.number, self.weather.clone());
+        let closed = weather.wait_for(|weather| match direction {
+            Direction::ToUpstream => number < weather.to_upstream_closed_before,
+            Direction::ToClient => number < weather.to_client_closed_before,
+        });
+        if closed.await.is_err() {
+            // The proxy is gone, and the connection's token ends it.
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 async fn carry(client: TcpStream, upstream: SocketAddr, weather: Outlook, stop: CancellationToken) {
@@ -242,7 +268,12 @@ async fn pass(
 ) -> io::Result<()> {
     let mut chunk = vec![0; 64 << 10];
     loop {
-        let n = from.read(&mut chunk).await?;
+        // In this order: nothing passes that is sent after the way was closed.
+        let n = tokio::select! {
+            biased;
+            () = weather.closed(direction) => 0,
+            n = from.read(&mut chunk) => n?,
+        };
         let delay = weather.delay(direction);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

@@ -13,7 +13,7 @@ use shared::service::lifecycle::Lifecycle;
 use sqlx::{Connection as _, PgConnection};
 use testkit::pgbouncer::{PgBouncer, PoolMode};
 use testkit::process::Proc;
-use testkit::proxy::TcpProxy;
+use testkit::proxy::{Direction, TcpProxy};
 use testkit::{PostgresServer, TestDb, eventually};
 
 use crate::service::{becomes, frame_on};
@@ -69,6 +69,28 @@ async fn a_statement_on_a_dead_connection_ends_and_its_place_is_free_again() {
     let ended = tokio::time::timeout(SOON, work).await.expect("it ends, though nothing ever answers");
     assert!(ended.unwrap_err().is_unavailable());
     has_all_places(&db).await;
+}
+
+/// As a firewall leaves a connection that forgot half of it: Postgres hears nothing more from us, or we hear nothing more from it.
+#[tokio::test]
+async fn a_connection_of_which_one_way_was_closed_ends_and_its_place_is_free_again() {
+    for direction in [Direction::ToUpstream, Direction::ToClient] {
+        let base = TestDb::new().await;
+        let proxy = TcpProxy::start(base.server_addr()).await.unwrap();
+        let db = connect(base.dsn_via(proxy.addr()));
+        has_all_places(&db).await;
+        // Here too the connections that lie idle are hit as well.
+        let work = db.try_within(async {
+            let mut tx = db.begin().await?;
+            sqlx::query("SELECT 1").execute(&mut *tx).await?;
+            proxy.half_close(direction);
+            sqlx::query("SELECT 2").execute(&mut *tx).await?;
+            tx.commit().await
+        });
+        let ended = tokio::time::timeout(SOON, work).await.expect("it ends, though it is never closed");
+        assert!(ended.unwrap_err().is_unavailable(), "{direction:?}");
+        has_all_places(&db).await;
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, Row};
 use testkit::proxy::{Direction, TcpProxy};
 use testkit::{TestDb, eventually};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -63,4 +65,37 @@ async fn delays_each_way() {
         assert!(start.elapsed() >= Duration::from_millis(60), "{direction:?}: {:?}", start.elapsed());
         proxy.delay(direction, Duration::ZERO);
     }
+}
+
+#[tokio::test]
+async fn half_closes_one_way_and_the_other_goes_on() {
+    for direction in [Direction::ToUpstream, Direction::ToClient] {
+        let upstream = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = TcpProxy::start(upstream.local_addr().unwrap()).await.unwrap();
+        let mut client = TcpStream::connect(proxy.addr()).await.unwrap();
+        let (mut server, _) = upstream.accept().await.unwrap();
+        speaks(&mut client, &mut server).await;
+        speaks(&mut server, &mut client).await;
+
+        proxy.half_close(direction);
+        let (closed, open) = match direction {
+            Direction::ToUpstream => (&mut server, &mut client),
+            Direction::ToClient => (&mut client, &mut server),
+        };
+        let told = tokio::time::timeout(LIMIT, closed.read(&mut [0; 1])).await.unwrap();
+        assert_eq!(told.unwrap(), 0, "{direction:?}: nothing more will come");
+        speaks(closed, open).await;
+        let mut newcomer = TcpStream::connect(proxy.addr()).await.unwrap();
+        let (mut server, _) = upstream.accept().await.unwrap();
+        speaks(&mut newcomer, &mut server).await;
+        speaks(&mut server, &mut newcomer).await;
+    }
+}
+
+/// One of them is heard by the other.
+async fn speaks(from: &mut TcpStream, to: &mut TcpStream) {
+    from.write_all(b"word").await.unwrap();
+    let mut heard = [0; 4];
+    tokio::time::timeout(LIMIT, to.read_exact(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(&heard, b"word");
 }
