@@ -33,3 +33,21 @@ where
 {
     assert!(galaxy_model::breaks(model, property), "\"{property}\" holds all the same");
 }
+
+/// A guard that no test takes out may be missing from the model without anybody knowing.
+#[test]
+fn each_guard_is_taken_out_by_some_test() {
+    for (model, tests, guards) in [
+        (include_str!("../../src/queue/mod.rs"), include_str!("queue.rs"), 14),
+        (include_str!("../../src/log/mod.rs"), include_str!("log.rs"), 12),
+    ] {
+        let (_, rest) = model.split_once("pub struct Guards {\n").unwrap();
+        let fields = rest.lines().take_while(|line| *line != "}");
+        let names: Vec<&str> =
+            fields.filter_map(|line| line.trim().strip_prefix("pub ")?.strip_suffix(": bool,")).collect();
+        assert!(names.len() >= guards, "only {names:?} were found: are they still written so?");
+        for name in names {
+            assert!(tests.contains(&format!("guards.{name} = false")), "no test takes {name} out");
+        }
+    }
+}
