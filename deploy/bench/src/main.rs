@@ -55,7 +55,7 @@ enum Bench {
     /// What streams from memory, for `hub`
     #[command(hide = true)]
     RawHub(hub::RawArgs),
-    /// Mails a second beside bare lettre, and how long a code takes while reminders drain (docs/mail.md)
+    /// Mails a second beside bare lettre, the same after an outage, and how long a code takes while reminders drain (docs/mail.md)
     Mail(mail::Args),
     /// What callers feel of a peer that holds all it can (docs/shares.md)
     Shares(shares::Args),

@@ -2,7 +2,7 @@
 //! once, and to one that takes its time. And how long a login code takes while reminders drain.
 //!
 //! Worker, relay, lettre and Postgres share the machine, so the ratios count. The outbox is filled before the clock starts, and
-//! the clock stops when the relay has taken the last mail.
+//! the clock stops when the relay has taken the last mail. After an outage the clock starts with the first mail that comes.
 
 pub mod sink;
 
@@ -26,7 +26,7 @@ use shared::queue::{Topic, Waker};
 use shared::service::health::Health;
 use shared::service::lifecycle::Lifecycle;
 use testkit::{PostgresConfig, PostgresServer, TestDb};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use self::sink::{CODE, Sink};
 use crate::spread::Spread;
@@ -56,6 +56,10 @@ pub struct Args {
 const PER_SECOND: f64 = 2_500.0;
 /// The share of bare lettre there, at least; and at the slow relay.
 const SHARES: [f64; 2] = [0.5, 0.9];
+/// After an outage the part of what it is without, at least.
+const AFTER_OUTAGE: f64 = 0.9;
+/// Looks of the worker for a relay that is away, before it is there.
+const LOOKS: usize = 3;
 /// Within this the relay has 99 of 100 codes, in milliseconds.
 const CODE_MS: f64 = 1000.0;
 /// Longer than anything here takes.
@@ -97,6 +101,9 @@ pub async fn run(args: &Args) -> Result<()> {
         if pause.is_zero() && ours.median < PER_SECOND {
             missed.push(format!("{relay}: {:.0}/s, {PER_SECOND:.0} wanted", ours.median));
         }
+        if pause.is_zero() {
+            after_outages(&server, args, &ours, &mut missed).await?;
+        }
     }
     for pause in [Duration::ZERO, Duration::from_millis(args.pause)] {
         let reminders = if pause.is_zero() { args.mails } else { args.slow_mails };
@@ -129,6 +136,50 @@ async fn drain(server: &PostgresServer, sink: &Sink, mails: usize, connections: 
     settle(&db, &lifecycle).await?;
     ensure!(sink.mails() == mails, "{} mails came of {mails}", sink.mails());
     Ok(mails as f64 / took.as_secs_f64())
+}
+
+/// The same where the relay was away while the outbox was filled, beside the rate without an outage.
+async fn after_outages(server: &PostgresServer, args: &Args, ours: &Spread, missed: &mut Vec<String>) -> Result<()> {
+    let (mut rates, mut pauses) = (Vec::new(), Vec::new());
+    for _ in 0..args.rounds.max(1) {
+        let (rate, pause) = after_outage(server, args.mails.max(2), args.connections).await?;
+        rates.push(rate);
+        pauses.push(pause);
+    }
+    let (rates, pauses) = (Spread::of(rates), Spread::of(pauses));
+    let ratio = rates.median / ours.median;
+    println!("{:<34} {:>22} {:>22} {ratio:>6.2}", "after an outage; without one", rates.whole(), ours.whole());
+    println!("the first mail comes {pauses} s after the relay is back");
+    if ratio < AFTER_OUTAGE {
+        missed.push(format!("after an outage: {ratio:.2} of the rate without one, {AFTER_OUTAGE} wanted"));
+    }
+    Ok(())
+}
+
+/// Mails a second from the first that a relay gets when it is back, and how many seconds that one was in coming.
+async fn after_outage(server: &PostgresServer, mails: usize, connections: usize) -> Result<(f64, f64)> {
+    let db = TestDb::try_on(&server.base_dsn()).await?;
+    seed(&db, mails).await?;
+    // Whoever has the port hangs up.
+    let nobody = TcpListener::bind("127.0.0.1:0").await?;
+    let relay = nobody.local_addr()?;
+    let (lifecycle, _waker) = work(&db, relay, connections)?;
+    // The mails that find out come first, over each connection at most one.
+    for _ in 0..connections + LOOKS {
+        tokio::time::timeout(PATIENCE, nobody.accept()).await.context("nobody looks for the relay")??;
+    }
+    drop(nobody);
+    let (sink, back) = (Sink::start_at(relay, Duration::ZERO).await?, Instant::now());
+    sink.has(1, PATIENCE).await?;
+    let (pause, began) = (back.elapsed(), Instant::now());
+    sink.has(mails, PATIENCE).await?;
+    let took = began.elapsed();
+    settle(&db, &lifecycle).await?;
+    ensure!(sink.mails() == mails, "{} mails came of {mails}", sink.mails());
+    let burned = "SELECT count(*) FROM mail_deliveries WHERE failures > 0";
+    let burned: i64 = sqlx::query_scalar(burned).fetch_one(&db.pool()).await?;
+    ensure!(burned == 0, "the outage cost {burned} mails an attempt");
+    Ok(((mails - 1) as f64 / took.as_secs_f64(), pause.as_secs_f64()))
 }
 
 /// Milliseconds from the commit of each code to the relay's yes, while reminders drain, in order.

@@ -38,7 +38,15 @@ impl Sink {
     /// # Errors
     /// When there is no port.
     pub async fn start(pause: Duration) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), pause).await
+    }
+
+    /// The same on a port of ours, which was somebody else's until now.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn start_at(addr: SocketAddr, pause: Duration) -> Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let taken = Arc::new(Taken { pause, ..Taken::default() });
         let serving = tokio::spawn(serve(listener, Arc::clone(&taken)));
