@@ -75,7 +75,7 @@ pub struct SmtpConfig {
     pub hello: String,
     /// Limit of each step of the dialogue.
     pub timeout: Duration,
-    /// Mails a second that it is given at most; `None`: as many as there are.
+    /// Mails a second that it is given at most, by all processes together; `None`: as many as there are.
     pub rate: Option<f64>,
     /// Where `List-Unsubscribe` points.
     pub unsubscribe: String,
@@ -123,8 +123,8 @@ impl Group for SmtpConfig {
         );
         let rate = r.maybe(
             "BACKEND_SMTP_RATE",
-            "Mails a second that one process gives the relay at most; login codes go first. Absent: as many as there \
-             are. Where the relay limits all processes together, each gets its part.",
+            "Mails a second that the relay is given at most, by all processes together; login codes go first. Absent: as \
+             many as there are.",
             "10",
             rate,
         );

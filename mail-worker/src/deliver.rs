@@ -42,7 +42,7 @@ pub struct Mailer {
     /// Whose turn it is with the relay.
     pub lines: Lines,
     /// How fast mails may follow each other.
-    pub pace: Pace,
+    pub pace: std::sync::Arc<Pace>,
     /// How long a mail waits for its turn. Then it is given back: whatever holds the connections up, its attempt must not
     /// end by its time limit, which counts.
     pub patience: Duration,

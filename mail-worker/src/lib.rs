@@ -88,11 +88,19 @@ pub fn start(config: &Config, settings: Settings, mut deps: WorkerDeps, health: 
         hard.run_until_cancelled(writing).await;
         Ok(())
     });
+    let pace = Arc::new(Pace::new(config.smtp.rate));
+    if config.smtp.rate.is_some() {
+        let sharing = Arc::clone(&pace).share(deps.db.clone(), deps.worker.clone(), lifecycle.soft());
+        lifecycle.spawn("part of the rate", async {
+            sharing.await;
+            Ok(())
+        });
+    }
     let mailer = Mailer {
         db: deps.db.clone(),
         marks,
         lines: Lines::new(config.outbox.concurrency),
-        pace: Pace::new(config.smtp.rate),
+        pace,
         patience: config.smtp.timeout,
         pool: Arc::clone(&pool),
         circuit: Arc::clone(&circuit),

@@ -39,3 +39,32 @@ async fn a_relay_gets_no_more_mails_a_second_than_is_allowed_and_a_code_passes_t
     worker.stop().await;
     stage.end().await;
 }
+
+/// Each with the whole rate, they would take half the time.
+#[tokio::test]
+async fn two_workers_share_what_the_relay_is_given() {
+    let stage = Stage::new().await;
+    let mut ids = Vec::new();
+    for n in 0..MAILS {
+        ids.push(stage.enqueue(&started("Rim"), &n.to_string(), &["ann@example.org"]).await);
+    }
+    let rate = RATE.to_string();
+    // One connection, so that neither claims all of them.
+    let limits =
+        [("BACKEND_SMTP_RATE", rate.as_str()), ("BACKEND_SMTP_TIMEOUT", "30s"), ("BACKEND_MAIL_CONCURRENCY", "1")];
+    let workers = [stage.worker_with(&limits, |_| {}), stage.worker_with(&limits, |_| {})];
+    stage.relay.wait_for_count(1, crate::stage::SOON).await;
+    let began = Instant::now();
+    for id in &ids {
+        let delivery = stage.reaches(*id, "sent").await;
+        assert_eq!((delivery.attempt_no, delivery.failures), (1, 0), "a mail that waits has not begun");
+    }
+    // Some have come when the first is seen, and for a second one may not know of the other.
+    let least = Duration::from_secs(1) * (MAILS - RATE) / RATE;
+    assert!(began.elapsed() >= least, "{MAILS} mails in {:?}, {RATE} a second are allowed", began.elapsed());
+    assert_eq!(stage.relay.messages().len(), ids.len());
+    for worker in workers {
+        worker.stop().await;
+    }
+    stage.end().await;
+}

@@ -117,7 +117,7 @@ pub(super) const MAIL: &[Grant] = &[
     on("notifications").select("idempotency_key kind").insert(),
     on("queues").select("name paused"),
     on("schema_versions").select("compatible_from version"),
-    on("workers").select("expires_at worker_id").insert().update("beat_at expires_at").delete(),
+    on("workers").select("expires_at process worker_id").insert().update("beat_at expires_at").delete(),
 ];
 
 /// Of notify-worker.

@@ -1,4 +1,4 @@
-//! `workers`: the processes that work the queues, as administrators see them. The rows are their own:
+//! `workers`: the processes that work the queues, as administrators see them, and as they count each other. The rows are their own:
 //! [`Worker`](crate::queue::Worker) writes, renews and removes them.
 
 use chrono::{DateTime, Utc};
@@ -37,5 +37,15 @@ pub async fn list(conn: &mut PgConnection, before: Option<WorkerId>, limit: i64)
         limit
     )
     .fetch_all(conn)
+    .await?)
+}
+
+/// How many workers of a process have a lease now.
+pub async fn live(conn: &mut PgConnection, process: &str) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "live!" FROM workers WHERE process = $1 AND expires_at > clock_timestamp()"#,
+        process
+    )
+    .fetch_one(conn)
     .await?)
 }
