@@ -3,9 +3,11 @@ use std::time::Duration;
 use shared::proto::push::ClientEvent;
 use shared::proto::push::push_event::Kind;
 use shared::proto::push::resume_gap::Reason;
+use testkit::proxy::TcpProxy;
 use testkit::{TestDb, eventually};
+use tonic::transport::Endpoint;
 
-use super::{PATIENCE, PushConfig, Replica, Sub, config, event, metric, parts};
+use super::{PATIENCE, PushConfig, Replica, Sub, config, event, metric, parts, registry};
 
 const EVENTS: usize = 300;
 
@@ -83,4 +85,36 @@ async fn one_that_falls_behind_what_is_kept_is_told_counted_and_goes_on() {
     assert_eq!(metric("grpc_push_dropped_total", "gateway_client_id", client), lost as f64);
     replica.push("next").await;
     assert_eq!(slow.marks(1).await, ["next"]);
+}
+
+/// Push streams that are open in this process.
+fn streams() -> f64 {
+    let families = registry().gather();
+    let open = families.iter().filter(|family| family.name() == "grpc_push_subscribers");
+    open.flat_map(|family| family.get_metric()).map(|metric| metric.get_gauge().get_value()).sum()
+}
+
+#[tokio::test]
+async fn a_gateway_whose_host_vanished_is_let_go_and_finds_what_it_missed_when_it_is_back() {
+    let db = TestDb::new().await;
+    let replica = Replica::start(&db).await;
+    let proxy = TcpProxy::start(replica.addr).await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", proxy.addr())).unwrap();
+    let mut gone = Sub::open(endpoint.connect().await.unwrap(), "gone", "").await.unwrap();
+    let mut stays = replica.subscribe("stays", "").await;
+    replica.push("before").await;
+    assert_eq!(gone.marks(1).await, ["before"]);
+    assert_eq!(stays.marks(1).await, ["before"]);
+    assert_eq!(streams(), 2.0);
+
+    // No packet of it comes any more, not even that it ends.
+    proxy.stall();
+    replica.push("meanwhile").await;
+    assert_eq!(stays.marks(1).await, ["meanwhile"], "it holds nobody up");
+    eventually(PATIENCE, "its stream is let go", || async { streams() == 1.0 }).await;
+    replica.push("after").await;
+    assert_eq!(stays.marks(1).await, ["after"]);
+
+    let mut back = replica.subscribe("gone", &gone.cursor).await;
+    assert_eq!(back.marks(2).await, ["meanwhile", "after"]);
 }
