@@ -117,7 +117,7 @@ enum Command {
     /// Strike a stack of its own under load, blow after blow, and check that nothing is lost, stuck or done twice (docs/testing.md)
     Chaos {
         /// How many blows are struck
-        #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
         /// What decides them; drawn and printed if absent
         #[arg(long)]

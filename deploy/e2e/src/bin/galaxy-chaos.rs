@@ -20,7 +20,7 @@ const SEEDS: u64 = 1_000_000;
 #[command(name = "galaxy-chaos", version)]
 struct Args {
     /// How many blows are struck
-    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// What decides them; drawn and printed if absent
     #[arg(long)]

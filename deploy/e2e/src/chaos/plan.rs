@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{Rng as _, SeedableRng as _};
+use testkit::proxy::Direction;
 use testkit::stack::PROCESSES;
 
 /// A kind of blow. Those that a worker dies of come first.
@@ -23,13 +24,42 @@ pub(super) enum Kind {
     Crash,
     /// The network before Postgres passes nothing for longer than a lease, and then all that it held.
     Hold,
+    /// The network before Postgres resets every connection, and refuses new ones for longer than a lease.
+    Cut,
+    /// The network before Postgres is slow for as long.
+    Slow,
+    /// The network before Postgres closes one way of every connection.
+    HalfClose,
 }
 
 /// The blows of one batch. Each is drawn once before any comes again: a short run has them all.
-pub(super) const DECK: [Kind; 7] =
-    [Kind::Kill, Kind::Kill, Kind::Freeze, Kind::Terminate, Kind::Sever, Kind::Crash, Kind::Hold];
+pub(super) const DECK: [Kind; 10] = [
+    Kind::Kill,
+    Kind::Kill,
+    Kind::Freeze,
+    Kind::Terminate,
+    Kind::Sever,
+    Kind::Crash,
+    Kind::Hold,
+    Kind::Cut,
+    Kind::Slow,
+    Kind::HalfClose,
+];
 
 impl Kind {
+    /// Each of them once.
+    pub(super) const ALL: [Kind; 9] = [
+        Kind::Kill,
+        Kind::Freeze,
+        Kind::Terminate,
+        Kind::Sever,
+        Kind::Crash,
+        Kind::Hold,
+        Kind::Cut,
+        Kind::Slow,
+        Kind::HalfClose,
+    ];
+
     /// For people.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +69,9 @@ impl Kind {
             Kind::Sever => "all backends ended",
             Kind::Crash => "Postgres crashed",
             Kind::Hold => "packets held",
+            Kind::Cut => "network cut",
+            Kind::Slow => "network slow",
+            Kind::HalfClose => "one way closed",
         }
     }
 }
@@ -51,8 +84,10 @@ pub(super) struct Blow {
     pub(super) process: &'static str,
     /// Which of its replicas.
     pub(super) replica: usize,
-    /// How long a frozen process, or network, stays so.
+    /// How long a frozen process stays so, and a network that holds, is cut or is slow.
     pub(super) frozen: Duration,
+    /// Which way a network closes.
+    pub(super) way: Direction,
     /// Whether the round waits until a killed process is ready again. If not, what comes next hits it as it starts.
     pub(super) lets_come_up: bool,
 }
@@ -60,7 +95,7 @@ pub(super) struct Blow {
 impl Blow {
     /// Whether one of our processes is hit, rather than Postgres.
     pub(super) fn hits_a_process(&self) -> bool {
-        !matches!(self.kind, Kind::Sever | Kind::Crash | Kind::Hold)
+        matches!(self.kind, Kind::Kill | Kind::Freeze | Kind::Terminate)
     }
 
     /// What is hit.
@@ -76,7 +111,9 @@ impl fmt::Display for Blow {
             write!(f, ": {}-{}", self.process, self.replica)?;
         }
         match self.kind {
-            Kind::Freeze | Kind::Hold => write!(f, " for {:.1} s", self.frozen.as_secs_f64()),
+            Kind::Freeze | Kind::Hold | Kind::Cut | Kind::Slow => write!(f, " for {:.1} s", self.frozen.as_secs_f64()),
+            Kind::HalfClose if self.way == Direction::ToUpstream => write!(f, ": Postgres hears nothing more"),
+            Kind::HalfClose => write!(f, ": Postgres is heard no more"),
             Kind::Kill if !self.lets_come_up => write!(f, ", and on at once"),
             _ => Ok(()),
         }
@@ -110,9 +147,10 @@ pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
         // A lease lasts 5 s, and those who look for lost rows look each second.
         let frozen = Duration::from_millis(random.random_range(6500..9000));
         let lets_come_up = random.random_ratio(3, 4);
+        let way = if random.random_ratio(1, 2) { Direction::ToUpstream } else { Direction::ToClient };
         // Once in each batch for sure: else a run might never see a stream resumed.
         let hangs_up = random.random_ratio(1, 3) || kind == Kind::Terminate;
-        plan.push(Round { after, blow: Blow { kind, process, replica, frozen, lets_come_up }, hangs_up });
+        plan.push(Round { after, blow: Blow { kind, process, replica, frozen, way, lets_come_up }, hangs_up });
     }
     plan
 }
@@ -121,8 +159,8 @@ pub(super) fn plan(seed: u64, rounds: usize, replicas: usize) -> Vec<Round> {
 pub(super) fn ends(replicas: usize) -> Vec<Round> {
     let after = Duration::from_secs(2);
     let whom = PROCESSES.into_iter().flat_map(|process| (0..replicas).map(move |replica| (process, replica)));
-    let (kind, frozen, lets_come_up) = (Kind::Terminate, Duration::ZERO, true);
-    let blows = whom.map(|(process, replica)| Blow { kind, process, replica, frozen, lets_come_up });
+    let (kind, frozen, way, lets_come_up) = (Kind::Terminate, Duration::ZERO, Direction::ToUpstream, true);
+    let blows = whom.map(|(process, replica)| Blow { kind, process, replica, frozen, way, lets_come_up });
     blows.map(|blow| Round { after, blow, hangs_up: false }).collect()
 }
 
@@ -152,6 +190,8 @@ mod tests {
             let mut deck = DECK.to_vec();
             deck.sort();
             assert_eq!(kinds, deck);
+            kinds.dedup();
+            assert_eq!(kinds, Kind::ALL);
             assert!(batch.iter().any(|round| round.hangs_up), "the follower hangs up");
         }
     }

@@ -88,7 +88,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Seed {}, {} rounds, {:.0} s", self.seed, self.rounds(), self.took.as_secs_f64())?;
-        for kind in [Kind::Kill, Kind::Freeze, Kind::Terminate, Kind::Sever, Kind::Crash, Kind::Hold] {
+        for kind in Kind::ALL {
             self.row(f, kind)?;
         }
         let (codes, invites) = (self.codes, self.invites);

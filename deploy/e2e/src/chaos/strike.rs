@@ -6,10 +6,14 @@ use anyhow::{Context, Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::clock::Clock;
 use testkit::StopMode;
+use testkit::proxy::{Direction, TcpProxy};
 use testkit::stack::Stack;
 
 use super::database;
 use super::plan::{Blow, Kind};
+
+/// What a slow network holds back each packet for, each way. Leases are renewed in time all the same.
+const SLOW: Duration = Duration::from_millis(150);
 
 /// How long a killed process stays dead.
 const DEAD: Duration = Duration::from_secs(1);
@@ -49,7 +53,7 @@ impl Struck {
     pub(super) fn explains(&self, first: DateTime<Utc>, next: DateTime<Utc>) -> bool {
         let takes_a_worker = match self.blow.kind {
             Kind::Kill | Kind::Freeze => self.blow.process == "mail-worker",
-            Kind::Sever | Kind::Crash | Kind::Hold => true,
+            Kind::Sever | Kind::Crash | Kind::Hold | Kind::Cut | Kind::Slow | Kind::HalfClose => true,
             Kind::Terminate => false,
         };
         let slack = if self.blow.kind == Kind::Kill { SLACK } else { SLACK + LEASE };
@@ -110,10 +114,30 @@ pub(super) async fn strike(stack: &mut Stack, blow: Blow) -> Result<Struck> {
             clock.now()
         }
         Kind::Hold => {
-            let network = stack.network().context("nothing lies between the processes and Postgres")?;
+            let network = network(stack)?;
             network.stall();
             tokio::time::sleep(blow.frozen).await;
             network.restore().await.context("let the packets pass")?;
+            clock.now()
+        }
+        Kind::Cut => {
+            let network = network(stack)?;
+            network.cut().await;
+            tokio::time::sleep(blow.frozen).await;
+            network.restore().await.context("take connections again")?;
+            clock.now()
+        }
+        Kind::Slow => {
+            let network = network(stack)?;
+            for way in [Direction::ToUpstream, Direction::ToClient] {
+                network.delay(way, SLOW);
+            }
+            tokio::time::sleep(blow.frozen).await;
+            network.restore().await.context("let the packets pass")?;
+            clock.now()
+        }
+        Kind::HalfClose => {
+            network(stack)?.half_close(blow.way);
             clock.now()
         }
     };
@@ -121,6 +145,10 @@ pub(super) async fn strike(stack: &mut Stack, blow: Blow) -> Result<Struck> {
         bail!("after \"{blow}\" {fallen}");
     }
     Ok(Struck { blow, from, until })
+}
+
+fn network(stack: &Stack) -> Result<&TcpProxy> {
+    stack.network().context("nothing lies between the processes and Postgres")
 }
 
 #[cfg(test)]
@@ -132,7 +160,8 @@ pub(super) mod tests {
     }
 
     pub(in crate::chaos) fn struck(kind: Kind, process: &'static str, from: i64, until: i64) -> Struck {
-        let blow = Blow { kind, process, replica: 0, frozen: Duration::ZERO, lets_come_up: true };
+        let (frozen, way) = (Duration::ZERO, Direction::ToUpstream);
+        let blow = Blow { kind, process, replica: 0, frozen, way, lets_come_up: true };
         Struck { blow, from: at(from), until: at(until) }
     }
 
