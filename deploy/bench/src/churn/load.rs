@@ -107,14 +107,7 @@ async fn tell(
     audience: Audience,
     game_id: Option<GameId>,
 ) -> Result<()> {
-    let new = NewNotification {
-        payload,
-        idempotency_key: key,
-        audience,
-        game_id,
-        request_id: None,
-        traceparent: None,
-    };
+    let new = NewNotification { payload, idempotency_key: key, audience, game_id, request_id: None, traceparent: None };
     ensure!(produce(conn, new).await?, "it was told before");
     Ok(())
 }
