@@ -26,7 +26,7 @@ use super::request::body::{self, MAX_BODY, too_large};
 use super::request::cors::{self, Cors};
 use super::request::guard::{self, Group};
 use super::request::paths::{Path, Paths};
-use super::request::{context, cross_site, headers};
+use super::request::{context, cross_site, headers, purpose};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::caller::Context;
@@ -255,6 +255,9 @@ where
             body::check_content_encoding(&request)?;
             if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
                 operation.check(&mut request)?;
+                if operation.right.is_some() {
+                    purpose::read(&mut request, &operation.in_body).await?;
+                }
                 if !operation.takes_body {
                     body::check_absent(&mut request).await?;
                 }

@@ -13,6 +13,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::departures::{self, Departure};
 use super::idempotency;
 use super::sessions;
@@ -122,7 +123,9 @@ pub async fn sanction(
         "sanction_id": id, "kind": wanted.kind, "ends_at": wanted.ends_at,
         "cancelled_games": left.map(|left| left.cancelled),
     });
-    caller.audit(&mut tx, "user.sanction.set", "user", &user_id.to_string(), detail).await?;
+    let after = json!({ "kind": wanted.kind, "ends_at": wanted.ends_at });
+    let change = Change::of(detail, serde_json::Value::Null, after);
+    caller.audit(&mut tx, "user.sanction.set", "user", &user_id.to_string(), change).await?;
     let sanction = present_sanction(&mut tx, user_id, id).await?;
     tx.commit().await?;
     if permanent {
@@ -141,11 +144,13 @@ pub async fn lift(app: &App, caller: &Caller<'_>, user_id: UserId, id: SanctionI
     if !db::accounts::lock(&mut tx, user_id).await? {
         return Err(not_found());
     }
-    if db::sanctions::lift(&mut tx, user_id, id).await? {
-        let detail = json!({ "sanction_id": id });
-        caller.audit(&mut tx, "user.sanction.lift", "user", &user_id.to_string(), detail).await?;
-    }
+    let lifted = db::sanctions::lift(&mut tx, user_id, id).await?;
     let sanction = present_sanction(&mut tx, user_id, id).await?;
+    if lifted {
+        let at = |lifted_at: Option<chrono::DateTime<chrono::Utc>>| json!({ "kind": sanction.kind, "ends_at": sanction.ends_at, "lifted_at": lifted_at });
+        let change = Change::of(json!({ "sanction_id": id }), at(None), at(sanction.lifted_at));
+        caller.audit(&mut tx, "user.sanction.lift", "user", &user_id.to_string(), change).await?;
+    }
     tx.commit().await?;
     Ok(sanction)
 }
@@ -193,6 +198,8 @@ pub async fn grant(
         return present_grant(&mut tx, user_id, made).await;
     }
     ends_later(&mut tx, wanted.ends_at).await?;
+    let before = present(&mut tx, user_id).await?.entitlement;
+    let before = before.map(|before| json!({ "plan": before.plan, "ends_at": before.ends_at }));
     let new = NewGrant {
         entitlement_id: id,
         user_id,
@@ -208,8 +215,10 @@ pub async fn grant(
             "This Idempotency-Key was used before, with another request.",
         ));
     }
+    let after = json!({ "plan": wanted.plan, "ends_at": wanted.ends_at });
     let detail = json!({ "entitlement_id": id, "plan": wanted.plan, "ends_at": wanted.ends_at });
-    caller.audit(&mut tx, "user.entitlement.grant", "user", &user_id.to_string(), detail).await?;
+    let change = Change::of(detail, before.unwrap_or_default(), after);
+    caller.audit(&mut tx, "user.entitlement.grant", "user", &user_id.to_string(), change).await?;
     let grant = present_grant(&mut tx, user_id, id).await?;
     tx.commit().await?;
     Ok(grant)
@@ -230,14 +239,21 @@ pub async fn limit(
     overrides: &Overrides,
 ) -> Result<Overrides, Problem> {
     let mut tx = app.db.begin().await?;
+    let before = db::limits::overrides(&mut tx, user_id).await?.ok_or_else(not_found)?;
     if !db::limits::set_overrides(&mut tx, user_id, overrides).await? {
         return Err(not_found());
     }
-    let Overrides { private_games, memberships, race_names } = *overrides;
-    let detail = json!({ "private_games": private_games, "memberships": memberships, "race_names": race_names });
-    caller.audit(&mut tx, "user.limits.set", "user", &user_id.to_string(), detail).await?;
+    let (before, after) = (shown(&before), shown(overrides));
+    let change = Change::of(after.clone(), before, after);
+    caller.audit(&mut tx, "user.limits.set", "user", &user_id.to_string(), change).await?;
     tx.commit().await?;
     Ok(*overrides)
+}
+
+/// Limits of an account's own, for the trail.
+fn shown(overrides: &Overrides) -> serde_json::Value {
+    let Overrides { private_games, memberships, race_names } = *overrides;
+    json!({ "private_games": private_games, "memberships": memberships, "race_names": race_names })
 }
 
 /// Revokes every active session of an account, by an administrator.

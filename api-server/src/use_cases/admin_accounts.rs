@@ -12,6 +12,7 @@ use shared::domain::admin_access::{EndReason, Role, Roles};
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::idempotency;
 use crate::admins::Refusal;
 use crate::app::App;
@@ -102,10 +103,16 @@ pub async fn create(
 /// `admin_account_not_found`.
 pub async fn enable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
+    let before = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
     let row = db::admin_accounts::set_enabled(&mut tx, user_name, true).await?.ok_or_else(not_found)?;
-    caller.audit(&mut tx, "admin_account.enable", "admin_account", user_name, json!({})).await?;
+    caller.audit(&mut tx, "admin_account.enable", "admin_account", user_name, enabled_from(&before, &row)).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// What the trail says of an account that may log in, or may not, from now on.
+fn enabled_from(before: &AdminAccount, now: &AdminAccount) -> Change {
+    Change::of(json!({}), json!({ "enabled": before.enabled }), json!({ "enabled": now.enabled }))
 }
 
 /// Refuses what would leave no owner who can log in, or none with a second factor where there was one: of two who do it to each other
@@ -131,9 +138,10 @@ pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<
     let mut tx = app.db.begin().await?;
     let enabled = db::admin_accounts::lock_enabled(&mut tx).await?;
     an_owner_is_left(&enabled, user_name)?;
+    let before = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
     let row = db::admin_accounts::set_enabled(&mut tx, user_name, false).await?.ok_or_else(not_found)?;
     db::admin_sessions::end_all(&mut tx, user_name, EndReason::Disabled).await?;
-    caller.audit(&mut tx, "admin_account.disable", "admin_account", user_name, json!({})).await?;
+    caller.audit(&mut tx, "admin_account.disable", "admin_account", user_name, enabled_from(&before, &row)).await?;
     tx.commit().await?;
     Ok(row)
 }
@@ -162,7 +170,9 @@ pub async fn patch(
     }
     let detail =
         json!({ "roles": row.roles, "roles_before": before.roles, "email_changed": before.email != row.email });
-    caller.audit(&mut tx, "admin_account.patch", "admin_account", user_name, detail).await?;
+    let (held, holds) = (json!({ "roles": before.roles }), json!({ "roles": row.roles }));
+    let change = Change::of(detail, held, holds);
+    caller.audit(&mut tx, "admin_account.patch", "admin_account", user_name, change).await?;
     tx.commit().await?;
     Ok(row)
 }

@@ -40,6 +40,10 @@ pub async fn refused(app: &App, context: &Context, admin: &Admin, refused: &Refu
         outcome: Outcome::Refused,
         via: admin.via,
         session_id: admin.session,
+        reason: context.reason.as_deref(),
+        before: None,
+        after: None,
+        operation_id: context.operation_id,
     };
     let mut conn = app.db.acquire().await?;
     Ok(db::audit_log::insert(&mut conn, &entry).await?)
@@ -95,6 +99,10 @@ pub async fn step(conn: &mut PgConnection, context: &Context, step: &Step<'_>) -
         outcome: step.outcome,
         via: step.via,
         session_id: step.session_id,
+        reason: context.reason.as_deref(),
+        before: None,
+        after: None,
+        operation_id: context.operation_id,
     };
     Ok(db::audit_log::insert(conn, &entry).await?)
 }

@@ -16,6 +16,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::runtimes::{self, Shown, conflict, lock, present};
 use super::transitions;
 use crate::app::App;
@@ -64,7 +65,9 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     );
     db::runtime::record_operation(&mut tx, game_id, None, "accept-turn", "ok", Some(&detail)).await?;
     let detail = json!({ "from": game.current_turn, "to": turn, "asked": asked.is_some() });
-    caller.audit(&mut tx, "runtime.accept-turn", "runtime", &game_id.to_string(), detail).await?;
+    let (before, after) = (json!({ "current_turn": game.current_turn }), json!({ "current_turn": turn }));
+    let change = Change::of(detail, before, after);
+    caller.audit(&mut tx, "runtime.accept-turn", "runtime", &game_id.to_string(), change).await?;
     // The members see another turn: as for any, once.
     if game.current_turn != turn {
         let payload = Payload::GameTurnReady { game_id, turn: turn.unsigned_abs() };

@@ -14,6 +14,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::enroll;
 use super::games::{game_not_found, lock_managed, visible};
 use super::idempotency;
@@ -151,8 +152,10 @@ pub async fn approve(
     decide(&mut tx, id, ApplicationStatus::Approved).await?;
     let payload = Payload::LobbyApplicationApproved { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
-    caller.audit(&mut tx, "application.approve", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
+    let before = application.status;
     let application = get(&mut tx, game_id, id).await?;
+    let change = decided_from(before, &application);
+    caller.audit(&mut tx, "application.approve", "application", &id.to_string(), change).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Notifications);
     Ok(application)
@@ -174,11 +177,19 @@ pub async fn reject(
     decide(&mut tx, id, ApplicationStatus::Rejected).await?;
     let payload = Payload::LobbyApplicationRejected { game_id };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![application.user_id]), game_id).await?;
-    caller.audit(&mut tx, "application.reject", "application", &id.to_string(), json!({ "game_id": game_id })).await?;
+    let before = application.status;
     let application = get(&mut tx, game_id, id).await?;
+    let change = decided_from(before, &application);
+    caller.audit(&mut tx, "application.reject", "application", &id.to_string(), change).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Notifications);
     Ok(application)
+}
+
+/// What the trail says of an application that was in status `before`.
+fn decided_from(before: ApplicationStatus, now: &Application) -> Change {
+    let detail = json!({ "game_id": now.game_id });
+    Change::of(detail, json!({ "status": before }), json!({ "status": now.status }))
 }
 
 fn decided() -> Problem {

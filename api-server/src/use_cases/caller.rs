@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
 use shared::db;
 use shared::db::audit_log::NewEntry;
 use shared::db::games::LockedGame;
@@ -14,7 +13,9 @@ use shared::domain::game::Actor;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{AdminSessionId, GameId, UserId};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
+use super::change::Change;
 use crate::refusal::{ErrorCode, Problem};
 
 /// The user on whose behalf the gateway calls, as read from the database for this very request.
@@ -78,6 +79,10 @@ pub struct Context {
     /// Whether nobody between the client and us can read what is sent: by TLS, as this process or a trusted proxy saw it, or because
     /// it comes from this very machine.
     pub secure: bool,
+    /// Why an administrator does it, as they say: the trail keeps it.
+    pub reason: Option<String>,
+    /// What it is a part of, by an id of the administrator's own: the trail keeps it, too.
+    pub operation_id: Option<Uuid>,
 }
 
 /// Who calls, and the request that they call with.
@@ -152,16 +157,17 @@ impl<'a> Caller<'a> {
     }
 
     /// Writes an entry of the audit log, in the transaction of the change, if the caller is an administrator. What users do
-    /// is not written there.
+    /// is not written there. Why it was done, and what it is a part of, comes from the request ([`Context`]).
     pub async fn audit(
         &self,
         conn: &mut PgConnection,
         action: &str,
         target_type: &str,
         target_id: &str,
-        detail: Value,
+        change: impl Into<Change>,
     ) -> Result<(), Problem> {
         let Who::Admin(admin) = self.who else { return Ok(()) };
+        let Change { detail, before, after } = change.into();
         let entry = NewEntry {
             actor: &admin.name,
             action,
@@ -173,6 +179,10 @@ impl<'a> Caller<'a> {
             outcome: Outcome::Done,
             via: admin.via,
             session_id: admin.session,
+            reason: self.context.reason.as_deref(),
+            before,
+            after,
+            operation_id: self.context.operation_id,
         };
         Ok(db::audit_log::insert(conn, &entry).await?)
     }

@@ -10,6 +10,7 @@ use shared::ids::GameId;
 use shared::queue::wake::Topic;
 
 use super::caller::Caller;
+use super::change::{Change, standing};
 use super::games::{Permit, lock_for, present};
 use super::runtimes;
 use crate::app::App;
@@ -52,9 +53,10 @@ pub async fn end(app: &App, caller: &Caller<'_>, game_id: GameId, reason: &str) 
             return Err(runtimes::busy());
         }
     }
-    let detail = json!({ "from": game.status, "to": GameStatus::Finished, "reason": reason });
-    caller.audit(&mut tx, "game.end", "game", &game_id.to_string(), detail).await?;
     let ended = present(&mut tx, game_id).await?;
+    let detail = json!({ "from": game.status, "to": GameStatus::Finished, "reason": reason });
+    let (before, after) = (standing(game.status, game.pause_reason), standing(ended.status, ended.pause_reason));
+    caller.audit(&mut tx, "game.end", "game", &game_id.to_string(), Change::of(detail, before, after)).await?;
     tx.commit().await?;
     for topic in [Topic::Notifications, Topic::RuntimeJobs] {
         app.waker.wake(topic);

@@ -8,6 +8,7 @@ use shared::db::idempotency::Idempotency;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::idempotency;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
@@ -77,11 +78,18 @@ pub async fn change(
     action: &str,
 ) -> Result<EngineVersion, Problem> {
     let mut tx = app.db.begin().await?;
+    let before = db::engine_versions::get(&mut tx, version).await?.ok_or_else(not_found)?;
     let row =
         db::engine_versions::change(&mut tx, version, &change).await.map_err(constraint)?.ok_or_else(not_found)?;
-    caller.audit(&mut tx, action, "engine_version", version, trail(&change)).await?;
+    let told = Change::of(trail(&change), terms(&before), terms(&row));
+    caller.audit(&mut tx, action, "engine_version", version, told).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// What a version is, for the trail; none of the texts.
+fn terms(row: &EngineVersion) -> serde_json::Value {
+    json!({ "image": row.image, "enabled": row.enabled, "min_players": row.min_players, "max_players": row.max_players })
 }
 
 /// What is changed, for the trail; of texts only that they are.

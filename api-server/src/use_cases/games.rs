@@ -16,6 +16,7 @@ use shared::ids::{GameId, UserId};
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::{Change, standing};
 use super::idempotency;
 use super::texts::check_texts;
 use crate::app::App;
@@ -247,8 +248,10 @@ pub async fn create(
         let made = idempotency::judge(key, db::games::replayed(&mut tx, key).await?)?.ok_or_else(game_not_found)?;
         return present(&mut tx, made).await;
     }
-    caller.audit(&mut tx, "game.create", "game", &game_id.to_string(), json!({ "name": new.name })).await?;
     let game = present(&mut tx, game_id).await?;
+    let after = standing(game.status, game.pause_reason);
+    let change = Change::of(json!({ "name": new.name }), Value::Null, after);
+    caller.audit(&mut tx, "game.create", "game", &game_id.to_string(), change).await?;
     tx.commit().await?;
     Ok(game)
 }
@@ -285,9 +288,11 @@ pub async fn edit(app: &App, caller: &Caller<'_>, game_id: GameId, wanted: &Edit
         target_engine_version: wanted.target_engine_version.as_deref(),
         settings: settings.as_deref(),
     };
+    let before = present(&mut tx, game_id).await?;
     db::games::change(&mut tx, game_id, &change).await.map_err(constraint)?;
-    caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), trail(wanted)).await?;
     let game = present(&mut tx, game_id).await?;
+    let told = Change::of(trail(wanted), terms(wanted, &before), terms(wanted, &game));
+    caller.audit(&mut tx, "game.patch", "game", &game_id.to_string(), told).await?;
     tx.commit().await?;
     Ok(game)
 }
@@ -306,6 +311,19 @@ fn trail(wanted: &Edit) -> Value {
         ("settings", wanted.settings.as_ref().map(|_| json!("changed"))),
     ];
     parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// What a game has where it is to be changed, for the trail; none of the texts.
+fn terms(wanted: &Edit, game: &Game) -> Value {
+    let parts = [
+        ("min_players", wanted.min_players.is_some(), json!(game.min_players)),
+        ("max_players", wanted.max_players.is_some(), json!(game.max_players)),
+        ("enrollment_ends_at", wanted.enrollment_ends_at.is_some(), json!(game.enrollment_ends_at)),
+        ("turn_schedule", wanted.turn_schedule.is_some(), json!(game.turn_schedule)),
+        ("time_zone", wanted.time_zone.is_some(), json!(game.time_zone)),
+        ("target_engine_version", wanted.target_engine_version.is_some(), json!(game.target_engine_version)),
+    ];
+    parts.into_iter().filter_map(|(name, asked, value)| asked.then(|| (name.to_owned(), value))).collect()
 }
 
 /// Whether what is to be changed is not settled yet.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::bulk::Bulk;
 use super::caller::Caller;
+use super::change::Change;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -139,8 +140,10 @@ pub async fn one(app: &App, caller: &Caller<'_>, act: Act, id: DeliveryId) -> Re
     act.check(&held)?;
     act.on(&mut tx, &[id.uuid()]).await?;
     let action = format!("mail.{}", act.word());
-    caller.audit(&mut tx, &action, "mail_delivery", &id.to_string(), json!({ "from": held.status })).await?;
     let row = db::mail::delivery(&mut tx, id).await?.ok_or_else(not_found)?;
+    let (before, after) = (json!({ "status": held.status }), json!({ "status": row.status }));
+    let change = Change::of(json!({ "from": held.status }), before, after);
+    caller.audit(&mut tx, &action, "mail_delivery", &id.to_string(), change).await?;
     tx.commit().await?;
     act.wake(app);
     Ok(row)

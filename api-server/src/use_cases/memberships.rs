@@ -1,7 +1,7 @@
 //! Memberships that end (SPEC §7): a member leaves, is removed, blocked or banned. What follows from the end, in the lobby
 //! and in the engine, follows in one place, `db::memberships::end`; `docs/lobby.md` tells the whole of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::db;
 use shared::db::games::{Game, LockedGame};
 use shared::db::memberships::Membership;
@@ -14,6 +14,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use super::change::Change;
 use super::games::{game_not_found, not_owner, present, visible};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
@@ -71,12 +72,15 @@ pub async fn remove(app: &App, caller: &Caller<'_>, game_id: GameId, id: Members
     let game = lock_managed(&mut tx, caller, game_id, MemberAction::Remove).await?;
     let membership = get(&mut tx, game_id, id).await?;
     permitted(caller, &game, MemberAction::Remove, false)?;
+    let before = membership.status;
     let membership = end(&mut tx, caller, &membership, MembershipStatus::Removed).await?;
     let by = if caller.user_id().is_some() { "the game's owner" } else { "an administrator" };
     let payload = Payload::LobbyMembershipRemoved { game_id, reason: format!("removed by {by}") };
     caller.notify(&mut tx, payload, id.to_string(), Audience::Users(vec![membership.user_id]), game_id).await?;
     let detail = json!({ "game_id": game_id, "user_id": membership.user_id });
-    caller.audit(&mut tx, "membership.remove", "membership", &id.to_string(), detail).await?;
+    caller
+        .audit(&mut tx, "membership.remove", "membership", &id.to_string(), moved(detail, before, &membership))
+        .await?;
     tx.commit().await?;
     wake(app);
     Ok(membership)
@@ -91,9 +95,12 @@ pub async fn block(app: &App, caller: &Caller<'_>, game_id: GameId, id: Membersh
     let game = lock_managed(&mut tx, caller, game_id, MemberAction::Block).await?;
     let membership = get(&mut tx, game_id, id).await?;
     permitted(caller, &game, MemberAction::Block, false)?;
+    let before = membership.status;
     let membership = bar(&mut tx, caller, membership).await?;
     let detail = json!({ "game_id": game_id, "user_id": membership.user_id });
-    caller.audit(&mut tx, "membership.block", "membership", &id.to_string(), detail).await?;
+    caller
+        .audit(&mut tx, "membership.block", "membership", &id.to_string(), moved(detail, before, &membership))
+        .await?;
     tx.commit().await?;
     wake(app);
     Ok(membership)
@@ -115,12 +122,18 @@ pub async fn ban(
     let game = db::games::lock(&mut tx, game_id).await?.ok_or_else(game_not_found)?;
     let membership = db::memberships::newest(&mut tx, game_id, user_id).await?.ok_or_else(not_found)?;
     permitted(caller, &game, MemberAction::Ban, false)?;
+    let before = membership.status;
     let membership = bar(&mut tx, caller, membership).await?;
     let detail = json!({ "user_id": user_id, "membership_id": membership.membership_id, "reason": reason });
-    caller.audit(&mut tx, "game.ban", "game", &game_id.to_string(), detail).await?;
+    caller.audit(&mut tx, "game.ban", "game", &game_id.to_string(), moved(detail, before, &membership)).await?;
     tx.commit().await?;
     wake(app);
     Ok(membership)
+}
+
+/// What the trail says of a membership that was in status `before`.
+fn moved(detail: Value, before: MembershipStatus, now: &Membership) -> Change {
+    Change::of(detail, json!({ "status": before }), json!({ "status": now.status }))
 }
 
 /// Locks a game whose members the caller may send away, whatever its state. What follows in the transaction is not raced.

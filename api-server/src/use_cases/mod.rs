@@ -13,6 +13,7 @@ pub mod ask;
 pub mod bulk;
 pub mod caller;
 pub mod challenges;
+pub mod change;
 pub mod departures;
 pub mod endings;
 pub mod engine_versions;

@@ -7,6 +7,7 @@ use shared::queue::metrics::{Snapshot, overview};
 use shared::queue::wake::Topic;
 
 use super::caller::Caller;
+use super::change::Change;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -35,7 +36,9 @@ pub async fn pause(app: &App, caller: &Caller<'_>, name: &str, paused: bool) -> 
     let mut tx = app.db.begin().await?;
     let changed = db::queues::pause(&mut tx, spec, paused).await?;
     let action = if paused { "queue.pause" } else { "queue.resume" };
-    caller.audit(&mut tx, action, "queue", name, json!({ "changed": changed })).await?;
+    let was = |paused: bool| json!({ "paused": paused });
+    let change = Change::of(json!({ "changed": changed }), was(paused != changed), was(paused));
+    caller.audit(&mut tx, action, "queue", name, change).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Control);
     let queues = look(app, &[spec]).await?;

@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 
 use super::bulk::Bulk;
 use super::caller::Caller;
+use super::change::{Change, standing};
 use super::games::{lock_for, present};
 use super::runtimes;
 use crate::app::App;
@@ -47,9 +48,10 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
             return Err(Problem::internal(&format!("{action} is no transition of this use case")));
         }
     };
-    let detail = json!({ "from": game.status, "to": next });
-    caller.audit(&mut tx, &format!("game.{action}"), "game", &game_id.to_string(), detail).await?;
     let changed = present(&mut tx, game_id).await?;
+    let (before, after) = (standing(game.status, game.pause_reason), standing(changed.status, changed.pause_reason));
+    let change = Change::of(json!({ "from": game.status, "to": next }), before, after);
+    caller.audit(&mut tx, &format!("game.{action}"), "game", &game_id.to_string(), change).await?;
     tx.commit().await?;
     for topic in wake {
         app.waker.wake(*topic);

@@ -261,8 +261,8 @@ pub const ALL: &[Spec] = &[
     list(
         ["audit", "list"],
         "/audit-log",
-        &["actor", "action", "target_type", "target_id", "at_after", "at_before"],
-        &["at", "actor", "action", "target_type", "target_id", "ip", "detail"],
+        &["actor", "action", "target_type", "target_id", "outcome", "via", "operation_id", "at_after", "at_before"],
+        &["at", "actor", "action", "target_type", "target_id", "outcome", "reason", "ip", "detail"],
         "What administrators did",
     ),
 ];
@@ -279,9 +279,20 @@ impl Spec {
         self.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
+    /// Query parameters of every write: why, and what it is a part of. A reason that the body has stands there.
+    #[must_use]
+    pub fn told(&self) -> &'static [&'static str] {
+        match (self.method, self.body.contains(&"reason")) {
+            ("GET", _) => &[],
+            (_, true) => &["operation_id"],
+            (_, false) => &["reason", "operation_id"],
+        }
+    }
+
     fn flags(&self) -> impl Iterator<Item = &'static str> {
         self.query
             .iter()
+            .chain(self.told())
             .chain(self.filter)
             .copied()
             .chain((self.is_list() || !self.filter.is_empty()).then_some("limit"))
@@ -311,7 +322,7 @@ impl Spec {
     #[must_use]
     pub fn query(&self, given: &ArgMatches) -> Vec<(&'static str, String)> {
         let paging: &[&str] = if self.is_list() { &["limit", "cursor"] } else { &[] };
-        let names = self.query.iter().chain(paging).copied();
+        let names = self.query.iter().chain(self.told()).chain(paging).copied();
         names.filter_map(|name| Some((name, given.get_one::<String>(name)?.clone()))).collect()
     }
 

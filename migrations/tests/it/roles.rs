@@ -216,9 +216,9 @@ async fn the_trail_is_appended_and_read_by_the_api_and_changed_by_nobody() {
     grant(&mut conn, &prefix(), false).await.unwrap();
     let user = "0192f0c1-2345-7000-8000-000000000001";
     let insert = format!(
-        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip)
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip, reason)
          VALUES (gen_random_uuid(), 'root', 'sanction.set', 'user', '{user}',
-                 '{{\"reason\": \"words\", \"kind\": \"login_block\"}}', 'r', '')"
+                 '{{\"reason\": \"words\", \"kind\": \"login_block\"}}', 'r', '', 'words')"
     );
     for role in &ROLES {
         run(&mut conn, format!("SET ROLE {}", role.name(&prefix()))).await.unwrap();
@@ -245,7 +245,7 @@ async fn the_trail_is_appended_and_read_by_the_api_and_changed_by_nobody() {
         assert_eq!(scrubbed.is_ok(), api, "{} scrubs: {scrubbed:?}", role.suffix);
         run(&mut conn, "RESET ROLE").await.unwrap();
     }
-    let left: Vec<String> = texts(&mut conn, "SELECT detail::text FROM audit_log").await;
+    let left: Vec<String> = texts(&mut conn, "SELECT detail::text || coalesce(reason, '') FROM audit_log").await;
     assert_eq!(left, [r#"{"kind": "login_block"}"#], "the free words are gone, the rest stays");
     conn.close().await.unwrap();
     db.close().await;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::InTransaction;
 use super::lists::{Span, walk_in_order};
@@ -37,6 +38,14 @@ pub struct Entry {
     pub via: Option<Via>,
     /// The session that it was done in.
     pub session_id: Option<AdminSessionId>,
+    /// Why, as the administrator said.
+    pub reason: Option<String>,
+    /// What was changed, as it was.
+    pub before: Option<Value>,
+    /// The same, as it was left.
+    pub after: Option<Value>,
+    /// What it is a part of, by an id of the caller's.
+    pub operation_id: Option<Uuid>,
 }
 
 /// A line to be written.
@@ -61,13 +70,22 @@ pub struct NewEntry<'a> {
     pub via: Via,
     /// The session that it was done in.
     pub session_id: Option<AdminSessionId>,
+    /// Why, as the administrator said: 1 to 500 characters.
+    pub reason: Option<&'a str>,
+    /// What was changed, as it was; the column takes 16 KiB.
+    pub before: Option<Value>,
+    /// The same, as it was left.
+    pub after: Option<Value>,
+    /// What it is a part of, by an id of the caller's.
+    pub operation_id: Option<Uuid>,
 }
 
 /// Writes a line; in the same transaction as the change it tells of.
 pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(), Error> {
     sqlx::query!(
-        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip, outcome, via, session_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO audit_log (audit_id, actor, action, target_type, target_id, detail, request_id, ip, outcome, via, session_id,
+                                reason, before, after, operation_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         AuditId::new() as AuditId,
         entry.actor,
         entry.action,
@@ -78,7 +96,11 @@ pub async fn insert(conn: &mut PgConnection, entry: &NewEntry<'_>) -> Result<(),
         entry.ip,
         entry.outcome.as_str(),
         entry.via.as_str(),
-        entry.session_id as Option<AdminSessionId>
+        entry.session_id as Option<AdminSessionId>,
+        entry.reason,
+        entry.before,
+        entry.after,
+        entry.operation_id
     )
     .execute(conn)
     .await?;
@@ -96,6 +118,12 @@ pub struct Filter {
     pub target_type: Option<String>,
     /// To this one; its key is of any noun, but few nouns share one.
     pub target_id: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<Outcome>,
+    /// By who came in this way.
+    pub via: Option<Via>,
+    /// Parts of this.
+    pub operation_id: Option<Uuid>,
     /// In this span.
     pub at: Span,
 }
@@ -114,11 +142,13 @@ pub async fn list(
             sqlx::query_as!(
                 Entry,
                 r#"SELECT audit_id AS "audit_id: AuditId", at, actor, action, target_type, target_id, detail, request_id, ip, outcome, via,
-                          session_id AS "session_id: AdminSessionId" FROM audit_log
+                          session_id AS "session_id: AdminSessionId", reason, before, after, operation_id FROM audit_log
                     WHERE ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
                       AND ($5::text IS NULL OR actor IS NOT DISTINCT FROM $5) AND ($6::text IS NULL OR action IS NOT DISTINCT FROM $6)
                       AND ($7::text IS NULL OR target_type IS NOT DISTINCT FROM $7)
-                      AND ($8::text IS NULL OR target_id IS NOT DISTINCT FROM $8) AND "# + $walk,
+                      AND ($8::text IS NULL OR target_id IS NOT DISTINCT FROM $8)
+                      AND ($10::text IS NULL OR outcome IS NOT DISTINCT FROM $10) AND ($11::text IS NULL OR via IS NOT DISTINCT FROM $11)
+                      AND ($12::uuid IS NULL OR operation_id IS NOT DISTINCT FROM $12) AND "# + $walk,
                 filter.at.below(before),
                 filter.at.lowest_id(),
                 filter.at.after,
@@ -127,13 +157,20 @@ pub async fn list(
                 filter.action,
                 filter.target_type,
                 filter.target_id,
-                limit
+                limit,
+                filter.outcome.map(Outcome::as_str),
+                filter.via.map(Via::as_str),
+                filter.operation_id
             )
             .fetch_all(conn)
             .await?
         };
     }
     Ok(match filter {
+        Filter { operation_id: Some(_), .. } => entries!(
+            "operation_id IS NOT NULL AND (operation_id, audit_id) < ($12, $1) AND (operation_id, audit_id) >= ($12, $2)
+              ORDER BY operation_id DESC, audit_id DESC LIMIT $9"
+        ),
         Filter { target_id: Some(_), .. } => entries!(
             "(target_id, audit_id) < ($8, $1) AND (target_id, audit_id) >= ($8, $2) ORDER BY target_id DESC, audit_id DESC LIMIT $9"
         ),
@@ -145,6 +182,12 @@ pub async fn list(
         ),
         Filter { target_type: Some(_), .. } => entries!(
             "(target_type, audit_id) < ($7, $1) AND (target_type, audit_id) >= ($7, $2) ORDER BY target_type DESC, audit_id DESC LIMIT $9"
+        ),
+        Filter { outcome: Some(_), .. } => entries!(
+            "(outcome, audit_id) < ($10, $1) AND (outcome, audit_id) >= ($10, $2) ORDER BY outcome DESC, audit_id DESC LIMIT $9"
+        ),
+        Filter { via: Some(_), .. } => entries!(
+            "(via, audit_id) < ($11, $1) AND (via, audit_id) >= ($11, $2) ORDER BY via DESC, audit_id DESC LIMIT $9"
         ),
         _ => entries!("audit_id < $1 AND audit_id >= $2 ORDER BY audit_id DESC LIMIT $9"),
     })

@@ -56,7 +56,8 @@ pub async fn of_game(
     let conn: &mut PgConnection = walk_in_order(tx).await?;
     // The trail of a game and that of its runtime have the same id as their target.
     Ok(entries!(
-        "(SELECT audit_id, at, 'trail', action, NULL, actor, detail ->> 'reason', NULL::uuid, NULL::uuid FROM audit_log
+        "(SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
+           FROM audit_log
            WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
          UNION ALL
          (SELECT operation_id, at, 'operation', op, outcome, NULL, detail, NULL, NULL FROM runtime_operations
@@ -95,7 +96,8 @@ pub async fn of_user(
 ) -> Result<Vec<Entry>, Error> {
     let conn: &mut PgConnection = walk_in_order(tx).await?;
     Ok(entries!(
-        "(SELECT audit_id, at, 'trail', action, NULL, actor, detail ->> 'reason', NULL::uuid, NULL::uuid FROM audit_log
+        "(SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
+           FROM audit_log
            WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
          UNION ALL
          (SELECT device_session_id, created_at, 'session', 'session', status, NULL, revoke_reason, NULL, NULL FROM device_sessions

@@ -6,6 +6,7 @@ use shared::db::lists::Span;
 use shared::db::mail::DeliveryFilter;
 use shared::db::notifications::{DeadLetterFilter, NotificationFilter};
 use shared::db::{admin_accounts, audit_log, mail, notifications, queues};
+use shared::domain::admin_access::{Outcome, Via};
 use shared::domain::delivery::DeliveryStatus;
 use shared::domain::notification::{Channel, NotificationStatus};
 use shared::ids::UserId;
@@ -22,7 +23,7 @@ const ID: &str = "(lpad(to_hex((extract(epoch FROM now() - make_interval(secs =>
 
 /// Twenty thousand mails, notifications with a route each, and lines of the trail; one in a thousand died, one in four
 /// hundred waits.
-async fn history(conn: &mut PgConnection) {
+async fn history(conn: &mut PgConnection, user: UserId) {
     let status = |over: &str| {
         format!("CASE WHEN n % 1000 = 7 THEN 'dead_lettered' WHEN n % 400 = 3 THEN 'retrying' ELSE '{over}' END")
     };
@@ -41,13 +42,14 @@ async fn history(conn: &mut PgConnection) {
          INSERT INTO notification_routes (route_id, notification_id, channel, user_id, status, finished_at)
          SELECT gen_random_uuid(), notification_id, 'push', '{user}', {route}, now()
            FROM (SELECT notification_id, idempotency_key::int AS n FROM notifications) x;
-         INSERT INTO audit_log (audit_id, at, actor, action, target_type, target_id, request_id, ip)
+         INSERT INTO audit_log (audit_id, at, actor, action, target_type, target_id, request_id, ip, outcome, via, operation_id)
          SELECT {ID}, {at}, CASE WHEN n % 500 = 1 THEN 'ada' ELSE 'root' END, CASE WHEN n % 500 = 2 THEN 'game.create'
              ELSE 'game.patch' END,
-                'game', (n / 10)::text, 'r', '::1' FROM generate_series(1, {ROWS}) n;
+                'game', (n / 10)::text, 'r', '::1', CASE WHEN n % 500 = 3 THEN 'refused' ELSE 'done' END,
+                CASE WHEN n % 500 = 4 THEN 'token' ELSE 'session' END, CASE WHEN n % 500 = 5 THEN '{user}'::uuid END
+           FROM generate_series(1, {ROWS}) n;
          INSERT INTO admin_accounts (user_name, password_hash) SELECT 'admin-' || n, 'x' FROM generate_series(1, {ROWS}) n;
          ANALYZE",
-        user = UserId::new(),
         mail = status("sent"),
         note = status("expanded"),
         route = status("delivered"),
@@ -76,7 +78,8 @@ fn text(word: &str) -> Option<String> {
 async fn every_list_of_administrators_touches_little_more_than_it_shows() {
     let db = TestDb::new().await;
     let mut conn = db.connect().await;
-    history(&mut conn).await;
+    let user = UserId::new();
+    history(&mut conn, user).await;
     let hour: DateTime<Utc> =
         sqlx::query_scalar("SELECT now() - interval '3 hours'").fetch_one(&mut conn).await.unwrap();
     let span = Span { after: Some(hour), before: Some(hour + chrono::TimeDelta::minutes(5)) };
@@ -152,6 +155,10 @@ async fn every_list_of_administrators_touches_little_more_than_it_shows() {
         ("actor", audit_log::Filter { actor: text("ada"), ..audit_log::Filter::default() }),
         ("action", audit_log::Filter { action: text("game.create"), ..audit_log::Filter::default() }),
         ("target", audit_log::Filter { target_id: text("77"), ..audit_log::Filter::default() }),
+        ("refused", audit_log::Filter { outcome: Some(Outcome::Refused), ..audit_log::Filter::default() }),
+        ("done", audit_log::Filter { outcome: Some(Outcome::Done), ..audit_log::Filter::default() }),
+        ("by tokens", audit_log::Filter { via: Some(Via::Token), ..audit_log::Filter::default() }),
+        ("parts", audit_log::Filter { operation_id: Some(user.uuid()), ..audit_log::Filter::default() }),
         (
             "actor and target",
             audit_log::Filter { actor: text("root"), target_id: text("77"), ..audit_log::Filter::default() },

@@ -5,6 +5,7 @@ pub mod docs;
 mod errors;
 mod examples;
 mod links;
+mod purposes;
 pub mod tags;
 mod words;
 
@@ -35,6 +36,7 @@ pub fn refine(spec: &str) -> anyhow::Result<Arc<Value>> {
     header_names(&mut document);
     strict_requests(&mut document);
     secure(&mut document);
+    purposes::describe(&mut document);
     errors::describe(&mut document, &examples);
     request_ids(&mut document);
     examples::show(&mut document, &examples);

@@ -37,6 +37,14 @@ pub struct AuditEntry {
     pub via: Option<String>,
     /// The session that it was done in, where there was one.
     pub session_id: Option<Uuid>,
+    /// Why, as the administrator said; null where they did not, and where it went with the account of whom it was said.
+    pub reason: Option<String>,
+    /// What was changed, as it was; null where nothing was, or was not there.
+    pub before: Option<Value>,
+    /// The same, as it was left.
+    pub after: Option<Value>,
+    /// What it is a part of, by an id of the administrator's own.
+    pub operation_id: Option<Uuid>,
 }
 
 impl From<db::audit_log::Entry> for AuditEntry {
@@ -54,6 +62,10 @@ impl From<db::audit_log::Entry> for AuditEntry {
             outcome: row.outcome.to_string(),
             via: row.via.map(|via| via.to_string()),
             session_id: row.session_id.map(|id| id.uuid()),
+            reason: row.reason,
+            before: row.before,
+            after: row.after,
+            operation_id: row.operation_id,
         }
     }
 }

@@ -18,7 +18,8 @@ pub fn read(headers: &HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> 
         .filter(|v| !v.is_empty() && v.len() <= 128 && v.bytes().all(|b| b.is_ascii_graphic()))
         .map_or_else(|| RequestId::new().to_string(), str::to_owned);
     let ip = client_address(headers, peer, trusted);
-    Context { request_id, traceparent: None, ip, secure: tls || ip.is_loopback() || by_proxy(headers, peer, trusted) }
+    let secure = tls || ip.is_loopback() || by_proxy(headers, peer, trusted);
+    Context { request_id, traceparent: None, ip, secure, reason: None, operation_id: None }
 }
 
 /// Whether a trusted proxy says that it was called over TLS: by the last `X-Forwarded-Proto`, which is its own.

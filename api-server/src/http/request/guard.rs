@@ -105,7 +105,7 @@ impl<'a> FromRequest<'a> for User {
 const OWN_ACCOUNT: &str = "/api/v1/user/account";
 
 /// Where administrators look after their own way in.
-const OWN_ACCESS: &str = "/api/v1/admin/auth/";
+pub const OWN_ACCESS: &str = "/api/v1/admin/auth/";
 
 /// The account of the user who calls, of a `GET` of [`OWN_ACCOUNT`] alone.
 #[derive(Debug, Clone)]

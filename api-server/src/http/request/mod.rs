@@ -16,6 +16,7 @@ pub mod operation;
 pub mod page;
 pub mod parameter;
 pub mod paths;
+pub mod purpose;
 pub mod raw;
 pub mod rights;
 pub mod schema;

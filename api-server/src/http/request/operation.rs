@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::idempotency;
 use super::parameter::Parameter;
+use super::purpose;
 use super::rights::{self, Right};
 use super::schema::{Faults, escaped};
 use crate::refusal::Problem;
@@ -27,6 +28,8 @@ pub struct Operation {
     takes_idempotency_key: bool,
     /// Whether there is a body in the document.
     pub takes_body: bool,
+    /// Which of the members that say why it is done stand in its body ([`super::purpose`]).
+    pub in_body: Vec<&'static str>,
     /// What it asks of an administrator; `None` for operations of other groups.
     pub right: Option<&'static Right>,
 }
@@ -43,6 +46,7 @@ impl Operation {
             takes_idempotency_key: at("header")
                 .any(|p| p.get("name").and_then(Value::as_str) == Some(idempotency::HEADER)),
             takes_body: spec.get("requestBody").is_some(),
+            in_body: purpose::in_body(spec.get("requestBody"), document),
             right: spec.get("operationId").and_then(Value::as_str).and_then(rights::of),
         }
     }

@@ -17,8 +17,14 @@ use crate::user::lobby::games::memberships::runs;
 /// As the account's own use case does it: the departure first, then the change of the account, in one transaction.
 async fn goes(api: &Api, user: &str, why: Departure) {
     let id: UserId = user.parse().unwrap();
-    let context =
-        Context { request_id: "departure".to_owned(), traceparent: None, ip: [127, 0, 0, 1].into(), secure: true };
+    let context = Context {
+        request_id: "departure".to_owned(),
+        traceparent: None,
+        ip: [127, 0, 0, 1].into(),
+        secure: true,
+        reason: None,
+        operation_id: None,
+    };
     let who = User { id, sanctions: Vec::new() };
     let db = Db::new(api.db().options(), 1);
     let mut tx = db.begin().await.unwrap();

@@ -7,6 +7,8 @@ use crate::admin::runtimes::running;
 use crate::harness::{ADMIN, Api, VERSION, game, text};
 
 const TRAIL: &str = "/api/v1/admin/audit-log";
+/// What everything below is a part of.
+const PART_OF: &str = "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10";
 
 /// What a write must leave behind.
 struct Trace {
@@ -328,7 +330,11 @@ async fn every_write_leaves_one_line_that_says_who_what_and_from_where() {
             Some(body) => request.json(body),
             None => request,
         };
-        let answer = request.send().await;
+        // Why stands in the body, where the body has it.
+        let why = body.as_ref().and_then(|body| text_of(body, "reason"));
+        let request = if why.is_some() { request } else { request.query("reason", "  to see it there ") };
+        let why = why.unwrap_or_else(|| "to see it there".to_owned());
+        let answer = request.query("operation_id", PART_OF).send().await;
         assert!(
             answer.status.is_success(),
             "{}: {} {}",
@@ -337,15 +343,16 @@ async fn every_write_leaves_one_line_that_says_who_what_and_from_where() {
             String::from_utf8_lossy(&answer.body)
         );
         assert_eq!(api.count("audit_log").await, before + 1, "{}", operation.id);
-        type Line = (String, String, String, String, String, Value);
-        let (actor, action, target_type, target_id, ip, detail): Line = sqlx::query_as(
-            "SELECT actor, action, target_type, target_id, ip, detail FROM audit_log WHERE request_id = $1",
+        type Line = (String, String, String, String, String, Value, Option<String>, Option<String>);
+        let (actor, action, target_type, target_id, ip, detail, reason, part_of): Line = sqlx::query_as(
+            "SELECT actor, action, target_type, target_id, ip, detail, reason, operation_id::text FROM audit_log WHERE request_id = $1",
         )
         .bind(&request_id)
         .fetch_one(&api.pool())
         .await
         .unwrap();
         assert_eq!((actor.as_str(), ip.as_str()), (ADMIN, "127.0.0.1"), "{}", operation.id);
+        assert_eq!((reason, part_of.as_deref()), (Some(why), Some(PART_OF)), "{}", operation.id);
         assert_eq!(
             (action.as_str(), target_type.as_str()),
             (expected.action, expected.target_type),
@@ -362,6 +369,9 @@ async fn every_write_leaves_one_line_that_says_who_what_and_from_where() {
         walked += 1;
     }
     assert!(walked > 20);
+    // All of them are parts of one, and are found by it.
+    let parts = walk(&api.admin(), &format!("{TRAIL}?operation_id={PART_OF}"), "action").await;
+    assert_eq!(parts.len(), walked);
     // A call that fails leaves nothing.
     let before = api.count("audit_log").await;
     let nobody = "00000000-0000-7000-8000-000000000001";
@@ -404,6 +414,41 @@ async fn the_trail_is_found_by_actor_action_target_and_time() {
         (&json!("ada"), &json!("queue"), &json!("mail"))
     );
     assert_eq!((&entry["detail"], &entry["ip"]), (&json!({ "changed": true }), &json!("127.0.0.1")));
+    assert_eq!((&entry["before"], &entry["after"]), (&json!({ "paused": true }), &json!({ "paused": false })));
+    assert_eq!((&entry["reason"], &entry["operation_id"]), (&Value::Null, &Value::Null));
     assert!(!String::from_utf8_lossy(&admin.get(TRAIL).send().await.body).contains("a long enough one"));
     admin.get(format!("{TRAIL}?actor=%00")).bad().send().await.expect_problem(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn what_was_refused_is_told_from_what_was_done_and_each_way_in_from_the_others() {
+    let api = Api::start().await;
+    let admin = api.admin();
+    let eve = json!({ "user_name": "eve", "password": "a long enough one", "roles": ["viewer"] });
+    admin.post("/api/v1/admin/admin-accounts").json(&eve).send().await.expect(201);
+    let eve = api.client.with_basic("eve", "a long enough one");
+    eve.post("/api/v1/admin/queues/mail/pause").send().await.expect_problem(403, "role_required");
+    let found = async |query: &str| walk(&admin, &format!("{TRAIL}?{query}"), "action").await;
+    assert_eq!(found("outcome=refused").await, ["admin_pause_queue"]);
+    assert_eq!(found("outcome=done").await, ["admin_account.create"]);
+    assert_eq!(found(&format!("outcome=refused&actor={ADMIN}")).await, [Value::Null; 0]);
+    assert_eq!(found("via=basic").await, ["admin_pause_queue", "admin_account.create"]);
+    assert_eq!(found("via=token").await, [Value::Null; 0]);
+    for query in ["outcome=perhaps", "via=window", "operation_id=1"] {
+        admin.get(format!("{TRAIL}?{query}")).bad().send().await.expect_problem(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn a_reason_is_a_line_of_at_most_500_characters() {
+    let api = Api::start().await;
+    let admin = api.admin();
+    let pause = |reason: &str| admin.post("/api/v1/admin/queues/mail/pause").bad().query("reason", reason).send();
+    for bad in ["", " ", "two\nlines", "a\u{202E}b", &"x".repeat(501)] {
+        let answer = pause(bad).await.expect_problem(400, "invalid_request").json();
+        assert_eq!(answer["errors"][0]["pointer"], "/query/reason", "{answer}");
+    }
+    assert_eq!(api.count("audit_log").await, 0);
+    pause(&"ж".repeat(500)).await.expect(200);
+    assert_eq!(api.count("audit_log WHERE char_length(reason) = 500").await, 1);
 }

@@ -51,7 +51,9 @@ async fn a_parameter_is_known_and_given_once() {
             };
             // Once it is right.
             let answer = ask(&format!("{name}={value}")).send().await;
-            assert_ne!(answer.status, 400, "{} {name}={value}: {}", operation.name(), answer.json());
+            // What else the document shows may lie in the past by now.
+            let at_fault = answer.status == 400 && pointers(&answer).contains(&format!("/query/{name}"));
+            assert!(!at_fault, "{} {name}={value}: {}", operation.name(), answer.json());
             refused(&format!("{name}={value}&{name}={value}"), &format!("/query/{name}"), "duplicate").await;
             // A filter without a value must not list everything.
             if name != "cursor" {

@@ -27,6 +27,7 @@ export function History({ type, id }: { type: string; id: string }) {
                 { title: "When", cell: (entry) => <Time at={entry.at} ago /> },
                 { title: "Who", cell: (entry) => entry.actor },
                 { title: "What", cell: (entry) => <code>{entry.action}</code> },
+                { title: "Why", cell: (entry) => entry.reason ?? "" },
                 { title: "From", cell: (entry) => <Id>{entry.ip}</Id> },
                 { title: "Detail", cell: (entry) => <code>{JSON.stringify(entry.detail)}</code> },
               ]}
@@ -48,12 +49,16 @@ export function EntryFacts({ entry }: { entry: Entry }) {
           ["Who", entry.actor],
           ["From", <Id>{entry.ip}</Id>],
           entry.outcome !== undefined && ["Outcome", <State of={entry.outcome} />],
+          entry.reason ? ["Why", entry.reason] : false,
           entry.via ? ["Came in by", entry.via] : false,
           entry.session_id ? ["Session", <Id>{entry.session_id}</Id>] : false,
           [spokenTarget(entry.target_type), <Id>{entry.target_id}</Id>],
+          entry.operation_id ? ["Part of", <Id>{entry.operation_id}</Id>] : false,
           ["Request", <Id>{entry.request_id}</Id>],
         ]}
       />
+      {entry.before != null && <Json of={entry.before} label="Before" />}
+      {entry.after != null && <Json of={entry.after} label="After" />}
       <Json of={entry.detail} label="Detail" />
     </>
   );

@@ -35,6 +35,9 @@ const trailFilters = [
   { name: "action", label: "What", kind: "text", hint: "As in game.create." },
   { name: "target_type", label: "To what", kind: "text", hint: "As in game." },
   { name: "target_id", label: "Its id or name", kind: "text" },
+  { name: "outcome", label: "Outcome", kind: "choice", choices: ["done", "refused"] },
+  { name: "via", label: "Came in by", kind: "choice", choices: ["session", "token", "basic"] },
+  { name: "operation_id", label: "Part of", kind: "id" },
   { name: "at_after", label: "After", kind: "time" },
   { name: "at_before", label: "Before", kind: "time" },
 ] as const satisfies readonly Filter[];

@@ -34,7 +34,8 @@ fn every_command_asks_for_what_the_document_has() {
         };
         assert_eq!(spec.arguments().map(str::to_owned).collect::<BTreeSet<_>>(), named("path"), "{words}");
         let paging = if spec.is_list() { vec!["limit", "cursor"] } else { Vec::new() };
-        let asked: BTreeSet<String> = spec.query.iter().copied().chain(paging).map(str::to_owned).collect();
+        let asked = spec.query.iter().chain(spec.told()).copied().chain(paging);
+        let asked: BTreeSet<String> = asked.map(str::to_owned).collect();
         assert_eq!(asked, named("query"), "{words}");
         let answer = &operation["responses"]["200"]["content"];
         let schema = body(&document, answer);

@@ -7,13 +7,15 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
 use shared::db::audit_log::Filter;
+use shared::domain::admin_access::{Outcome, Via};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::audit_log::AuditEntryPage;
-use crate::http::request::filters::span;
+use crate::http::request::filters::{among, span};
 use crate::http::request::page::Page;
 
 codes!(AdminListAuditLogCodes:);
@@ -24,7 +26,8 @@ pub(crate) struct Operation;
 impl Operation {
     /// List what administrators did
     ///
-    /// Newest first: every write under `/admin` has its entry, made in the same transaction.
+    /// Newest first: every write under `/admin` has its entry, made in the same transaction; sign-ins that failed and calls that were
+    /// refused have theirs, too.
     #[oai(path = "/admin/audit-log", method = "get", operation_id = "admin_list_audit_log")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn call(
@@ -38,6 +41,12 @@ impl Operation {
         target_type: Query<Option<String>>,
         /// Only what was done to this one.
         target_id: Query<Option<String>>,
+        /// Only what was done, or only what was refused.
+        outcome: Query<Option<String>>,
+        /// Only what was done, or tried, by this way in.
+        via: Query<Option<String>>,
+        /// Only the parts of this.
+        operation_id: Query<Option<Uuid>>,
         /// Done at this time or later.
         at_after: Query<Option<DateTime<Utc>>>,
         /// Done before this time.
@@ -53,6 +62,9 @@ impl Operation {
             action: action.0,
             target_type: target_type.0,
             target_id: target_id.0,
+            outcome: among("/query/outcome", outcome.0.as_deref(), Outcome::ALL)?,
+            via: among("/query/via", via.0.as_deref(), Via::ALL)?,
+            operation_id: operation_id.0,
             at: span("/query/at", at_after.0, at_before.0)?,
         };
         let mut tx = app.db.begin().await?;

@@ -14,6 +14,7 @@ use crate::http::objects::memberships::Membership;
 use crate::http::request::body::Body;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::memberships;
+use crate::use_cases::texts::remark;
 
 /// Why a member is banned.
 #[derive(Debug, Object)]
@@ -45,7 +46,8 @@ impl Operation {
         body: Body<Ban>,
     ) -> Result<Json<Membership>, Fail<AdminBanMemberCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let banned = memberships::ban(&app, &caller, game_id.0.into(), user_id.0.into(), &body.reason).await?;
+        let reason = remark("reason", "a reason", &body.reason, 500)?;
+        let banned = memberships::ban(&app, &caller, game_id.0.into(), user_id.0.into(), &reason).await?;
         Ok(Json(banned.into()))
     }
 }
