@@ -18,6 +18,8 @@ pub struct AdminConfig {
     pub basic: bool,
     /// Whether whoever may write needs a second factor.
     pub require_totp: bool,
+    /// Whether what the trail wants a reason for is refused without.
+    pub require_reason: bool,
     /// What seals the secrets of second factors; `None`: nobody can have one.
     pub sealer: Option<Sealer>,
 }
@@ -50,6 +52,13 @@ impl Group for AdminConfig {
              Needs BACKEND_SECRETS_KEY; without that nobody can have one, and nobody is asked for it.",
             parse::bool,
         );
+        let require_reason = r.optional(
+            "BACKEND_ADMIN_REQUIRE_REASON",
+            "false",
+            "Refuse sanctions, the deletion of users, ends and bans, what is done by force, and what is done to many where no \
+             reason is given (`reason` of the request).",
+            parse::bool,
+        );
         let (name, previous_name) = ("BACKEND_SECRETS_KEY", "BACKEND_SECRETS_KEY_PREVIOUS");
         let current = r.secret(
             name,
@@ -72,6 +81,7 @@ impl Group for AdminConfig {
         if sealer.is_none() && require {
             r.warn("BACKEND_SECRETS_KEY is not set: no administrator can have a second factor, and none is asked for");
         }
-        Self { session_idle, session_max, basic, require_totp: require && sealer.is_some(), sealer }
+        let require_totp = require && sealer.is_some();
+        Self { session_idle, session_max, basic, require_totp, require_reason, sealer }
     }
 }

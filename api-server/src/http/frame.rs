@@ -255,8 +255,9 @@ where
             body::check_content_encoding(&request)?;
             if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
                 operation.check(&mut request)?;
-                if operation.right.is_some() {
-                    purpose::read(&mut request, &operation.in_body).await?;
+                if let Some(right) = operation.right {
+                    let wanted = right.wants_reason && self.app.config.admin.require_reason;
+                    purpose::read(&mut request, &operation.in_body, wanted).await?;
                 }
                 if !operation.takes_body {
                     body::check_absent(&mut request).await?;

@@ -147,8 +147,10 @@ pub async fn lift(app: &App, caller: &Caller<'_>, user_id: UserId, id: SanctionI
     let lifted = db::sanctions::lift(&mut tx, user_id, id).await?;
     let sanction = present_sanction(&mut tx, user_id, id).await?;
     if lifted {
-        let at = |lifted_at: Option<chrono::DateTime<chrono::Utc>>| json!({ "kind": sanction.kind, "ends_at": sanction.ends_at, "lifted_at": lifted_at });
-        let change = Change::of(json!({ "sanction_id": id }), at(None), at(sanction.lifted_at));
+        let (kind, lifted_at) = (sanction.kind, sanction.lifted_at);
+        let before = json!({ "kind": kind, "lifted_at": null });
+        let after = json!({ "kind": kind, "lifted_at": lifted_at });
+        let change = Change::of(json!({ "sanction_id": id }), before, after);
         caller.audit(&mut tx, "user.sanction.lift", "user", &user_id.to_string(), change).await?;
     }
     tx.commit().await?;

@@ -7,13 +7,15 @@ use crate::http::request::guard::OWN_ACCESS;
 use crate::http::request::purpose::{self, OPERATION_ID, REASON, REASON_MAX};
 use crate::http::request::rights;
 
-/// Adds both to every write under `/admin`, but to those of one's own way in, and to those whose body has them.
+/// Adds both to every write under `/admin`, but to those of one's own way in, and to those whose body has them; and says where a reason
+/// is wanted (`x-galaxy-reason`).
 pub(super) fn describe(document: &mut Value) {
     let as_generated = document.clone();
     each_operation(document, |path, method, operation| {
         let right = operation.get("operationId").and_then(Value::as_str).and_then(rights::of);
-        if right.is_none() || method == "get" || path.starts_with(OWN_ACCESS) {
-            return;
+        let Some(right) = right.filter(|_| method != "get" && !path.starts_with(OWN_ACCESS)) else { return };
+        if right.wants_reason {
+            operation.insert("x-galaxy-reason".into(), true.into());
         }
         let in_body = purpose::in_body(operation.get("requestBody"), &as_generated);
         let parameters = operation.entry("parameters").or_insert_with(|| json!([]));

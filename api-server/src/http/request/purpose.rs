@@ -35,12 +35,12 @@ pub fn in_body(body: Option<&Value>, document: &Value) -> Vec<&'static str> {
     [REASON, OPERATION_ID].into_iter().filter(|member| has(member)).collect()
 }
 
-/// Takes both from a write of an administrator whose query fits; `in_body` are those that stand in its body. What is wrong in a
-/// body is for who reads it to say.
+/// Takes both from a write of an administrator whose query fits; `in_body` are those that stand in its body, and `wanted` says that
+/// the reason may not be missing. What is wrong in a body is for who reads it to say.
 ///
 /// # Errors
 /// `invalid_request` naming the reason.
-pub async fn read(request: &mut Request, in_body: &[&'static str]) -> Result<(), Problem> {
+pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool) -> Result<(), Problem> {
     if *request.method() == Method::GET {
         return Ok(());
     }
@@ -67,6 +67,10 @@ pub async fn read(request: &mut Request, in_body: &[&'static str]) -> Result<(),
             part_of = shared::ids::parse(said);
         }
         request.set_body(bytes);
+    }
+    // A body that must have a member is judged by its schema.
+    if wanted && reason.is_none() && !in_body.contains(&REASON) {
+        return Err(Problem::field("/query/reason", "required", "is required: say why, for the trail"));
     }
     keep(request, reason, part_of);
     Ok(())

@@ -49,10 +49,18 @@ pub struct Right {
     pub roles: Roles,
     /// What else.
     pub asks: Asks,
+    /// Whether the trail wants to know why: sanctions, deletion, ends, bans, what is done by force, and to many.
+    pub wants_reason: bool,
 }
 
 const fn right(operation: &'static str, roles: Roles, asks: Asks) -> Right {
-    Right { operation, roles, asks }
+    Right { operation, roles, asks, wants_reason: false }
+}
+
+impl Right {
+    const fn with_reason(self) -> Self {
+        Self { wants_reason: true, ..self }
+    }
 }
 
 const ANY: Roles = Roles::of(&[Role::Viewer, Role::Support, Role::GameMaster, Role::Operator, Role::Owner]);
@@ -129,19 +137,19 @@ pub const RIGHTS: &[Right] = &[
     right("admin_get_mail_delivery_content", PEOPLE, Asks::Nothing),
     right("admin_create_entitlement", PEOPLE, Asks::Nothing),
     right("admin_set_limits", PEOPLE, Asks::Nothing),
-    right("admin_lift_sanction", PEOPLE, Asks::Nothing),
+    right("admin_lift_sanction", PEOPLE, Asks::Nothing).with_reason(),
     right("admin_revoke_all_sessions", PEOPLE, Asks::Nothing),
-    right("admin_create_sanction", PEOPLE, Asks::ConfirmationOfSome),
-    right("admin_delete_user", PEOPLE, Asks::Confirmation),
+    right("admin_create_sanction", PEOPLE, Asks::ConfirmationOfSome).with_reason(),
+    right("admin_delete_user", PEOPLE, Asks::Confirmation).with_reason(),
     right("admin_dismiss_mail_dead_letter", MAIL, Asks::Nothing),
-    right("admin_dismiss_mail_dead_letters", MAIL, Asks::Nothing),
+    right("admin_dismiss_mail_dead_letters", MAIL, Asks::Nothing).with_reason(),
     right("admin_resend_mail", MAIL, Asks::Nothing),
     right("admin_resend_mail_delivery", MAIL, Asks::Nothing),
-    right("admin_resend_mail_deliveries", MAIL, Asks::Nothing),
+    right("admin_resend_mail_deliveries", MAIL, Asks::Nothing).with_reason(),
     right("admin_dismiss_notification_dead_letter", RUNNING, Asks::Nothing),
-    right("admin_dismiss_notification_dead_letters", RUNNING, Asks::Nothing),
+    right("admin_dismiss_notification_dead_letters", RUNNING, Asks::Nothing).with_reason(),
     right("admin_redrive_notification_dead_letter", RUNNING, Asks::Nothing),
-    right("admin_redrive_notification_dead_letters", RUNNING, Asks::Nothing),
+    right("admin_redrive_notification_dead_letters", RUNNING, Asks::Nothing).with_reason(),
     right("admin_pause_queue", RUNNING, Asks::Nothing),
     right("admin_resume_queue", RUNNING, Asks::Nothing),
     right("admin_create_engine_version", RUNNING, Asks::Nothing),
@@ -157,19 +165,19 @@ pub const RIGHTS: &[Right] = &[
     right("admin_retry_start_game", GAMES, Asks::Nothing),
     right("admin_pause_game", GAMES, Asks::Nothing),
     right("admin_resume_game", GAMES, Asks::Nothing),
-    right("admin_resume_games", GAMES, Asks::Nothing),
+    right("admin_resume_games", GAMES, Asks::Nothing).with_reason(),
     right("admin_cancel_game", GAMES, Asks::Nothing),
-    right("admin_end_game", GAMES, Asks::Nothing),
-    right("admin_force_start_game", GAMES, Asks::Nothing),
-    right("admin_force_stop_game", GAMES, Asks::Nothing),
-    right("admin_ban_member", GAMES, Asks::Nothing),
+    right("admin_end_game", GAMES, Asks::Nothing).with_reason(),
+    right("admin_force_start_game", GAMES, Asks::Nothing).with_reason(),
+    right("admin_force_stop_game", GAMES, Asks::Nothing).with_reason(),
+    right("admin_ban_member", GAMES, Asks::Nothing).with_reason(),
     right("admin_remove_membership", GAMES, Asks::Nothing),
     right("admin_block_membership", GAMES, Asks::Nothing),
     right("admin_approve_application", GAMES, Asks::Nothing),
     right("admin_reject_application", GAMES, Asks::Nothing),
     right("admin_restart_runtime", GAMES, Asks::Nothing),
     right("admin_patch_runtime", GAMES, Asks::Nothing),
-    right("admin_force_next_turn", GAMES, Asks::Nothing),
+    right("admin_force_next_turn", GAMES, Asks::Nothing).with_reason(),
     right("admin_accept_turn", GAMES, Asks::Nothing),
     right("admin_release_runtime", GAMES, Asks::Nothing),
     right("admin_cancel_runtime_job", GAMES, Asks::Nothing),

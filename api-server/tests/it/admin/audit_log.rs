@@ -452,3 +452,36 @@ async fn a_reason_is_a_line_of_at_most_500_characters() {
     pause(&"ж".repeat(500)).await.expect(200);
     assert_eq!(api.count("audit_log WHERE char_length(reason) = 500").await, 1);
 }
+
+#[tokio::test]
+async fn where_reasons_are_required_what_wants_one_is_refused_without_and_nothing_else_is() {
+    let api = Api::start_with(&[("BACKEND_ADMIN_REQUIRE_REASON", "true")]).await;
+    let contract = crate::harness::contract();
+    let of_others = |path: &str| path.starts_with("/api/v1/admin/") && !path.starts_with("/api/v1/admin/auth/");
+    let writes = contract.operations().iter().filter(|o| of_others(&o.path) && o.method != "GET");
+    let mut wanting = 0;
+    for operation in writes {
+        // The others have it in their bodies, whose schemas demand it.
+        let in_query = crate::every_operation::parameters(operation, "query").any(|p| p["name"] == "reason");
+        let wants = operation.spec()["x-galaxy-reason"] == json!(true) && in_query;
+        wanting += usize::from(wants);
+        let path = operation.path_with(crate::access::some_value);
+        let call = || {
+            let request = api.admin().request(operation.method.parse().unwrap(), &path).bad();
+            match contract.example_body(operation) {
+                Some(body) => request.json(&body),
+                None => request,
+            }
+        };
+        let faults = async |request: testkit::openapi::ContractRequest| {
+            let answer = request.send().await;
+            let said = if answer.status == 400 { answer.json()["errors"][0]["pointer"].clone() } else { Value::Null };
+            said == "/query/reason"
+        };
+        assert_eq!(faults(call()).await, wants, "{}", operation.id);
+        if in_query {
+            assert!(!faults(call().query("reason", "why not")).await, "{}", operation.id);
+        }
+    }
+    assert!(wanting > 8, "{wanting}");
+}
