@@ -33,18 +33,21 @@ export const journeys = [
       assert.equal(mock.state.mail.filter((delivery) => delivery.status === "sent").length, before + 1);
       // Stop after the first piece: hold the second until it is pressed.
       let pieces = 0;
-      await page.route("**/mail/deliveries/resend", async (route) => {
+      const resend = /\/mail\/deliveries\/resend(\?|$)/;
+      await page.route(resend, async (route) => {
         pieces += 1;
         const body = { ...route.request().postDataJSON(), limit: 50 };
         if (pieces === 2) await button(page, "Stop").click();
         await route.continue({ postData: JSON.stringify(body) });
       });
       await button(page, "Resend all…").click();
+      await dialog(page).getByLabel("Why").fill("the relay is back");
       await dialog(page).getByRole("button", { name: "Resend" }).click();
       await there(dialog(page).getByText("Stopped: 100 changed"));
       await dialog(page).getByRole("button", { name: "Close" }).click();
-      await page.unroute("**/mail/deliveries/resend");
+      await page.unroute(resend);
       await button(page, "Resend all…").click();
+      await dialog(page).getByLabel("Why").fill("the relay is back");
       await dialog(page).getByRole("button", { name: "Resend" }).click();
       await there(dialog(page).getByText(/^Done: /));
       const left = mock.state.mail.filter(
@@ -53,6 +56,10 @@ export const journeys = [
       assert.ok(left.every((delivery) => delivery.wiped || delivery.template_id === "mail.dead_lettered"));
       const call = mock.state.calls.filter(({ path }) => path === "/mail/deliveries/resend").at(-1);
       assert.ok(Date.parse(call.body.filter.failed_before) <= Date.now(), "the set has an end");
+      assert.equal(call.said.reason, "the relay is back");
+      const parts = mock.state.calls.filter(({ path }) => path === "/mail/deliveries/resend");
+      const [first, second] = parts.map(({ said }) => said.operation_id);
+      assert.ok(first === second && first !== call.said.operation_id, "pieces are parts of one");
     },
   },
   {
@@ -245,6 +252,7 @@ export const journeys = [
       await there(page.getByText("Three accounts in one game"));
       await page.getByRole("link", { name: "Sanctions" }).click();
       await button(page, "Lift").click();
+      await dialog(page).getByLabel("Why").fill("They wrote to us");
       await dialog(page).getByRole("button", { name: "Lift" }).click();
       await there(page.getByText("The sanction was lifted."));
       await there(page.getByText("No sanction keeps them out."));

@@ -39,6 +39,7 @@ export async function mock({ prefix = "" } = {}) {
         method: request.method,
         path: path.replace("/api/v1/admin", ""),
         body,
+        said: Object.fromEntries(url.searchParams),
         background: "x-background" in request.headers,
       });
       try {

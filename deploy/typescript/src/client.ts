@@ -76,10 +76,14 @@ export type Outcome<O> =
 export class Client {
   private readonly base: string;
 
-  /** `base` may have a path of its own, with or without a slash at its end: the operations' paths come after it. */
+  /**
+   * `base` may have a path of its own, with or without a slash at its end: the operations' paths come after it. `said` is what every
+   * write has in its query beside its own: why an administrator does it.
+   */
   constructor(
     base: string,
     private readonly credentials: () => Record<string, string> = () => ({}),
+    private readonly said: () => Record<string, string> = () => ({}),
   ) {
     const url = new URL(base);
     this.base = url.origin + url.pathname.replace(/\/+$/, "");
@@ -122,6 +126,7 @@ export class Client {
         if (item !== undefined && item !== null) url.searchParams.append(name, String(item));
       }
     }
+    for (const [name, value] of Object.entries(method === "get" ? {} : this.said())) url.searchParams.set(name, value);
     const headers = new Headers({ accept: "application/json, application/problem+json" });
     for (const more of [this.credentials(), (given.headers ?? {}) as Record<string, unknown>]) {
       for (const [name, value] of Object.entries(more)) {

@@ -6,9 +6,10 @@ import { Client, type Answer, type Outcome } from "galaxy-typescript/client";
 import { ask, gateOf } from "./gate";
 import { looked } from "./freshness";
 import { base } from "./place";
+import { purpose } from "./purpose";
 
 /** For what a person does. */
-export const client = new Client(base.api);
+export const client = new Client(base.api, () => ({}), purpose);
 /** For what the page does by itself: it does not keep a session alive. */
 export const background = new Client(base.api, () => ({ "x-background": "1" }));
 

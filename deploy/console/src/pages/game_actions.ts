@@ -26,6 +26,7 @@ interface Row {
   from: readonly Status[];
   grade: ActionOf["grade"];
   effects?: string[];
+  reason?: ActionOf["reason"];
   danger?: boolean;
   done: string;
 }
@@ -91,6 +92,7 @@ const ROWS: readonly Row[] = [
       "However few members it has, it starts; one that ran goes on on its kept state.",
       "The container is made anew, with the game’s present engine version.",
     ],
+    reason: "wanted",
     done: "The game is starting.",
   },
   {
@@ -104,6 +106,7 @@ const ROWS: readonly Row[] = [
       "A turn that is being generated is let end; then the container goes, and its state is kept.",
       "The game is paused, and goes on with Force start.",
     ],
+    reason: "wanted",
     done: "The engine is being stopped.",
   },
   {
@@ -117,6 +120,7 @@ const ROWS: readonly Row[] = [
       "The game is called off for good.",
       "Open applications and invites are closed, reserved race names released, a start under way is stopped.",
     ],
+    reason: "asked",
     done: "The game was called off.",
   },
 ];
@@ -125,7 +129,7 @@ const ROWS: readonly Row[] = [
 export function gameActions(game: Game): ActionOf[] {
   const path = { game_id: game.game_id };
   const plain = ROWS.map((row): ActionOf => {
-    const { label, verb, op, grade, effects, danger, done } = row;
+    const { label, verb, op, grade, effects, reason, danger, done } = row;
     return {
       label,
       op,
@@ -134,6 +138,7 @@ export function gameActions(game: Game): ActionOf[] {
       done: `${game.name}: ${done}`,
       why: whyNot(row, game),
       ...(effects && { effects }),
+      ...(reason && { reason }),
       ...(danger && { danger }),
       run: () => asked(() => client.post(`/api/v1/admin/games/{game_id}/${verb}`, { path })),
     };

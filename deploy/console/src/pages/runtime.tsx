@@ -69,6 +69,7 @@ export function Runtimes() {
           ],
           one: {
             op: "admin_restart_runtime",
+            reason: "asked",
             call: (runtime) =>
               asked(() =>
                 client.post("/api/v1/admin/runtimes/{game_id}/restart", {
@@ -248,6 +249,7 @@ function runtimeActions(runtime: Runtime): ActionOf[] {
     {
       label: "Next turn now",
       op: "admin_force_next_turn",
+      reason: "wanted",
       grade: "dialog",
       why: gone,
       effects: ["The next turn is generated now, and the next scheduled one is skipped once."],
@@ -290,6 +292,7 @@ function runtimeActions(runtime: Runtime): ActionOf[] {
     {
       label: "Cancel job",
       op: "admin_cancel_runtime_job",
+      reason: "asked",
       grade: "dialog",
       danger: true,
       why: busy ? undefined : "no job is under way",
@@ -327,6 +330,7 @@ function runtimeActions(runtime: Runtime): ActionOf[] {
     {
       label: "Release to another daemon",
       op: "admin_release_runtime",
+      reason: "asked",
       grade: "typed",
       danger: true,
       name: runtime.engine_version,

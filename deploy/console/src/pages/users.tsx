@@ -163,6 +163,7 @@ function userActions(user: Account, zone: string): ActionOf[] {
     {
       label: "Sign out everywhere",
       op: "admin_revoke_all_sessions",
+      reason: "asked",
       grade: "dialog",
       why: gone,
       effects: ["Every session of theirs ends; they sign in anew with a code."],
@@ -172,6 +173,7 @@ function userActions(user: Account, zone: string): ActionOf[] {
     {
       label: "Delete account",
       op: "admin_delete_user",
+      reason: "wanted",
       grade: "typed",
       danger: true,
       name,
@@ -307,6 +309,7 @@ function Sanctions({ userId }: { userId: string }) {
   const lift = (sanction: Sanction): ActionOf => ({
     label: "Lift",
     op: "admin_lift_sanction",
+    reason: "wanted",
     grade: "dialog",
     effects: [`${spoken(sanction.kind)} holds no longer.`],
     run: () =>

@@ -6,10 +6,12 @@ import { useRef, useState } from "react";
 import type { Me } from "../api/auth";
 import { clock } from "../text/time";
 import { bounded, count, number, spoken } from "../text/words";
-import { forbidden } from "./action";
+import { because } from "../api/purpose";
+import { forbidden, Input, WHY } from "./action";
 import { Button, Fault, Note, useZone } from "./basics";
 import { all, each, PIECE, type Piece, type Progress } from "./bulk";
 import { Dialog } from "./dialog";
+import { operationId } from "./key";
 import css from "./list.module.css";
 import ui from "./ui.module.css";
 
@@ -105,6 +107,7 @@ interface RunProps<Row> {
 function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
   const { action, of, asOf } = asked;
   const [progress, setProgress] = useState<Progress>();
+  const [reason, setReason] = useState("");
   const stopped = useRef(false);
   const queries = useQueryClient();
   const zone = useZone();
@@ -114,11 +117,14 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
   async function begin(): Promise<void> {
     stopped.current = false;
     const stop = () => stopped.current;
-    if (of === "chosen") await each(rows, action.one.call, stop, setProgress);
-    else if (action.many) {
-      const { call } = action.many;
-      await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
-    }
+    // All of it has one id in the trail, however many pieces it takes.
+    await because({ reason, operation_id: operationId() }, async () => {
+      if (of === "chosen") await each(rows, action.one.call, stop, setProgress);
+      else if (action.many) {
+        const { call } = action.many;
+        await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
+      }
+    });
     await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" });
   }
 
@@ -145,6 +151,7 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
           <li key={effect}>{effect}</li>
         ))}
       </ul>
+      {!progress && <Input field={{ ...WHY, required: of === "all" }} value={reason} onChange={setReason} />}
       {progress && <Result progress={progress} />}
       <div className={ui.ends}>
         {!progress && (
@@ -153,7 +160,11 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
           </Button>
         )}
         {!progress && (
-          <Button look={action.danger ? "danger" : "main"} onClick={() => void begin()}>
+          <Button
+            look={action.danger ? "danger" : "main"}
+            why={of === "all" && reason.trim() === "" ? `${WHY.label} missing` : undefined}
+            onClick={() => void begin()}
+          >
             {action.label}
           </Button>
         )}

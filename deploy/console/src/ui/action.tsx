@@ -12,6 +12,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 
 import type { Me } from "../api/auth";
+import { because } from "../api/purpose";
 import { Button, Fault, Field } from "./basics";
 import { Dialog } from "./dialog";
 import { say } from "./say";
@@ -43,6 +44,8 @@ export interface ActionOf {
   /** What is typed where the grade is `typed`. */
   name?: string;
   fields?: readonly FormField[];
+  /** Whether it is asked why, for the trail, or may not be done without. Absent: no, or by a field of its own. */
+  reason?: "asked" | "wanted";
   danger?: boolean;
   main?: boolean;
   /** Does it. The fields' values come in their names. */
@@ -67,13 +70,13 @@ export function Action({ action, small }: { action: ActionOf; small?: boolean })
   const queries = useQueryClient();
   const me = queries.getQueryData<Me>(["me"]);
   const why = forbidden(me, action.op) ?? action.why ?? (busy ? "it is under way" : undefined);
-  const asks = action.grade !== "none" || (action.fields?.length ?? 0) > 0;
+  const asks = action.grade !== "none" || (action.fields?.length ?? 0) > 0 || action.reason !== undefined;
 
-  async function run(values: Record<string, string>): Promise<void> {
+  async function run(values: Record<string, string>, reason = ""): Promise<void> {
     setBusy(true);
     setFault(undefined);
     try {
-      const answer = await action.run(values);
+      const answer = await because({ reason }, () => action.run(values));
       setOpen(false);
       say(action.done);
       action.answered?.(answer);
@@ -106,22 +109,27 @@ export function Action({ action, small }: { action: ActionOf; small?: boolean })
   );
 }
 
+/** The field that asks why. */
+export const WHY: FormField = { name: "reason", label: "Why", hint: "For the trail: no names, no addresses.", max: 500 };
+
 interface QuestionProps {
   action: ActionOf;
   busy: boolean;
   fault: unknown;
   onCancel: () => void;
-  onDo: (values: Record<string, string>) => Promise<void>;
+  onDo: (values: Record<string, string>, reason: string) => Promise<void>;
 }
 
 function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   const fields = action.fields ?? [];
   const [values, setValues] = useState(() => Object.fromEntries(fields.map((f) => [f.name, f.initial ?? ""])));
   const [typed, setTyped] = useState("");
+  const [reason, setReason] = useState("");
   const tried = useRef(false);
   const missing = fields
     .filter((field) => field.required && values[field.name]?.trim() === "")
     .map((field) => field.label);
+  if (action.reason === "wanted" && reason.trim() === "") missing.push(WHY.label);
   const wrong = action.grade === "typed" && typed.trim() !== action.name;
   const why =
     missing.length > 0
@@ -135,7 +143,7 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   function submit(event: FormEvent): void {
     event.preventDefault();
     tried.current = true;
-    if (why === undefined) void onDo(values);
+    if (why === undefined) void onDo(values, reason);
   }
 
   return (
@@ -157,6 +165,9 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
             onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))}
           />
         ))}
+        {action.reason !== undefined && (
+          <Input field={{ ...WHY, required: action.reason === "wanted" }} value={reason} onChange={setReason} />
+        )}
         {action.grade === "typed" && (
           <Field label={`Type “${action.name}”`}>
             {(given) => (
