@@ -14,13 +14,16 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ReadBodyError};
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse, Request, Response};
 use poem_openapi::error::{ParseParamError, ParsePathError, ParseRequestPayloadError};
+use poem_openapi::types::ToJSON as _;
 use shared::domain::network::Network;
+use shared::postgres::rehearse;
 use shared::service::listen::Peer;
 use shared::service::telemetry;
 use tracing::Instrument as _;
 
 use super::answer;
 use super::connection::unread::Unread;
+use super::objects::effects::{Effects, MEDIA_TYPE};
 use super::request::admission::{self, Admission, Caller, Kind, Taken};
 use super::request::body::{self, MAX_BODY, too_large};
 use super::request::cors::{self, Cors};
@@ -252,18 +255,21 @@ where
             let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
             guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
             let masked = guard::sees_no_addresses(&request);
+            let mut tried = false;
             body::check_content_encoding(&request)?;
             if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
                 operation.check(&mut request)?;
                 if let Some(right) = operation.right {
                     let wanted = right.wants_reason && self.app.config.admin.require_reason;
-                    purpose::read(&mut request, &operation.in_body, wanted).await?;
+                    let dry_run = purpose::read(&mut request, &operation.in_body, wanted).await?;
+                    tried = dry_run && right.has_preview;
                 }
                 if !operation.takes_body {
                     body::check_absent(&mut request).await?;
                 }
             }
-            let response = self.inner.call(request).await.map(IntoResponse::into_response)?;
+            let call = self.inner.call(request);
+            let response = if tried { preview(call).await? } else { call.await.map(IntoResponse::into_response)? };
             Ok::<_, poem::Error>(if masked { answer::masked::addresses(response).await? } else { response })
         };
         let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
@@ -274,6 +280,16 @@ where
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
         }
     }
+}
+
+/// What a call would change: it is made, and taken back.
+async fn preview<T: IntoResponse>(call: impl Future<Output = poem::Result<T>>) -> poem::Result<Response> {
+    let (answer, written) = rehearse(call).await;
+    let response = answer?.into_response();
+    if !response.status().is_success() {
+        return Ok(response);
+    }
+    Ok(Response::builder().content_type(MEDIA_TYPE).body(Effects::from(written).to_json_string()))
 }
 
 /// The methods that a label may name.

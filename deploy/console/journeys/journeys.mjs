@@ -259,6 +259,22 @@ export const journeys = [
     },
   },
   {
+    name: "what hurts can be tried: it says what it would change, and is done when a reason is there",
+    mock: true,
+    async run({ page, visit, mock }) {
+      const user = mock.state.users[5];
+      await visit(`users/${user.user_id}`);
+      await button(page, "Delete account").click();
+      await dialog(page).getByRole("button", { name: "What would it change?" }).click();
+      await there(dialog(page).getByText("3 × memberships"));
+      const calls = mock.state.calls.filter(({ method }) => method === "DELETE");
+      assert.ok(calls.length === 1 && calls[0].said.dry_run === "true", "it was only tried");
+      await dialog(page).getByLabel(/^Type/).fill(user.user_name);
+      const done = dialog(page).getByRole("button", { name: "Delete account" });
+      assert.equal(await done.getAttribute("aria-disabled"), "true", "a reason is missing");
+    },
+  },
+  {
     name: "all by keyboard: to a page, into a row's panel, out of a dialog, and the focus is where it was",
     mock: true,
     async run({ page, visit, mock }) {

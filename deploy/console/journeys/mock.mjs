@@ -226,6 +226,8 @@ function api(state, request, path, query, body, send) {
       next_cursor: null,
     });
   }
+  if (method !== "GET" && query.get("dry_run") === "true" && path !== "/runtimes/reconcile")
+    return send(200, { effects: [{ what: "memberships", count: 3 }] });
   for (const [pattern, verb, answer] of ROUTES) {
     const found = new RegExp(`^${pattern}$`).exec(path);
     if (found && verb === method) {

@@ -98,6 +98,7 @@ pub const ALL: &[Spec] = &[
     ),
     post(["mail", "resend"], "/mail/deliveries/{delivery_id}/resend", "Send a mail that waits or was given up"),
     Spec {
+        query: &["dry_run"],
         filter: &[
             "status",
             "template_id",
@@ -111,6 +112,7 @@ pub const ALL: &[Spec] = &[
     },
     post(["mail", "dismiss"], "/mail/dead-letters/{delivery_id}/dismiss", "Put a mail away that was given up"),
     Spec {
+        query: &["dry_run"],
         filter: DEAD_MAIL,
         ..post(["mail", "dismiss-many"], "/mail/dead-letters/dismiss", "Put mails away that were given up")
     },
@@ -131,11 +133,13 @@ pub const ALL: &[Spec] = &[
     get(["notifications", "show"], "/notifications/{notification_id}", "One notification with its routes"),
     post(["notifications", "redrive"], "/notifications/dead-letters/{route_id}/redrive", "Try a dead letter again"),
     Spec {
+        query: &["dry_run"],
         filter: DEAD_ROUTES,
         ..post(["notifications", "redrive-many"], "/notifications/dead-letters/redrive", "Try dead letters again")
     },
     post(["notifications", "dismiss"], "/notifications/dead-letters/{route_id}/dismiss", "Put a dead letter away"),
     Spec {
+        query: &["dry_run"],
         filter: DEAD_ROUTES,
         ..post(["notifications", "dismiss-many"], "/notifications/dead-letters/dismiss", "Put dead letters away")
     },
@@ -163,17 +167,32 @@ pub const ALL: &[Spec] = &[
     ),
     post(["games", "start"], "/games/{game_id}/start", "Start a game"),
     post(["games", "retry-start"], "/games/{game_id}/retry-start", "Start a game again whose start failed"),
-    post(["games", "force-start"], "/games/{game_id}/force-start", "Start a game's engine anew on its state"),
-    post(["games", "force-stop"], "/games/{game_id}/force-stop", "Stop a game's engine; the game is paused"),
+    Spec {
+        query: &["dry_run"],
+        ..post(["games", "force-start"], "/games/{game_id}/force-start", "Start a game's engine anew on its state")
+    },
+    Spec {
+        query: &["dry_run"],
+        ..post(["games", "force-stop"], "/games/{game_id}/force-stop", "Stop a game's engine; the game is paused")
+    },
     post(["games", "pause"], "/games/{game_id}/pause", "Pause a game"),
     post(["games", "resume"], "/games/{game_id}/resume", "Let a paused game go on"),
     Spec {
+        query: &["dry_run"],
         filter: &["pause_reason", "engine_version", "visibility", "owner_user_id"],
         ..post(["games", "resume-many"], "/games/resume", "Let paused games go on")
     },
-    post(["games", "cancel"], "/games/{game_id}/cancel", "Cancel a game that has not run"),
-    Spec { body: &["reason"], ..post(["games", "end"], "/games/{game_id}/end", "End a game before its time") },
     Spec {
+        query: &["dry_run"],
+        ..post(["games", "cancel"], "/games/{game_id}/cancel", "Cancel a game that has not run")
+    },
+    Spec {
+        query: &["dry_run"],
+        body: &["reason"],
+        ..post(["games", "end"], "/games/{game_id}/end", "End a game before its time")
+    },
+    Spec {
+        query: &["dry_run"],
         body: &["reason"],
         ..post(["games", "ban"], "/games/{game_id}/members/{user_id}/ban", "Ban a player from a game")
     },
@@ -199,7 +218,10 @@ pub const ALL: &[Spec] = &[
         body: &["turn"],
         ..post(["runtimes", "accept-turn"], "/runtimes/{game_id}/accept-turn", "Take the engine's turn")
     },
-    post(["runtimes", "release"], "/runtimes/{game_id}/release", "Free a game from a daemon that is gone"),
+    Spec {
+        query: &["dry_run"],
+        ..post(["runtimes", "release"], "/runtimes/{game_id}/release", "Free a game from a daemon that is gone")
+    },
     Spec {
         method: "DELETE",
         ..post(["runtimes", "cancel-job"], "/runtimes/{game_id}/job", "Cancel a job that nobody works")
@@ -257,7 +279,10 @@ pub const ALL: &[Spec] = &[
         &["created_at", "author", "text"],
         "What administrators wrote down about an account",
     ),
-    post(["users", "revoke-sessions"], "/users/{user_id}/sessions/revoke-all", "End an account's sessions"),
+    Spec {
+        query: &["dry_run"],
+        ..post(["users", "revoke-sessions"], "/users/{user_id}/sessions/revoke-all", "End an account's sessions")
+    },
     list(
         ["audit", "list"],
         "/audit-log",

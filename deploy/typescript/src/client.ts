@@ -14,7 +14,14 @@ export type PathOf<M extends Method> = {
 
 type Operation<P extends keyof paths, M extends Method> = paths[P] extends Record<M, infer O> ? O : never;
 
-type Content<R> = R extends { content: infer C } ? C[keyof C] : undefined;
+/** What an answer holds; that of a call which is only tried (`dry_run`) is left out. */
+type Content<R> = R extends { content: infer C }
+  ? C extends { "application/json": infer J }
+    ? J
+    : C extends { "application/vnd.galaxy.effects+json": unknown }
+      ? never
+      : C[keyof C]
+  : undefined;
 
 type Responses<O> = O extends { responses: infer R } ? R : never;
 

@@ -14,7 +14,12 @@ use sqlx::{Connection as _, PgConnection, Postgres, Transaction, postgres::PgTra
 // connection is dead.
 use sqlx_core::transaction::TransactionManager as _;
 
-use super::{deadline::Held, maker::Maker, statement};
+use super::{
+    deadline::Held,
+    maker::Maker,
+    rehearsal::{self, Written},
+    statement,
+};
 
 /// A connection on loan from the pool; it goes back when dropped.
 pub struct Conn {
@@ -156,21 +161,30 @@ impl DerefMut for Savepoint<'_> {
 pub struct Tx {
     conn: Conn,
     open: bool,
+    /// What was counted before it, where it is only tried.
+    tried: Option<Written>,
 }
 
 impl Tx {
     pub(super) async fn begin(conn: Conn) -> Result<Self, Error> {
         // Open from the start: where the answer to BEGIN is not waited for, it may have begun.
-        let mut tx = Self { conn, open: true };
+        let mut tx = Self { conn, open: true, tried: None };
         statement::begin("BEGIN", PgTransactionManager::begin(&mut tx.conn, None)).await?;
+        if rehearsal::is_on() {
+            tx.tried = Some(rehearsal::count(&mut tx.conn).await?);
+        }
         Ok(tx)
     }
 
-    /// Commits.
+    /// Commits; within [`rehearse`](super::rehearse) it rolls back, and what it wrote is counted.
     ///
     /// # Errors
     /// The server's. Where the connection was lost, nobody knows whether it is committed.
     pub async fn commit(mut self) -> Result<(), Error> {
+        if let Some(before) = self.tried.take() {
+            rehearsal::add(&before, rehearsal::count(&mut self.conn).await?);
+            return self.rollback().await;
+        }
         PgTransactionManager::commit(&mut self.conn).await?;
         self.open = false;
         Ok(())

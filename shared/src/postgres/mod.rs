@@ -7,9 +7,11 @@ mod error;
 mod fitness;
 mod maker;
 pub mod pool;
+mod rehearsal;
 pub mod session;
 pub mod statement;
 
 pub use connection::{Conn, InTransaction, Savepoint, Tx, savepoint};
 pub use error::{Error, ensure_affected_rows};
 pub use pool::Db;
+pub use rehearsal::{Written, rehearse};

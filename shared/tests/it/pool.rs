@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use shared::config::{PostgresConfig, Source, load};
 use shared::db::Db;
+use shared::postgres::{Written, rehearse};
 use testkit::{TestDb, eventually};
 use tokio::time::timeout;
 
@@ -132,4 +133,44 @@ async fn as_many_as_there_should_be_are_kept_and_none_grows_old() {
     })
     .await;
     assert!(matches!(pool.acquire().await, Err(shared::db::Error::Closed)));
+}
+
+#[tokio::test]
+async fn what_is_only_tried_is_counted_by_table_and_taken_back() {
+    let db = TestDb::new().await;
+    let pool = one(&db);
+    let make = async |name: &str| {
+        let mut tx = pool.begin().await.unwrap();
+        sqlx::query("INSERT INTO admin_accounts (user_name, password_hash) VALUES ($1, 'x'), ($1 || '-2', 'x')")
+            .bind(name)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE admin_accounts SET enabled = false WHERE user_name = $1")
+            .bind(name)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    };
+    let there = async || -> i64 {
+        let mut conn = pool.acquire().await.unwrap();
+        sqlx::query_scalar("SELECT count(*) FROM admin_accounts").fetch_one(&mut *conn).await.unwrap()
+    };
+    make("ada").await;
+    // On a session that may still hold counts of what was done just now: those are not told again.
+    for _ in 0..2 {
+        let ((), written) = rehearse(async {
+            make("bea").await;
+            // It is not there for what follows: each transaction is taken back by itself.
+            make("bea").await;
+        })
+        .await;
+        assert_eq!(written, Written::from([("admin_accounts".to_owned(), 6)]));
+        assert_eq!(there().await, 2);
+    }
+    let ((), written) = rehearse(async { drop(pool.begin().await.unwrap()) }).await;
+    assert_eq!(written, Written::new(), "what is not committed is nobody's");
+    make("cy").await;
+    assert_eq!(there().await, 4, "afterwards all is as ever");
 }

@@ -166,7 +166,8 @@ fn show_content(holder: &mut Value, objects: &Map<String, Value>, answer: Option
         let Some(media) = media.as_object_mut().filter(|media| !media.contains_key("examples")) else { continue };
         match name {
             Some(name) => {
-                words = objects.get(&name).and_then(|object| object.get("summary").cloned());
+                // Of several the first, which is the operation's own.
+                words = words.or_else(|| objects.get(&name).and_then(|object| object.get("summary").cloned()));
                 let example = json!({ "$ref": format!("#/components/examples/{name}") });
                 media.insert("examples".into(), json!({ name: example }));
             }

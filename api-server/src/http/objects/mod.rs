@@ -6,6 +6,7 @@ pub mod admin_accounts;
 pub mod applications;
 pub mod audit_log;
 pub mod bulk;
+pub mod effects;
 pub mod engine_versions;
 pub mod entitlements;
 pub mod games;

@@ -19,6 +19,8 @@ use crate::use_cases::caller::Context;
 pub const REASON: &str = "reason";
 /// That which says what it is a part of.
 pub const OPERATION_ID: &str = "operation_id";
+/// The parameter of what can be tried: it says that no more is wanted.
+pub const DRY_RUN: &str = "dry_run";
 /// The most characters of a reason.
 pub const REASON_MAX: usize = 500;
 
@@ -36,15 +38,16 @@ pub fn in_body(body: Option<&Value>, document: &Value) -> Vec<&'static str> {
 }
 
 /// Takes both from a write of an administrator whose query fits; `in_body` are those that stand in its body, and `wanted` says that
-/// the reason may not be missing. What is wrong in a body is for who reads it to say.
+/// the reason may not be missing. What is wrong in a body is for who reads it to say. Answers whether the call is only to be tried,
+/// for which nobody has to say why.
 ///
 /// # Errors
 /// `invalid_request` naming the reason.
-pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool) -> Result<(), Problem> {
+pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool) -> Result<bool, Problem> {
     if *request.method() == Method::GET {
-        return Ok(());
+        return Ok(false);
     }
-    let (mut reason, mut part_of) = (None, None);
+    let (mut reason, mut part_of, mut dry_run) = (None, None, false);
     for (name, value) in form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
         match name.as_ref() {
             REASON => {
@@ -52,6 +55,7 @@ pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool)
                 reason = Some(said.map_err(|detail| Problem::field("/query/reason", "value", detail))?);
             }
             OPERATION_ID => part_of = shared::ids::parse(&value),
+            DRY_RUN => dry_run = value == "true",
             _ => {}
         }
     }
@@ -69,11 +73,11 @@ pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool)
         request.set_body(bytes);
     }
     // A body that must have a member is judged by its schema.
-    if wanted && reason.is_none() && !in_body.contains(&REASON) {
+    if wanted && !dry_run && reason.is_none() && !in_body.contains(&REASON) {
         return Err(Problem::field("/query/reason", "required", "is required: say why, for the trail"));
     }
     keep(request, reason, part_of);
-    Ok(())
+    Ok(dry_run)
 }
 
 fn keep(request: &mut Request, reason: Option<String>, operation_id: Option<Uuid>) {

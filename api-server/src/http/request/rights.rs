@@ -51,15 +51,22 @@ pub struct Right {
     pub asks: Asks,
     /// Whether the trail wants to know why: sanctions, deletion, ends, bans, what is done by force, and to many.
     pub wants_reason: bool,
+    /// Whether it can be tried, to see what it would change: what hurts, and cannot be taken back. All that it writes it writes in
+    /// transactions that it commits, and what it reads after them it does not need.
+    pub has_preview: bool,
 }
 
 const fn right(operation: &'static str, roles: Roles, asks: Asks) -> Right {
-    Right { operation, roles, asks, wants_reason: false }
+    Right { operation, roles, asks, wants_reason: false, has_preview: false }
 }
 
 impl Right {
     const fn with_reason(self) -> Self {
         Self { wants_reason: true, ..self }
+    }
+
+    const fn with_preview(self) -> Self {
+        Self { has_preview: true, ..self }
     }
 }
 
@@ -138,18 +145,18 @@ pub const RIGHTS: &[Right] = &[
     right("admin_create_entitlement", PEOPLE, Asks::Nothing),
     right("admin_set_limits", PEOPLE, Asks::Nothing),
     right("admin_lift_sanction", PEOPLE, Asks::Nothing).with_reason(),
-    right("admin_revoke_all_sessions", PEOPLE, Asks::Nothing),
-    right("admin_create_sanction", PEOPLE, Asks::ConfirmationOfSome).with_reason(),
-    right("admin_delete_user", PEOPLE, Asks::Confirmation).with_reason(),
+    right("admin_revoke_all_sessions", PEOPLE, Asks::Nothing).with_preview(),
+    right("admin_create_sanction", PEOPLE, Asks::ConfirmationOfSome).with_reason().with_preview(),
+    right("admin_delete_user", PEOPLE, Asks::Confirmation).with_reason().with_preview(),
     right("admin_dismiss_mail_dead_letter", MAIL, Asks::Nothing),
-    right("admin_dismiss_mail_dead_letters", MAIL, Asks::Nothing).with_reason(),
+    right("admin_dismiss_mail_dead_letters", MAIL, Asks::Nothing).with_reason().with_preview(),
     right("admin_resend_mail", MAIL, Asks::Nothing),
     right("admin_resend_mail_delivery", MAIL, Asks::Nothing),
-    right("admin_resend_mail_deliveries", MAIL, Asks::Nothing).with_reason(),
+    right("admin_resend_mail_deliveries", MAIL, Asks::Nothing).with_reason().with_preview(),
     right("admin_dismiss_notification_dead_letter", RUNNING, Asks::Nothing),
-    right("admin_dismiss_notification_dead_letters", RUNNING, Asks::Nothing).with_reason(),
+    right("admin_dismiss_notification_dead_letters", RUNNING, Asks::Nothing).with_reason().with_preview(),
     right("admin_redrive_notification_dead_letter", RUNNING, Asks::Nothing),
-    right("admin_redrive_notification_dead_letters", RUNNING, Asks::Nothing).with_reason(),
+    right("admin_redrive_notification_dead_letters", RUNNING, Asks::Nothing).with_reason().with_preview(),
     right("admin_pause_queue", RUNNING, Asks::Nothing),
     right("admin_resume_queue", RUNNING, Asks::Nothing),
     right("admin_create_engine_version", RUNNING, Asks::Nothing),
@@ -165,21 +172,21 @@ pub const RIGHTS: &[Right] = &[
     right("admin_retry_start_game", GAMES, Asks::Nothing),
     right("admin_pause_game", GAMES, Asks::Nothing),
     right("admin_resume_game", GAMES, Asks::Nothing),
-    right("admin_resume_games", GAMES, Asks::Nothing).with_reason(),
-    right("admin_cancel_game", GAMES, Asks::Nothing),
-    right("admin_end_game", GAMES, Asks::Nothing).with_reason(),
-    right("admin_force_start_game", GAMES, Asks::Nothing).with_reason(),
-    right("admin_force_stop_game", GAMES, Asks::Nothing).with_reason(),
-    right("admin_ban_member", GAMES, Asks::Nothing).with_reason(),
-    right("admin_remove_membership", GAMES, Asks::Nothing),
-    right("admin_block_membership", GAMES, Asks::Nothing),
+    right("admin_resume_games", GAMES, Asks::Nothing).with_reason().with_preview(),
+    right("admin_cancel_game", GAMES, Asks::Nothing).with_preview(),
+    right("admin_end_game", GAMES, Asks::Nothing).with_reason().with_preview(),
+    right("admin_force_start_game", GAMES, Asks::Nothing).with_reason().with_preview(),
+    right("admin_force_stop_game", GAMES, Asks::Nothing).with_reason().with_preview(),
+    right("admin_ban_member", GAMES, Asks::Nothing).with_reason().with_preview(),
+    right("admin_remove_membership", GAMES, Asks::Nothing).with_preview(),
+    right("admin_block_membership", GAMES, Asks::Nothing).with_preview(),
     right("admin_approve_application", GAMES, Asks::Nothing),
     right("admin_reject_application", GAMES, Asks::Nothing),
     right("admin_restart_runtime", GAMES, Asks::Nothing),
     right("admin_patch_runtime", GAMES, Asks::Nothing),
     right("admin_force_next_turn", GAMES, Asks::Nothing).with_reason(),
     right("admin_accept_turn", GAMES, Asks::Nothing),
-    right("admin_release_runtime", GAMES, Asks::Nothing),
+    right("admin_release_runtime", GAMES, Asks::Nothing).with_preview(),
     right("admin_cancel_runtime_job", GAMES, Asks::Nothing),
 ];
 

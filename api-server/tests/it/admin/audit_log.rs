@@ -11,7 +11,7 @@ const TRAIL: &str = "/api/v1/admin/audit-log";
 const PART_OF: &str = "0190f3c1-6d2e-7a41-9c55-3b8f4e2d7a10";
 
 /// What a write must leave behind.
-struct Trace {
+pub struct Trace {
     action: &'static str,
     target_type: &'static str,
     target_id: String,
@@ -22,7 +22,7 @@ fn trace(action: &'static str, target_type: &'static str, target_id: impl ToStri
 }
 
 /// A request that succeeds: path and body.
-type Call = (String, Option<Value>);
+pub type Call = (String, Option<Value>);
 
 /// A race name that looks like no other game's.
 async fn race(api: &Api) -> String {
@@ -52,7 +52,7 @@ async fn member(api: &Api, game: &str, column: &str) -> String {
 
 /// How to bring a write about that succeeds, and the line that it must leave. A new operation is listed here, or the test
 /// below fails.
-async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
+pub async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
     let admin = |path: String| format!("/api/v1/admin/{path}");
     let of_game = async |status: &str, verb: &str, action: &'static str| {
         let id = game_in(api, status).await;

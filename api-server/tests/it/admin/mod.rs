@@ -8,6 +8,7 @@ mod games;
 mod mail;
 mod notifications;
 mod overview;
+mod previews;
 mod push;
 mod queues;
 pub mod runtimes;

@@ -27,6 +27,7 @@ interface Row {
   grade: ActionOf["grade"];
   effects?: string[];
   reason?: ActionOf["reason"];
+  preview?: boolean;
   danger?: boolean;
   done: string;
 }
@@ -93,6 +94,7 @@ const ROWS: readonly Row[] = [
       "The container is made anew, with the game’s present engine version.",
     ],
     reason: "wanted",
+    preview: true,
     done: "The game is starting.",
   },
   {
@@ -107,6 +109,7 @@ const ROWS: readonly Row[] = [
       "The game is paused, and goes on with Force start.",
     ],
     reason: "wanted",
+    preview: true,
     done: "The engine is being stopped.",
   },
   {
@@ -121,6 +124,7 @@ const ROWS: readonly Row[] = [
       "Open applications and invites are closed, reserved race names released, a start under way is stopped.",
     ],
     reason: "asked",
+    preview: true,
     done: "The game was called off.",
   },
 ];
@@ -129,7 +133,7 @@ const ROWS: readonly Row[] = [
 export function gameActions(game: Game): ActionOf[] {
   const path = { game_id: game.game_id };
   const plain = ROWS.map((row): ActionOf => {
-    const { label, verb, op, grade, effects, reason, danger, done } = row;
+    const { label, verb, op, grade, effects, reason, preview, danger, done } = row;
     return {
       label,
       op,
@@ -139,6 +143,7 @@ export function gameActions(game: Game): ActionOf[] {
       why: whyNot(row, game),
       ...(effects && { effects }),
       ...(reason && { reason }),
+      ...(preview && { preview }),
       ...(danger && { danger }),
       run: () => asked(() => client.post(`/api/v1/admin/games/{game_id}/${verb}`, { path })),
     };
@@ -150,6 +155,7 @@ export function gameActions(game: Game): ActionOf[] {
   const end: ActionOf = {
     label: "End game",
     op: "admin_end_game",
+    preview: true,
     grade: "typed",
     danger: true,
     name: game.name,

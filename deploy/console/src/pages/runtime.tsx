@@ -330,6 +330,7 @@ function runtimeActions(runtime: Runtime): ActionOf[] {
     {
       label: "Release to another daemon",
       op: "admin_release_runtime",
+      preview: true,
       reason: "asked",
       grade: "typed",
       danger: true,

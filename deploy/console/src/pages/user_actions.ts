@@ -12,6 +12,7 @@ export function sanctionAction(user_id: string, zone: string): ActionOf {
   return {
     label: "Sanction",
     op: "admin_create_sanction",
+    preview: true,
     grade: "dialog",
     danger: true,
     effects: [

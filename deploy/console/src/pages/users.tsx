@@ -163,6 +163,7 @@ function userActions(user: Account, zone: string): ActionOf[] {
     {
       label: "Sign out everywhere",
       op: "admin_revoke_all_sessions",
+      preview: true,
       reason: "asked",
       grade: "dialog",
       why: gone,
@@ -173,6 +174,7 @@ function userActions(user: Account, zone: string): ActionOf[] {
     {
       label: "Delete account",
       op: "admin_delete_user",
+      preview: true,
       reason: "wanted",
       grade: "typed",
       danger: true,

@@ -13,6 +13,7 @@ import { useRef, useState, type FormEvent } from "react";
 
 import type { Me } from "../api/auth";
 import { because } from "../api/purpose";
+import { number, spoken } from "../text/words";
 import { Button, Fault, Field } from "./basics";
 import { Dialog } from "./dialog";
 import { say } from "./say";
@@ -46,6 +47,8 @@ export interface ActionOf {
   fields?: readonly FormField[];
   /** Whether it is asked why, for the trail, or may not be done without. Absent: no, or by a field of its own. */
   reason?: "asked" | "wanted";
+  /** Whether it can be tried, to see what it would change: by the same call. */
+  preview?: boolean;
   danger?: boolean;
   main?: boolean;
   /** Does it. The fields' values come in their names. */
@@ -125,10 +128,12 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   const [values, setValues] = useState(() => Object.fromEntries(fields.map((f) => [f.name, f.initial ?? ""])));
   const [typed, setTyped] = useState("");
   const [reason, setReason] = useState("");
+  const [preview, setPreview] = useState<Preview>();
   const tried = useRef(false);
   const missing = fields
     .filter((field) => field.required && values[field.name]?.trim() === "")
     .map((field) => field.label);
+  const unready = missing.length > 0 ? `${missing.join(", ")} missing` : busy ? "it is under way" : undefined;
   if (action.reason === "wanted" && reason.trim() === "") missing.push(WHY.label);
   const wrong = action.grade === "typed" && typed.trim() !== action.name;
   const why =
@@ -139,6 +144,14 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
         : busy
           ? "it is under way"
           : undefined;
+
+  async function look(): Promise<void> {
+    try {
+      setPreview((await because({ dry_run: "true" }, () => action.run(values))) as Effects);
+    } catch (error) {
+      setPreview({ error });
+    }
+  }
 
   function submit(event: FormEvent): void {
     event.preventDefault();
@@ -181,17 +194,47 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
             )}
           </Field>
         )}
+        {preview && <Previewed of={preview} />}
         <Fault error={fault} />
         <div className={css.ends}>
           <Button onClick={onCancel} autoFocus={fields.length === 0}>
             Cancel
           </Button>
+          {action.preview && (
+            <Button why={unready} onClick={() => void look()}>
+              What would it change?
+            </Button>
+          )}
           <Button type="submit" look={action.danger ? "danger" : "main"} why={why} onClick={() => undefined}>
             {action.label}
           </Button>
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface Effects {
+  effects: readonly { what: string; count: number }[];
+}
+
+/** What it would change, or why nobody knows. */
+type Preview = Effects | { error: unknown };
+
+function Previewed({ of }: { of: Preview }) {
+  if ("error" in of) return <Fault error={of.error} />;
+  if (of.effects.length === 0) return <p role="status">It would change nothing.</p>;
+  return (
+    <div role="status">
+      It would write
+      <ul className={css.effects}>
+        {of.effects.map(({ what, count }) => (
+          <li key={what}>
+            {number(count)} × {spoken(what)}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
