@@ -6,6 +6,7 @@ import { Refused } from "../src/api/client";
 import { freshness, isStale, looked } from "../src/api/freshness";
 import { ask, gate, gateOf, settle } from "../src/api/gate";
 import { placeOf } from "../src/api/place";
+import { because, purpose } from "../src/api/purpose";
 import { clock, distance, instant, local, written } from "../src/text/time";
 import { bounded, tone } from "../src/text/words";
 import { all, each, type Progress } from "../src/ui/bulk";
@@ -26,6 +27,13 @@ describe("the place", () => {
       api: "https://ops.example/deep/er",
     });
   });
+});
+
+test("why is said by what is done meanwhile, and by nothing after it, even where that fails", async () => {
+  const said = await because({ reason: " spam ", operation_id: "" }, async () => purpose());
+  expect(said).toEqual({ reason: "spam" });
+  await expect(because({ reason: "x" }, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(purpose()).toEqual({});
 });
 
 describe("times", () => {

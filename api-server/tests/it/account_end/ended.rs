@@ -81,7 +81,9 @@ async fn a_deletion_leaves_nothing_that_tells_who_it_was() {
     let body = json!({ "kind": "login_block", "reason": "Ada Lovelace wrote to us" });
     let set = api.admin().post(format!("{USERS}/{ada}/sanctions")).json(&body).send().await.expect(201).json();
     // Lifted: one in force would come back with the address (`carried.rs`).
-    api.admin().post(format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id"))).send().await.expect(200);
+    let lift = api.admin().post(format!("{USERS}/{ada}/sanctions/{}/lift", text(&set, "sanction_id")));
+    lift.query("reason", "Ada Lovelace said sorry").send().await.expect(200);
+    assert_eq!(api.count("audit_log WHERE reason LIKE '%Ada Lovelace%'").await, 2);
     let body = json!({ "plan": "monthly", "source": "admin", "reason": "for Ada Lovelace" });
     api.admin().post(format!("{USERS}/{ada}/entitlements")).json(&body).send().await.expect(201);
     let body = json!({ "text": "Ada Lovelace called" });
