@@ -69,7 +69,6 @@ export function Runtimes() {
           ],
           one: {
             op: "admin_restart_runtime",
-            reason: "asked",
             call: (runtime) =>
               asked(() =>
                 client.post("/api/v1/admin/runtimes/{game_id}/restart", {
@@ -259,6 +258,7 @@ function runtimeActions(runtime: Runtime): ActionOf[] {
     {
       label: "Restart engine",
       op: "admin_restart_runtime",
+      reason: "asked",
       grade: "dialog",
       why: busy ?? gone,
       effects: [
