@@ -11,8 +11,11 @@ import { DeadMail, deadMailSearch, DeliveryPage, Mail, mailSearch } from "./page
 import { Me } from "./pages/me";
 import { DeadNotices, deadNoticesSearch, NoticePage, Notices, noticesSearch } from "./pages/notifications";
 import { Overview } from "./pages/overview";
+import { Push, pushSearch } from "./pages/push";
 import { Queues } from "./pages/queues";
 import { Runtimes, runtimesSearch } from "./pages/runtime";
+import { Find, findSearch } from "./pages/search";
+import { rangeSearch } from "./pages/stats";
 import { UserPage, Users, userSearch, usersSearch } from "./pages/users";
 import { Shell } from "./shell/Shell";
 import { parseSearch, stringifySearch } from "./ui/search";
@@ -41,7 +44,7 @@ const tree = root.addChildren([
       throw redirect({ to: "/overview", replace: true });
     },
   }),
-  createRoute({ getParentRoute: at, path: "/overview", component: Overview, validateSearch: none }),
+  createRoute({ getParentRoute: at, path: "/overview", component: Overview, validateSearch: rangeSearch }),
   createRoute({ getParentRoute: at, path: "/games", component: Games, validateSearch: gamesSearch }),
   createRoute({ getParentRoute: at, path: "/games/$gameId", component: GamePage, validateSearch: gameSearch }),
   createRoute({ getParentRoute: at, path: "/runtimes", component: Runtimes, validateSearch: runtimesSearch }),
@@ -68,6 +71,8 @@ const tree = root.addChildren([
     component: Administrators,
     validateSearch: administratorsSearch,
   }),
+  createRoute({ getParentRoute: at, path: "/push", component: Push, validateSearch: pushSearch }),
+  createRoute({ getParentRoute: at, path: "/search", component: Find, validateSearch: findSearch }),
   createRoute({ getParentRoute: at, path: "/me", component: Me, validateSearch: none }),
 ]);
 

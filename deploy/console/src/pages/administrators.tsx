@@ -2,21 +2,19 @@
 
 import { useState } from "react";
 
-import * as auth from "../api/auth";
+import { ROLES } from "../api/auth";
 import { asked, client } from "../api/client";
 import { Action, Actions, type ActionOf } from "../ui/action";
 import { Ago, Button, Facts, Note, State, Text, Time } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import { ListPage } from "../ui/ListPage";
-import { idempotencyKey } from "../ui/key";
 import { listSearch, type Filter } from "../ui/search";
 import ui from "../ui/ui.module.css";
 import { spoken } from "../text/words";
-import type { AdminAccount as Account } from "./kinds";
+import type { AdminAccount } from "./kinds";
+import { roleFields } from "./roles";
 
-type AdminAccount = Account & auth.AccountRights;
-const ROLES: readonly auth.Role[] = ["viewer", "support", "game_master", "operator", "owner"];
-const rolesOf = (account: AdminAccount) => account.roles?.map(spoken).join(", ");
+const rolesOf = (account: AdminAccount) => account.roles.map(spoken).join(", ");
 
 const filters = [{ name: "enabled", label: "Enabled", kind: "yes_no" }] as const satisfies readonly Filter[];
 
@@ -41,9 +39,7 @@ export function Administrators() {
           { title: "Roles", cell: (account) => <Text>{rolesOf(account)}</Text> },
           {
             title: "Second factor",
-            cell: (account) => (
-              <Text>{account.has_second_factor ? "yes" : account.has_second_factor === false ? "no" : null}</Text>
-            ),
+            cell: (account) => (account.has_second_factor ? "yes" : "no"),
           },
           { title: "Last used", cell: (account) => <Ago at={account.last_used_at} /> },
           { title: "Since", cell: (account) => <Ago at={account.created_at} /> },
@@ -89,21 +85,16 @@ export function Administrators() {
 function actions(account: AdminAccount, show: (shown: { user_name: string; password: string }) => void): ActionOf[] {
   const path = { user_name: account.user_name };
   const name = account.user_name;
+  const patch = (body: { roles?: AdminAccount["roles"]; email?: string }) =>
+    asked(() => client.patch("/api/v1/admin/admin-accounts/{user_name}", { path, body }));
   return [
     {
       label: "Change roles",
       op: "admin_patch_admin_account",
       grade: "dialog",
       effects: ["The new roles hold from the next request on.", "All their sessions end."],
-      fields: ROLES.map((role) => ({
-        name: role,
-        label: spoken(role),
-        kind: "choice" as const,
-        choices: ["no", "yes"],
-        required: true,
-        initial: account.roles?.includes(role) ? "yes" : "no",
-      })),
-      run: (given) => auth.patchAccount(name, { roles: ROLES.filter((role) => given[role] === "yes") }),
+      fields: roleFields(ROLES, account.roles),
+      run: (given) => patch({ roles: ROLES.filter((role) => given[role] === "yes") }),
       done: `${name} has other roles.`,
     },
     {
@@ -120,7 +111,7 @@ function actions(account: AdminAccount, show: (shown: { user_name: string; passw
           hint: "Where they are told that their second factor was reset.",
         },
       ],
-      run: ({ email = "" }) => auth.patchAccount(name, { email }),
+      run: ({ email = "" }) => patch({ email }),
       done: `${name} is told at another address.`,
     },
     {
@@ -129,13 +120,16 @@ function actions(account: AdminAccount, show: (shown: { user_name: string; passw
       grade: "typed",
       danger: true,
       name,
-      why: account.has_second_factor === false ? "they have none" : undefined,
+      why: account.has_second_factor ? undefined : "they have none",
       effects: [
         "Their second factor and recovery codes are good no more, and all their sessions end.",
-        "They are told by mail.",
+        account.email ? "They are told by mail." : "They have no address: nobody tells them but you.",
       ],
       fields: [{ name: "reason", label: "Reason", required: true, max: 500 }],
-      run: ({ reason = "" }) => auth.resetSecondFactor(name, reason),
+      run: ({ reason = "" }) =>
+        asked(() =>
+          client.post("/api/v1/admin/admin-accounts/{user_name}/reset-second-factor", { path, body: { reason } }),
+        ),
       done: `${name} signs in without a second factor, and sets up another one.`,
     },
     {
@@ -172,7 +166,6 @@ function actions(account: AdminAccount, show: (shown: { user_name: string; passw
 }
 
 function NewAdministrator() {
-  const headers = { "Idempotency-Key": idempotencyKey() };
   return (
     <Action
       action={{
@@ -189,9 +182,20 @@ function NewAdministrator() {
             required: true,
             hint: "15 characters at least, and none of the commonest.",
           },
+          {
+            name: "email",
+            label: "Address",
+            kind: "email",
+            hint: "Where they are told that their second factor was reset.",
+          },
+          ...roleFields(ROLES, ["viewer"]),
         ],
-        run: ({ user_name = "", password = "" }) =>
-          asked(() => client.post("/api/v1/admin/admin-accounts", { headers, body: { user_name, password } })),
+        run: ({ user_name = "", password = "", email = "", ...given }, key) => {
+          const headers = { "Idempotency-Key": key };
+          const roles = ROLES.filter((role) => given[role] === "yes");
+          const body = { user_name, password, roles, ...(email.trim() && { email: email.trim() }) };
+          return asked(() => client.post("/api/v1/admin/admin-accounts", { headers, body }));
+        },
         done: "The administrator may sign in.",
       }}
     />

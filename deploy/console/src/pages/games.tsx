@@ -8,7 +8,6 @@ import { gameZone } from "../api/settings";
 import { Action, Actions, type ActionOf, type FormField } from "../ui/action";
 import { Ago, Facts, Id, Json, State, Text, Time, useZone } from "../ui/basics";
 import { ListPage } from "../ui/ListPage";
-import { idempotencyKey } from "../ui/key";
 import css from "../ui/list.module.css";
 import { Found, Head, useLook } from "../ui/look";
 import { ObjectTabs, tabSearch } from "../ui/ObjectTabs";
@@ -20,6 +19,7 @@ import { spoken } from "../text/words";
 import { gameActions } from "./game_actions";
 import { History } from "./history";
 import { GAME_STATUSES, type Application, type Game, type Membership } from "./kinds";
+import { Notes } from "./notes";
 import { RuntimeOfGame } from "./runtime";
 
 const filters = [
@@ -153,6 +153,7 @@ const tabs = [
   ["applications", "Applications"],
   ["runtime", "Runtime"],
   ["settings", "Settings"],
+  ["notes", "Notes"],
   ["history", "History"],
 ] as const;
 
@@ -189,7 +190,8 @@ export function GamePage() {
             {tab === "applications" && <Applications game={game} />}
             {tab === "runtime" && <RuntimeOfGame gameId={gameId} />}
             {tab === "settings" && <Json of={game.settings} label="Settings" />}
-            {tab === "history" && <History type="game" id={gameId} />}
+            {tab === "notes" && <Notes of="game" id={gameId} />}
+            {tab === "history" && <History of="game" id={gameId} />}
           </>
         )}
       </Found>
@@ -383,7 +385,6 @@ function NewGame() {
     { name: "enrollment_ends_at", label: `Enrolment ends (${zone})`, kind: "time", required: true },
     { name: "description", label: "Description", kind: "long" },
   ];
-  let key: string | undefined;
   return (
     <Action
       action={{
@@ -392,8 +393,7 @@ function NewGame() {
         grade: "none",
         main: true,
         fields,
-        run: (given) => {
-          key ??= idempotencyKey();
+        run: (given, key) => {
           const headers = { "Idempotency-Key": key };
           const body = {
             name: given.name ?? "",

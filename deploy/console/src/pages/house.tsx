@@ -4,14 +4,15 @@ import { Link } from "@tanstack/react-router";
 
 import { asked, client } from "../api/client";
 import { Action, Actions, type ActionOf, type FormField } from "../ui/action";
-import { Ago, Facts, Id, State, Text, Time } from "../ui/basics";
+import { Ago, Facts, Id, Note, State, Text, Time } from "../ui/basics";
 import { ListPage } from "../ui/ListPage";
-import { idempotencyKey } from "../ui/key";
+import css from "../ui/list.module.css";
 import { Found, Head, useLook } from "../ui/look";
 import { listSearch, type Filter } from "../ui/search";
+import { Table } from "../ui/table";
+import ui from "../ui/ui.module.css";
 import { EntryFacts } from "./history";
-import type { Entry, Version } from "./kinds";
-import { WorkerTable } from "./overview";
+import type { Entry, Version, Worker } from "./kinds";
 
 /** Processes that hold a lease. */
 export function Workers() {
@@ -26,6 +27,39 @@ export function Workers() {
         looks={[look]}
       />
       <Found look={look}>{(page) => <WorkerTable workers={page.items} />}</Found>
+    </>
+  );
+}
+
+function WorkerTable({ workers }: { workers: readonly Worker[] }) {
+  if (workers.length === 0) return <Note tone="bad">Nobody works the queues: no process holds a lease.</Note>;
+  return (
+    <div className={`${ui.card} ${css.box}`}>
+      <Table
+        label="Processes"
+        rows={workers}
+        id={(worker) => worker.worker_id}
+        columns={[
+          { title: "Process", cell: (worker) => <strong>{worker.process}</strong> },
+          { title: "Lease", cell: (worker) => <Lease worker={worker} /> },
+          { title: "Version", cell: (worker) => <Id>{worker.version}</Id> },
+          { title: "Instance", cell: (worker) => <Id>{worker.instance}</Id> },
+          { title: "Daemon", cell: (worker) => <Id>{worker.daemon_id}</Id> },
+          { title: "Started", cell: (worker) => <Ago at={worker.started_at} /> },
+        ]}
+      />
+    </div>
+  );
+}
+
+/** A lease is renewed each second, and the page looks less often: a little over is nothing. */
+const LEASE_SLACK = 30_000;
+
+function Lease({ worker }: { worker: Worker }) {
+  const over = Date.parse(worker.expires_at) + LEASE_SLACK < Date.now();
+  return (
+    <>
+      <State of={over ? "expired" : "live"} tone={over ? "bad" : "good"} /> <Ago at={worker.expires_at} />
     </>
   );
 }
@@ -61,7 +95,7 @@ export function Trail() {
         { title: "Who", cell: (entry) => entry.actor },
         { title: "What", cell: (entry) => <code>{entry.action}</code> },
         { title: "To", cell: (entry) => <Target entry={entry} /> },
-        { title: "Outcome", cell: (entry) => <State of={entry.outcome ?? "done"} /> },
+        { title: "Outcome", cell: (entry) => <State of={entry.outcome} /> },
         { title: "From", cell: (entry) => <Id>{entry.ip}</Id> },
       ]}
       panel={(entry) => ({ title: <code>{entry.action}</code>, content: <EntryFacts entry={entry} /> })}
@@ -205,7 +239,6 @@ function versionActions(version: Version): ActionOf[] {
 }
 
 function Register() {
-  const headers = { "Idempotency-Key": idempotencyKey() };
   return (
     <Action
       action={{
@@ -226,7 +259,7 @@ function Register() {
           { name: "min_players", label: "Players at least", kind: "number" },
           { name: "max_players", label: "Players at most", kind: "number" },
         ],
-        run: ({ version = "", image = "", title, description, min_players, max_players }) => {
+        run: ({ version = "", image = "", title, description, min_players, max_players }, key) => {
           const body = {
             version,
             image,
@@ -235,6 +268,7 @@ function Register() {
             min_players: players(min_players),
             max_players: players(max_players),
           };
+          const headers = { "Idempotency-Key": key };
           return asked(() => client.post("/api/v1/admin/engine-versions", { headers, body }));
         },
         done: "The version is registered.",

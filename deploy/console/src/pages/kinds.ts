@@ -10,8 +10,13 @@ export type Notice = Schema<"Notification">;
 export type DeadNotice = Schema<"NotificationDeadLetter">;
 export type Queue = Schema<"Queue">;
 export type Worker = Schema<"Worker">;
-/** An entry of the trail; how it came and what became of it are of a contract that is newer than the types. */
-export type Entry = Schema<"AuditEntry"> & { outcome?: string; via?: string | null; session_id?: string | null };
+export type Entry = Schema<"AuditEntry">;
+export type Happened = Schema<"TimelineEntry">;
+export type Hit = Schema<"Hit">;
+export type Subscriber = Schema<"Subscriber">;
+export type Content = Schema<"DeliveryContent">;
+export type Overview = Schema<"Overview">;
+export type Stats = Schema<"Stats">;
 export type Version = Schema<"EngineVersion">;
 export type AdminAccount = Schema<"AdminAccount">;
 export type Membership = Schema<"Membership">;
@@ -29,7 +34,7 @@ export const GAME_STATUSES = [
   "paused",
   "finished",
   "cancelled",
-] as const;
+] as const satisfies readonly Game["status"][];
 export const RUNTIME_STATUSES = [
   "starting",
   "running",
@@ -39,7 +44,7 @@ export const RUNTIME_STATUSES = [
   "stopped",
   "removed",
   "finished",
-] as const;
+] as const satisfies readonly Runtime["status"][];
 export const DELIVERY_STATUSES = [
   "pending",
   "sending",
@@ -49,7 +54,7 @@ export const DELIVERY_STATUSES = [
   "quarantined",
   "expired",
   "dismissed",
-] as const;
+] as const satisfies readonly Delivery["status"][];
 export const NOTICE_STATUSES = [
   "pending",
   "expanding",
@@ -58,8 +63,8 @@ export const NOTICE_STATUSES = [
   "dead_lettered",
   "quarantined",
   "dismissed",
-] as const;
-export const DEAD_STATUSES = ["dead_lettered", "quarantined"] as const;
+] as const satisfies readonly Notice["status"][];
+export const DEAD_STATUSES = ["dead_lettered", "quarantined"] as const satisfies readonly DeadNotice["status"][];
 export const SANCTIONS = [
   "login_block",
   "private_game_create_block",
@@ -67,5 +72,5 @@ export const SANCTIONS = [
   "game_join_block",
   "profile_update_block",
   "permanent_block",
-] as const;
-export const PLANS = ["free", "monthly", "yearly", "permanent"] as const;
+] as const satisfies readonly Sanction["kind"][];
+export const PLANS = ["free", "monthly", "yearly", "permanent"] as const satisfies readonly Grant["plan"][];

@@ -13,6 +13,7 @@ import { Table, type Column } from "../ui/table";
 import ui from "../ui/ui.module.css";
 import { spoken } from "../text/words";
 import { ByCause } from "./causes";
+import { MailContent } from "./content";
 import { frozen } from "./frozen";
 import { DEAD_STATUSES, DELIVERY_STATUSES, type Delivery } from "./kinds";
 
@@ -262,6 +263,7 @@ export function DeliveryPage() {
           </>
         )}
       </Found>
+      {look.data && <MailContent delivery={look.data} />}
       <h2>Attempts</h2>
       <Found look={tries}>
         {(page) => (

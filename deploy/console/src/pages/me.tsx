@@ -1,18 +1,19 @@
 // The operator's own page: password, second factor, sessions, tokens.
 
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import * as auth from "../api/auth";
+import { asked, client } from "../api/client";
 import { useMe } from "../shell/me";
 import { Action, type ActionOf } from "../ui/action";
 import { Button, cls, Facts, Id, Note, State, Time } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
 import css from "../ui/list.module.css";
-import { Found, Head } from "../ui/look";
+import { Found, Head, useLook } from "../ui/look";
 import { Table } from "../ui/table";
 import ui from "../ui/ui.module.css";
 import { spoken } from "../text/words";
+import { roleFields } from "./roles";
 import { SetUp } from "./set_up";
 
 /** The page. */
@@ -73,12 +74,17 @@ const passwordAction: ActionOf = {
 };
 
 function Sessions() {
-  const look = useQuery({ queryKey: ["own", "sessions"], queryFn: auth.sessions });
+  const look = useLook(["own", "sessions"], (api, signal) =>
+    api.get("/api/v1/admin/auth/sessions", { query: { limit: 50 }, signal }),
+  );
   const end = (session: auth.AdminSession): ActionOf => ({
     label: "End",
     op: "admin_end_own_session",
     grade: "none",
-    run: () => auth.endSession(session.session_id),
+    run: () =>
+      asked(() =>
+        client.post("/api/v1/admin/auth/sessions/{session_id}/end", { path: { session_id: session.session_id } }),
+      ),
     done: "The session has ended.",
   });
   return (
@@ -116,23 +122,20 @@ function Sessions() {
 }
 
 function Tokens({ roles }: { roles: readonly auth.Role[] }) {
-  const look = useQuery({ queryKey: ["own", "tokens"], queryFn: auth.tokens });
+  // An owner hands on any role.
+  const may = auth.ROLES.filter((role) => roles.includes("owner") || roles.includes(role));
+  const look = useLook(["own", "tokens"], (api, signal) =>
+    api.get("/api/v1/admin/auth/tokens", { query: { limit: 200 }, signal }),
+  );
   const [shown, setShown] = useState<string>();
   const create: ActionOf = {
     label: "New token",
     op: "admin_create_token",
     grade: "dialog",
-    effects: ["A program that has it may do what the role may."],
+    effects: ["A program that has it may do what these roles may, and no more than you may yourself."],
     fields: [
       { name: "name", label: "Name", required: true, hint: "What it is for." },
-      {
-        name: "role",
-        label: "Role",
-        kind: "choice",
-        required: true,
-        choices: roles,
-        initial: roles[0] ?? "viewer",
-      },
+      ...roleFields(may, may.slice(0, 1)),
       {
         name: "days",
         label: "Days that it is good for",
@@ -142,8 +145,12 @@ function Tokens({ roles }: { roles: readonly auth.Role[] }) {
         hint: "365 at most.",
       },
     ],
-    run: ({ name = "", role, days }) =>
-      auth.createToken({ name, roles: [role as auth.Role], expires_in_days: Number(days) }),
+    run: ({ name = "", days, ...given }) => {
+      const roles = may.filter((role) => given[role] === "yes");
+      return asked(() =>
+        client.post("/api/v1/admin/auth/tokens", { body: { name, roles, expires_in_days: Number(days) } }),
+      );
+    },
     done: "The token was made.",
     answered: (answer) => setShown((answer as { token: string }).token),
   };
@@ -153,7 +160,8 @@ function Tokens({ roles }: { roles: readonly auth.Role[] }) {
     grade: "dialog",
     danger: true,
     effects: [`Whatever uses ${token.name} is refused from now on.`],
-    run: () => auth.revokeToken(token.token_id),
+    run: () =>
+      asked(() => client.post("/api/v1/admin/auth/tokens/{token_id}/revoke", { path: { token_id: token.token_id } })),
     done: `${token.name} was revoked.`,
   });
   return (

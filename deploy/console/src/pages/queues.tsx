@@ -7,32 +7,20 @@ import { Action, type ActionOf } from "../ui/action";
 import { State } from "../ui/basics";
 import css from "../ui/list.module.css";
 import { Found, Head, useLook } from "../ui/look";
-import { SampleTable, Spark, type Sample } from "../ui/spark";
+import { Spark } from "../ui/spark";
 import { Table, type Column } from "../ui/table";
 import ui from "../ui/ui.module.css";
 import { duration } from "../text/time";
 import { bounded, spoken } from "../text/words";
-import type { Queue } from "./kinds";
+import type { Queue, Stats } from "./kinds";
+import { samples, SampleTable, useStats } from "./stats";
 
 /** Longer than this nothing should be due, in seconds. */
 export const LATE = 60;
-const SAMPLES = 360;
-
-/** What was seen of each queue since the page was opened. */
-const seen = new Map<string, Sample[]>();
-
-/** Notes a look at the queues. The same look is noted once. */
-export function sample(queues: readonly Queue[], at: number): void {
-  for (const queue of queues) {
-    const samples = seen.get(queue.name) ?? [];
-    if (samples.at(-1)?.at === at) continue;
-    seen.set(queue.name, [...samples, { at, value: waiting(queue) }].slice(-SAMPLES));
-  }
-}
-
 const sum = (queue: Queue, states: readonly string[]) =>
   states.reduce((total, state) => total + ((queue.depth as Record<string, number>)[state] ?? 0), 0);
-const DEAD = ["dead_lettered", "quarantined"];
+// Mail and notices die as dead letters, jobs and turns as failed.
+const DEAD = ["dead_lettered", "quarantined", "failed"];
 
 /** What waits or is under way. */
 export const waiting = (queue: Queue) =>
@@ -43,20 +31,21 @@ export const waiting = (queue: Queue) =>
 /** What died. */
 export const dead = (queue: Queue) => sum(queue, DEAD);
 
-/** Where the dead of a queue are listed; jobs and turns have no such list. */
-export function deadPage(name: string): "/dead-mail" | "/dead-notices" | undefined {
+/** Where the dead of a queue are listed; those of jobs and turns stand at their engines. */
+export function deadPage(name: string): "/dead-mail" | "/dead-notices" | "/runtimes" {
   if (name === "mail") return "/dead-mail";
-  return name.startsWith("notification") ? "/dead-notices" : undefined;
+  return name.startsWith("notification") ? "/dead-notices" : "/runtimes";
 }
 
-/** A look at all of them. */
-export function useQueues() {
-  const look = useLook(["queues"], (api, signal) => api.get("/api/v1/admin/queues", { query: { limit: 50 }, signal }), {
-    every: 5000,
-  });
-  if (look.data) sample(look.data.items, look.dataUpdatedAt);
-  return look;
-}
+/** The series of what waits in a queue; of turns, those that are late. */
+const SERIES: Record<string, string> = {
+  mail: "mails_waiting",
+  notifications: "notifications_waiting",
+  notification_routes: "routes_waiting",
+  runtime_jobs: "jobs_waiting",
+  runtime_turns: "turns_late",
+};
+const seriesOf = (queue: Queue) => (queue.name === "runtime_turns" ? "Late" : "Waiting");
 
 /** Pausing and resuming. */
 export function queueActions(queue: Queue): ActionOf[] {
@@ -87,10 +76,6 @@ const columns: Column<Queue>[] = [
   { title: "Waiting", cell: (queue) => bounded(waiting(queue)), number: true },
   { title: "Oldest due", cell: (queue) => <Oldest queue={queue} /> },
   { title: "Dead", cell: (queue) => <Dead queue={queue} />, number: true },
-  {
-    title: "Lately",
-    cell: (queue) => <Spark of={seen.get(queue.name) ?? []} what={`Waiting in ${spoken(queue.name)}`} />,
-  },
 ];
 
 function Oldest({ queue }: { queue: Queue }) {
@@ -103,7 +88,7 @@ function Dead({ queue }: { queue: Queue }) {
   const n = dead(queue);
   const to = deadPage(queue.name);
   if (n === 0) return <span className={ui.soft}>0</span>;
-  return to ? <Link to={to}>{bounded(n)}</Link> : <>{bounded(n)}</>;
+  return <Link to={to}>{bounded(n)}</Link>;
 }
 
 /** The table of queues, as on the overview too. */
@@ -124,9 +109,14 @@ export function QueueTable({ queues }: { queues: readonly Queue[] }) {
   );
 }
 
+const line = (stats: Stats | undefined, queue: Queue) => samples(stats, SERIES[queue.name] ?? "");
+
 /** The page. */
 export function Queues() {
-  const look = useQueues();
+  const look = useLook(["queues"], (api, signal) => api.get("/api/v1/admin/queues", { query: { limit: 50 }, signal }), {
+    every: 5000,
+  });
+  const stats = useStats("hour").data;
   return (
     <>
       <Head
@@ -159,8 +149,16 @@ export function Queues() {
                     ),
                   },
                   {
-                    title: "Samples",
-                    cell: (queue) => <SampleTable of={seen.get(queue.name) ?? []}>Waiting, as a table</SampleTable>,
+                    title: "The last hour",
+                    cell: (queue) => {
+                      const [what, of] = [`${seriesOf(queue)} in ${spoken(queue.name)}`, line(stats, queue)];
+                      return (
+                        <>
+                          <Spark of={of} what={what} over="in the last hour" />
+                          <SampleTable of={of} title={what} />
+                        </>
+                      );
+                    },
                   },
                 ]}
               />

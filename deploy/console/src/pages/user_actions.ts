@@ -2,13 +2,11 @@
 
 import { asked, client } from "../api/client";
 import type { ActionOf } from "../ui/action";
-import { idempotencyKey } from "../ui/key";
 import { instant } from "../text/time";
 import { PLANS, SANCTIONS } from "./kinds";
 
 /** A new sanction. */
 export function sanctionAction(user_id: string, zone: string): ActionOf {
-  const headers = { "Idempotency-Key": idempotencyKey() };
   return {
     label: "Sanction",
     op: "admin_create_sanction",
@@ -24,7 +22,8 @@ export function sanctionAction(user_id: string, zone: string): ActionOf {
       { name: "reason", label: "Reason", required: true, max: 500 },
       { name: "ends_at", label: `Until (${zone})`, kind: "time", hint: "Empty: until it is lifted." },
     ],
-    run: ({ kind, reason = "", ends_at = "" }) => {
+    run: ({ kind, reason = "", ends_at = "" }, key) => {
+      const headers = { "Idempotency-Key": key };
       const body = { kind: kind as (typeof SANCTIONS)[number], reason, ends_at: instant(ends_at, zone) ?? null };
       return asked(() => client.post("/api/v1/admin/users/{user_id}/sanctions", { path: { user_id }, headers, body }));
     },
@@ -34,7 +33,6 @@ export function sanctionAction(user_id: string, zone: string): ActionOf {
 
 /** A plan that is granted. */
 export function grantAction(user_id: string, zone: string): ActionOf {
-  const headers = { "Idempotency-Key": idempotencyKey() };
   return {
     label: "Grant plan",
     op: "admin_create_entitlement",
@@ -46,7 +44,8 @@ export function grantAction(user_id: string, zone: string): ActionOf {
       { name: "reason", label: "Reason", required: true, max: 500 },
       { name: "ends_at", label: `Until (${zone})`, kind: "time", hint: "Needed for monthly and yearly." },
     ],
-    run: ({ plan, source = "", reason = "", ends_at = "" }) => {
+    run: ({ plan, source = "", reason = "", ends_at = "" }, key) => {
+      const headers = { "Idempotency-Key": key };
       const body = { plan: plan as (typeof PLANS)[number], source, reason, ends_at: instant(ends_at, zone) ?? null };
       return asked(() =>
         client.post("/api/v1/admin/users/{user_id}/entitlements", { path: { user_id }, headers, body }),

@@ -16,6 +16,7 @@ import { spoken } from "../text/words";
 import { GameState } from "./games";
 import { History } from "./history";
 import { PLANS, SANCTIONS, type Account, type Sanction } from "./kinds";
+import { Notes } from "./notes";
 import { grantAction, limitsAction, sanctionAction } from "./user_actions";
 
 const filters = [
@@ -106,6 +107,7 @@ const tabs = [
   ["plan", "Plan and limits"],
   ["mail", "Mail"],
   ["countries", "Countries"],
+  ["notes", "Notes"],
   ["history", "History"],
 ] as const;
 
@@ -144,7 +146,8 @@ export function UserPage() {
             {tab === "plan" && <Plan userId={userId} />}
             {tab === "mail" && <MailTo user={user} />}
             {tab === "countries" && <CountriesOf userId={userId} />}
-            {tab === "history" && <History type="user" id={userId} />}
+            {tab === "notes" && <Notes of="user" id={userId} />}
+            {tab === "history" && <History of="user" id={userId} />}
           </>
         )}
       </Found>

@@ -1,8 +1,8 @@
 // What stands around every page: sections, the top, the banner, what was said, and the dialogs that a call may wait for.
 
 import { useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 
 import * as auth from "../api/auth";
 import { freshness, isStale } from "../api/freshness";
@@ -74,6 +74,7 @@ function Frame({ me }: { me: auth.Me }) {
             <Button className={css.open} onClick={() => setMenu(true)}>
               <Icon of="menu" /> Sections
             </Button>
+            <Search />
             <Live />
             <div className={css.controls}>
               <Controls me={me} />
@@ -81,7 +82,7 @@ function Frame({ me }: { me: auth.Me }) {
           </header>
           <Banner />
           <main id="page" className={css.page} ref={page} tabIndex={-1}>
-            {me.factor.required && !me.factor.enabled ? <FirstFactor /> : <Outlet />}
+            {auth.wantsFactor(me) ? <FirstFactor /> : <Outlet />}
           </main>
         </div>
       </div>
@@ -132,6 +133,32 @@ function Sections() {
       </ul>
     </div>
   ));
+}
+
+/** One box for everything. What it finds has an address, as every list has. */
+function Search() {
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const find = (event: FormEvent) => {
+    event.preventDefault();
+    if (text.trim() !== "") void navigate({ to: "/search", search: { q: text.trim() } });
+  };
+  return (
+    <search className={css.find}>
+      <form onSubmit={find}>
+        <input
+          className={ui.input}
+          type="search"
+          aria-label="Find anything"
+          placeholder="Find anything: id, address, name, request"
+          autoComplete="off"
+          spellCheck={false}
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+      </form>
+    </search>
+  );
 }
 
 function Live() {

@@ -20,6 +20,7 @@ export const SECTIONS = [
       { to: "/dead-notices", label: "Dead notices" },
       { to: "/mail", label: "Mail" },
       { to: "/notifications", label: "Notifications" },
+      { to: "/push", label: "Push" },
     ],
   },
   {

@@ -16,6 +16,7 @@ import { because } from "../api/purpose";
 import { number, spoken } from "../text/words";
 import { Button, Fault, Field } from "./basics";
 import { Dialog } from "./dialog";
+import { idempotencyKey } from "./key";
 import { say } from "./say";
 import css from "./ui.module.css";
 
@@ -24,7 +25,7 @@ export interface FormField {
   name: string;
   label: string;
   hint?: string;
-  kind?: "text" | "long" | "number" | "password" | "choice" | "time" | "email";
+  kind?: "text" | "long" | "number" | "password" | "choice" | "time" | "email" | "yes";
   choices?: readonly (string | readonly [string, string])[];
   required?: boolean;
   initial?: string;
@@ -51,8 +52,8 @@ export interface ActionOf {
   preview?: boolean;
   danger?: boolean;
   main?: boolean;
-  /** Does it. The fields' values come in their names. */
-  run: (values: Record<string, string>) => Promise<unknown>;
+  /** Does it. The fields' values come in their names; `key` is the same for each try of one question (`Idempotency-Key`). */
+  run: (values: Record<string, string>, key: string) => Promise<unknown>;
   /** What is said when it is done. */
   done: string;
   /** Takes what was answered, where it is to be shown. */
@@ -75,11 +76,11 @@ export function Action({ action, small }: { action: ActionOf; small?: boolean })
   const why = forbidden(me, action.op) ?? action.why ?? (busy ? "it is under way" : undefined);
   const asks = action.grade !== "none" || (action.fields?.length ?? 0) > 0 || action.reason !== undefined;
 
-  async function run(values: Record<string, string>, reason = ""): Promise<void> {
+  async function run(values: Record<string, string>, key: string, reason = ""): Promise<void> {
     setBusy(true);
     setFault(undefined);
     try {
-      const answer = await because({ reason }, () => action.run(values));
+      const answer = await because({ reason }, () => action.run(values, key));
       setOpen(false);
       say(action.done);
       action.answered?.(answer);
@@ -94,7 +95,7 @@ export function Action({ action, small }: { action: ActionOf; small?: boolean })
   const look = action.main ? "main" : action.danger ? "grave" : undefined;
   return (
     <>
-      <Button {...(small && { small })} look={look} why={why} onClick={() => (asks ? setOpen(true) : void run({}))}>
+      <Button {...(small && { small })} look={look} why={why} onClick={() => (asks ? setOpen(true) : void run({}, idempotencyKey()))}>
         {action.label}
       </Button>
       {!asks && fault !== undefined && (
@@ -120,7 +121,7 @@ interface QuestionProps {
   busy: boolean;
   fault: unknown;
   onCancel: () => void;
-  onDo: (values: Record<string, string>, reason: string) => Promise<void>;
+  onDo: (values: Record<string, string>, key: string, reason: string) => Promise<void>;
 }
 
 function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
@@ -130,6 +131,7 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   const [reason, setReason] = useState("");
   const [preview, setPreview] = useState<Preview>();
   const tried = useRef(false);
+  const key = useRef(idempotencyKey());
   const missing = fields
     .filter((field) => field.required && values[field.name]?.trim() === "")
     .map((field) => field.label);
@@ -147,7 +149,7 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
 
   async function look(): Promise<void> {
     try {
-      setPreview((await because({ dry_run: "true" }, () => action.run(values))) as Effects);
+      setPreview((await because({ dry_run: "true" }, () => action.run(values, idempotencyKey()))) as Effects);
     } catch (error) {
       setPreview({ error });
     }
@@ -156,7 +158,7 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   function submit(event: FormEvent): void {
     event.preventDefault();
     tried.current = true;
-    if (why === undefined) void onDo(values, reason);
+    if (why === undefined) void onDo(values, key.current, reason);
   }
 
   return (
@@ -250,6 +252,17 @@ export function Input({
   onChange: (value: string) => void;
   focus?: boolean;
 }) {
+  if (field.kind === "yes") {
+    return (
+      <label className={css.yes}>
+        <input type="checkbox" checked={value === "yes"} onChange={(e) => onChange(e.target.checked ? "yes" : "")} />
+        <span>
+          {field.label}
+          {field.hint && <small>{field.hint}</small>}
+        </span>
+      </label>
+    );
+  }
   return (
     <Field label={field.required ? field.label : `${field.label} (optional)`} hint={field.hint}>
       {(given) => {

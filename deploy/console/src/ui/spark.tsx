@@ -1,8 +1,5 @@
-// A line of a few hundred samples. What it shows can be read as a table too.
+// A line of a few hundred samples. What it shows can be read as a table too (`pages/stats.tsx`).
 
-import type { ReactNode } from "react";
-
-import { Ago } from "./basics";
 import css from "./ui.module.css";
 
 /** A value at a time. */
@@ -28,32 +25,13 @@ export function points(samples: readonly Sample[]): string {
 const round = (n: number) => Math.round(n * 10) / 10;
 
 /** The line, with a sentence of it for whoever does not see it. */
-export function Spark({ of, what }: { of: readonly Sample[]; what: string }) {
+export function Spark({ of, what, over }: { of: readonly Sample[]; what: string; over: string }) {
   const last = of.at(-1);
   const most = Math.max(0, ...of.map((sample) => sample.value));
-  const said = last ? `${what}: ${last.value} now, ${most} at most since this page was opened` : `${what}: nothing yet`;
+  const said = last ? `${what}: ${round(last.value)} now, ${round(most)} at most ${over}` : `${what}: nothing yet`;
   return (
     <svg className={css.spark} viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label={said}>
       <polyline points={points(of)} />
     </svg>
-  );
-}
-
-/** The same as a table. */
-export function SampleTable({ of, children }: { of: readonly Sample[]; children: ReactNode }) {
-  return (
-    <details>
-      <summary>{children}</summary>
-      <ul>
-        {of
-          .slice(-20)
-          .reverse()
-          .map((sample) => (
-            <li key={sample.at}>
-              <Ago at={new Date(sample.at).toISOString()} />: {sample.value}
-            </li>
-          ))}
-      </ul>
-    </details>
   );
 }
