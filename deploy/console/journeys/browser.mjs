@@ -39,18 +39,20 @@ export async function open(browser, origin, { width = 1280, height = 900, scheme
   return { context, page, faults };
 }
 
-/** Signs in, with the second step where it is asked for. */
-export async function signIn(page, name, password, code) {
-  await page.getByLabel("Name").fill(name);
-  await page.getByLabel("Password").fill(password);
+/** Signs in, with the second step where it is asked for. `person.device` has their codes. */
+export async function signIn(page, person) {
+  await page.getByLabel("Name").fill(person.name);
+  await page.getByLabel("Password").fill(person.password);
   await page.getByRole("button", { name: "Sign in" }).click();
+  await passed(page, person);
+}
+
+/** The second step, where it is asked for, until the page is there. */
+export async function passed(page, person) {
   const field = page.getByLabel("Code", { exact: true });
-  await field
-    .or(page.getByRole("button", { name: "Pause looking" }))
-    .first()
-    .waitFor();
+  await field.or(page.getByRole("button", { name: "Pause looking" })).first().waitFor();
   if (await field.isVisible()) {
-    await field.fill(await code());
+    await field.fill(await person.device.next());
     await page.getByRole("button", { name: "Confirm" }).click();
   }
   await page.getByRole("button", { name: "Pause looking" }).waitFor();

@@ -29,6 +29,9 @@ const GAMES = [
 ];
 const PLANS = ["free", "monthly", "free", "yearly", "free", "free", "permanent", "free"];
 
+/** The password of every administrator. */
+export const password = "correct horse battery staple";
+
 export function world() {
   const users = NAMES.map((display_name, k) => ({
     user_id: id(),
@@ -339,6 +342,8 @@ export function world() {
       roles: ["owner"],
       email: null,
       has_second_factor: true,
+      secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+      recovery_codes: Array.from({ length: 9 }, (_, k) => `code-${k}`),
     },
     {
       user_name: "vera",
@@ -358,18 +363,19 @@ export function world() {
       email: null,
       has_second_factor: false,
     },
-  ];
-  const trail = [
+  ].map((admin) => ({ ...admin, password }));
+  const done = [
     ["queue.pause", "queue", "mail"],
     ["queue.resume", "queue", "mail"],
     ["game.pause", "game", games[5].game_id],
     ["user.sanction.create", "user", users[3].user_id],
     ["admin_account.reset_password", "admin_account", "milo"],
     ["game.create", "game", games[6].game_id],
-  ].map(([action, target_type, target_id], k) => ({
+  ];
+  const trail = Array.from({ length: 130 }, (_, k) => done[k % done.length]).map(([action, target_type, target_id], k) => ({
     audit_id: id(),
     at: at(-k * 47 - 3),
-    actor: k === 3 ? "vera" : "root",
+    actor: k % 6 === 3 ? "vera" : "root",
     action,
     target_type,
     target_id,
@@ -380,11 +386,20 @@ export function world() {
     operation_id: null,
     request_id: id(),
     ip: "203.0.113.7",
-    outcome: k === 3 ? "refused" : "done",
+    outcome: k % 6 === 3 ? "refused" : "done",
     via: "session",
     session_id: id(),
   }));
   const sanctions = { [users[3].user_id]: [sanction] };
+  const notes = [
+    { note_id: id(), user_id: users[3].user_id, game_id: null, author: "sam", text: "Wrote to us twice.", created_at: at(-2000) },
+  ];
+  const subscribers = ["gateway-b", "gateway-a", "gateway-old"].map((gateway_client_id, k) => ({
+    gateway_client_id,
+    connected_at: at(-60 * 30 - k),
+    seen_at: at(k === 2 ? -300 : 0),
+    behind: k === 2 ? null : k * 3,
+  }));
   return {
     users,
     games,
@@ -401,5 +416,7 @@ export function world() {
     admins,
     trail,
     sanctions,
+    notes,
+    subscribers,
   };
 }

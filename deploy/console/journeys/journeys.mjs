@@ -1,198 +1,231 @@
-// What operators do, from the door to the end. Those with `mock` need what the mock has or can be told to do; the others run
-// against any stack (`CONSOLE_URL`).
+// What operators do, from the door to the end, over a scene (`scene.mjs`): a mock, or a stack. `mock` says why a journey is left out
+// on a stack; the second half is in `journeys_view.mjs`.
 
 import assert from "node:assert/strict";
 
-/** Waits for something to be there. */
-const there = (locator) => locator.first().waitFor();
-const button = (page, name) => page.getByRole("button", { name, exact: true });
-const dialog = (page) => page.locator('[role="dialog"], [role="alertdialog"]').last();
+import { passed } from "./browser.mjs";
+import { button, dialog, there } from "./page.mjs";
+import { views } from "./journeys_view.mjs";
+import { codeAt, Device } from "./totp.mjs";
 
-/** The journeys by what holds. */
-export const journeys = [
+/** How many a piece has where a journey stops in between. */
+const PIECE = 5;
+
+/** Signs out, and in again up to the second step. */
+async function outAndIn(page, person) {
+  await button(page, "Sign out").click();
+  await page.getByLabel("Password").waitFor();
+  await page.getByLabel("Name").fill(person.name);
+  await page.getByLabel("Password").fill(person.password);
+  await button(page, "Sign in").click();
+}
+
+/** What each role may, at a game, a queue, an account, and among administrators. */
+const BORDERS = {
+  viewer: [],
+  support: ["Sanction"],
+  game_master: ["Force stop"],
+  operator: ["Pause"],
+  owner: ["Sanction", "Force stop", "Pause", "New administrator"],
+};
+
+const acts = [
   {
     name: "an incident is mended in a morning: look, pause, try one, set the rest going, stop in between",
-    mock: true,
-    async run({ page, visit, mock }) {
+    async run({ page, visit, scene }) {
       await visit("overview");
-      await page.getByText("dead in mail").waitFor();
+      const fire = page.locator("section", { hasText: "What wants somebody" }).getByText(/\d dead in mail/);
+      await there(fire);
       await page.locator('[data-row="mail"]').getByRole("button", { name: "Pause" }).click();
       await there(page.getByText("The queue mail is paused."));
-      assert.equal(mock.state.queues[0].paused, true);
+      await there(page.getByText("The queue mail is paused", { exact: true }));
       await page.locator('[data-row="mail"]').getByRole("button", { name: "Resume" }).click();
       await there(page.getByText("The queue mail goes on."));
-      await page.getByRole("link", { name: "Look at them" }).first().click();
+      await page.locator('[data-row="mail"]').getByRole("link").click();
+      await page.waitForURL("**/console/dead-mail");
       await page.getByRole("heading", { name: "By cause, on this page" }).waitFor();
-      const before = mock.state.mail.filter((delivery) => delivery.status === "sent").length;
-      const row = page.locator("[data-row]").filter({ hasText: "game.turn.ready" }).first();
+      const row = page.locator("[data-row]").filter({ hasText: scene.template }).first();
+      const tried = await row.getAttribute("data-row");
       await row.getByRole("checkbox").check();
       await button(page, "Resend").click();
       await dialog(page).getByRole("button", { name: "Resend" }).click();
       await there(dialog(page).getByText("Done: 1 changed of 1."));
       await dialog(page).getByRole("button", { name: "Close" }).click();
-      assert.equal(mock.state.mail.filter((delivery) => delivery.status === "sent").length, before + 1);
-      // Stop after the first piece: hold the second until it is pressed.
+      const sent = async () => (await scene.call("GET", `/mail/deliveries/${tried}`)).status === "sent";
+      await scene.until("the one that was tried is sent", sent);
+      // Stop after the second piece: hold it until it is pressed.
       let pieces = 0;
-      const resend = /\/mail\/deliveries\/resend(\?|$)/;
-      await page.route(resend, async (route) => {
+      await page.route("**/mail/deliveries/resend?*", async (route) => {
         pieces += 1;
-        const body = { ...route.request().postDataJSON(), limit: 50 };
+        const body = { ...route.request().postDataJSON(), limit: PIECE };
+        assert.ok(Date.parse(body.filter.failed_before) <= Date.now() + 1000, "the set has an end");
         if (pieces === 2) await button(page, "Stop").click();
         await route.continue({ postData: JSON.stringify(body) });
       });
       await button(page, "Resend all…").click();
       await dialog(page).getByLabel("Why").fill("the relay is back");
       await dialog(page).getByRole("button", { name: "Resend" }).click();
-      await there(dialog(page).getByText("Stopped: 100 changed"));
+      await there(dialog(page).getByText(`Stopped: ${2 * PIECE} changed`));
       await dialog(page).getByRole("button", { name: "Close" }).click();
-      await page.unroute(resend);
+      await page.unroute("**/mail/deliveries/resend?*");
       await button(page, "Resend all…").click();
       await dialog(page).getByLabel("Why").fill("the relay is back");
       await dialog(page).getByRole("button", { name: "Resend" }).click();
       await there(dialog(page).getByText(/^Done: /));
-      const left = mock.state.mail.filter(
-        (delivery) => delivery.status === "dead_lettered" || delivery.status === "quarantined",
-      );
-      assert.ok(left.every((delivery) => delivery.wiped || delivery.template_id === "mail.dead_lettered"));
-      const call = mock.state.calls.filter(({ path }) => path === "/mail/deliveries/resend").at(-1);
-      assert.ok(Date.parse(call.body.filter.failed_before) <= Date.now(), "the set has an end");
-      assert.equal(call.said.reason, "the relay is back");
-      const parts = mock.state.calls.filter(({ path }) => path === "/mail/deliveries/resend");
-      const [first, second] = parts.map(({ said }) => said.operation_id);
-      assert.ok(first === second && first !== call.said.operation_id, "pieces are parts of one");
+      const left = (await scene.dead()).filter(({ wiped, template_id }) => !wiped && template_id !== "mail.dead_lettered");
+      assert.deepEqual(left, [], "nothing is left that could be sent");
+    },
+  },
+  {
+    name: "a game that a dead engine has paused is found from the overview, and goes on",
+    async run({ page, visit, scene }) {
+      await visit("overview");
+      await there(page.getByText(/game.? paused: engine unreachable/));
+      await page.getByRole("link", { name: "Paused games" }).first().click();
+      await page.waitForURL("**/console/games?status=paused");
+      await page.getByRole("link", { name: scene.broken.name }).click();
+      await there(page.getByText("engine unreachable"));
+      await page.getByRole("link", { name: "Runtime", exact: true }).click();
+      await there(page.getByRole("heading", { name: "What was done with it" }));
+      await button(page, "Force start").click();
+      await dialog(page).getByLabel("Why").fill("the engine is mended");
+      await dialog(page).getByRole("button", { name: "Force start" }).click();
+      await there(page.getByText(`${scene.broken.name}: The game is starting.`));
+      const goes = async () => (await scene.call("GET", `/games/${scene.broken.game_id}`)).status === "running";
+      await scene.until("the game runs", goes);
+      await button(page, "Look again").click();
+      await there(button(page, "Pause"));
+      await page.getByRole("link", { name: "History" }).click();
+      await there(page.locator("table[aria-label=History]").getByText("administrator"));
+    },
+  },
+  {
+    name: "engines are patched: one first, then the rest",
+    async run({ page, visit, scene }) {
+      const version = async () => (await scene.call("GET", `/runtimes/${scene.running.game_id}`)).engine_version;
+      await visit("runtimes");
+      await page.locator(`[data-row="${scene.running.game_id}"]`).getByRole("checkbox").check();
+      await button(page, "Patch").click();
+      const does = dialog(page).getByRole("button", { name: /^Patch/ });
+      assert.equal(await does.getAttribute("aria-disabled"), "true", "no version is given yet");
+      await dialog(page).getByLabel("Version").fill(scene.patch);
+      await does.click();
+      await there(dialog(page).getByText("Done: 1 changed of 1."));
+      await dialog(page).getByRole("button", { name: "Close" }).click();
+      await scene.until("the canary has the patch", async () => (await version()) === scene.patch);
+      // The rest: it has the patch already, and whatever is refused is counted by its code.
+      await page.locator(`[data-row="${scene.running.game_id}"]`).getByRole("checkbox").check();
+      await button(page, "Patch").click();
+      await dialog(page).getByLabel("Version").fill("0.0.1");
+      await dialog(page).getByRole("button", { name: /^Patch/ }).click();
+      await there(dialog(page).getByText(scene.mock ? /^Done: / : /1 refusal/));
     },
   },
   {
     name: "a session that ends in a form is opened over it; what was typed stays, and the call is made once more",
-    mock: true,
-    async run({ page, context, visit, mock, again }) {
-      await visit(`users/${mock.state.users[0].user_id}`);
+    async run({ page, context, visit, scene, person }) {
+      await visit(`users/${scene.idle.user_id}`);
       await button(page, "Sanction").click();
+      await dialog(page).getByLabel("Kind").selectOption("game_join_block");
       await dialog(page).getByLabel("Reason").fill("Two accounts in one game");
       await context.clearCookies();
-      const calls = () =>
-        mock.state.calls.filter(({ method, path }) => method === "POST" && path.endsWith("/sanctions")).length;
-      const before = calls();
+      let calls = 0;
+      page.on("request", (request) => (calls += Number(request.method() === "POST" && /\/sanctions$/.test(request.url()))));
       await dialog(page).getByRole("button", { name: "Sanction" }).click();
       await page.getByRole("heading", { name: "Your session has ended" }).waitFor();
-      await again(dialog(page));
+      await dialog(page).getByLabel("Password").fill(person.password);
+      await dialog(page).getByRole("button", { name: "Sign in" }).click();
+      await passed(page, person);
       await there(page.getByText("The sanction holds."));
-      assert.equal(calls(), before + 2, "refused once, and made once");
-      assert.equal(mock.state.users[0].sanctions.at(-1).reason, "Two accounts in one game");
+      assert.equal(calls, 2, "refused once, and made once");
+      const { sanctions } = await scene.call("GET", `/users/${scene.idle.user_id}`);
+      assert.deepEqual(
+        sanctions.map(({ reason }) => reason),
+        ["Two accounts in one game"],
+      );
     },
   },
   {
-    name: "a shared link opens the same view, and the way back is the way that was gone",
-    async run({ page, visit, origin }) {
-      await visit("games");
-      await page.getByLabel("Status").selectOption("paused");
-      await page.waitForURL("**/console/games?status=paused");
-      await page.getByLabel("Visibility").selectOption("public");
-      await page.waitForURL("**/games?status=paused&visibility=public");
-      const link = page.url();
-      await page.goBack();
-      await page.waitForURL("**/console/games?status=paused");
-      assert.equal(await page.getByLabel("Visibility").inputValue(), "");
-      await page.goto(`${origin}/console/overview`);
-      await page.goto(link);
-      await there(page.getByLabel("Status"));
-      assert.equal(await page.getByLabel("Status").inputValue(), "paused");
-      assert.equal(await page.getByLabel("Visibility").inputValue(), "public");
+    name: "each of the five roles meets its borders, and sees why; the server refuses as well",
+    async run({ enter, scene }) {
+      for (const [role, may] of Object.entries(BORDERS)) {
+        const { page, visit, context } = await enter(await scene.person([role]));
+        const places = [
+          ["Force stop", `games/${scene.running.game_id}`],
+          ["Sanction", `users/${scene.barred.user_id}`],
+          ["Pause", "queues"],
+          ["New administrator", "administrators"],
+        ];
+        for (const [label, path] of places) {
+          await visit(path);
+          const found = page.getByRole("button", { name: new RegExp(`^${label}( \\(not now: .*\\))?$`) }).first();
+          await found.waitFor();
+          const why = await found.getAttribute("title");
+          if (may.includes(label)) assert.equal(why, null, `${role}: ${label}: ${why}`);
+          else assert.match(why ?? "", /your role \(.*\) may not do this/, `${role}: ${label}`);
+        }
+        const status = await page.evaluate(
+          async () => (await fetch("../api/v1/admin/queues/mail/resume", { method: "POST" })).status,
+        );
+        assert.equal(status, may.includes("Pause") ? 200 : 403, role);
+        await visit("users");
+        await there(page.locator("[data-row]"));
+        const text = await page.locator("main").innerText();
+        assert.equal(text.includes(scene.barred.email), role !== "viewer", `${role} and addresses`);
+        await context.close();
+      }
+      const { items } = await scene.call("GET", "/audit-log?action=admin_resume_queue&limit=50");
+      if (!scene.mock) assert.ok(items.length >= 3 && items.every(({ outcome }) => outcome === "refused"), "in the trail");
     },
   },
   {
-    name: "what an address says that nobody knows is dropped, and said",
-    async run({ page, visit }) {
-      await visit("games?status=asleep&visibility=public&ghost=1");
-      await there(page.getByText("it was left out: status = asleep, ghost = 1."));
-      await page.waitForURL("**/console/games?visibility=public");
-    },
-  },
-  {
-    name: "typing filters replaces the address, and submitting is a step",
-    async run({ page, visit }) {
-      await visit("trail");
-      const steps = await page.evaluate(() => history.length);
-      await page.getByLabel("Who").pressSequentially("nobody-at-all", { delay: 5 });
-      await page.waitForURL("**/trail?actor=nobody-at-all");
-      assert.equal(await page.evaluate(() => history.length), steps);
-      await there(page.getByText("Nothing matches these filters."));
-      await page.getByLabel("Who").press("Enter");
-      await page.waitForFunction((before) => history.length === before + 1, steps);
-    },
-  },
-  {
-    name: "a list goes on page by page, and comes back to its beginning",
-    mock: true,
-    async run({ page, visit }) {
-      await visit("mail");
-      const first = () => page.locator("[data-row]").first().getAttribute("data-row");
-      const began = await first();
-      await button(page, "Next page").click();
-      await page.waitForURL("**/mail?cursor=*");
-      await page.waitForFunction((id) => document.querySelector("[data-row]")?.dataset.row !== id, began);
-      await button(page, "First page").click();
-      await page.waitForFunction((id) => document.querySelector("[data-row]")?.dataset.row === id, began);
-    },
-  },
-  {
-    name: "a viewer sees what they may not do, and why",
-    mock: true,
-    as: "vera",
-    async run({ page, visit, mock }) {
-      await visit(`games/${mock.state.games[0].game_id}`);
-      const pause = page.getByRole("button", { name: /^Pause \(not now/ });
-      await pause.waitFor();
-      assert.equal(await pause.getAttribute("aria-disabled"), "true");
-      const before = mock.state.calls.length;
-      await pause.click({ force: true });
-      await page.getByText("of them cannot be done now: why?").click();
-      await there(page.getByText("Pause: your role (viewer) may not do this."));
-      assert.ok(!mock.state.calls.slice(before).some(({ method }) => method === "POST"));
-    },
-  },
-  {
-    name: "after two looks that find nobody a banner says as of when the page is, and it goes when somebody answers",
-    async run({ page, visit }) {
-      await visit("queues");
-      await page.route("**/api/v1/**", (route) => route.abort());
-      const look = button(page, "Look again");
-      await look.click();
-      await page.getByText("The last look failed").first().waitFor();
-      await look.click();
-      await there(page.getByText("The server cannot be reached.", { exact: true }));
-      await there(page.getByText(/What you see is of \d\d:\d\d:\d\d/));
-      assert.ok((await page.locator("[data-row]").count()) > 0, "what was seen stays");
-      await page.unroute("**/api/v1/**");
-      await look.click();
-      await page.getByText("The server cannot be reached.", { exact: true }).waitFor({ state: "detached" });
-    },
-  },
-  {
-    name: "a game is ended only with its name typed; Cancel has nothing done",
-    mock: true,
-    async run({ page, visit, mock }) {
-      const game = mock.state.games[1];
-      await visit(`games/${game.game_id}`);
-      await button(page, "End game").click();
-      const end = dialog(page).getByRole("button", { name: /^End game/ });
-      await dialog(page).getByLabel("Reason").fill("Nobody plays any more");
-      assert.equal(await end.getAttribute("aria-disabled"), "true");
-      await page.keyboard.press("Escape");
-      assert.equal(game.status, "paused");
-      await button(page, "End game").click();
-      await dialog(page).getByLabel("Reason").fill("Nobody plays any more");
-      await dialog(page).getByLabel(`Type “${game.name}”`).fill(game.name);
-      await end.click();
-      await there(page.getByText(`${game.name} has ended.`));
-      assert.equal(game.status, "finished");
+    name: "a second factor is set up and used; a code counts once; a lost phone is replaced by a recovery code",
+    as: "operator",
+    async run({ page, visit, person }) {
+      await visit("me");
+      await button(page, "Set up a second factor").click();
+      const secret = (await dialog(page).locator("code").first().innerText()).replaceAll(" ", "");
+      const device = new Device(secret);
+      const used = await device.next();
+      await dialog(page).getByLabel("Code").fill(used);
+      await button(page, "Confirm").click();
+      await page.getByRole("heading", { name: "Your recovery codes" }).waitFor();
+      const codes = (await page.getByRole("region", { name: "Recovery codes" }).innerText()).trim().split("\n");
+      assert.equal(new Set(codes).size, 10);
+      await button(page, "I have them").click();
+      await there(button(page, "Set up another second factor"));
+
+      await outAndIn(page, person);
+      const field = page.getByLabel("Code", { exact: true });
+      await field.fill(used);
+      await button(page, "Confirm").click();
+      await there(page.getByText("code_incorrect"));
+      await field.fill(codeAt(secret, 1));
+      await button(page, "Confirm").click();
+      await there(page.getByText("code_incorrect"));
+      await field.fill(await device.next());
+      await button(page, "Confirm").click();
+      await there(button(page, "Pause looking"));
+
+      await outAndIn(page, person);
+      await field.fill(codes[3]);
+      await button(page, "Confirm").click();
+      await there(button(page, "Pause looking"));
+      await visit("me");
+      await there(page.locator("dl").getByText("9", { exact: true }));
+
+      await outAndIn(page, person);
+      await field.fill(codes[3]);
+      await button(page, "Confirm").click();
+      await there(page.getByText("code_incorrect"));
     },
   },
   {
     name: "what hurts wants a code over the page, and goes on after it",
-    mock: true,
-    async run({ page, visit, mock }) {
+    mock: "a session of the stack is confirmed for ten minutes by the code of its sign-in",
+    async run({ page, visit, scene, mock, person }) {
       await visit("administrators?row=vera");
+      mock.unconfirm();
       await button(page, "Disable").click();
       await dialog(page).getByLabel("Type “vera”").fill("vera");
       await dialog(page).getByRole("button", { name: "Disable" }).click();
@@ -200,39 +233,41 @@ export const journeys = [
       await dialog(page).getByLabel("Code").fill("000000");
       await dialog(page).getByRole("button", { name: "Confirm" }).click();
       await there(dialog(page).getByText("The code is wrong"));
-      await dialog(page).getByLabel("Code").fill("123456");
+      await dialog(page).getByLabel("Code").fill(await person.device.next());
       await dialog(page).getByRole("button", { name: "Confirm" }).click();
       await there(page.getByText("vera is disabled."));
-      assert.equal(mock.state.admins[1].enabled, false);
+      assert.equal(scene.mock.state.admins[1].enabled, false);
     },
   },
   {
-    name: "a second factor is set up, and its recovery codes are shown once",
-    mock: true,
-    as: "vera",
-    async run({ page, visit, mock }) {
-      await visit("me");
-      await button(page, "Set up a second factor").click();
-      await there(dialog(page).getByText("JBSW Y3DP"));
-      await dialog(page).getByLabel("Code").fill("123456");
-      await dialog(page).getByRole("button", { name: "Confirm" }).click();
-      await page.getByRole("heading", { name: "Your recovery codes" }).waitFor();
-      await button(page, "I have them").click();
-      await there(button(page, "Set up another second factor"));
-      assert.equal(mock.state.admins[1].has_second_factor, true);
+    name: "an administrator is made with the roles that are chosen, and comes in",
+    async run({ page, visit, enter }) {
+      await visit("administrators");
+      await button(page, "New administrator").click();
+      const name = `olga-${Date.now().toString(36)}`;
+      const password = `a long way round ${name}`;
+      await dialog(page).getByLabel("Name").fill(name);
+      await dialog(page).getByLabel("Password").fill(password);
+      await dialog(page).getByLabel("viewer").uncheck();
+      await dialog(page).getByLabel("support").check();
+      await dialog(page).getByLabel("operator").check();
+      await dialog(page).getByRole("button", { name: "New administrator" }).click();
+      await there(page.getByText("The administrator may sign in."));
+      const theirs = await enter({ name, password });
+      await theirs.visit("me");
+      await there(theirs.page.getByText("support, operator"));
     },
   },
   {
     name: "two operators at once: the second is told what the first has done",
-    mock: true,
-    async run({ page, visit, mock }) {
-      const game = mock.state.games[1];
+    async run({ page, visit, scene }) {
+      const path = `/games/${scene.running.game_id}`;
+      await scene.call("POST", `${path}/pause`);
       await button(page, "Pause looking").click();
-      await visit(`games/${game.game_id}`);
+      await visit(path.slice(1));
       await there(button(page, "Resume"));
-      game.status = "running";
+      await scene.call("POST", `${path}/resume`);
       await button(page, "Resume").click();
-      await there(dialog(page).getByText("The game is not paused."));
       await there(dialog(page).getByText("game_state_conflict"));
       await dialog(page).getByRole("button", { name: "Close" }).click();
       await button(page, "Look again").click();
@@ -241,15 +276,20 @@ export const journeys = [
   },
   {
     name: "somebody who cannot sign in is helped: the page says what keeps them out",
-    mock: true,
-    async run({ page, visit, mock }) {
-      const user = mock.state.users[3];
+    async run({ page, visit, scene }) {
+      const { email, name, reason, user_id } = scene.barred;
       await visit("users");
-      await page.getByLabel("Address").fill(user.email);
+      await page.getByLabel("Address").fill(email);
       await page.getByLabel("Address").press("Enter");
-      await page.getByRole("link", { name: user.display_name }).click();
+      await page.getByRole("link", { name, exact: true }).first().click();
+      await page.waitForURL(`**/users/${user_id}`);
       await page.getByText("Why can’t they sign in?").click();
-      await there(page.getByText("Three accounts in one game"));
+      await there(page.getByText(reason));
+      await page.getByRole("link", { name: "Notes" }).click();
+      await button(page, "Write a note").click();
+      await dialog(page).getByLabel("Note").fill("Called, and explained it all.");
+      await dialog(page).getByRole("button", { name: "Write a note" }).click();
+      await there(page.locator("article").getByText("Called, and explained it all."));
       await page.getByRole("link", { name: "Sanctions" }).click();
       await button(page, "Lift").click();
       await dialog(page).getByLabel("Why").fill("They wrote to us");
@@ -259,113 +299,49 @@ export const journeys = [
     },
   },
   {
-    name: "what hurts can be tried: it says what it would change, and is done when a reason is there",
-    mock: true,
-    async run({ page, visit, mock }) {
-      const user = mock.state.users[5];
-      await visit(`users/${user.user_id}`);
-      await button(page, "Delete account").click();
-      await dialog(page).getByRole("button", { name: "What would it change?" }).click();
-      await there(dialog(page).getByText("3 × memberships"));
-      const calls = mock.state.calls.filter(({ method }) => method === "DELETE");
-      assert.ok(calls.length === 1 && calls[0].said.dry_run === "true", "it was only tried");
-      await dialog(page).getByLabel(/^Type/).fill(user.user_name);
-      const done = dialog(page).getByRole("button", { name: "Delete account" });
-      assert.equal(await done.getAttribute("aria-disabled"), "true", "a reason is missing");
+    name: "what a mail says is shown in a frame that runs nothing and loads nothing",
+    async run({ page, visit, scene }) {
+      const { items } = await scene.call("GET", `/mail/deliveries?template_id=${scene.template}&limit=1`);
+      await visit(`mail/${items[0].delivery_id}`);
+      await button(page, "Show it").click();
+      const frame = page.locator("iframe");
+      await frame.waitFor();
+      assert.equal(await frame.getAttribute("sandbox"), "");
+      const mail = page.frameLocator("iframe").locator("body");
+      await mail.waitFor();
+      assert.ok((await mail.innerText()).trim().length > 10, "it says something");
+      const { background, links } = await mail.evaluate((body) => ({
+        background: getComputedStyle(body).backgroundColor,
+        links: body.querySelectorAll("[href], [src]").length,
+      }));
+      assert.ok(background !== "rgba(0, 0, 0, 0)", "its styles hold");
+      assert.equal(links, 0);
     },
   },
   {
-    name: "all by keyboard: to a page, into a row's panel, out of a dialog, and the focus is where it was",
-    mock: true,
-    async run({ page, visit, mock }) {
-      await visit("overview");
-      const press = async (key, wanted, most = 60) => {
-        for (let n = 0; n < most; n += 1) {
-          await page.keyboard.press(key);
-          if (await page.evaluate((text) => document.activeElement?.textContent?.trim().startsWith(text), wanted))
-            return;
-        }
-        assert.fail(`${key} never comes to ${wanted}`);
-      };
-      await press("Tab", "Games");
-      await page.keyboard.press("Enter");
-      await page.waitForURL("**/console/games");
-      await page.waitForFunction(() => document.activeElement?.tagName === "H1");
-      await there(page.locator("[data-row]"));
-      await press("Tab", "Look at");
-      await page.keyboard.press("Enter");
-      await page.locator('aside[aria-label="Row"]').waitFor();
-      await page.keyboard.press("Tab");
-      await page.locator('aside[aria-label="Row"]').focus();
+    name: "a game is ended only with its name typed; Cancel has nothing done",
+    last: true,
+    async run({ page, visit, scene }) {
+      const { game_id, name } = scene.running;
+      const status = async () => (await scene.call("GET", `/games/${game_id}`)).status;
+      const before = await status();
+      await visit(`games/${game_id}`);
+      await button(page, "End game").click();
+      const end = dialog(page).getByRole("button", { name: /^End game/ });
+      await dialog(page).getByLabel("Reason").fill("Nobody plays any more");
+      assert.equal(await end.getAttribute("aria-disabled"), "true");
       await page.keyboard.press("Escape");
-      await page.locator('aside[aria-label="Row"]').waitFor({ state: "detached" });
-      assert.ok(await page.evaluate(() => document.activeElement?.textContent?.startsWith("Look at")));
-      await visit(`games/${mock.state.games[0].game_id}`);
-      await there(button(page, "Force stop"));
-      await press("Tab", "Force stop");
-      await page.keyboard.press("Enter");
-      await dialog(page).waitFor();
-      assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Cancel");
-      await page.keyboard.press("Escape");
-      await page.waitForFunction(() => document.activeElement?.textContent === "Force stop");
-    },
-  },
-  {
-    name: "on a phone nothing is wider than the screen, and every section is in reach",
-    width: 390,
-    async run({ page, visit }) {
-      const pages = ["overview", "games", "users", "mail", "dead-mail", "queues", "trail", "administrators", "me"];
-      for (const path of pages) {
-        await visit(path);
-        const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-        assert.ok(wide <= screen, `${path} is ${wide} wide`);
-      }
-      await page.getByRole("button", { name: "Sections" }).click();
-      await dialog(page).getByRole("link", { name: "Engine versions" }).click();
-      await page.getByRole("heading", { name: "Engine versions" }).waitFor();
-    },
-  },
-  {
-    name: "times are shown in the zone that was chosen, and it is remembered",
-    async run({ page, visit }) {
-      await visit("workers");
-      await page.getByLabel("Times").selectOption("utc");
-      await there(page.getByText(/As of \d\d:\d\d:\d\d UTC/));
-      await page.reload();
-      await there(page.getByText(/As of \d\d:\d\d:\d\d UTC/));
-    },
-  },
-  {
-    name: "the page's own looks do not keep a session alive, and what a person does does",
-    mock: true,
-    async run({ visit, mock, page }) {
-      await visit("queues");
-      await page.locator('[data-row="mail"]').getByRole("button", { name: "Pause" }).click();
-      await there(page.getByText("The queue mail is paused."));
-      const look = mock.state.calls.filter(({ path }) => path === "/queues");
-      const act = mock.state.calls.filter(({ path }) => path === "/queues/mail/pause");
-      assert.ok(look.length > 0 && look.every(({ background }) => background));
-      assert.ok(act.length === 1 && !act[0].background);
-    },
-  },
-  {
-    name: "behind a prefix everything goes as well, the asset that is missing too",
-    mock: true,
-    prefix: "/ops/galaxy",
-    async run({ page, visit, origin, mock }) {
-      await visit(`games/${mock.state.games[0].game_id}?tab=runtime`);
-      await page.getByRole("link", { name: "Queues" }).click();
-      await page.waitForURL("**/ops/galaxy/console/queues");
-      await there(page.locator('[data-row="mail"]'));
-      const missing = await page.request.get(`${origin}/console/assets/index-0.js`);
-      assert.equal(missing.status(), 404);
-    },
-  },
-  {
-    name: "a page that is none says so, and asks nobody to sign in twice",
-    async run({ page, origin }) {
-      const answer = await page.request.get(`${origin}/console/no-such-page`);
-      assert.equal(answer.status(), 404);
+      assert.equal(await status(), before);
+      await button(page, "End game").click();
+      await dialog(page).getByLabel("Reason").fill("Nobody plays any more");
+      await dialog(page).getByLabel(`Type “${name}”`).fill(name);
+      await end.click();
+      await there(page.getByText(`${name} has ended.`));
+      await scene.until("the game is finished", async () => (await status()) === "finished");
     },
   },
 ];
+
+const all = [...acts, ...views];
+/** The journeys by what holds; those that end something come last, since those of a stack share it. */
+export const journeys = [...all.filter(({ last }) => !last), ...all.filter(({ last }) => last)];

@@ -1,6 +1,7 @@
 // The operations of the mock: which there are, and what each answers.
 
 import { at, id } from "./data.mjs";
+import { LOOKS } from "./looks.mjs";
 
 /** Refuses a call. */
 export function refuse(status, code, detail) {
@@ -55,8 +56,11 @@ const sent = (delivery) =>
 const without = (state, letters) =>
   (state.deadNotices = state.deadNotices.filter((letter) => !letters.includes(letter)));
 
+const account = ({ secret: _s, password: _p, pending: _n, last_step: _l, recovery_codes: _c, ...shown }) => shown;
+
 /** Path, method, and what is answered: from the state, the query, the body, and the path's parts. */
 export const ROUTES = [
+  ...LOOKS,
   [
     "/games",
     "GET",
@@ -128,7 +132,8 @@ export const ROUTES = [
             "ready-to-start": "ready_to_start",
             cancel: "cancelled",
             "force-stop": "paused",
-          }[verb] ?? "starting",
+          }[verb] ?? "running",
+        pause_reason: null,
       }),
   ],
   ["/runtimes", "GET", ({ state, query }) => paged(state.runtimes, query, "game_id", { status: same("status") })],
@@ -162,9 +167,18 @@ export const ROUTES = [
     (_, game) => ({ game_id: game, lines: ["turn 14 generated in 812 ms", "listening on 0.0.0.0:8080"] }),
   ],
   [
-    "/runtimes/([^/]+)/(restart|patch|force-next-turn|accept-turn|release)",
+    "/runtimes/([^/]+)/(restart|force-next-turn|accept-turn|release)",
     "POST",
     ({ state }, game) => one(state.runtimes, "game_id", game, "runtime_not_found"),
+  ],
+  [
+    "/runtimes/([^/]+)/patch",
+    "POST",
+    ({ state, body }, game) =>
+      Object.assign(one(state.runtimes, "game_id", game, "runtime_not_found"), {
+        engine_version: body.version,
+        job: null,
+      }),
   ],
   [
     "/users",
@@ -362,39 +376,35 @@ export const ROUTES = [
   [
     "/admin-accounts",
     "GET",
-    ({ state, query }) => paged(state.admins, query, "user_name", { enabled: same("enabled") }),
+    ({ state, query }) => paged(state.admins.map(account), query, "user_name", { enabled: same("enabled") }),
   ],
   [
     "/admin-accounts",
     "POST",
-    ({ state, body }) => ({
-      made:
-        (state.admins.push({
-          user_name: body.user_name,
-          enabled: true,
-          created_at: at(0),
-          last_used_at: null,
-          roles: ["owner"],
-          email: null,
-          has_second_factor: false,
-        }),
-        state.admins.at(-1)),
-    }),
+    ({ state, body: { user_name, password, roles = ["owner"], email = null } }) => {
+      const made = { user_name, enabled: true, created_at: at(0), last_used_at: null, roles, email };
+      state.admins.push({ ...made, has_second_factor: false, password });
+      return { made: account(state.admins.at(-1)) };
+    },
   ],
   [
     "/admin-accounts/([^/]+)",
     "PATCH",
-    ({ state, body }, name) => Object.assign(one(state.admins, "user_name", name), body),
+    ({ state, body }, name) => account(Object.assign(one(state.admins, "user_name", name), body)),
   ],
   [
     "/admin-accounts/([^/]+)/(enable|disable)",
     "POST",
-    ({ state }, name, verb) => Object.assign(one(state.admins, "user_name", name), { enabled: verb === "enable" }),
+    ({ state }, name, verb) =>
+      account(Object.assign(one(state.admins, "user_name", name), { enabled: verb === "enable" })),
   ],
   [
     "/admin-accounts/([^/]+)/reset-password",
     "POST",
-    ({ state }, name) => ({ ...one(state.admins, "user_name", name), password: "q7Qx2vN0m1Zt5Lr8Yb3Wc6Hd" }),
+    ({ state }, name) => {
+      const { user_name, enabled, created_at, last_used_at } = one(state.admins, "user_name", name);
+      return { user_name, enabled, created_at, last_used_at, password: "q7Qx2vN0m1Zt5Lr8Yb3Wc6Hd" };
+    },
   ],
   [
     "/audit-log",

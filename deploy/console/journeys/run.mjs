@@ -2,26 +2,31 @@
 //
 // | variable | meaning |
 // | --- | --- |
-// | `CONSOLE_URL` | the stack to run against, without `/console`; absent: the mock |
-// | `CONSOLE_USER`, `CONSOLE_PASSWORD` | an administrator of it, without a second factor |
+// | `CONSOLE_SCENE` | what `stack.mjs` left: the journeys run against that stack; absent: against a mock |
+// | `CONSOLE_URL` | where the console is, where it is not at the stack's own address |
 // | `CHROMIUM` | the browser; `/usr/bin/chromium` if absent |
 //
 // Arguments are parts of names: only such journeys run.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { findings } from "./axe.mjs";
 import { launch, open, signIn } from "./browser.mjs";
 import { journeys } from "./journeys.mjs";
-import { mock, password as mockPassword } from "./mock.mjs";
+import { mock } from "./mock.mjs";
+import { ofMock, ofStack } from "./scene.mjs";
 import { screens } from "./screens.mjs";
 
-const stack = process.env.CONSOLE_URL?.replace(/\/+$/, "");
-const name = process.env.CONSOLE_USER ?? "root";
-const password = stack ? process.env.CONSOLE_PASSWORD : mockPassword;
+const file = process.env.CONSOLE_SCENE;
+const stack = file && { ...JSON.parse(readFileSync(file, "utf8")), ...url(process.env.CONSOLE_URL) };
 const only = process.argv.slice(2);
-const code = async () => "123456";
-const count = { passed: 0, failed: 0, skipped: 0 };
+const count = { passed: 0, failed: 0, left: 0 };
+
+/** Where the console is, where somebody says so. */
+function url(given) {
+  return given === undefined ? {} : { origin: given.replace(/\/+$/, "") };
+}
 
 async function told(what, run) {
   const began = Date.now();
@@ -39,31 +44,40 @@ const browser = await launch();
 for (const journey of journeys) {
   if (only.length > 0 && !only.some((part) => journey.name.includes(part))) continue;
   if (stack && journey.mock) {
-    count.skipped += 1;
-    console.log(`   left   ${journey.name}: it needs what only the mock has`);
+    count.left += 1;
+    console.log(`   left   ${journey.name}: ${journey.mock}`);
     continue;
   }
   await told(journey.name, async () => {
     const server = stack ? undefined : await mock({ prefix: journey.prefix ?? "" });
-    const origin = stack ?? server.origin;
-    const { context, page, faults } = await open(browser, origin, { width: journey.width ?? 1280 });
+    const scene = stack ? ofStack(stack) : ofMock(server);
+    const opened = [];
     try {
-      const visit = async (path) => {
-        await page.goto(`${origin}/console/${path}`);
-        await page.locator("[data-as-of]").first().waitFor();
+      /** A browser of its own, at the overview. */
+      const enter = async (person = scene.root, width = journey.width ?? 1280) => {
+        const { context, page, faults } = await open(browser, scene.origin, { width });
+        opened.push({ context, page, faults });
+        const visit = async (path) => {
+          await page.goto(`${scene.origin}/console/${path}`);
+          await page.locator("[data-as-of]").first().waitFor();
+        };
+        await page.goto(`${scene.origin}/console/overview`);
+        await signIn(page, person);
+        return { page, context, visit };
       };
-      await page.goto(`${origin}/console/overview`);
-      await signIn(page, journey.as ?? name, password, code);
-      const again = async (dialog) => {
-        await dialog.getByLabel("Password").fill(password);
-        await dialog.getByRole("button", { name: "Sign in" }).click();
-        const field = dialog.getByLabel("Code", { exact: true });
-        if (!stack) (await field.fill(await code()), await dialog.getByRole("button", { name: "Confirm" }).click());
-      };
-      await journey.run({ page, context, origin, mock: server, visit, again });
-      assert.deepEqual(faults, [], "the policy, errors, other hosts");
+      const person = journey.as ? await scene.person([journey.as]) : scene.root;
+      await journey.run({ ...(await enter(person)), scene, person, enter, origin: scene.origin, mock: server });
+      assert.deepEqual(
+        opened.flatMap(({ faults }) => faults),
+        [],
+        "the policy, errors, other hosts",
+      );
+    } catch (error) {
+      const text = await opened.at(-1)?.page.locator("body").innerText().catch(() => "");
+      error.stack += text ? `\nThe page says:\n${text.slice(0, 1500)}` : "";
+      throw error;
     } finally {
-      await context.close();
+      for (const { context } of opened) await context.close();
       await server?.close();
     }
   });
@@ -89,7 +103,7 @@ if (!stack && (only.length === 0 || only.includes("axe"))) {
   await page.goto(`${server.origin}/console/overview`);
   await page.getByLabel("Name").waitFor();
   await told("axe: sign-in, light and dark, narrow and wide", () => looked(page, faults));
-  await signIn(page, name, password, code);
+  await signIn(page, ofMock(server).root);
   for (const [screen, visit] of Object.entries(screens(server))) {
     await told(`axe: ${screen}, light and dark, narrow and wide`, async () => {
       await visit(page);
@@ -100,5 +114,5 @@ if (!stack && (only.length === 0 || only.includes("axe"))) {
   await server.close();
 }
 await browser.close();
-console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.left} left out`);
 process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);

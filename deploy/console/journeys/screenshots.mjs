@@ -3,11 +3,13 @@
 import { mkdirSync } from "node:fs";
 
 import { launch, open, signIn } from "./browser.mjs";
-import { mock, password } from "./mock.mjs";
+import { mock } from "./mock.mjs";
+import { ofMock } from "./scene.mjs";
 import { screens } from "./screens.mjs";
 
 const server = await mock();
 const browser = await launch();
+const { root } = ofMock(server);
 const wanted = process.argv.slice(2);
 mkdirSync(new URL("../shots/", import.meta.url), { recursive: true });
 for (const scheme of ["light", "dark"]) {
@@ -21,7 +23,7 @@ for (const scheme of ["light", "dark"]) {
     await page.goto(`${server.origin}/console/overview`);
     await page.getByLabel("Name").waitFor();
     await shot("sign-in");
-    await signIn(page, "root", password, async () => "123456");
+    await signIn(page, root);
     for (const [name, visit] of Object.entries(screens(server))) {
       if (wanted.length > 0 && !wanted.includes(name)) continue;
       await visit(page);

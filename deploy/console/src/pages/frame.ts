@@ -3,30 +3,31 @@
 // stop it: a mail that tries nothing breaks nothing.
 
 /** What is no part of what a mail says. */
-const OUT = "script, base, link, iframe, object, embed, form, meta[http-equiv], img, picture, video, audio, source, svg";
+const OUT = "script, base, link, iframe, object, embed, form, meta, title, img, picture, video, audio, source, svg";
+const LEADS = ["href", "src", "srcset", "background", "action"];
 
 /** The document for the frame. */
 export function quiet(html: string, nonce: string): string {
-  const mail = new DOMParser().parseFromString(html, "text/html");
-  for (const element of mail.querySelectorAll(OUT)) element.remove();
+  // Renamed before they are parsed: the policy judges styles even of a document that nobody sees.
+  const inert = html.replace(/(\s)style(\s*=)/gi, "$1data-style$2").replace(/<(\/?)style\b/gi, "<$1x-style");
+  const mail = new DOMParser().parseFromString(inert, "text/html");
   const rules: string[] = [];
+  for (const style of mail.querySelectorAll("x-style")) {
+    rules.push(style.textContent ?? "");
+    style.remove();
+  }
+  for (const element of mail.querySelectorAll(OUT)) element.remove();
+  const own: string[] = [];
   for (const element of mail.querySelectorAll("*")) {
-    for (const { name } of [...element.attributes]) {
-      if (name.startsWith("on") || ["href", "src", "srcset", "background", "action"].includes(name)) element.removeAttribute(name);
-    }
-    const style = element.getAttribute("style");
+    for (const { name } of [...element.attributes])
+      if (name.startsWith("on") || LEADS.includes(name)) element.removeAttribute(name);
+    const style = element.getAttribute("data-style");
     if (style === null) continue;
-    element.removeAttribute("style");
-    element.setAttribute("data-s", String(rules.length));
-    rules.push(`[data-s="${rules.length}"]{${style.replace(/[{}<]/g, "")}}`);
+    element.setAttribute("data-style", String(own.length));
+    own.push(`[data-style="${own.length}"]{${style.replace(/[{}]/g, "")}}`);
   }
   // The mail's own rules come after: they mean to win, by `!important`, over the attributes.
-  const own = mail.createElement("style");
-  own.textContent = rules.join("\n");
-  mail.head.prepend(own);
-  for (const style of mail.querySelectorAll("style")) {
-    style.textContent = (style.textContent ?? "").replace(/url\([^)]*\)|@import[^;]*;/gi, "");
-    style.setAttribute("nonce", nonce);
-  }
-  return `<!doctype html>${mail.documentElement.outerHTML}`;
+  const css = [...own, ...rules].join("\n").replace(/url\([^)]*\)|@import[^;]*;|</gi, "");
+  const head = `<meta charset="utf-8"><style nonce="${nonce}">${css}</style>`;
+  return `<!doctype html><html lang="en"><head>${head}</head>${mail.body.outerHTML}</html>`;
 }

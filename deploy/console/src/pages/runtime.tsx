@@ -77,6 +77,25 @@ export function Runtimes() {
               ),
           },
         },
+        {
+          label: "Patch",
+          effects: [
+            "Each engine is replaced by a higher patch of the same version, on the same state, between two turns.",
+            "If the new one does not come up, the former one is put back.",
+            "Patch one first, and the rest when it is well.",
+          ],
+          fields: [{ name: "version", label: "Version", required: true, hint: "A higher patch, as it is registered." }],
+          one: {
+            op: "admin_patch_runtime",
+            call: (runtime, { version = "" }) =>
+              asked(() =>
+                client.post("/api/v1/admin/runtimes/{game_id}/patch", {
+                  path: { game_id: runtime.game_id },
+                  body: { version },
+                }),
+              ),
+          },
+        },
       ]}
     >
       <Reconcile />

@@ -7,7 +7,7 @@ import type { Me } from "../api/auth";
 import { clock } from "../text/time";
 import { bounded, count, number, spoken } from "../text/words";
 import { because } from "../api/purpose";
-import { forbidden, Input, WHY } from "./action";
+import { forbidden, Input, WHY, type FormField } from "./action";
 import { Button, Fault, Note, useZone } from "./basics";
 import { all, each, PIECE, type Piece, type Progress } from "./bulk";
 import { Dialog } from "./dialog";
@@ -20,8 +20,10 @@ export interface BulkAction<Row> {
   label: string;
   danger?: boolean;
   effects: readonly string[];
+  /** What is asked before, once for all of them. */
+  fields?: readonly FormField[];
   /** For chosen rows. */
-  one: { op: string; call: (row: Row) => Promise<unknown> };
+  one: { op: string; call: (row: Row, values: Record<string, string>) => Promise<unknown> };
   /** For all that match the filters, as of a time: what came later is not touched. Absent: chosen rows only. */
   many?: {
     op: string;
@@ -109,6 +111,10 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
   const [progress, setProgress] = useState<Progress>();
   const [reason, setReason] = useState("");
   const stopped = useRef(false);
+  const fields = action.fields ?? [];
+  const [values, setValues] = useState(() => Object.fromEntries(fields.map((f) => [f.name, f.initial ?? ""])));
+  const missing = fields.filter((field) => field.required && values[field.name]?.trim() === "");
+  if (of === "all" && reason.trim() === "") missing.push(WHY);
   const queries = useQueryClient();
   const zone = useZone();
   const running = progress?.state === "running";
@@ -119,7 +125,7 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
     const stop = () => stopped.current;
     // All of it has one id in the trail, however many pieces it takes.
     await because({ reason, operation_id: operationId() }, async () => {
-      if (of === "chosen") await each(rows, action.one.call, stop, setProgress);
+      if (of === "chosen") await each(rows, (row) => action.one.call(row, values), stop, setProgress);
       else if (action.many) {
         const { call } = action.many;
         await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
@@ -151,6 +157,15 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
           <li key={effect}>{effect}</li>
         ))}
       </ul>
+      {!progress &&
+        fields.map((field) => (
+          <Input
+            key={field.name}
+            field={field}
+            value={values[field.name] ?? ""}
+            onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))}
+          />
+        ))}
       {!progress && <Input field={{ ...WHY, required: of === "all" }} value={reason} onChange={setReason} />}
       {progress && <Result progress={progress} />}
       <div className={ui.ends}>
@@ -162,7 +177,7 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
         {!progress && (
           <Button
             look={action.danger ? "danger" : "main"}
-            why={of === "all" && reason.trim() === "" ? `${WHY.label} missing` : undefined}
+            why={missing.length > 0 ? `${missing.map(({ label }) => label).join(", ")} missing` : undefined}
             onClick={() => void begin()}
           >
             {action.label}
