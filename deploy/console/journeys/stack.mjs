@@ -9,10 +9,10 @@
 // | --- | --- |
 // | somebody whom a sanction keeps out, and somebody whom nothing does | accounts by the gateway, a sanction by an administrator |
 // | a game that runs | two members, an engine |
-// | a game that is paused, since its engine is dead and does not come back | its engine is killed, and its program gone |
+// | a game that is paused, since its engine is dead and does not come back | it is killed, and its program ends at once |
 // | dead mail | six people with refused addresses are rejected by three games |
 
-import { chmodSync, copyFileSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 import { calls, until } from "./scene.mjs";
@@ -95,17 +95,21 @@ function kill({ game_id }) {
   if (killed === 0) throw new Error("the game has no engine that could be killed");
 }
 
-/** A copy of the engine's program, registered: one that can be taken away. */
+/** A copy of the engine's program, registered: one that can be made bad, and good again. */
 async function version(label) {
   const program = join(dirname(sceneFile), `engine-${label}`);
-  const put = () => (copyFileSync(summary.engine_image, program), chmodSync(program, 0o755));
-  put();
+  // Another file, not the same one changed: the one that runs cannot be.
+  const put = (fill) => (rmSync(program, { force: true }), fill(), chmodSync(program, 0o755));
+  const good = () => put(() => copyFileSync(summary.engine_image, program));
+  const bad = () => put(() => writeFileSync(program, "#!/bin/sh\necho 'no space left on device' >&2\nexit 3\n"));
+  good();
   await admin("POST", "/engine-versions", { version: label, image: program, title: "The reference engine" });
-  return { program, put };
+  return { good, bad };
 }
 
-const engines = { sound: await version("1.0.0"), patch: await version("1.0.1"), frail: await version("1.1.0") };
-await version("1.1.1");
+await version("1.0.0");
+await version("1.0.1");
+const frail = await version("1.1.0");
 
 const [idle, barred, ...players] = await Promise.all(
   ["idle", "barred", "ada", "boris"].map((name) => account(`${name}@console.example`)),
@@ -113,7 +117,7 @@ const [idle, barred, ...players] = await Promise.all(
 await admin("POST", `/users/${barred.user_id}/sanctions`, { kind: "login_block", reason: REASON, ends_at: null });
 
 const broken = await started("Crab Nebula", "1.1.0", players);
-unlinkSync(engines.frail.program);
+frail.bad();
 kill(broken);
 const running = await started("Perseus Arm", "1.0.0", players);
 
@@ -132,7 +136,7 @@ await until("the game without an engine is paused", async () => {
   return status === "paused" && pause_reason === "engine_unreachable";
 });
 // Whoever looks after the machine has mended it: from now on Force start brings the game back.
-engines.frail.put();
+frail.good();
 
 writeFileSync(
   sceneFile,

@@ -13,6 +13,7 @@
 mod alone;
 mod bad_input;
 mod chaos;
+mod console;
 mod crash;
 mod demo;
 mod logs;
