@@ -99,8 +99,12 @@ function search(state, query) {
   return {
     hits: [
       ...state.users
-        .filter((user) => user.user_id === text || user.email === text || begins(user.user_name) || begins(user.display_name))
-        .map((user) => hit("user", user, "user_id", user.display_name, user.email === text ? "address" : "name", { user_id: user.user_id })),
+        .filter(({ user_id, email, user_name, display_name }) =>
+          user_id === text || email === text || begins(user_name) || begins(display_name))
+        .map((user) => {
+          const by = user.email === text ? "address" : "name";
+          return hit("user", user, "user_id", user.display_name, by, { user_id: user.user_id });
+        }),
       ...state.games
         .filter((game) => game.game_id === text || begins(game.name))
         .map((game) => hit("game", game, "game_id", game.name, "name", { game_id: game.game_id })),

@@ -11,6 +11,22 @@ export function screens({ origin, state }) {
   const game = () => state.games[1].game_id;
   return {
     overview: go("overview"),
+    "overview-day": go("overview?range=day"),
+    search: go("search?q=ada"),
+    push: go("push"),
+    "game-history": async (page) => go(`games/${game()}?tab=history`)(page),
+    "user-notes": async (page) => go(`users/${state.users[3].user_id}?tab=notes`)(page),
+    "new-administrator": async (page) => {
+      await go("administrators")(page);
+      await page.getByRole("button", { name: "New administrator" }).click();
+    },
+    content: async (page) => {
+      // Not a mail with a code: what it says is for nobody but who gets it.
+      const shown = state.mail.find(({ template_id, wiped }) => template_id !== "auth.login_code" && !wiped);
+      await go(`mail/${shown.delivery_id}`)(page);
+      await page.getByRole("button", { name: "Show it" }).click();
+      await page.frameLocator("iframe").locator("body").waitFor();
+    },
     games: go("games"),
     "games-panel": async (page) => go(`games?row=${game()}`)(page),
     game: async (page) => go(`games/${game()}`)(page),

@@ -180,7 +180,7 @@ export function GamePage() {
           <>
             <section className={ui.card} aria-label="Facts">
               <GameFacts game={game} />
-              {game.description && <p className={ui.soft}>{game.description}</p>}
+              {game.description && <p className={ui.about}>{game.description}</p>}
             </section>
             <section aria-label="Actions">
               <Actions of={gameActions(game)} />

@@ -120,11 +120,15 @@ function Fires({ of }: { of: readonly Fire[] }) {
         No dead letters, nothing is late, no game rests that should not.
       </Note>
     );
-  return of.map((fire) => (
-    <Note key={fire.key} tone={fire.tone}>
-      <strong>{fire.text}</strong>. {fire.link}
-    </Note>
-  ));
+  return (
+    <div className={ui.fires}>
+      {of.map((fire) => (
+        <Note key={fire.key} tone={fire.tone}>
+          <strong>{fire.text}</strong>. {fire.link}
+        </Note>
+      ))}
+    </div>
+  );
 }
 
 function Processes({ of }: { of: Seen }) {

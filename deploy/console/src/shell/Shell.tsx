@@ -150,7 +150,7 @@ function Search() {
           className={ui.input}
           type="search"
           aria-label="Find anything"
-          placeholder="Find anything: id, address, name, request"
+          placeholder="Find: id, address, name, request"
           autoComplete="off"
           spellCheck={false}
           value={text}
