@@ -91,9 +91,6 @@ pub async fn by_password(
 }
 
 /// Notes that an account was used, where that is not known yet.
-///
-/// # Errors
-/// What the database answers.
 pub async fn touch(app: &App, context: &Context, name: &str, stored: &Credentials) -> Result<(), Problem> {
     if stored.last_used_stale || !stored.familiar {
         let mut conn = app.db.acquire().await?;

@@ -84,9 +84,6 @@ pub struct Step<'a> {
 }
 
 /// Writes a step of a sign-in.
-///
-/// # Errors
-/// What the database answers.
 pub async fn step(conn: &mut PgConnection, context: &Context, step: &Step<'_>) -> Result<(), Problem> {
     let entry = NewEntry {
         actor: step.name,

@@ -198,9 +198,6 @@ fn judge(accounts: usize, took: &Spread, quiet: Quantiles, beside: Quantiles) ->
 }
 
 /// So many accounts; answers one of them.
-///
-/// # Errors
-/// The database's.
 pub async fn seed(db: &TestDb, accounts: usize) -> Result<UserId> {
     sqlx::query(
         "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)

@@ -144,7 +144,8 @@ export interface paths {
         };
         /**
          * List what administrators did
-         * @description Newest first: every write under `/admin` has its entry, made in the same transaction.
+         * @description Newest first: every write under `/admin` has its entry, made in the same transaction; sign-ins that failed and calls that were
+         *     refused have theirs, too.
          */
         get: operations["admin_list_audit_log"];
         put?: never;
@@ -4161,13 +4162,19 @@ export interface components {
          * @example {
          *       "action": "game.create",
          *       "actor": "root",
+         *       "after": {
+         *         "status": "draft"
+         *       },
          *       "at": "2026-03-03T18:00:00Z",
          *       "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+         *       "before": null,
          *       "detail": {
          *         "name": "Orion"
          *       },
          *       "ip": "203.0.113.7",
+         *       "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
          *       "outcome": "done",
+         *       "reason": "for the autumn league",
          *       "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
          *       "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
          *       "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -4187,6 +4194,13 @@ export interface components {
              */
             actor: string;
             /**
+             * @description The same, as it was left.
+             * @example {
+             *       "status": "draft"
+             *     }
+             */
+            after?: unknown;
+            /**
              * Format: date-time
              * @description When it was written.
              * @example 2026-03-03T18:00:00Z
@@ -4198,6 +4212,8 @@ export interface components {
              * @example 019cb4db-5900-707c-b7a0-43a6f767e7c9
              */
             audit_id: string;
+            /** @description What was changed, as it was; null where nothing was, or was not there. */
+            before?: unknown;
             /**
              * @description What else matters; no secrets.
              * @example {
@@ -4211,11 +4227,22 @@ export interface components {
              */
             ip: string;
             /**
+             * Format: uuid
+             * @description What it is a part of, by an id of the administrator's own.
+             * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+             */
+            operation_id?: string | null;
+            /**
              * @description Whether it was done: a sign-in that failed, and what the administrator may not do, stand here too.
              * @example done
              * @enum {string}
              */
             outcome: "done" | "refused";
+            /**
+             * @description Why, as the administrator said; null where they did not, and where it went with the account of whom it was said.
+             * @example for the autumn league
+             */
+            reason?: string | null;
             /**
              * @description The id of the request that did it.
              * @example 019cb82e-c9c0-7fde-bdf5-37c46724392c
@@ -4252,13 +4279,19 @@ export interface components {
          *         {
          *           "action": "game.create",
          *           "actor": "root",
+         *           "after": {
+         *             "status": "draft"
+         *           },
          *           "at": "2026-03-03T18:00:00Z",
          *           "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+         *           "before": null,
          *           "detail": {
          *             "name": "Orion"
          *           },
          *           "ip": "203.0.113.7",
+         *           "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
          *           "outcome": "done",
+         *           "reason": "for the autumn league",
          *           "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
          *           "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
          *           "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -4276,13 +4309,19 @@ export interface components {
              *       {
              *         "action": "game.create",
              *         "actor": "root",
+             *         "after": {
+             *           "status": "draft"
+             *         },
              *         "at": "2026-03-03T18:00:00Z",
              *         "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
+             *         "before": null,
              *         "detail": {
              *           "name": "Orion"
              *         },
              *         "ip": "203.0.113.7",
+             *         "operation_id": "019cd8e7-eca0-72fa-80d4-d1bcc6f21964",
              *         "outcome": "done",
+             *         "reason": "for the autumn league",
              *         "request_id": "019cb82e-c9c0-7fde-bdf5-37c46724392c",
              *         "session_id": "019cfd03-2e60-7c51-9d1f-6b0a4c7d2e95",
              *         "target_id": "019cb4db-5900-7297-8ab7-7e702c787b4c",
@@ -5093,6 +5132,51 @@ export interface components {
              * @example 20
              */
             limit?: number | null;
+        };
+        /**
+         * Effect
+         * @description Rows of one table.
+         * @example {
+         *       "count": 3,
+         *       "what": "memberships"
+         *     }
+         */
+        Effect: {
+            /**
+             * Format: int64
+             * @description How many of its rows would be made, changed or removed; one that is changed twice counts twice.
+             * @example 3
+             */
+            count: number;
+            /**
+             * @description The table, by its name.
+             * @example memberships
+             */
+            what: string;
+        };
+        /**
+         * Effects
+         * @description What a call would change: it was made, and taken back.
+         * @example {
+         *       "effects": [
+         *         {
+         *           "count": 3,
+         *           "what": "memberships"
+         *         }
+         *       ]
+         *     }
+         */
+        Effects: {
+            /**
+             * @description By table; those that stay as they are are missing, and so is the trail.
+             * @example [
+             *       {
+             *         "count": 3,
+             *         "what": "memberships"
+             *       }
+             *     ]
+             */
+            effects: components["schemas"]["Effect"][];
         };
         /**
          * EndGame
@@ -9537,7 +9621,18 @@ export interface operations {
     };
     admin_create_admin_account: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -9658,7 +9753,18 @@ export interface operations {
     };
     admin_patch_admin_account: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9725,7 +9831,18 @@ export interface operations {
     };
     admin_disable_admin_account: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9787,7 +9904,18 @@ export interface operations {
     };
     admin_enable_admin_account: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9836,7 +9964,18 @@ export interface operations {
     };
     admin_reset_admin_account_password: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9885,7 +10024,13 @@ export interface operations {
     };
     admin_reset_admin_account_second_factor: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -9971,6 +10116,16 @@ export interface operations {
                  */
                 limit?: number;
                 /**
+                 * @description Only the parts of this.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Only what was done, or only what was refused.
+                 * @example refused
+                 */
+                outcome?: "done" | "refused";
+                /**
                  * @description Only what was done to this one.
                  * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
                  */
@@ -9980,6 +10135,11 @@ export interface operations {
                  * @example game
                  */
                 target_type?: string;
+                /**
+                 * @description Only what was done, or tried, by this way in.
+                 * @example session
+                 */
+                via?: "session" | "token" | "basic";
             };
             header?: never;
             path?: never;
@@ -10767,7 +10927,18 @@ export interface operations {
     };
     admin_create_engine_version: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -10888,7 +11059,18 @@ export interface operations {
     };
     admin_patch_engine_version: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -10942,7 +11124,18 @@ export interface operations {
     };
     admin_disable_engine_version: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11052,7 +11245,18 @@ export interface operations {
     };
     admin_create_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -11173,7 +11377,18 @@ export interface operations {
     };
     admin_patch_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11371,7 +11586,18 @@ export interface operations {
     };
     admin_approve_application: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11450,7 +11676,18 @@ export interface operations {
     };
     admin_reject_application: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11529,7 +11766,23 @@ export interface operations {
     };
     admin_cancel_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11550,6 +11803,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -11591,7 +11845,18 @@ export interface operations {
     };
     admin_end_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11617,6 +11882,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -11658,7 +11924,23 @@ export interface operations {
     };
     admin_force_start_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11679,6 +11961,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -11720,7 +12003,23 @@ export interface operations {
     };
     admin_force_stop_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11741,6 +12040,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Game"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -11782,7 +12082,18 @@ export interface operations {
     };
     admin_ban_member: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11813,6 +12124,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Membership"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -11973,7 +12285,23 @@ export interface operations {
     };
     admin_block_membership: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -11999,6 +12327,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Membership"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -12052,7 +12381,23 @@ export interface operations {
     };
     admin_remove_membership: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12078,6 +12423,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Membership"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -12191,7 +12537,18 @@ export interface operations {
     };
     admin_create_game_note: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -12323,7 +12680,18 @@ export interface operations {
     };
     admin_open_enrollment_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12397,7 +12765,18 @@ export interface operations {
     };
     admin_pause_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12459,7 +12838,18 @@ export interface operations {
     };
     admin_ready_to_start_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12533,7 +12923,18 @@ export interface operations {
     };
     admin_resume_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12595,7 +12996,18 @@ export interface operations {
     };
     admin_retry_start_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12669,7 +13081,18 @@ export interface operations {
     };
     admin_start_game: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12803,7 +13226,23 @@ export interface operations {
     };
     admin_resume_games: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -12823,6 +13262,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -12838,7 +13278,18 @@ export interface operations {
     };
     admin_resend_mail: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -12966,7 +13417,18 @@ export interface operations {
     };
     admin_dismiss_mail_dead_letter: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -13028,7 +13490,23 @@ export interface operations {
     };
     admin_dismiss_mail_dead_letters: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13048,6 +13526,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -13312,7 +13791,18 @@ export interface operations {
     };
     admin_resend_mail_delivery: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -13374,7 +13864,23 @@ export interface operations {
     };
     admin_resend_mail_deliveries: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13394,6 +13900,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -13610,7 +14117,18 @@ export interface operations {
     };
     admin_dismiss_notification_dead_letter: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -13672,7 +14190,18 @@ export interface operations {
     };
     admin_redrive_notification_dead_letter: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -13734,7 +14263,23 @@ export interface operations {
     };
     admin_dismiss_notification_dead_letters: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13754,6 +14299,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -13769,7 +14315,23 @@ export interface operations {
     };
     admin_redrive_notification_dead_letters: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -13789,6 +14351,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -13916,7 +14479,18 @@ export interface operations {
     };
     admin_pause_queue: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -13965,7 +14539,18 @@ export interface operations {
     };
     admin_resume_queue: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14109,7 +14694,18 @@ export interface operations {
     };
     admin_accept_turn: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14202,7 +14798,18 @@ export interface operations {
     };
     admin_force_next_turn: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14264,7 +14871,18 @@ export interface operations {
     };
     admin_cancel_runtime_job: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14394,7 +15012,18 @@ export interface operations {
     };
     admin_patch_runtime: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14461,7 +15090,23 @@ export interface operations {
     };
     admin_release_runtime: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14482,6 +15127,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Runtime"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -14523,7 +15169,18 @@ export interface operations {
     };
     admin_restart_runtime: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14591,6 +15248,16 @@ export interface operations {
                  * @example true
                  */
                 dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
             };
             header?: never;
             path?: never;
@@ -14814,7 +15481,23 @@ export interface operations {
     };
     admin_delete_user: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -14827,6 +15510,16 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description What a call would change: it was made, and taken back. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
+                };
+            };
             /** @description It is gone; so it is when it was gone before. */
             204: {
                 headers: {
@@ -14970,7 +15663,13 @@ export interface operations {
     };
     admin_create_entitlement: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -15151,7 +15850,18 @@ export interface operations {
     };
     admin_set_limits: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -15265,7 +15975,18 @@ export interface operations {
     };
     admin_create_user_note: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -15462,7 +16183,18 @@ export interface operations {
     };
     admin_create_sanction: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+            };
             header?: {
                 /**
                  * @description Makes a repetition of this request answer the first one's object: 1 to 128 visible ASCII characters.
@@ -15486,6 +16218,16 @@ export interface operations {
             };
         };
         responses: {
+            /** @description What a call would change: it was made, and taken back. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
+                };
+            };
             /** @description The object as it is now. */
             201: {
                 headers: {
@@ -15594,7 +16336,18 @@ export interface operations {
     };
     admin_lift_sanction: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -15713,7 +16466,23 @@ export interface operations {
     };
     admin_revoke_all_sessions: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -15734,6 +16503,7 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["RevokedSessions"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];

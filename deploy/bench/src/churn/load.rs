@@ -50,9 +50,6 @@ pub struct Told {
 
 impl Producer<'_> {
     /// Tells until then.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn run(&self, until: Instant) -> Result<Told> {
         let (mut told, mut next, mut broadcasts) = (Told::default(), Instant::now(), 0);
         let mut beat = interval(Duration::from_secs(1) / BEATS);

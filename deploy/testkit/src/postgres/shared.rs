@@ -2,8 +2,8 @@
 //!
 //! cargo-nextest runs each test in a process of its own, so a server inside the process would be started a thousand
 //! times. Instead the first test that needs one starts it, in memory where that has room for it, else under
-//! `target/testkit/postgres-<uid>`, and leaves it running; the next ones find it. Three files of that directory, locked with `flock`, keep order, and since the kernel drops a
-//! dead process' locks, a killed test leaves no trace:
+//! `target/testkit/postgres-<uid>`, and leaves it running; the next ones find it. Three files of that directory, locked
+//! with `flock`, keep order, and since the kernel drops a dead process' locks, a killed test leaves no trace:
 //!
 //! * `users.lock` – every process that uses the server holds it shared as long as it lives;
 //! * `start.lock` – held while looking for, or starting, the server;
