@@ -6,7 +6,7 @@
 // | `CONSOLE_URL` | where the console is, where it is not at the stack's own address |
 // | `CHROMIUM` | the browser; `/usr/bin/chromium` if absent |
 //
-// Arguments are parts of names: only such journeys run.
+// Arguments are parts of names: only such journeys run. `--beside-stack` leaves out what a run against a stack has.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -20,7 +20,8 @@ import { screens } from "./screens.mjs";
 
 const file = process.env.CONSOLE_SCENE;
 const stack = file && { ...JSON.parse(readFileSync(file, "utf8")), ...url(process.env.CONSOLE_URL) };
-const only = process.argv.slice(2);
+const only = process.argv.slice(2).filter((argument) => argument !== "--beside-stack");
+const beside = process.argv.includes("--beside-stack");
 const count = { passed: 0, failed: 0, left: 0 };
 
 /** Where the console is, where somebody says so. */
@@ -43,6 +44,7 @@ async function told(what, run) {
 const browser = await launch();
 for (const journey of journeys) {
   if (only.length > 0 && !only.some((part) => journey.name.includes(part))) continue;
+  if (beside && !journey.mock) continue;
   if (stack && journey.mock) {
     count.left += 1;
     console.log(`   left   ${journey.name}: ${journey.mock}`);

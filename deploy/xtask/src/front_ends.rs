@@ -40,11 +40,12 @@ pub fn console() -> Result<()> {
     Ok(())
 }
 
-/// Types, unit tests, and the journeys in a browser against the mock; the console must be built.
+/// Types, unit tests, and a browser against the mock; the console must be built. Where `stack` runs the journeys too, in
+/// `deploy/e2e/tests/it/console.rs`, those that only a mock can have are left, and axe.
 ///
 /// # Errors
 /// Their faults are on the terminal.
-pub fn test() -> Result<()> {
+pub fn test(stack: bool) -> Result<()> {
     prerequisites::browser()?;
     let dir = installed()?;
     let script = |name: &str| {
@@ -54,7 +55,11 @@ pub fn test() -> Result<()> {
     };
     run::step("Console: types", &mut script("check"))?;
     run::step("Console: units", &mut script("test"))?;
-    run::step("Console: journeys, and axe on every screen", &mut script("journeys"))
+    let mut journeys = script("journeys");
+    if stack {
+        journeys.args(["--", "--beside-stack"]);
+    }
+    run::step("Console: journeys, and axe on every screen", &mut journeys)
 }
 
 /// Pictures of every page, in `deploy/console/shots`.

@@ -32,7 +32,7 @@ pub fn test(fast: bool) -> Result<()> {
     r#gen::r#gen(true, false)?;
     r#gen::typescript::check(&crate::root())?;
     tools::tools()?;
-    front_ends::test()?;
+    front_ends::test(!fast)?;
     let nextest = tools::cargo_nextest()?;
     let _ = std::fs::remove_file(testkit::state_dir().join("contract-seen.jsonl"));
     if fast {
