@@ -224,7 +224,7 @@ mod tests {
             &["__host-galaxy-admin=abc"],
             &["__Host-galaxy-admin"],
             &["__Host-galaxy-admin=abc; __Host-galaxy-admin=abc"],
-            &["__Host-galaxy-admin=abc", "__Host-galaxy-admin=abd"],
+            &["__Host-galaxy-admin=abc", "__Host-galaxy-admin=xyz"],
         ] {
             assert_eq!(found(lines), None, "{lines:?}");
         }
