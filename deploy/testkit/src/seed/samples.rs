@@ -146,6 +146,7 @@ const FILTERS: &[(&str, &str, &[&str])] = &[
     ("", "notification_id", &["{notification}"]),
     ("", "actor", &["seed-admin-03", "nobody"]),
     ("", "action", &["game.start", "game.cancel"]),
+    ("", "operation_id", &["{private_game}"]),
     ("", "target_type", &["game"]),
     ("", "target_id", &["{private_game}"]),
     ("", "at_after", &["{three_days_ago}"]),
