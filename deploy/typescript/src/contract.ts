@@ -3518,7 +3518,7 @@ export interface components {
          *         "confirmed_until": "2026-03-17T20:24:31Z",
          *         "created_at": "2026-03-17T18:02:11Z",
          *         "current": true,
-         *         "end_reason": null,
+         *         "end_reason": "signed_out",
          *         "ended_at": null,
          *         "expires_at": "2026-03-18T06:02:11Z",
          *         "ip": "203.0.113.7",
@@ -3572,7 +3572,7 @@ export interface components {
              *       "confirmed_until": "2026-03-17T20:24:31Z",
              *       "created_at": "2026-03-17T18:02:11Z",
              *       "current": true,
-             *       "end_reason": null,
+             *       "end_reason": "signed_out",
              *       "ended_at": null,
              *       "expires_at": "2026-03-18T06:02:11Z",
              *       "ip": "203.0.113.7",
@@ -3643,7 +3643,7 @@ export interface components {
          *       "confirmed_until": "2026-03-17T20:24:31Z",
          *       "created_at": "2026-03-17T18:02:11Z",
          *       "current": true,
-         *       "end_reason": null,
+         *       "end_reason": "signed_out",
          *       "ended_at": null,
          *       "expires_at": "2026-03-18T06:02:11Z",
          *       "ip": "203.0.113.7",
@@ -3672,7 +3672,7 @@ export interface components {
             current: boolean;
             /**
              * @description Why it was ended.
-             * @example nobody has played for a month
+             * @example signed_out
              * @enum {string|null}
              */
             end_reason?: "signed_out" | "ended" | "password_changed" | "roles_changed" | "factor_changed" | "disabled" | null;
@@ -3720,7 +3720,7 @@ export interface components {
          *           "confirmed_until": "2026-03-17T20:24:31Z",
          *           "created_at": "2026-03-17T18:02:11Z",
          *           "current": true,
-         *           "end_reason": null,
+         *           "end_reason": "signed_out",
          *           "ended_at": null,
          *           "expires_at": "2026-03-18T06:02:11Z",
          *           "ip": "203.0.113.7",
@@ -3740,7 +3740,7 @@ export interface components {
              *         "confirmed_until": "2026-03-17T20:24:31Z",
              *         "created_at": "2026-03-17T18:02:11Z",
              *         "current": true,
-             *         "end_reason": null,
+             *         "end_reason": "signed_out",
              *         "ended_at": null,
              *         "expires_at": "2026-03-18T06:02:11Z",
              *         "ip": "203.0.113.7",
@@ -3767,7 +3767,7 @@ export interface components {
          *         "confirmed_until": "2026-03-17T20:24:31Z",
          *         "created_at": "2026-03-17T18:02:11Z",
          *         "current": true,
-         *         "end_reason": null,
+         *         "end_reason": "signed_out",
          *         "ended_at": null,
          *         "expires_at": "2026-03-18T06:02:11Z",
          *         "ip": "203.0.113.7",
@@ -3790,7 +3790,7 @@ export interface components {
              *       "confirmed_until": "2026-03-17T20:24:31Z",
              *       "created_at": "2026-03-17T18:02:11Z",
              *       "current": true,
-             *       "end_reason": null,
+             *       "end_reason": "signed_out",
              *       "ended_at": null,
              *       "expires_at": "2026-03-18T06:02:11Z",
              *       "ip": "203.0.113.7",
@@ -4167,7 +4167,9 @@ export interface components {
          *       },
          *       "at": "2026-03-03T18:00:00Z",
          *       "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
-         *       "before": null,
+         *       "before": {
+         *         "status": "draft"
+         *       },
          *       "detail": {
          *         "name": "Orion"
          *       },
@@ -4212,7 +4214,12 @@ export interface components {
              * @example 019cb4db-5900-707c-b7a0-43a6f767e7c9
              */
             audit_id: string;
-            /** @description What was changed, as it was; null where nothing was, or was not there. */
+            /**
+             * @description What was changed, as it was; null where nothing was, or was not there.
+             * @example {
+             *       "status": "draft"
+             *     }
+             */
             before?: unknown;
             /**
              * @description What else matters; no secrets.
@@ -4284,7 +4291,9 @@ export interface components {
          *           },
          *           "at": "2026-03-03T18:00:00Z",
          *           "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
-         *           "before": null,
+         *           "before": {
+         *             "status": "draft"
+         *           },
          *           "detail": {
          *             "name": "Orion"
          *           },
@@ -4314,7 +4323,9 @@ export interface components {
              *         },
              *         "at": "2026-03-03T18:00:00Z",
              *         "audit_id": "019cb4db-5900-707c-b7a0-43a6f767e7c9",
-             *         "before": null,
+             *         "before": {
+             *           "status": "draft"
+             *         },
              *         "detail": {
              *           "name": "Orion"
              *         },
