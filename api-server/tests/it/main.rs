@@ -29,6 +29,7 @@ mod locations;
 mod migrate_on_start;
 mod names;
 mod postgres_away;
+mod previews;
 mod public;
 mod push;
 mod refusals;

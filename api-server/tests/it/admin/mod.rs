@@ -1,14 +1,13 @@
 //! Operations for administrators: `/api/v1/admin` (SPEC §5). Here is what several of their tests need.
 
 mod admin_accounts;
-mod audit_log;
+pub mod audit_log;
 pub mod auth;
 pub mod engine_versions;
 mod games;
 mod mail;
 mod notifications;
 mod overview;
-mod previews;
 mod push;
 mod queues;
 pub mod runtimes;

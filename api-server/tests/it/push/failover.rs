@@ -68,6 +68,7 @@ async fn a_failover_to_a_standby_moves_the_epoch_tells_every_gateway_and_loses_n
     let like = || Like {
         works_via: via,
         listens_via: via,
+        watched: true,
         ..Like::with(|config| config.blind_limit = Duration::from_secs(600))
     };
     let replicas = [stage.replica_like(like()).await, stage.replica_like(like()).await];

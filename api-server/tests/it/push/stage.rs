@@ -11,7 +11,7 @@ use shared::ids::{DeviceSessionId, UserId};
 use shared::queue::wake::{self, Topic, Waker};
 use shared::random::Random;
 use shared::secret::Secret;
-use shared::service::health::{Health, SchemaGate};
+use shared::service::health::{Health, SchemaGate, watch_schema};
 use shared::service::lifecycle::Lifecycle;
 use sqlx::PgPool;
 use testkit::{PostgresServer, TestDb, eventually};
@@ -32,6 +32,8 @@ pub struct Like {
     pub listens_via: Option<SocketAddr>,
     /// All else goes through this one.
     pub works_via: Option<SocketAddr>,
+    /// Whether Postgres is looked after as in a process, which notices when a server takes writes again.
+    pub watched: bool,
 }
 
 impl Default for Like {
@@ -42,7 +44,7 @@ impl Default for Like {
             shutdown_timeout: Duration::from_secs(2),
             ..PushConfig::default()
         };
-        Self { config, listens_via: None, works_via: None }
+        Self { config, listens_via: None, works_via: None, watched: false }
     }
 }
 
@@ -90,7 +92,10 @@ impl Stage {
         let config = postgres(&self.db, &like);
         let (waker, ears) = wake::start(&config, &lifecycle, &Random::system());
         let db = Db::connect(&config, "hub");
-        let gate = SchemaGate::always_open();
+        let gate = match like.watched {
+            true => watch_schema(&db, &health, shared::SCHEMA_VERSION, &lifecycle),
+            false => SchemaGate::always_open(),
+        };
         let hub = PushHub::start(db, waker.clone(), ears, &lifecycle, &health, gate, like.config);
         hub.serve(TcpListener::from_std(listener).expect("tokio"), None);
         drop(entered);

@@ -24,7 +24,7 @@ use crate::harness::GATEWAY_TOKEN;
 /// No call may take as long; a hang does.
 pub const LIMIT: Duration = Duration::from_secs(90);
 /// What api-server never needs more of.
-pub const MOST_MEMORY: u64 = 288 << 20;
+pub const MOST_MEMORY: u64 = 256 << 20;
 const SESSION: &str = "/api/v1/internal/sessions/0190a5a4-0000-7000-8000-000000000000";
 
 /// Somebody on 127.0.0.1 whose every call is a connection of its own.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::openapi::Operation;
 
-use super::audit_log::prepare;
+use crate::admin::audit_log::prepare;
 use crate::every_operation::parameters;
 use crate::harness::{Api, contract, text};
 
