@@ -248,6 +248,7 @@ where
         admission::read_body(&mut request, caller, &mut bytes, self.app.config.http.read_timeout).await?;
         let began = Instant::now();
         *place = self.admission.place(peer, kind).await?;
+        // What few requests need is boxed: each stream that sends its body, which anybody may, holds room for all of the rest.
         let answer = async {
             if matches!(group, Group::Admin | Group::AdminDoor) {
                 cross_site::check(&request, &self.cors)?;
@@ -261,16 +262,18 @@ where
                 operation.check(&mut request)?;
                 if let Some(right) = operation.right {
                     let wanted = right.wants_reason && self.app.config.admin.require_reason;
-                    let dry_run = purpose::read(&mut request, &operation.in_body, wanted).await?;
+                    let dry_run = Box::pin(purpose::read(&mut request, &operation.in_body, wanted)).await?;
                     tried = dry_run && right.has_preview;
                 }
                 if !operation.takes_body {
                     body::check_absent(&mut request).await?;
                 }
             }
-            let call = self.inner.call(request);
-            let response = if tried { preview(call).await? } else { call.await.map(IntoResponse::into_response)? };
-            Ok::<_, poem::Error>(if masked { answer::masked::addresses(response).await? } else { response })
+            let response = match tried {
+                true => Box::pin(preview(self.inner.call(request))).await?,
+                false => self.inner.call(request).await?.into_response(),
+            };
+            Ok::<_, poem::Error>(if masked { Box::pin(answer::masked::addresses(response)).await? } else { response })
         };
         let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
         match tokio::time::timeout(limit.saturating_sub(began.elapsed()), answer).await {

@@ -167,7 +167,7 @@ pub async fn admit(
             Ok(())
         }
         Group::Admin => {
-            let admin = administrator::admit(app, request, context, operation, cors).await?;
+            let admin = Box::pin(administrator::admit(app, request, context, operation, cors)).await?;
             request.extensions_mut().insert(admin);
             Ok(())
         }
