@@ -54,6 +54,8 @@ pub struct Attempt<'a> {
 pub enum Refusal {
     /// Wrong name or password, or a disabled account.
     Wrong,
+    /// The same, for the same credentials as another request's that was looked at for both: it was counted once.
+    WrongAlike,
     /// Too many failures; nothing was looked at.
     Slowed(Duration),
     /// Too many hashes are under way; nothing was looked at.
@@ -66,7 +68,7 @@ impl Refusal {
     /// The label in metrics and logs.
     pub fn outcome(&self) -> &'static str {
         match self {
-            Self::Wrong => "wrong",
+            Self::Wrong | Self::WrongAlike => "wrong",
             Self::Slowed(_) => "slowed",
             Self::Busy => "busy",
             Self::Broken(_) => "broken",
@@ -81,7 +83,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wrong => f.write_str("wrong name or password"),
+            Self::Wrong | Self::WrongAlike => f.write_str("wrong name or password"),
             Self::Slowed(_) => f.write_str("too many failures"),
             Self::Busy => f.write_str("too many hashes are under way"),
             Self::Broken(cause) => f.write_str(cause),
@@ -150,8 +152,16 @@ impl Admins {
         if let Some(wait) = wait {
             return Err(Refusal::Slowed(wait));
         }
-        let verifying = self.verify_anew(attempt, &pair, familiar);
-        self.verified.try_get_with(self.key(attempt), verifying).await.map_err(Arc::unwrap_or_clone)
+        let mut looked = false;
+        let verifying = async {
+            looked = true;
+            self.verify_anew(attempt, &pair, familiar).await
+        };
+        let verified = self.verified.try_get_with(self.key(attempt), verifying).await;
+        verified.map_err(|refusal| match Arc::unwrap_or_clone(refusal) {
+            Refusal::Wrong if !looked => Refusal::WrongAlike,
+            refusal => refusal,
+        })
     }
 
     async fn verify_anew(&self, attempt: &Attempt<'_>, pair: &Pair, familiar: bool) -> Result<(), Refusal> {
@@ -429,6 +439,12 @@ mod tests {
         let same = join_all((0..50).map(|_| outcome(&admins, RIGHT, "192.0.2.1", Some(&account)))).await;
         assert_eq!(among(&same, "right"), 50);
         assert_eq!(admins.pairs.must_wait(&("root".to_owned(), network("192.0.2.1"))), None);
+        // What is counted once is to be written down once.
+        let attempt =
+            Attempt { name: "root", password: "a guess", network: network("192.0.2.2"), stored: Some(&account) };
+        let wrong = join_all((0..50).map(|_| admins.verify(&attempt))).await;
+        assert_eq!(wrong.iter().filter(|outcome| matches!(outcome, Err(Refusal::Wrong))).count(), 1);
+        assert_eq!(wrong.iter().filter(|outcome| matches!(outcome, Err(Refusal::WrongAlike))).count(), 49);
     }
 
     #[tokio::test]

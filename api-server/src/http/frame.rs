@@ -258,7 +258,7 @@ where
             let masked = guard::sees_no_addresses(&request);
             let mut tried = false;
             body::check_content_encoding(&request)?;
-            if let Some(operation) = entry.and_then(|entry| entry.operation(request.method())) {
+            if let Some((_, operation)) = operation {
                 operation.check(&mut request)?;
                 if let Some(right) = operation.right {
                     let wanted = right.wants_reason && self.app.config.admin.require_reason;

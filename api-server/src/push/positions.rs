@@ -27,12 +27,10 @@ pub(super) async fn run(hub: Arc<Hub>) -> anyhow::Result<()> {
 }
 
 async fn report(hub: &Hub) -> Result<(), shared::db::Error> {
-    let mut positions = hub.streams.positions();
+    let positions = hub.streams.positions();
     if positions.is_empty() {
         return Ok(());
     }
-    // Rows are locked in one order, whichever replica comes.
-    positions.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut conn = hub.db.acquire().await?;
     push_log::report_positions(&mut conn, &positions).await?;
     Ok(())

@@ -241,6 +241,10 @@ pub async fn limit(
     overrides: &Overrides,
 ) -> Result<Overrides, Problem> {
     let mut tx = app.db.begin().await?;
+    // Held, so that it was as the trail says that it was.
+    if !db::accounts::lock(&mut tx, user_id).await? {
+        return Err(not_found());
+    }
     let before = db::limits::overrides(&mut tx, user_id).await?.ok_or_else(not_found)?;
     if !db::limits::set_overrides(&mut tx, user_id, overrides).await? {
         return Err(not_found());

@@ -33,7 +33,7 @@ async fn replay(conn: &mut PgConnection, key: Option<&Idempotency>) -> Result<Op
 }
 
 /// A password as it is stored. Call it while no connection is held: it waits for others' hashes.
-async fn hashed(app: &App, password: &str) -> Result<String, Problem> {
+pub(super) async fn hashed(app: &App, password: &str) -> Result<String, Problem> {
     app.admins.hash(password.to_owned()).await.map_err(|refusal| match refusal {
         Refusal::Busy => Problem::rate_limited("Too many passwords are being made.", Duration::from_secs(1)),
         refusal => Problem::internal(&refusal),
@@ -195,6 +195,8 @@ pub async fn reset_password(
     let mut tx = app.db.begin().await?;
     let row = db::admin_accounts::set_password(&mut tx, user_name, &hash).await?.ok_or_else(not_found)?;
     db::admin_sessions::end_all(&mut tx, user_name, EndReason::PasswordChanged).await?;
+    // What an owner does when somebody else may have been in: who was may have made tokens.
+    db::admin_tokens::revoke_all(&mut tx, user_name).await?;
     caller.audit(&mut tx, "admin_account.reset_password", "admin_account", user_name, json!({})).await?;
     tx.commit().await?;
     Ok((row, password))

@@ -1,7 +1,5 @@
 //! What administrators do with their own sessions and password (SPEC §4 "Administrators").
 
-use std::time::Duration;
-
 use serde_json::json;
 use shared::db;
 use shared::db::admin_accounts::AdminAccount;
@@ -10,9 +8,9 @@ use shared::domain::admin_access::EndReason;
 use shared::domain::administrator;
 use shared::ids::AdminSessionId;
 
+use super::admin_accounts::hashed;
 use super::admin_sign_in::{self, Password};
 use super::caller::{Admin, Caller, Context};
-use crate::admins::Refusal;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -76,10 +74,7 @@ pub async fn change_password(
     let given = Password { name: &admin.name, password: present, via: admin.via };
     let wrong = || Problem::new(ErrorCode::PasswordIncorrect, "The present password is wrong.");
     let stored = admin_sign_in::by_password(app, context, &given, wrong).await?;
-    let hash = app.admins.hash(new.to_owned()).await.map_err(|refusal| match refusal {
-        Refusal::Busy => Problem::rate_limited("Too many passwords are being made.", Duration::from_secs(1)),
-        refusal => Problem::internal(&refusal),
-    })?;
+    let hash = hashed(app, new).await?;
     let mut tx = app.db.begin().await?;
     let held = db::admin_accounts::hold(&mut tx, &admin.name).await?;
     held.filter(|held| held.password_hash == stored.password_hash).ok_or_else(wrong)?;

@@ -82,6 +82,8 @@ pub async fn by_password(
             admin_trail::step(&mut conn, context, &step).await?;
             wrong()
         }
+        // Written down once, as it was counted: else one failure of many connections at once would fill the trail.
+        Refusal::WrongAlike => wrong(),
         Refusal::Slowed(wait) => {
             Problem::rate_limited("Too many failed attempts for this name or from this address.", wait)
         }

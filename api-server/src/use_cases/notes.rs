@@ -32,6 +32,19 @@ pub async fn present_subject(conn: &mut PgConnection, subject: Subject) -> Resul
     }
 }
 
+/// The newest notes about a subject, from below `before`; at most `limit`.
+///
+/// # Errors
+/// `account_not_found` or `game_not_found`, where there are none and no such subject.
+pub async fn list(app: &App, subject: Subject, before: Option<NoteId>, limit: i64) -> Result<Vec<Note>, Problem> {
+    let mut conn = app.db.acquire().await?;
+    let rows = db::notes::list(&mut conn, subject, before, limit).await?;
+    if rows.is_empty() {
+        present_subject(&mut conn, subject).await?;
+    }
+    Ok(rows)
+}
+
 /// Writes a note.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use super::queues::{self, Seen};
 use crate::app::App;
 use crate::refusal::Problem;
 
-/// Everything that may want somebody, at one moment.
+/// Everything that may want somebody: the counts of one moment, and the queues right after it.
 pub struct Overview {
     /// What is counted of games, turns, runtimes and workers.
     pub counts: db::overview::Overview,

@@ -42,10 +42,10 @@ pub async fn find(app: &App, query: &str) -> Result<Vec<Found>, Problem> {
         }
     } else {
         let from = query.to_lowercase();
-        add(search::by_name(&mut tx, &from, &above(&from)).await?, HitMatch::Name);
+        add(search::by_name(&mut tx, &from, &text::greatest_from(&from)).await?, HitMatch::Name);
     }
     if word && query.len() >= CONTAINER_MIN && query.is_ascii() && !query.contains('@') {
-        add(search::by_container(&mut tx, &query, &above(&query)).await?, HitMatch::Container);
+        add(search::by_container(&mut tx, &query, &text::greatest_from(&query)).await?, HitMatch::Container);
     }
     if word && REQUEST_ID.contains(&query.len()) && query.bytes().all(|byte| byte.is_ascii_graphic()) {
         add(search::by_request(&mut tx, &query).await?, HitMatch::RequestId);
@@ -54,9 +54,4 @@ pub async fn find(app: &App, query: &str) -> Result<Vec<Found>, Problem> {
     let mut seen = BTreeSet::new();
     found.retain(|found| seen.insert((found.hit.kind.clone(), found.hit.id)));
     Ok(found)
-}
-
-/// The greatest text that begins so, in the order of bytes.
-fn above(beginning: &str) -> String {
-    format!("{beginning}{}", char::MAX)
 }

@@ -1,4 +1,4 @@
-//! Secrets that administrators are given once: cookies, tickets, tokens, recovery codes. The database has their SHA-256: they hold so
+//! Secrets that are given once: tokens of sessions and programs, cookies, tickets, recovery codes. The database has their SHA-256: they hold so
 //! many random bits that nobody finds them by trying.
 
 use base64::Engine as _;

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
 use shared::db;
 use shared::db::accounts::{NewAccount, NewIdentity};
 use shared::domain::account::{IdentityKind, SanctionKind};
@@ -12,6 +11,7 @@ use shared::ids::{DeviceSessionId, UserId};
 use shared::secret::Secret;
 
 use super::challenges::{self, Confirmation};
+use super::secrets;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -76,16 +76,10 @@ pub(super) async fn open_session(
     user_id: UserId,
     key: Option<&[u8; 32]>,
 ) -> Result<(DeviceSessionId, Secret), Problem> {
-    use base64::Engine as _;
-    let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(app.random.bytes::<32>());
+    let token = secrets::fresh(&app.random);
     let id = DeviceSessionId::new();
-    db::sessions::insert(conn, id, user_id, key.map(<[u8; 32]>::as_slice), &token_hash(&token)).await?;
-    Ok((id, Secret::new(token)))
-}
-
-/// What stands for a session token in the database. The token has 256 bits of entropy: a plain hash is enough.
-pub fn token_hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
+    db::sessions::insert(conn, id, user_id, key.map(<[u8; 32]>::as_slice), &secrets::hash(token.expose())).await?;
+    Ok((id, token))
 }
 
 /// An identity, and what an account is made with if nobody owns it yet.

@@ -197,7 +197,7 @@ pub async fn hold(tx: &mut impl InTransaction, user_name: &str) -> Result<Option
 }
 
 /// Days after which a network from which an administrator signed in is forgotten.
-const FAMILIAR_DAYS: i32 = 90;
+pub(super) const FAMILIAR_DAYS: i32 = 90;
 
 /// The credentials of an administrator who calls from `network`.
 pub async fn credentials(

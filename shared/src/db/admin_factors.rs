@@ -3,6 +3,7 @@
 
 use sqlx::PgConnection;
 
+use super::admin_accounts::FAMILIAR_DAYS;
 use crate::domain::network::Network;
 use crate::postgres::Error;
 
@@ -30,7 +31,7 @@ pub async fn count_try(conn: &mut PgConnection, user_name: &str, network: Networ
              SELECT (statement_timestamp() AT TIME ZONE 'UTC')::date AS today,
                     EXISTS (SELECT FROM admin_networks n
                              WHERE n.user_name = $1 AND n.network = $2
-                               AND n.last_used_at > statement_timestamp() - interval '90 days') AS familiar)
+                               AND n.last_used_at > statement_timestamp() - make_interval(days => $3)) AS familiar)
            UPDATE admin_accounts
               SET code_tries = CASE WHEN code_day IS DISTINCT FROM today THEN 0 ELSE code_tries END
                              + CASE WHEN familiar THEN 0 ELSE 1 END,
@@ -42,7 +43,8 @@ pub async fn count_try(conn: &mut PgConnection, user_name: &str, network: Networ
                      code_tries AS "tries!", familiar AS "familiar!",
                      extract(epoch FROM statement_timestamp())::bigint AS "now!""#,
         user_name,
-        network.to_string()
+        network.to_string(),
+        FAMILIAR_DAYS
     )
     .fetch_optional(conn)
     .await?)

@@ -117,6 +117,17 @@ pub async fn revoke(
     Ok(revoked.fetch_optional(conn).await?)
 }
 
+/// Revokes every token of an account.
+pub async fn revoke_all(conn: &mut PgConnection, user_name: &str) -> Result<(), Error> {
+    sqlx::query!(
+        "UPDATE admin_tokens SET revoked_at = clock_timestamp() WHERE user_name = $1 AND revoked_at IS NULL",
+        user_name
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// What a request by token is judged by.
 #[derive(Debug, Clone)]
 pub struct Standing {

@@ -34,12 +34,18 @@ pub struct Entry {
     pub game_id: Option<GameId>,
 }
 
+/// What these branches know of, and the trail, whose target is the fourth argument.
 macro_rules! entries {
     ($branches:literal $(, $argument:expr)*) => {
         sqlx::query_as!(
             Entry,
             r#"SELECT e.entry_id AS "entry_id!", e.at AS "at!", e.source AS "source!", e.what AS "what!", e.outcome, e.actor, e.detail,
-                      e.user_id AS "user_id?: UserId", e.game_id AS "game_id?: GameId" FROM ("# + $branches
+                      e.user_id AS "user_id?: UserId", e.game_id AS "game_id?: GameId" FROM (
+                 (SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
+                    FROM audit_log
+                   WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
+                 UNION ALL "#
+            + $branches
             + ") AS e (entry_id, at, source, what, outcome, actor, detail, user_id, game_id) ORDER BY e.entry_id DESC LIMIT $3"
             $(, $argument)*
         )
@@ -56,11 +62,7 @@ pub async fn of_game(
     let conn: &mut PgConnection = walk_in_order(tx).await?;
     // The trail of a game and that of its runtime have the same id as their target.
     Ok(entries!(
-        "(SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
-           FROM audit_log
-           WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
-         UNION ALL
-         (SELECT operation_id, at, 'operation', op, outcome, NULL, detail, NULL, NULL FROM runtime_operations
+        "(SELECT operation_id, at, 'operation', op, outcome, NULL, detail, NULL, NULL FROM runtime_operations
            WHERE game_id = $1 AND operation_id < $2 ORDER BY operation_id DESC LIMIT $3)
          UNION ALL
          (SELECT job_id, created_at, 'job', kind, status, NULL, last_error, NULL, NULL FROM runtime_jobs
@@ -96,11 +98,7 @@ pub async fn of_user(
 ) -> Result<Vec<Entry>, Error> {
     let conn: &mut PgConnection = walk_in_order(tx).await?;
     Ok(entries!(
-        "(SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
-           FROM audit_log
-           WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
-         UNION ALL
-         (SELECT device_session_id, created_at, 'session', 'session', status, NULL, revoke_reason, NULL, NULL FROM device_sessions
+        "(SELECT device_session_id, created_at, 'session', 'session', status, NULL, revoke_reason, NULL, NULL FROM device_sessions
            WHERE user_id = $1 AND device_session_id < $2 ORDER BY device_session_id DESC LIMIT $3)
          UNION ALL
          (SELECT application_id, created_at, 'application', race_name, status, NULL, NULL, NULL, game_id FROM applications

@@ -9,10 +9,10 @@ use shared::db;
 use super::queues::Queue;
 use crate::use_cases::overview;
 
-/// Everything that may want somebody, at one moment. Counts end at 10 000.
+/// Everything that may want somebody. Counts end at 10 000.
 #[derive(Debug, Object)]
 pub struct Overview {
-    /// The moment that all of it is of, on the database's clock.
+    /// The moment of the counts, on the database's clock; the queues are read right after it.
     pub as_of: DateTime<Utc>,
     /// Every queue, with its dead letters and what has been due longest.
     pub queues: Vec<Queue>,

@@ -137,6 +137,12 @@ pub fn remark(what: &str, text: &str, max: usize) -> Result<String, String> {
     if text.contains(['\n', '\t']) { Err(format!("{what} is one line")) } else { Ok(text) }
 }
 
+/// The greatest text that begins so, in the order of bytes: where a range of names ends.
+#[must_use]
+pub fn greatest_from(beginning: &str) -> String {
+    format!("{beginning}{}", char::MAX)
+}
+
 /// A name as it is kept, but unchecked: NFC, white space folded to single spaces, none at the ends.
 pub fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect()

@@ -87,7 +87,7 @@ fn range(name: &str) -> Result<(String, String), Problem> {
                 format!("must have {PREFIX_MIN} characters before the *"),
             ));
         }
-        Some(prefix) => (prefix.to_owned(), format!("{prefix}{}", char::MAX)),
+        Some(prefix) => (prefix.to_owned(), text::greatest_from(prefix)),
         None => (name.clone(), name),
     })
 }

@@ -13,7 +13,7 @@ use crate::http::document::tags::Tags;
 use crate::http::objects::sessions::Session;
 use crate::http::request::body::Body;
 use crate::refusal::{ErrorCode, Problem};
-use crate::use_cases::sign_in::token_hash;
+use crate::use_cases::secrets;
 
 /// An opaque session token.
 #[derive(Object)]
@@ -40,7 +40,7 @@ impl Operation {
         body: Body<ResolveSession>,
     ) -> Result<Json<Session>, Fail<ResolveSessionCodes>> {
         let mut conn = app.db.acquire().await?;
-        let session = db::sessions::by_token(&mut conn, &token_hash(&body.session_token)).await?;
+        let session = db::sessions::by_token(&mut conn, &secrets::hash(&body.session_token)).await?;
         Ok(Json(session.ok_or_else(|| Problem::new(ErrorCode::SessionNotFound, "No session has this token."))?.into()))
     }
 }

@@ -67,4 +67,9 @@ async fn a_token_runs_out_and_ends_with_its_owner() {
     program.get(LIST).send().await.expect(200);
     api.sql("UPDATE admin_tokens SET expires_at = now() WHERE user_name = $1", "ada").await;
     program.get(LIST).send().await.expect_problem(401, "admin_session_required");
+    api.sql("UPDATE admin_tokens SET expires_at = now() + interval '1 day' WHERE user_name = $1", "ada").await;
+    program.get(LIST).send().await.expect(200);
+    // Whoever was in with the old password may have made it.
+    api.admin().post(format!("{account}/reset-password")).send().await.expect(200);
+    program.get(LIST).send().await.expect_problem(401, "admin_session_required");
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, param::Query, payload::Json};
-use shared::db;
 use shared::db::notes::Subject;
 use uuid::Uuid;
 
@@ -37,11 +36,7 @@ impl Operation {
     ) -> Result<Json<NotePage>, Fail<AdminListUserNotesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
         let subject = Subject::User(user_id.0.into());
-        let mut conn = app.db.acquire().await?;
-        let rows = db::notes::list(&mut conn, subject, page.before.map(Into::into), page.fetch()).await?;
-        if rows.is_empty() {
-            notes::present_subject(&mut conn, subject).await?;
-        }
+        let rows = notes::list(&app, subject, page.before.map(Into::into), page.fetch()).await?;
         let (rows, next_cursor) = page.cut(rows, |row| row.note_id.uuid());
         Ok(Json(NotePage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
     }
