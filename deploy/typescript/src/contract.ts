@@ -7181,7 +7181,7 @@ export interface components {
         };
         /**
          * Overview
-         * @description Everything that may want somebody, at one moment. Counts end at 10 000.
+         * @description Everything that may want somebody. Counts end at 10 000.
          * @example {
          *       "as_of": "2026-03-17T20:14:00Z",
          *       "late_turns": 0,
@@ -7223,7 +7223,7 @@ export interface components {
         Overview: {
             /**
              * Format: date-time
-             * @description The moment that all of it is of, on the database's clock.
+             * @description The moment of the counts, on the database's clock; the queues are read right after it.
              * @example 2026-03-17T20:14:00Z
              */
             as_of: string;
@@ -14385,7 +14385,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Everything that may want somebody, at one moment. Counts end at 10 000. */
+            /** @description Everything that may want somebody. Counts end at 10 000. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
