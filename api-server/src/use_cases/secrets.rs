@@ -1,5 +1,5 @@
-//! Secrets that are given once: tokens of sessions and programs, cookies, tickets, recovery codes. The database has their SHA-256: they hold so
-//! many random bits that nobody finds them by trying.
+//! Secrets that are given once: tokens of sessions and programs, cookies, tickets, recovery codes. The database has their
+//! SHA-256: they hold so many random bits that nobody finds them by trying.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -55,10 +55,14 @@ const acts = [
       await scene.until("the one that was tried is sent", sent);
       // Stop after the second piece: hold it until it is pressed.
       let pieces = 0;
+      const whole = new Set();
       await page.route("**/mail/deliveries/resend?*", async (route) => {
         pieces += 1;
         const body = { ...route.request().postDataJSON(), limit: PIECE };
         assert.ok(Date.parse(body.filter.failed_before) <= Date.now() + 1000, "the set has an end");
+        const said = new URL(route.request().url()).searchParams;
+        assert.equal(said.get("reason"), "the relay is back");
+        whole.add(said.get("operation_id"));
         if (pieces === 2) await button(page, "Stop").click();
         await route.continue({ postData: JSON.stringify(body) });
       });
@@ -66,6 +70,7 @@ const acts = [
       await dialog(page).getByLabel("Why").fill("the relay is back");
       await dialog(page).getByRole("button", { name: "Resend" }).click();
       await there(dialog(page).getByText(`Stopped: ${2 * PIECE} changed`));
+      assert.ok(whole.size === 1 && !whole.has(null), "the trail knows its pieces as one");
       await dialog(page).getByRole("button", { name: "Close" }).click();
       await page.unroute("**/mail/deliveries/resend?*");
       await button(page, "Resend all…").click();
@@ -74,6 +79,19 @@ const acts = [
       await there(dialog(page).getByText(/^Done: /));
       const left = (await scene.dead()).filter(({ wiped, template_id }) => !wiped && template_id !== "mail.dead_lettered");
       assert.deepEqual(left, [], "nothing is left that could be sent");
+    },
+  },
+  {
+    name: "what hurts can be tried: it says what it would change, and waits for a reason",
+    async run({ page, visit, scene }) {
+      await visit(`users/${scene.barred.user_id}`);
+      await button(page, "Delete account").click();
+      const tried = page.waitForRequest((request) => request.method() === "DELETE");
+      await dialog(page).getByRole("button", { name: "What would it change?" }).click();
+      assert.equal(new URL((await tried).url()).searchParams.get("dry_run"), "true");
+      await there(dialog(page).getByText(/\d × /).first());
+      const does = dialog(page).getByRole("button", { name: "Delete account" });
+      assert.equal(await does.getAttribute("aria-disabled"), "true", "a reason is missing");
     },
   },
   {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Refused } from "../src/api/client";
+import { asked, Refused } from "../src/api/client";
 import { freshness, isStale, looked } from "../src/api/freshness";
 import { ask, gate, gateOf, settle } from "../src/api/gate";
 import { placeOf } from "../src/api/place";
@@ -29,11 +29,32 @@ describe("the place", () => {
   });
 });
 
-test("why is said by what is done meanwhile, and by nothing after it, even where that fails", async () => {
-  const said = await because({ reason: " spam ", operation_id: "" }, async () => purpose());
-  expect(said).toEqual({ reason: "spam" });
-  await expect(because({ reason: "x" }, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-  expect(purpose()).toEqual({});
+describe("why", () => {
+  test("is said by what is called at once, and by nothing after it, even where that fails", () => {
+    expect(because({ reason: " spam ", operation_id: "" }, purpose)).toEqual({ reason: "spam" });
+    expect(() =>
+      because({ reason: "x" }, () => {
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(purpose()).toEqual({});
+  });
+  test("is not said by a sign-in over the page, and said again by the call that is made again after it", async () => {
+    const calls: unknown[] = [];
+    const ended = { status: 403, code: "confirmation_required", detail: "", request_id: "" };
+    const refusal = { ok: false, problem: ended, retryAfter: undefined, requestId: "" } as const;
+    const answer = because({ reason: "spam" }, () =>
+      asked(async () => {
+        calls.push(purpose());
+        return calls.length === 1 ? refusal : ({ ok: true, value: "done", requestId: "" } as never);
+      }),
+    );
+    await vi.waitFor(() => expect(gate.get()).toBe("confirm"));
+    expect(purpose()).toEqual({});
+    settle(true);
+    expect(await answer).toBe("done");
+    expect(calls).toEqual([{ reason: "spam" }, { reason: "spam" }]);
+  });
 });
 
 describe("times", () => {
@@ -162,16 +183,38 @@ describe("many at once", () => {
     );
     expect(told.at(-1)).toMatchObject({ state: "failed", done: 0 });
   });
-  test("goes piece by piece until nothing is changed", async () => {
-    const pieces = [200, 200, 12, 0];
+  test("goes piece by piece until one changes all that matched, beyond what the server counts", async () => {
+    // It counts up to 300 here: 612 are there.
+    const pieces = [
+      [300, 200],
+      [300, 200],
+      [212, 200],
+      [12, 12],
+    ];
     const told = await run((tell) =>
       all(
-        async () => ({ matched: 412, changed: pieces.shift()! }),
+        async () => {
+          const [matched, changed] = pieces.shift()!;
+          return { matched: matched!, changed: changed! };
+        },
         () => false,
         tell,
       ),
     );
-    expect(told.at(-1)).toMatchObject({ state: "done", done: 412, of: 412 });
+    expect(told.at(-1)).toMatchObject({ state: "done", done: 612, of: 612 });
+    expect(pieces).toEqual([]);
+  });
+  test("ends where nothing is changed any more", async () => {
+    let calls = 0;
+    const told = await run((tell) =>
+      all(
+        async () => ({ matched: 9, changed: (calls += 1) === 1 ? 4 : 0 }),
+        () => false,
+        tell,
+      ),
+    );
+    expect(told.at(-1)).toMatchObject({ state: "done", done: 4 });
+    expect(calls).toBe(2);
   });
   test("stops between two pieces", async () => {
     let calls = 0;

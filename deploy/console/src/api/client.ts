@@ -6,7 +6,7 @@ import { Client, type Answer, type Outcome } from "galaxy-typescript/client";
 import { ask, gateOf, type Gate } from "./gate";
 import { looked } from "./freshness";
 import { base } from "./place";
-import { purpose } from "./purpose";
+import { because, purpose } from "./purpose";
 
 /** For what a person does. */
 export const client = new Client(base.api, () => ({}), purpose);
@@ -45,14 +45,15 @@ interface AnyProblem {
 /**
  * Makes a call, and answers what it answers.
  *
- * `make` is called again, once, after the operator has signed in or confirmed.
+ * `make` is called again, once, after the operator has signed in or confirmed; it says again why.
  */
 export async function asked<O>(make: () => Promise<Outcome<O>>): Promise<Answer<O>> {
+  const why = purpose();
   let outcome = await reached(make);
   if (!outcome.ok) {
     const problem = outcome.problem as AnyProblem;
     const wanted = gateOf(problem.status, problem.code);
-    if (wanted !== undefined && (await open(wanted))) outcome = await reached(make);
+    if (wanted !== undefined && (await open(wanted))) outcome = await reached(() => because(why, make));
   }
   if (outcome.ok) return outcome.value;
   throw refused(outcome.problem as AnyProblem, outcome.retryAfter);

@@ -1,4 +1,4 @@
-// Why something is done, and what it is a part of: the writes that are made meanwhile say so, for the trail.
+// Why something is done, and what it is a part of: the writes that are made for it say so, for the trail.
 
 let said: Record<string, string> = {};
 
@@ -6,18 +6,19 @@ let said: Record<string, string> = {};
 export const purpose = (): Record<string, string> => said;
 
 /**
- * Does something whose writes say this; what is empty is not said. It is asked for in a dialog over everything else, so there is one
- * at a time.
+ * Makes calls that say this; what is empty is not said. It is said only until `make` returns its promise: a sign-in over the page,
+ * or anything else that is called while an answer is awaited, says nothing of it.
  */
-export async function because<T>(why: Record<string, string>, run: () => Promise<T>): Promise<T> {
+export function because<T>(why: Record<string, string>, make: () => T): T {
+  const before = said;
   said = Object.fromEntries(
     Object.entries(why)
       .map(([name, value]) => [name, value.trim()] as const)
       .filter(([, value]) => value !== ""),
   );
   try {
-    return await run();
+    return make();
   } finally {
-    said = {};
+    said = before;
   }
 }

@@ -124,13 +124,14 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
     stopped.current = false;
     const stop = () => stopped.current;
     // All of it has one id in the trail, however many pieces it takes.
-    await because({ reason, operation_id: operationId() }, async () => {
-      if (of === "chosen") await each(rows, (row) => action.one.call(row, values), stop, setProgress);
-      else if (action.many) {
-        const { call } = action.many;
-        await all((limit) => call(filters, new Date(asOf).toISOString(), limit), stop, setProgress);
-      }
-    });
+    const why = { reason, operation_id: operationId() };
+    if (of === "chosen") {
+      await each(rows, (row) => because(why, () => action.one.call(row, values)), stop, setProgress);
+    } else if (action.many) {
+      const { call } = action.many;
+      const piece = (limit: number) => because(why, () => call(filters, new Date(asOf).toISOString(), limit));
+      await all(piece, stop, setProgress);
+    }
     await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" });
   }
 

@@ -49,7 +49,10 @@ export async function each<Row>(
   tell({ ...progress, state: "done" });
 }
 
-/** Calls for piece after piece until nothing is changed any more. */
+/**
+ * Calls for piece after piece, until one changes all that matched or nothing. How many there are may grow meanwhile: the server
+ * does not count far.
+ */
 export async function all(call: (limit: number) => Promise<Piece>, stop: () => boolean, tell: Tell): Promise<void> {
   const progress: Progress = { done: 0, of: undefined, refused: {}, state: "running" };
   tell({ ...progress });
@@ -61,9 +64,9 @@ export async function all(call: (limit: number) => Promise<Piece>, stop: () => b
     } catch (error) {
       return tell({ ...progress, state: "failed", fault: error });
     }
-    progress.of ??= piece.matched;
+    progress.of = Math.max(progress.of ?? 0, progress.done + piece.matched);
     progress.done += piece.changed;
-    if (piece.changed === 0 || progress.done >= progress.of) return tell({ ...progress, state: "done" });
+    if (piece.changed === 0 || piece.changed >= piece.matched) return tell({ ...progress, state: "done" });
     tell({ ...progress });
   }
 }
