@@ -84,7 +84,7 @@ async fn survives_kills(name: &str, replicas: usize, processes: &[&str]) {
         let pause = away + Duration::from_millis(random.random_range(100..2500));
         // A row whose workers die again and again is quarantined, and rightly (SPEC §10): as far as anybody can tell it is the row's
         // fault. It gets its chance before that.
-        let pause = if kills % 3 == 0 { pause + CALM } else { pause };
+        let pause = if kills > 0 && kills % 3 == 0 { pause + CALM } else { pause };
         tokio::select! {
             outcome = &mut demo => {
                 report(outcome);
