@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::db;
 use shared::db::games::LockedGame;
-use shared::db::runtime::{Job, NewJob, Operation, RuntimeRecord};
+use shared::db::runtime::{Job, NewJob, Operation, RuntimeFilter, RuntimeRecord};
 use shared::domain::engine_version;
 use shared::domain::game::{GameStatus, PauseReason};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
@@ -11,6 +11,7 @@ use shared::ids::GameId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
+use super::bulk::{self, Walked, Wanted};
 use super::caller::Caller;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
@@ -104,6 +105,41 @@ pub async fn patch(app: &App, caller: &Caller<'_>, game_id: GameId, version: &st
     tx.commit().await?;
     app.waker.wake(Topic::RuntimeJobs);
     Ok(shown)
+}
+
+/// Asks for the engines of a piece of the chosen runtimes, which the caller described as `shown`, to be replaced: each as [`restart`]
+/// does, or as [`patch`] where there is a version.
+///
+/// # Errors
+/// `invalid_request` for what is no version label; what the database answers, after which some may have been asked for.
+pub async fn replace_many(
+    app: &App,
+    caller: &Caller<'_>,
+    filter: &RuntimeFilter<'_>,
+    shown: &Value,
+    wanted: Wanted,
+    version: Option<&str>,
+) -> Result<Walked, Problem> {
+    let version = version.map(engine_version::label).transpose();
+    let version = version.map_err(|why| Problem::field("/version", "format", why))?;
+    let mut tx = app.db.begin().await?;
+    let piece = wanted.piece(&mut tx).await?;
+    let games = db::runtime::replaceable(&mut tx, filter, &piece).await?;
+    let mut detail = bulk::told(shown, &piece, &games);
+    if let (Some(version), Some(members)) = (&version, detail.as_object_mut()) {
+        members.insert("version".to_owned(), json!(version));
+    }
+    let action = if version.is_some() { "runtime.patch_many" } else { "runtime.restart_many" };
+    caller.audit(&mut tx, action, "runtime", "many", detail).await?;
+    tx.commit().await?;
+    let version = version.as_deref();
+    let does = |game_id| async move {
+        match version {
+            Some(version) => patch(app, caller, game_id, version).await.map(drop),
+            None => restart(app, caller, game_id).await.map(drop),
+        }
+    };
+    bulk::one_by_one(&piece, games, does).await
 }
 
 /// Asks for a turn now; the scheduled one after it is skipped.

@@ -1,11 +1,16 @@
 //! Revocation: the session's row and its push event commit together (SPEC §6).
 
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use shared::db;
-use shared::db::sessions::Session;
+use shared::db::lists::Span;
+use shared::db::sessions::{OpenedFilter, Session};
 use shared::ids::{DeviceSessionId, UserId};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
+use super::bulk::{self, Walked, Wanted};
+use super::caller::Caller;
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 
@@ -47,4 +52,47 @@ pub(super) async fn revoke_all_in(
         db::push_log::append_invalidation(conn, user_id, &revoked, reason).await?;
     }
     Ok(revoked)
+}
+
+/// Revokes the sessions that match of a piece of the accounts that have some, which the caller described as `shown`: those of each
+/// account in a transaction, with one invalidation that names them.
+///
+/// # Errors
+/// What the database answers, after which some may have been revoked.
+pub async fn revoke_of_many(
+    app: &App,
+    caller: &Caller<'_>,
+    filter: &OpenedFilter,
+    shown: &Value,
+    wanted: Wanted,
+) -> Result<Walked, Problem> {
+    let mut tx = app.db.begin().await?;
+    let piece = wanted.piece(&mut tx).await?;
+    let holders = db::sessions::holders(&mut tx, filter, &piece).await?;
+    let detail = bulk::told(shown, &piece, &holders);
+    caller.audit(&mut tx, "user.sessions.revoke_many", "user", "many", detail).await?;
+    tx.commit().await?;
+    bulk::one_by_one(&piece, holders, |user_id| revoke_opened(app, caller, user_id, filter.opened, piece.as_of)).await
+}
+
+/// Revokes the active sessions of a user that were opened in this span, and not after `as_of`.
+async fn revoke_opened(
+    app: &App,
+    caller: &Caller<'_>,
+    user_id: UserId,
+    opened: Span,
+    as_of: DateTime<Utc>,
+) -> Result<(), Problem> {
+    let mut tx = app.db.begin().await?;
+    let revoked = db::sessions::revoke_opened(&mut tx, user_id, opened, as_of, "administrator").await?;
+    // Somebody else was faster: there is nothing to tell.
+    if revoked.is_empty() {
+        return Ok(());
+    }
+    db::push_log::append_invalidation(&mut tx, user_id, &revoked, "administrator").await?;
+    let detail = json!({ "device_session_ids": revoked });
+    caller.audit(&mut tx, "user.sessions.revoke_all", "user", &user_id.to_string(), detail).await?;
+    tx.commit().await?;
+    app.waker.wake(Topic::PushLog);
+    Ok(())
 }

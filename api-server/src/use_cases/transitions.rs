@@ -1,7 +1,8 @@
 //! What moves a game from state to state (SPEC §7): the rules decide under the game's row lock, the effects commit with it.
 
 use serde_json::{Value, json};
-use shared::db::games::{Game, LockedGame, PausedFilter};
+use shared::db::games::{Game, LockedGame, PausedFilter, RunningFilter};
+use shared::db::lists::{Chosen, Piece};
 use shared::db::{self, InTransaction, Tx};
 use shared::domain::game::{GameAction, GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, pause_key};
@@ -11,7 +12,7 @@ use shared::ids::GameId;
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
-use super::bulk::Bulk;
+use super::bulk::{self, Walked, Wanted};
 use super::caller::Caller;
 use super::change::{Change, standing};
 use super::games::{lock_for, present};
@@ -59,8 +60,7 @@ pub async fn transition(app: &App, caller: &Caller<'_>, game_id: GameId, action:
     Ok(changed)
 }
 
-/// Resumes the oldest `limit` of the chosen paused games, which the caller described as `shown`, each in a transaction
-/// of its own, as [`transition`] does. One that somebody else resumed or stopped meanwhile is passed over.
+/// Resumes a piece of the chosen paused games, which the caller described as `shown`, each as [`transition`] does.
 ///
 /// # Errors
 /// What the database answers, after which some may have been resumed.
@@ -68,24 +68,47 @@ pub async fn resume_many(
     app: &App,
     caller: &Caller<'_>,
     filter: &PausedFilter<'_>,
-    shown: Value,
-    limit: u16,
-) -> Result<Bulk, Problem> {
+    shown: &Value,
+    wanted: Wanted,
+) -> Result<Walked, Problem> {
     let mut tx = app.db.begin().await?;
-    let (matched, games) = db::games::resumable(&mut tx, filter, i64::from(limit)).await?;
-    // Who asked for it, and of which games; each game that is resumed has a line of its own besides.
-    let detail = json!({ "filter": shown, "limit": limit, "matched": matched, "game_ids": games });
+    let piece = wanted.piece(&mut tx).await?;
+    let games = db::games::resumable(&mut tx, filter, &piece).await?;
+    let detail = bulk::told(shown, &piece, &games);
     caller.audit(&mut tx, "game.resume_many", "game", GameStatus::Paused.as_str(), detail).await?;
     tx.commit().await?;
-    let mut changed = 0;
-    for game_id in games {
-        match transition(app, caller, game_id, GameAction::Resume).await {
-            Ok(_) => changed += 1,
-            Err(problem) if problem.code == ErrorCode::GameStateConflict => {}
-            Err(problem) => return Err(problem),
-        }
-    }
-    Ok(Bulk { matched, changed })
+    each(app, caller, &piece, games, GameAction::Resume).await
+}
+
+/// Pauses a piece of the chosen running games, as [`resume_many`] resumes.
+///
+/// # Errors
+/// What the database answers, after which some may have been paused.
+pub async fn pause_many(
+    app: &App,
+    caller: &Caller<'_>,
+    filter: &RunningFilter<'_>,
+    shown: &Value,
+    wanted: Wanted,
+) -> Result<Walked, Problem> {
+    let mut tx = app.db.begin().await?;
+    let piece = wanted.piece(&mut tx).await?;
+    let games = db::games::pausable(&mut tx, filter, &piece).await?;
+    let detail = bulk::told(shown, &piece, &games);
+    caller.audit(&mut tx, "game.pause_many", "game", GameStatus::Running.as_str(), detail).await?;
+    tx.commit().await?;
+    each(app, caller, &piece, games, GameAction::Pause).await
+}
+
+async fn each(
+    app: &App,
+    caller: &Caller<'_>,
+    piece: &Piece,
+    games: Chosen<GameId>,
+    action: GameAction,
+) -> Result<Walked, Problem> {
+    bulk::one_by_one(piece, games, |game_id| async move { transition(app, caller, game_id, action).await.map(drop) })
+        .await
 }
 
 async fn open_enrollment(

@@ -14,6 +14,7 @@ mod account_end;
 mod admin;
 mod bad_input;
 mod binary;
+mod bulk;
 mod document;
 mod every_operation;
 mod frame;

@@ -293,6 +293,27 @@ const acts = [
     },
   },
   {
+    name: "many games are tried before they are paused: the first piece says what it would change",
+    async run({ page, visit, scene }) {
+      await visit("games?status=running");
+      await button(page, "Pause all…").click();
+      const tried = page.waitForRequest((request) => new URL(request.url()).pathname.endsWith("/games/pause"));
+      await dialog(page).getByRole("button", { name: "What would it change?" }).click();
+      const request = await tried;
+      assert.equal(new URL(request.url()).searchParams.get("dry_run"), "true");
+      const { as_of, filter } = request.postDataJSON();
+      assert.ok(Date.parse(as_of) <= Date.now() && filter.owner_user_id === null, "all that were seen");
+      await there(dialog(page).getByText(/It would/));
+      const does = dialog(page).getByRole("button", { name: "Pause" });
+      assert.equal(await does.getAttribute("aria-disabled"), "true", "a reason is missing");
+      await dialog(page).getByRole("button", { name: "Cancel" }).click();
+      assert.equal((await scene.call("GET", `/games/${scene.running.game_id}`)).status, "running");
+      await visit(`games?member_user_id=${scene.barred.user_id}`);
+      const all = page.getByRole("button", { name: "Pause all…" });
+      assert.equal(await all.getAttribute("aria-disabled"), "true", "it does not go by who plays");
+    },
+  },
+  {
     name: "somebody who cannot sign in is helped: the page says what keeps them out",
     async run({ page, visit, scene }) {
       const { email, name, reason, user_id } = scene.barred;

@@ -51,6 +51,24 @@ function bulk(items, body, tests, change) {
   return { matched: found.length, changed: piece.length };
 }
 
+/** The same of a set that is walked by its keys. */
+function walked(items, body, key, tests, change) {
+  const query = new URLSearchParams(Object.entries(body.filter).filter(([, value]) => value));
+  query.set("limit", "100000");
+  const found = paged(items, query, key, tests).items.filter((item) => !body.cursor || item[key] > body.cursor);
+  found.sort((one, other) => (one[key] < other[key] ? -1 : 1));
+  const piece = found.slice(0, body.limit ?? 200);
+  piece.forEach(change);
+  return {
+    matched: found.length,
+    changed: piece.length,
+    refused: [],
+    next_cursor: piece.length < found.length ? piece.at(-1)[key] : null,
+  };
+}
+
+const gameTests = { visibility: same("visibility"), owner_user_id: same("owner_user_id") };
+
 const sent = (delivery) =>
   Object.assign(delivery, { status: "sent", failed_at: null, last_error: null, sent_at: at(0), failures: 0 });
 const without = (state, letters) =>
@@ -100,6 +118,26 @@ export const ROUTES = [
       Object.assign(one(state.applications[game], "application_id", application, "application_not_found"), {
         status: verb === "approve" ? "approved" : "rejected",
       }),
+  ],
+  [
+    "/games/pause",
+    "POST",
+    ({ state, body }) => {
+      const games = state.games.filter((game) => game.status === "running");
+      return walked(games, body, "game_id", gameTests, (game) =>
+        Object.assign(game, { status: "paused", pause_reason: "manual" }),
+      );
+    },
+  ],
+  [
+    "/games/resume",
+    "POST",
+    ({ state, body }) => {
+      const games = state.games.filter((game) => game.status === "paused" && game.pause_reason !== "manual");
+      return walked(games, body, "game_id", gameTests, (game) =>
+        Object.assign(game, { status: "running", pause_reason: null }),
+      );
+    },
   ],
   [
     "/games/([^/]+)/pause",
@@ -160,6 +198,14 @@ export const ROUTES = [
       ],
     }),
   ],
+  [
+    "/runtimes/(?:restart|patch)",
+    "POST",
+    ({ state, body }) =>
+      walked(state.runtimes, body, "game_id", { status: same("status") }, (runtime) =>
+        Object.assign(runtime, body.version && { engine_version: body.version }),
+      ),
+  ],
   ["/runtimes/([^/]+)", "GET", ({ state }, game) => one(state.runtimes, "game_id", game, "runtime_not_found")],
   [
     "/runtimes/([^/]+)/log",
@@ -218,6 +264,11 @@ export const ROUTES = [
         query,
         "device_session_id",
       ),
+  ],
+  [
+    "/users/sessions/revoke",
+    "POST",
+    ({ state, body }) => walked(state.users, { ...body, filter: {} }, "user_id", {}, () => undefined),
   ],
   ["/users/([^/]+)/sessions/revoke-all", "POST", () => ({ device_session_ids: [id()] })],
   [

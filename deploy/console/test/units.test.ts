@@ -216,6 +216,24 @@ describe("many at once", () => {
     expect(told.at(-1)).toMatchObject({ state: "done", done: 4 });
     expect(calls).toBe(2);
   });
+  test("walks a set by its cursor, and counts what refused", async () => {
+    const cursors: (string | undefined)[] = [];
+    const told = await run((tell) =>
+      all(
+        async (_limit, cursor) => {
+          cursors.push(cursor);
+          return cursor === undefined
+            ? { matched: 300, changed: 0, refused: Array(200).fill({ code: "runtime_busy" }), next_cursor: "a" }
+            : { matched: 100, changed: 99, refused: [{ code: "game_state_conflict" }], next_cursor: null };
+        },
+        () => false,
+        tell,
+      ),
+    );
+    expect(cursors).toEqual([undefined, "a"]);
+    const refused = { runtime_busy: 200, game_state_conflict: 1 };
+    expect(told.at(-1)).toMatchObject({ state: "done", done: 99, of: 300, refused });
+  });
   test("stops between two pieces", async () => {
     let calls = 0;
     const told = await run((tell) =>

@@ -21,12 +21,14 @@ pub struct Spec {
     pub body: &'static [&'static str],
     /// Members of the body's `filter`, each a flag; where there are any, `limit` is a member of the body.
     pub filter: &'static [&'static str],
+    /// Further members of the body, each a flag.
+    pub piece: &'static [&'static str],
     /// The columns of the table of a list; empty: the answer is one object.
     pub columns: &'static [&'static str],
 }
 
 const fn get(words: [&'static str; 2], path: &'static str, about: &'static str) -> Spec {
-    Spec { words, about, method: "GET", path, query: &[], body: &[], filter: &[], columns: &[] }
+    Spec { words, about, method: "GET", path, query: &[], body: &[], filter: &[], piece: &[], columns: &[] }
 }
 
 const fn list(
@@ -46,6 +48,8 @@ const fn post(words: [&'static str; 2], path: &'static str, about: &'static str)
 const DEAD_MAIL: &[&str] = &["status", "template_id", "recipient", "failed_after", "failed_before"];
 const DEAD_ROUTES: &[&str] =
     &["queue", "status", "kind", "notification_id", "channel", "user_id", "game_id", "failed_after", "failed_before"];
+/// Which piece of a set.
+const PIECE: &[&str] = &["as_of", "cursor"];
 const MAIL: &[&str] = &["delivery_id", "template_id", "status", "attempts", "created_at", "last_error"];
 
 /// Every command.
@@ -179,7 +183,14 @@ pub const ALL: &[Spec] = &[
     post(["games", "resume"], "/games/{game_id}/resume", "Let a paused game go on"),
     Spec {
         query: &["dry_run"],
+        filter: &["engine_version", "visibility", "owner_user_id"],
+        piece: PIECE,
+        ..post(["games", "pause-many"], "/games/pause", "Pause running games")
+    },
+    Spec {
+        query: &["dry_run"],
         filter: &["pause_reason", "engine_version", "visibility", "owner_user_id"],
+        piece: PIECE,
         ..post(["games", "resume-many"], "/games/resume", "Let paused games go on")
     },
     Spec {
@@ -212,6 +223,19 @@ pub const ALL: &[Spec] = &[
     Spec {
         body: &["version"],
         ..post(["runtimes", "patch"], "/runtimes/{game_id}/patch", "Change an engine's patch version")
+    },
+    Spec {
+        query: &["dry_run"],
+        filter: &["status", "engine_version"],
+        piece: PIECE,
+        ..post(["runtimes", "restart-many"], "/runtimes/restart", "Restart engines")
+    },
+    Spec {
+        query: &["dry_run"],
+        body: &["version"],
+        filter: &["status", "engine_version"],
+        piece: PIECE,
+        ..post(["runtimes", "patch-many"], "/runtimes/patch", "Change the patch version of engines")
     },
     post(["runtimes", "force-next-turn"], "/runtimes/{game_id}/force-next-turn", "Generate the next turn now"),
     Spec {
@@ -283,6 +307,12 @@ pub const ALL: &[Spec] = &[
         query: &["dry_run"],
         ..post(["users", "revoke-sessions"], "/users/{user_id}/sessions/revoke-all", "End an account's sessions")
     },
+    Spec {
+        query: &["dry_run"],
+        filter: &["created_after", "created_before", "sanction", "plan"],
+        piece: PIECE,
+        ..post(["users", "revoke-sessions-of-many"], "/users/sessions/revoke", "End the sessions of many accounts")
+    },
     list(
         ["audit", "list"],
         "/audit-log",
@@ -319,6 +349,7 @@ impl Spec {
             .iter()
             .chain(self.told())
             .chain(self.filter)
+            .chain(self.piece)
             .copied()
             .chain((self.is_list() || !self.filter.is_empty()).then_some("limit"))
     }
@@ -364,6 +395,7 @@ impl Spec {
         if !self.filter.is_empty() {
             let chosen = self.filter.iter().filter_map(|name| Some(((*name).to_owned(), Value::String(value(name)?))));
             body.insert("filter".to_owned(), Value::Object(chosen.collect()));
+            body.extend(self.piece.iter().filter_map(|name| Some(((*name).to_owned(), Value::String(value(name)?)))));
             body.extend(value("limit").map(|limit| ("limit".to_owned(), number(limit))));
         }
         (!body.is_empty()).then_some(Value::Object(body))

@@ -992,6 +992,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause many games
+         * @description The oldest `limit` of those that match, as if each were paused by itself. Call it with `next_cursor` until there is none.
+         */
+        post: operations["admin_pause_games"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/games/resume": {
         parameters: {
             query?: never;
@@ -1004,8 +1024,8 @@ export interface paths {
         /**
          * Resume many paused games
          * @description The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-         *     replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it
-         *     until `changed` is 0.
+         *     replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it with
+         *     `next_cursor` until there is none.
          */
         post: operations["admin_resume_games"];
         delete?: never;
@@ -1655,6 +1675,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/runtimes/patch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Patch many engines
+         * @description The oldest `limit` of those that match, as if each were patched by itself: one that `version` is no patch of is refused. One
+         *     that was given a job after `as_of` is left out. Call it with `next_cursor` until there is none.
+         */
+        post: operations["admin_patch_runtimes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/runtimes/reconcile": {
         parameters: {
             query?: never;
@@ -1671,6 +1712,27 @@ export interface paths {
          *     not answer in time has an `error`.
          */
         post: operations["admin_reconcile_runtimes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restart many engines
+         * @description The oldest `limit` of those that match, as if each were restarted by itself. One that was given a job after `as_of` is left out:
+         *     the same call twice replaces no engine twice. Call it with `next_cursor` until there is none.
+         */
+        post: operations["admin_restart_runtimes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2021,6 +2083,27 @@ export interface paths {
         get: operations["admin_user_timeline"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/sessions/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke sessions of many accounts
+         * @description The sessions that match of `limit` accounts, those of each with one invalidation that names them. Everybody may sign in again,
+         *     but who is under a sanction. Counted are accounts. Call it with `next_cursor` until there is none.
+         */
+        post: operations["admin_revoke_sessions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -7522,6 +7605,54 @@ export interface components {
             version: string;
         };
         /**
+         * PatchRuntimes
+         * @description Which engines to patch, to what, and how many of them.
+         * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "cursor": "Z2FsYXh5LWN1cnNvci0xNg",
+         *       "filter": {
+         *         "engine_version": "1.0.0",
+         *         "status": "running"
+         *       },
+         *       "limit": 20,
+         *       "version": "1.0.1"
+         *     }
+         */
+        PatchRuntimes: {
+            /**
+             * Format: date-time
+             * @description When the set was looked at: what came into its state after it is left out. Now if absent, or if it is later.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of?: string | null;
+            /**
+             * Format: cursor
+             * @description `next_cursor` of the piece before.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            cursor?: string | null;
+            /**
+             * @description Which; `{}` is every runtime that has an engine.
+             * @example {
+             *       "engine_version": "1.0.0",
+             *       "status": "running"
+             *     }
+             */
+            filter: components["schemas"]["RuntimeChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 200; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+            /**
+             * Format: registered-engine-version
+             * @description A higher patch of the same major.minor, registered and enabled.
+             * @example 1.0.1
+             */
+            version: string;
+        };
+        /**
          * PausedGameChoice
          * @description Which paused games to resume. What is absent leaves the choice open; `{}` is every game that was not paused by hand.
          * @example {
@@ -7556,6 +7687,94 @@ export interface components {
              * @enum {string|null}
              */
             visibility?: "public" | "private" | null;
+        };
+        /**
+         * PauseGames
+         * @description Which running games to pause, and how many of them.
+         * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "cursor": "Z2FsYXh5LWN1cnNvci0xNg",
+         *       "filter": {
+         *         "engine_version": "1.0.0",
+         *         "owner_user_id": null,
+         *         "visibility": "public"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        PauseGames: {
+            /**
+             * Format: date-time
+             * @description When the set was looked at: what came into its state after it is left out. Now if absent, or if it is later.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of?: string | null;
+            /**
+             * Format: cursor
+             * @description `next_cursor` of the piece before.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            cursor?: string | null;
+            /**
+             * @description Which; `{}` is every running game.
+             * @example {
+             *       "engine_version": "1.0.0",
+             *       "owner_user_id": null,
+             *       "visibility": "public"
+             *     }
+             */
+            filter: components["schemas"]["RunningGameChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 200; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
+         * PieceResult
+         * @description What was done to a piece of a set, one by one.
+         * @example {
+         *       "changed": 12,
+         *       "matched": 12,
+         *       "next_cursor": "Z2FsYXh5LWN1cnNvci0xNg",
+         *       "refused": [
+         *         {
+         *           "code": "runtime_busy",
+         *           "id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *         }
+         *       ]
+         *     }
+         */
+        PieceResult: {
+            /**
+             * Format: int64
+             * @description How many were changed: the oldest, `limit` at most.
+             * @example 12
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description How many matched the filter, from where the piece began. Not counted beyond 10 000.
+             * @example 12
+             */
+            matched: number;
+            /**
+             * Format: cursor
+             * @description Pass it as `cursor` for the next piece; null on the last one.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            next_cursor?: string | null;
+            /**
+             * @description Those that were not, each as if it had been asked for by itself.
+             * @example [
+             *       {
+             *         "code": "runtime_busy",
+             *         "id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+             *       }
+             *     ]
+             */
+            refused: components["schemas"]["RefusedItem"][];
         };
         /**
          * @description What an account has paid for, or was given.
@@ -8133,6 +8352,27 @@ export interface components {
             limit?: number | null;
         };
         /**
+         * RefusedItem
+         * @description One to which nothing was done.
+         * @example {
+         *       "code": "runtime_busy",
+         *       "id": "019cb4db-5900-7297-8ab7-7e702c787b4c"
+         *     }
+         */
+        RefusedItem: {
+            /**
+             * @description Why, as the operation on it alone would say.
+             * @example runtime_busy
+             */
+            code: components["schemas"]["ErrorCode"];
+            /**
+             * Format: uuid
+             * @description Its id.
+             * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+             */
+            id: string;
+        };
+        /**
          * ResendDeliveries
          * @description Which mails to send again, and how many of them.
          * @example {
@@ -8199,9 +8439,52 @@ export interface components {
             session_token: string;
         };
         /**
+         * RestartRuntimes
+         * @description Which engines to replace, and how many of them.
+         * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "cursor": "Z2FsYXh5LWN1cnNvci0xNg",
+         *       "filter": {
+         *         "engine_version": "1.0.0",
+         *         "status": "running"
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        RestartRuntimes: {
+            /**
+             * Format: date-time
+             * @description When the set was looked at: what came into its state after it is left out. Now if absent, or if it is later.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of?: string | null;
+            /**
+             * Format: cursor
+             * @description `next_cursor` of the piece before.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            cursor?: string | null;
+            /**
+             * @description Which; `{}` is every runtime that has an engine.
+             * @example {
+             *       "engine_version": "1.0.0",
+             *       "status": "running"
+             *     }
+             */
+            filter: components["schemas"]["RuntimeChoice"];
+            /**
+             * Format: uint16
+             * @description At most so many, 1 to 200; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
          * ResumeGames
          * @description Which paused games to resume, and how many of them.
          * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "cursor": "Z2FsYXh5LWN1cnNvci0xNg",
          *       "filter": {
          *         "engine_version": "1.0.0",
          *         "owner_user_id": null,
@@ -8212,6 +8495,18 @@ export interface components {
          *     }
          */
         ResumeGames: {
+            /**
+             * Format: date-time
+             * @description When the set was looked at: what came into its state after it is left out. Now if absent, or if it is later.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of?: string | null;
+            /**
+             * Format: cursor
+             * @description `next_cursor` of the piece before.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            cursor?: string | null;
             /**
              * @description Which; `{}` is every game that was not paused by hand.
              * @example {
@@ -8248,11 +8543,84 @@ export interface components {
             device_session_ids: string[];
         };
         /**
+         * RevokeSessions
+         * @description Whose sessions to revoke, and of how many accounts.
+         * @example {
+         *       "as_of": "2026-03-17T20:14:00Z",
+         *       "cursor": "Z2FsYXh5LWN1cnNvci0xNg",
+         *       "filter": {
+         *         "created_after": "2026-03-17T00:00:00Z",
+         *         "created_before": "2026-03-18T00:00:00Z",
+         *         "plan": "free",
+         *         "sanction": null
+         *       },
+         *       "limit": 20
+         *     }
+         */
+        RevokeSessions: {
+            /**
+             * Format: date-time
+             * @description When the set was looked at: sessions that were opened after it are left out. Now if absent, or if it is later.
+             * @example 2026-03-17T20:14:00Z
+             */
+            as_of?: string | null;
+            /**
+             * Format: cursor
+             * @description `next_cursor` of the piece before.
+             * @example Z2FsYXh5LWN1cnNvci0xNg
+             */
+            cursor?: string | null;
+            /**
+             * @description Which; `{}` is every active session.
+             * @example {
+             *       "created_after": "2026-03-17T00:00:00Z",
+             *       "created_before": "2026-03-18T00:00:00Z",
+             *       "plan": "free",
+             *       "sanction": null
+             *     }
+             */
+            filter: components["schemas"]["SessionChoice"];
+            /**
+             * Format: uint16
+             * @description Of so many accounts at most, 1 to 200; 200 if absent.
+             * @example 20
+             */
+            limit?: number | null;
+        };
+        /**
          * @description What an administrator looks after. An account has one role or more.
          * @example viewer
          * @enum {string}
          */
         Role: "viewer" | "support" | "game_master" | "operator" | "owner";
+        /**
+         * RunningGameChoice
+         * @description Which running games to pause. What is absent leaves the choice open; `{}` is every running game.
+         * @example {
+         *       "engine_version": "1.0.0",
+         *       "owner_user_id": null,
+         *       "visibility": "public"
+         *     }
+         */
+        RunningGameChoice: {
+            /**
+             * @description With this version as `target_engine_version`.
+             * @example 1.0.0
+             */
+            engine_version?: string | null;
+            /**
+             * Format: uuid
+             * @description Run by this user.
+             * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+             */
+            owner_user_id?: string | null;
+            /**
+             * @description `public` or `private`.
+             * @example public
+             * @enum {string|null}
+             */
+            visibility?: "public" | "private" | null;
+        };
         /**
          * Runtime
          * @description A game's engine.
@@ -8392,6 +8760,27 @@ export interface components {
              * @example 2026-03-17T18:00:09Z
              */
             updated_at: string;
+        };
+        /**
+         * RuntimeChoice
+         * @description Which runtimes, of those that have an engine. What is absent leaves the choice open.
+         * @example {
+         *       "engine_version": "1.0.0",
+         *       "status": "running"
+         *     }
+         */
+        RuntimeChoice: {
+            /**
+             * @description Whose engine is of this version.
+             * @example 1.0.0
+             */
+            engine_version?: string | null;
+            /**
+             * @description In this status: `starting`, `running`, `generation_in_progress`, `engine_unreachable` or `generation_failed`.
+             * @example running
+             * @enum {string|null}
+             */
+            status?: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished" | null;
         };
         /**
          * RuntimeJob
@@ -8818,6 +9207,40 @@ export interface components {
              * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
              */
             user_id: string;
+        };
+        /**
+         * SessionChoice
+         * @description Which sessions to revoke. What is absent leaves the choice open; `{}` is every active session.
+         * @example {
+         *       "created_after": "2026-03-17T00:00:00Z",
+         *       "created_before": "2026-03-18T00:00:00Z",
+         *       "plan": "free",
+         *       "sanction": null
+         *     }
+         */
+        SessionChoice: {
+            /**
+             * Format: date-time
+             * @description Opened then or later.
+             * @example 2026-03-17T00:00:00Z
+             */
+            created_after?: string | null;
+            /**
+             * Format: date-time
+             * @description Opened before then.
+             * @example 2026-03-18T00:00:00Z
+             */
+            created_before?: string | null;
+            /**
+             * @description Of accounts that have this plan now.
+             * @example free
+             */
+            plan?: components["schemas"]["Plan"] | null;
+            /**
+             * @description Of accounts under such a sanction now.
+             * @example game_join_block
+             */
+            sanction?: components["schemas"]["SanctionKind"] | null;
         };
         /**
          * SessionPage
@@ -13235,6 +13658,58 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_pause_games: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which running games to pause, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseGames"];
+            };
+        };
+        responses: {
+            /** @description What was done to a piece of a set, one by one. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PieceResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_resume_games: {
         parameters: {
             query?: {
@@ -13265,14 +13740,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was done to many at once. */
+            /** @description What was done to a piece of a set, one by one. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json; charset=utf-8": components["schemas"]["BulkResult"];
+                    "application/json; charset=utf-8": components["schemas"]["PieceResult"];
                     "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
@@ -15251,6 +15726,58 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_patch_runtimes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which engines to patch, to what, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchRuntimes"];
+            };
+        };
+        responses: {
+            /** @description What was done to a piece of a set, one by one. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PieceResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_reconcile_runtimes: {
         parameters: {
             query?: {
@@ -15284,6 +15811,58 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Reconciliation"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_restart_runtimes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Which engines to replace, and how many of them. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestartRuntimes"];
+            };
+        };
+        responses: {
+            /** @description What was done to a piece of a set, one by one. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PieceResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
                 };
             };
             400: components["responses"]["invalid_request"];
@@ -16593,6 +17172,58 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_revoke_sessions: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only say what it would change: it is done, and taken back.
+                 * @example true
+                 */
+                dry_run?: boolean;
+                /**
+                 * @description An id of your own, the same for all the calls that are parts of one thing: the trail shows them together.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Why, in a line, for the trail. Proxies write down what stands in a URL: no names, no addresses.
+                 * @example abusive messages to other players
+                 */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Whose sessions to revoke, and of how many accounts. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeSessions"];
+            };
+        };
+        responses: {
+            /** @description What was done to a piece of a set, one by one. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["PieceResult"];
+                    "application/vnd.galaxy.effects+json": components["schemas"]["Effects"];
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["cross_site.role_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::InTransaction;
-use super::lists::{below, walk_in_order};
-use crate::domain::account::SessionStatus;
+use super::lists::{Chosen, MATCHED_LIMIT, Piece, Span, below, walk_in_order};
+use crate::domain::account::{SanctionKind, SessionStatus};
+use crate::domain::plan::Plan;
 use crate::ids::{DeviceSessionId, UserId};
 use crate::postgres::Error;
 
@@ -127,6 +128,70 @@ pub async fn revoke_all(conn: &mut PgConnection, user_id: UserId, reason: &str) 
             WHERE user_id = $1 AND status = 'active' RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
         user_id as UserId,
         reason
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Which sessions; what is absent leaves the choice open.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenedFilter {
+    /// Opened in this span.
+    pub opened: Span,
+    /// Of accounts under such a sanction now.
+    pub sanction: Option<SanctionKind>,
+    /// Of accounts that have this plan now.
+    pub plan: Option<Plan>,
+}
+
+/// The accounts that have an active session that matches.
+pub async fn holders(conn: &mut PgConnection, filter: &OpenedFilter, piece: &Piece) -> Result<Chosen<UserId>, Error> {
+    let row = sqlx::query!(
+        r#"WITH matching AS MATERIALIZED (
+               SELECT d.user_id FROM device_sessions d
+                WHERE d.status = 'active' AND d.created_at <= $1 AND d.user_id > $2
+                  AND ($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
+                  AND ($5::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = d.user_id AND s.kind = $5
+                      AND s.lifted_at IS NULL
+                      AND s.starts_at <= statement_timestamp() AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())))
+                  AND ($6::text IS NULL
+                      OR $6 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = d.user_id AND e.superseded_at IS NULL
+                      AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
+                GROUP BY d.user_id ORDER BY d.user_id LIMIT $7)
+           SELECT (SELECT count(*) FROM matching) AS "matched!",
+                  ARRAY(SELECT user_id FROM matching ORDER BY user_id LIMIT $8) AS "ids!: Vec<UserId>""#,
+        piece.as_of,
+        piece.above(),
+        filter.opened.after,
+        filter.opened.before,
+        filter.sanction.map(SanctionKind::as_str),
+        filter.plan.map(Plan::as_str),
+        MATCHED_LIMIT,
+        i64::from(piece.limit)
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Chosen { matched: row.matched, ids: row.ids })
+}
+
+/// Revokes the active sessions of a user that were opened in this span, and not after `as_of`; answers which.
+pub async fn revoke_opened(
+    conn: &mut PgConnection,
+    user_id: UserId,
+    opened: Span,
+    as_of: DateTime<Utc>,
+    reason: &str,
+) -> Result<Vec<DeviceSessionId>, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
+            WHERE user_id = $1 AND status = 'active' AND created_at <= $3
+              AND ($4::timestamptz IS NULL OR created_at >= $4) AND ($5::timestamptz IS NULL OR created_at < $5)
+           RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
+        user_id as UserId,
+        reason,
+        as_of,
+        opened.after,
+        opened.before
     )
     .fetch_all(conn)
     .await?)

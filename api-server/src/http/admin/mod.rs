@@ -37,6 +37,8 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             runtimes::get::Operation,
             runtimes::log::Operation,
             runtimes::restart::Operation,
+            runtimes::restart_many::Operation,
+            runtimes::patch_many::Operation,
             runtimes::patch::Operation,
             runtimes::force_next_turn::Operation,
             runtimes::accept_turn::Operation,

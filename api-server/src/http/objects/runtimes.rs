@@ -3,9 +3,13 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use shared::db;
+use shared::db::runtime::RuntimeFilter;
+use shared::domain::runtime::RuntimeStatus;
 use uuid::Uuid;
 
+use crate::http::request::filters::among;
 use crate::page_of;
+use crate::refusal::Problem;
 use crate::use_cases::runtimes::Shown;
 
 page_of!(RuntimePage, Runtime);
@@ -134,6 +138,31 @@ impl From<Shown> for Runtime {
             created_at: record.created_at,
             updated_at: record.updated_at,
         }
+    }
+}
+
+/// Which runtimes, of those that have an engine. What is absent leaves the choice open.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct RuntimeChoice {
+    /// In this status: `starting`, `running`, `generation_in_progress`, `engine_unreachable` or `generation_failed`.
+    #[oai(validator(max_length = 32))]
+    pub status: Option<String>,
+    /// Whose engine is of this version.
+    #[oai(validator(max_length = 128))]
+    pub engine_version: Option<String>,
+}
+
+impl RuntimeChoice {
+    /// As the database takes it.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the field.
+    pub fn filter(&self) -> Result<RuntimeFilter<'_>, Problem> {
+        Ok(RuntimeFilter {
+            status: among("/filter/status", self.status.as_deref(), RuntimeStatus::ALL)?,
+            engine_version: self.engine_version.as_deref(),
+        })
     }
 }
 

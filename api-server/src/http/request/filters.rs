@@ -15,12 +15,19 @@ pub const BULK_DEFAULT: u16 = 200;
 /// # Errors
 /// `invalid_request` naming the parameter, for years that no clock here shows.
 pub fn span(at: &str, after: Option<DateTime<Utc>>, before: Option<DateTime<Utc>>) -> Result<Span, Problem> {
-    for (bound, name) in [(after, "after"), (before, "before")] {
-        if bound.is_some_and(|time| !(1..=9999).contains(&time.year())) {
-            return Err(Problem::field(format!("{at}_{name}"), "range", "must lie in the years 1 to 9999"));
-        }
+    let bound = |bound: Option<_>, name| bound.map(|given| time(&format!("{at}_{name}"), given)).transpose();
+    Ok(Span { after: bound(after, "after")?, before: bound(before, "before")? })
+}
+
+/// A time that a clock here may show.
+///
+/// # Errors
+/// `invalid_request` naming the parameter or the member.
+pub fn time(pointer: &str, given: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
+    if (1..=9999).contains(&given.year()) {
+        return Ok(given);
     }
-    Ok(Span { after, before })
+    Err(Problem::field(pointer, "range", "must lie in the years 1 to 9999"))
 }
 
 /// A word that must be one of these, of a closed set.

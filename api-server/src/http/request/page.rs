@@ -29,7 +29,7 @@ impl Page {
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(Problem::field("/query/limit", "range", format!("must be 1 to {MAX_LIMIT}")));
         }
-        let before = cursor.map(decode).transpose()?;
+        let before = cursor.map(|cursor| decode("/query/cursor", cursor)).transpose()?;
         Ok(Self { before, limit })
     }
 
@@ -121,16 +121,26 @@ impl NumberPage {
     }
 }
 
-fn encode(id: Uuid) -> String {
+/// The cursor behind this id.
+pub fn encode(id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(id.as_bytes())
 }
 
-fn decode(cursor: &str) -> Result<Uuid, Problem> {
-    URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok()).ok_or_else(bad_cursor)
+/// The id behind which a cursor points.
+///
+/// # Errors
+/// `invalid_request` naming the place of the cursor.
+pub fn decode(pointer: &str, cursor: &str) -> Result<Uuid, Problem> {
+    let id = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| Uuid::from_slice(&bytes).ok());
+    id.ok_or_else(|| foreign(pointer))
 }
 
 fn bad_cursor() -> Problem {
-    Problem::field("/query/cursor", "format", "not a cursor that this API gave out")
+    foreign("/query/cursor")
+}
+
+fn foreign(pointer: &str) -> Problem {
+    Problem::field(pointer, "format", "not a cursor that this API gave out")
 }
 
 #[cfg(test)]

@@ -73,6 +73,9 @@ pub async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
         let user = api.account(&format!("u{}", api.count("accounts").await)).await;
         ((admin(format!("users/{user}{below}")), body), trace(action, "user", user))
     };
+    let of_none = |path: &str, trace: Trace| {
+        ((admin(path.into()), Some(json!({ "filter": { "engine_version": "none" } }))), trace)
+    };
     let an_administrator = async || {
         let name = format!("admin-{}", api.count("admin_accounts").await);
         let body = json!({ "user_name": name, "password": "a long enough one" });
@@ -199,10 +202,17 @@ pub async fn prepare(api: &Api, operation: &str) -> (Call, Trace) {
             let path = admin("notifications/dead-letters/dismiss".into());
             ((path, Some(json!({ "filter": {} }))), trace("notification.dismiss_many", "queue", "notification_routes"))
         }
-        "admin_resume_games" => {
-            // Each game that it resumes has a line of its own besides: here there is none.
-            let body = json!({ "filter": { "engine_version": "none" } });
-            ((admin("games/resume".into()), Some(body)), trace("game.resume_many", "game", "paused"))
+        // Each that is changed has a line of its own besides: here there is none.
+        "admin_resume_games" => of_none("games/resume", trace("game.resume_many", "game", "paused")),
+        "admin_pause_games" => of_none("games/pause", trace("game.pause_many", "game", "running")),
+        "admin_restart_runtimes" => of_none("runtimes/restart", trace("runtime.restart_many", "runtime", "many")),
+        "admin_patch_runtimes" => {
+            let body = json!({ "filter": { "engine_version": "none" }, "version": "1.0.9" });
+            ((admin("runtimes/patch".into()), Some(body)), trace("runtime.patch_many", "runtime", "many"))
+        }
+        "admin_revoke_sessions" => {
+            let body = json!({ "filter": { "created_before": "2000-01-01T00:00:00Z" } });
+            ((admin("users/sessions/revoke".into()), Some(body)), trace("user.sessions.revoke_many", "user", "many"))
         }
         "admin_redrive_notification_dead_letter" => {
             let id = a_dead_route().await;

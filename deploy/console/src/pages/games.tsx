@@ -2,11 +2,13 @@
 
 import { Link, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect } from "react";
+import type { Schema } from "galaxy-typescript/client";
 
 import { asked, client } from "../api/client";
 import { gameZone } from "../api/settings";
 import { Action, Actions, type ActionOf, type FormField } from "../ui/action";
 import { Ago, Facts, Id, Json, State, Text, Time, useZone } from "../ui/basics";
+import type { Wanted } from "../ui/BulkBar";
 import { ListPage } from "../ui/ListPage";
 import css from "../ui/list.module.css";
 import { Found, Head, useLook } from "../ui/look";
@@ -88,6 +90,11 @@ export function Games() {
                 }),
               ),
           },
+          many: {
+            op: "admin_resume_games",
+            call: (wanted) => asked(() => client.post("/api/v1/admin/games/resume", { body: chosenGames(wanted) })),
+            why: (given) => unfit(given, "paused"),
+          },
         },
         {
           label: "Pause",
@@ -97,12 +104,30 @@ export function Games() {
             call: (game) =>
               asked(() => client.post("/api/v1/admin/games/{game_id}/pause", { path: { game_id: game.game_id } })),
           },
+          many: {
+            op: "admin_pause_games",
+            call: (wanted) => asked(() => client.post("/api/v1/admin/games/pause", { body: chosenGames(wanted) })),
+            why: (given) => unfit(given, "running"),
+          },
         },
       ]}
     >
       <NewGame />
     </ListPage>
   );
+}
+
+/** Why the filters of the list do not go with what is done to all games in one status. */
+function unfit(given: Record<string, string>, status: string): string | undefined {
+  if (given.member_user_id !== undefined) return "it does not go by who plays: choose the rows";
+  if (given.status !== undefined && given.status !== status) return `only ${spoken(status)} games can be`;
+  return undefined;
+}
+
+/** All games that match; which status they are in, the operation says. */
+function chosenGames({ filters: { visibility, owner_user_id }, piece }: Wanted) {
+  const filter = { visibility: visibility ?? null, owner_user_id: owner_user_id ?? null };
+  return { ...piece, filter: filter as Schema<"RunningGameChoice"> };
 }
 
 /** A game's state, with why it rests. */

@@ -119,10 +119,10 @@ export function DeadMail() {
           one: { op: "admin_resend_mail_delivery", call: resend },
           many: {
             op: "admin_resend_mail_deliveries",
-            call: (given, asOf, limit) =>
+            call: ({ filters: given, piece: { as_of, limit } }) =>
               asked(() =>
                 client.post("/api/v1/admin/mail/deliveries/resend", {
-                  body: { filter: frozen(given, asOf), limit },
+                  body: { filter: frozen(given, as_of), limit },
                 }),
               ),
           },
@@ -137,10 +137,10 @@ export function DeadMail() {
           one: { op: "admin_dismiss_mail_dead_letter", call: dismiss },
           many: {
             op: "admin_dismiss_mail_dead_letters",
-            call: (given, asOf, limit) =>
+            call: ({ filters: given, piece: { as_of, limit } }) =>
               asked(() =>
                 client.post("/api/v1/admin/mail/dead-letters/dismiss", {
-                  body: { filter: frozen(given, asOf), limit },
+                  body: { filter: frozen(given, as_of), limit },
                 }),
               ),
           },

@@ -234,10 +234,10 @@ export function DeadNotices() {
           },
           many: {
             op: "admin_redrive_notification_dead_letters",
-            call: (given, asOf, limit) =>
+            call: ({ filters: given, piece: { as_of, limit } }) =>
               asked(() =>
                 client.post("/api/v1/admin/notifications/dead-letters/redrive", {
-                  body: { filter: frozen(given, asOf), limit },
+                  body: { filter: frozen(given, as_of), limit },
                 }),
               ),
           },
@@ -253,10 +253,10 @@ export function DeadNotices() {
           },
           many: {
             op: "admin_dismiss_notification_dead_letters",
-            call: (given, asOf, limit) =>
+            call: ({ filters: given, piece: { as_of, limit } }) =>
               asked(() =>
                 client.post("/api/v1/admin/notifications/dead-letters/dismiss", {
-                  body: { filter: frozen(given, asOf), limit },
+                  body: { filter: frozen(given, as_of), limit },
                 }),
               ),
           },

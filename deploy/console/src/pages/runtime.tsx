@@ -7,6 +7,7 @@ import { asked, client } from "../api/client";
 import { Action, Actions, type ActionOf } from "../ui/action";
 import { Ago, Button, Facts, Id, Note, State, Text, Time } from "../ui/basics";
 import { Dialog } from "../ui/dialog";
+import type { Wanted } from "../ui/BulkBar";
 import { ListPage } from "../ui/ListPage";
 import css from "../ui/list.module.css";
 import { Found, useLook } from "../ui/look";
@@ -76,6 +77,11 @@ export function Runtimes() {
                 }),
               ),
           },
+          many: {
+            op: "admin_restart_runtimes",
+            call: (wanted) =>
+              asked(() => client.post("/api/v1/admin/runtimes/restart", { body: chosenRuntimes(wanted) })),
+          },
         },
         {
           label: "Patch",
@@ -95,12 +101,24 @@ export function Runtimes() {
                 }),
               ),
           },
+          many: {
+            op: "admin_patch_runtimes",
+            call: (wanted) => {
+              const body = { ...chosenRuntimes(wanted), version: wanted.values.version ?? "" };
+              return asked(() => client.post("/api/v1/admin/runtimes/patch", { body }));
+            },
+          },
         },
       ]}
     >
       <Reconcile />
     </ListPage>
   );
+}
+
+/** All runtimes that match. */
+function chosenRuntimes({ filters, piece }: Wanted) {
+  return { ...piece, filter: filters as Schema<"RuntimeChoice"> };
 }
 
 function Reconcile() {

@@ -7,13 +7,22 @@ import type { Me } from "../api/auth";
 import { clock } from "../text/time";
 import { bounded, count, number, spoken } from "../text/words";
 import { because } from "../api/purpose";
-import { forbidden, Input, WHY, type FormField } from "./action";
+import { forbidden, Input, Previewed, WHY, type Effects, type FormField, type Preview } from "./action";
 import { Button, Fault, Note, useZone } from "./basics";
 import { all, each, PIECE, type Piece, type Progress } from "./bulk";
 import { Dialog } from "./dialog";
 import { operationId } from "./key";
 import css from "./list.module.css";
 import ui from "./ui.module.css";
+
+/** A piece of all that match. */
+export interface Wanted {
+  filters: Record<string, string>;
+  /** What was asked before. */
+  values: Record<string, string>;
+  /** Which piece, as a body says it: what came later than `as_of` is not touched. */
+  piece: { as_of: string; limit: number; cursor: string | null };
+}
 
 /** Something that can be done to many. */
 export interface BulkAction<Row> {
@@ -24,10 +33,10 @@ export interface BulkAction<Row> {
   fields?: readonly FormField[];
   /** For chosen rows. */
   one: { op: string; call: (row: Row, values: Record<string, string>) => Promise<unknown> };
-  /** For all that match the filters, as of a time: what came later is not touched. Absent: chosen rows only. */
+  /** For all that match the filters, as of a time. Absent: chosen rows only. */
   many?: {
     op: string;
-    call: (filters: Record<string, string>, asOf: string, limit: number) => Promise<Piece>;
+    call: (wanted: Wanted) => Promise<Piece>;
     /** Why the filters of the list do not go with it. */
     why?: (filters: Record<string, string>) => string | undefined;
   };
@@ -110,15 +119,32 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
   const { action, of, asOf } = asked;
   const [progress, setProgress] = useState<Progress>();
   const [reason, setReason] = useState("");
+  const [preview, setPreview] = useState<Preview>();
   const stopped = useRef(false);
   const fields = action.fields ?? [];
   const [values, setValues] = useState(() => Object.fromEntries(fields.map((f) => [f.name, f.initial ?? ""])));
   const missing = fields.filter((field) => field.required && values[field.name]?.trim() === "");
+  const unready = missing.length > 0 ? `${missing.map(({ label }) => label).join(", ")} missing` : undefined;
   if (of === "all" && reason.trim() === "") missing.push(WHY);
   const queries = useQueryClient();
   const zone = useZone();
   const running = progress?.state === "running";
   const rows = useRef(chosen).current;
+
+  const piece = (limit: number, cursor?: string): Wanted => ({
+    filters,
+    values,
+    piece: { as_of: new Date(asOf).toISOString(), limit, cursor: cursor ?? null },
+  });
+
+  async function look(): Promise<void> {
+    try {
+      const call = () => action.many?.call(piece(PIECE));
+      setPreview((await because({ dry_run: "true" }, call)) as unknown as Effects);
+    } catch (error) {
+      setPreview({ error });
+    }
+  }
 
   async function begin(): Promise<void> {
     stopped.current = false;
@@ -129,8 +155,7 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
       await each(rows, (row) => because(why, () => action.one.call(row, values)), stop, setProgress);
     } else if (action.many) {
       const { call } = action.many;
-      const piece = (limit: number) => because(why, () => call(filters, new Date(asOf).toISOString(), limit));
-      await all(piece, stop, setProgress);
+      await all((limit, cursor) => because(why, () => call(piece(limit, cursor))), stop, setProgress);
     }
     await queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== "me" });
   }
@@ -168,11 +193,22 @@ function Run<Row>({ asked, chosen, filters, onClose }: RunProps<Row>) {
           />
         ))}
       {!progress && <Input field={{ ...WHY, required: of === "all" }} value={reason} onChange={setReason} />}
+      {!progress && preview && (
+        <>
+          <p className={ui.soft}>The first {PIECE} of them:</p>
+          <Previewed of={preview} />
+        </>
+      )}
       {progress && <Result progress={progress} />}
       <div className={ui.ends}>
         {!progress && (
           <Button onClick={close} autoFocus>
             Cancel
+          </Button>
+        )}
+        {!progress && of === "all" && (
+          <Button why={unready} onClick={() => void look()}>
+            What would it change?
           </Button>
         )}
         {!progress && (

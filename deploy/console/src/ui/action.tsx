@@ -216,14 +216,16 @@ function Question({ action, busy, fault, onCancel, onDo }: QuestionProps) {
   );
 }
 
-interface Effects {
+/** What a call would write. */
+export interface Effects {
   effects: readonly { what: string; count: number }[];
 }
 
 /** What it would change, or why nobody knows. */
-type Preview = Effects | { error: unknown };
+export type Preview = Effects | { error: unknown };
 
-function Previewed({ of }: { of: Preview }) {
+/** A preview. */
+export function Previewed({ of }: { of: Preview }) {
   if ("error" in of) return <Fault error={of.error} />;
   if (of.effects.length === 0) return <p role="status">It would change nothing.</p>;
   return (

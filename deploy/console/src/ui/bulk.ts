@@ -15,8 +15,13 @@ export interface Progress {
 
 /** What a piece of all that match answers. */
 export interface Piece {
+  /** How many matched, from where it began. */
   matched: number;
   changed: number;
+  /** Those that were not changed; of a set that is walked. */
+  refused?: readonly { code: string }[];
+  /** Where the next one begins; null on the last one. Absent: what was changed no longer matches, so the next one begins anew. */
+  next_cursor?: string | null;
 }
 
 /** The size of a piece: what the server takes at once. */
@@ -49,24 +54,34 @@ export async function each<Row>(
   tell({ ...progress, state: "done" });
 }
 
-/**
- * Calls for piece after piece, until one changes all that matched or nothing. How many there are may grow meanwhile: the server
- * does not count far.
- */
-export async function all(call: (limit: number) => Promise<Piece>, stop: () => boolean, tell: Tell): Promise<void> {
+/** Calls for piece after piece, until the last. How many there are may grow meanwhile: the server does not count far. */
+export async function all(
+  call: (limit: number, cursor: string | undefined) => Promise<Piece>,
+  stop: () => boolean,
+  tell: Tell,
+): Promise<void> {
+  let cursor: string | undefined;
   const progress: Progress = { done: 0, of: undefined, refused: {}, state: "running" };
   tell({ ...progress });
   for (;;) {
     if (stop()) return tell({ ...progress, state: "stopped" });
     let piece: Piece;
     try {
-      piece = await call(PIECE);
+      piece = await call(PIECE, cursor);
     } catch (error) {
       return tell({ ...progress, state: "failed", fault: error });
     }
-    progress.of = Math.max(progress.of ?? 0, progress.done + piece.matched);
+    const before = Object.values(progress.refused).reduce((sum, n) => sum + n, progress.done);
+    progress.of = Math.max(progress.of ?? 0, before + piece.matched);
     progress.done += piece.changed;
-    if (piece.changed === 0 || piece.changed >= piece.matched) return tell({ ...progress, state: "done" });
+    progress.refused = { ...progress.refused };
+    for (const { code } of piece.refused ?? []) progress.refused[code] = (progress.refused[code] ?? 0) + 1;
+    const last =
+      piece.next_cursor === undefined
+        ? piece.changed === 0 || piece.changed >= piece.matched
+        : piece.next_cursor === null;
+    if (last) return tell({ ...progress, state: "done" });
+    cursor = piece.next_cursor ?? undefined;
     tell({ ...progress });
   }
 }

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use super::Game;
 use crate::db::InTransaction;
 use crate::db::lists::{below, walk_in_order};
-use crate::domain::game::{GameStatus, PauseReason, Visibility};
+use crate::domain::game::{GameStatus, Visibility};
 use crate::ids::{GameId, UserId};
 use crate::postgres::Error;
 
@@ -173,50 +173,4 @@ pub async fn list(
         ),
         _ => walk!("games c", "c.game_id < $1 ORDER BY c.game_id DESC"),
     })
-}
-
-/// Of more games that match no more are counted.
-pub const MATCHED_LIMIT: i64 = 10_000;
-
-/// Which paused games; what is absent leaves the choice open.
-#[derive(Debug, Clone, Default)]
-pub struct PausedFilter<'a> {
-    /// Paused for this reason; absent: for any but by hand.
-    pub pause_reason: Option<PauseReason>,
-    /// For everybody, or for guests.
-    pub visibility: Option<Visibility>,
-    /// Run by this user.
-    pub owner_user_id: Option<UserId>,
-    /// On this engine version.
-    pub engine_version: Option<&'a str>,
-}
-
-/// How many paused games match that can be resumed, counted up to [`MATCHED_LIMIT`], and the oldest `limit` of them. One whose
-/// container is stopped or being replaced cannot be; one that died meanwhile is brought back.
-pub async fn resumable(
-    conn: &mut PgConnection,
-    filter: &PausedFilter<'_>,
-    limit: i64,
-) -> Result<(i64, Vec<GameId>), Error> {
-    let row = sqlx::query!(
-        r#"WITH matching AS MATERIALIZED (
-               SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
-                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped'
-                AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
-                  AND CASE WHEN $1::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $1 END
-                  AND ($2::text IS NULL OR g.visibility = $2) AND ($3::uuid IS NULL OR g.owner_user_id = $3)
-                  AND ($4::text IS NULL OR g.target_engine_version = $4)
-                ORDER BY g.game_id LIMIT $5)
-           SELECT (SELECT count(*) FROM matching) AS "matched!",
-                  ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $6) AS "ids!: Vec<GameId>""#,
-        filter.pause_reason.map(PauseReason::as_str),
-        filter.visibility.map(Visibility::as_str),
-        filter.owner_user_id.map(UserId::uuid),
-        filter.engine_version,
-        MATCHED_LIMIT,
-        limit
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok((row.matched, row.ids))
 }

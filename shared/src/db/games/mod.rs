@@ -85,9 +85,11 @@ macro_rules! games {
 
 // Below the macro, which it uses.
 mod browse;
+mod many;
 mod runtime;
 
-pub use browse::{GameFilter, PausedFilter, list, list_own, list_visible, list_visible_by_status, resumable};
+pub use browse::{GameFilter, list, list_own, list_visible, list_visible_by_status};
+pub use many::{PausedFilter, RunningFilter, pausable, resumable};
 pub use runtime::{
     StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts, start_failed,
     started, status, turn_generated,

@@ -2,7 +2,9 @@
 
 mod filtered;
 mod keyset;
+mod piece;
 
 pub use filtered::Span;
 pub(in crate::db) use filtered::{plan_for_values, walk_in_order};
 pub use keyset::below;
+pub use piece::{Chosen, MATCHED_LIMIT, Piece};

@@ -14,4 +14,4 @@ pub use browse::{
 pub use enqueue::{NewMail, enqueue};
 pub use finish::{Attempt, Decision, Record, lost_attempts, record};
 pub use letter::{Letter, Recipient, data_begins, data_begins_together, letters};
-pub use resend::{HeldDelivery, MATCHED_LIMIT, Picked, dismiss, hold, pick, pick_dead, resend};
+pub use resend::{HeldDelivery, Picked, dismiss, hold, pick, pick_dead, resend};

@@ -5,16 +5,13 @@ use uuid::Uuid;
 
 use super::browse::{DeliveryFilter, chosen};
 use crate::db::InTransaction;
-use crate::db::lists::plan_for_values;
+use crate::db::lists::{MATCHED_LIMIT, plan_for_values};
 use crate::db::queues;
 use crate::domain::delivery::DeliveryStatus;
 use crate::domain::notification::Kind;
 use crate::ids::DeliveryId;
 use crate::postgres::Error;
 use crate::queue::{dismiss as dismiss_rows, redrive};
-
-/// Of more that match no more are counted.
-pub const MATCHED_LIMIT: i64 = 10_000;
 
 /// A delivery, locked until the transaction ends.
 #[derive(Debug, Clone)]

@@ -17,4 +17,4 @@ pub use browse::{
 pub use dispatch::{Dispatch, Notice, load_routes, renew_successors as renew_route_successors, skip_route};
 pub use expand::{Chunk, Expansion, expand_chunk, load_expansions, renew_successors as renew_notification_successors};
 pub use produce::{NewNotification, produce, produce_at, produce_unmailed};
-pub use redrive::{MATCHED_LIMIT, Picked, dismiss, pick, pick_one, redrive};
+pub use redrive::{Picked, dismiss, pick, pick_one, redrive};

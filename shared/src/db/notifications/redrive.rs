@@ -5,15 +5,12 @@ use uuid::Uuid;
 
 use super::browse::{DeadLetterFilter, chosen_dead};
 use crate::db::InTransaction;
-use crate::db::lists::plan_for_values;
+use crate::db::lists::{MATCHED_LIMIT, plan_for_values};
 use crate::db::queues;
 use crate::domain::notification::{Channel, RouteStatus};
 use crate::ids::{GameId, NotificationId, UserId};
 use crate::postgres::Error;
 use crate::queue::{dismiss as dismiss_rows, redrive as redrive_rows};
-
-/// Of more that match no more are counted, in each queue.
-pub const MATCHED_LIMIT: i64 = 10_000;
 
 /// Rows of the two queues of notifications, locked until the transaction ends.
 #[derive(Debug, Clone, Default)]

@@ -6,6 +6,7 @@
 pub mod amends;
 mod images;
 mod jobs;
+mod many;
 mod operations;
 pub mod questions;
 mod records;
@@ -19,6 +20,7 @@ pub use jobs::{
     Job, JobWork, NewJob, enqueue_if_idle, enqueue_job, enqueue_stop, has_active_job, job_note, job_progress, job_step,
     job_work, latest_jobs, mend_jobs,
 };
+pub use many::{RuntimeFilter, replaceable};
 pub use operations::{Operation, count_operation, delete_old_operations, operations, record_operation, record_turn};
 pub use records::{
     EngineFacts, Prepared, RuntimeRecord, engine_facts, engine_replaced, hold_engine, is_generating, prepare_record,

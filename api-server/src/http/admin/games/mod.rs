@@ -14,6 +14,7 @@ pub mod notes;
 pub mod open_enrollment;
 pub mod patch;
 pub mod pause;
+pub mod pause_many;
 pub mod ready_to_start;
 pub mod resume;
 pub mod resume_many;
@@ -31,6 +32,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             start::Operation,
             retry_start::Operation,
             pause::Operation,
+            pause_many::Operation,
             resume::Operation,
             resume_many::Operation,
             cancel::Operation,

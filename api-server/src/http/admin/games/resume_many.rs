@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{Object, OpenApi, payload::Json};
@@ -13,9 +14,9 @@ use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::bulk::BulkResult;
+use crate::http::objects::bulk::{PieceResult, wanted};
 use crate::http::request::body::Body;
-use crate::http::request::filters::{BULK_DEFAULT, among};
+use crate::http::request::filters::among;
 use crate::refusal::Problem;
 use crate::use_cases::caller::{Admin, Caller, Context};
 use crate::use_cases::transitions;
@@ -59,6 +60,10 @@ impl PausedGameChoice {
 pub struct ResumeGames {
     /// Which; `{}` is every game that was not paused by hand.
     pub filter: PausedGameChoice,
+    /// When the set was looked at: what came into its state after it is left out. Now if absent, or if it is later.
+    pub as_of: Option<DateTime<Utc>>,
+    /// `next_cursor` of the piece before.
+    pub cursor: Option<String>,
     /// At most so many, 1 to 200; 200 if absent.
     #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
     pub limit: Option<u16>,
@@ -73,8 +78,8 @@ impl Operation {
     /// Resume many paused games
     ///
     /// The oldest `limit` of those that match, as if each were resumed by itself. Games whose container is stopped or being
-    /// replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it
-    /// until `changed` is 0.
+    /// replaced never match: only a start brings them back; one whose schedule says no next turn stays paused. Call it with
+    /// `next_cursor` until there is none.
     #[oai(path = "/admin/games/resume", method = "post", operation_id = "admin_resume_games")]
     async fn call(
         &self,
@@ -82,10 +87,10 @@ impl Operation {
         context: Context,
         admin: Admin,
         body: Body<ResumeGames>,
-    ) -> Result<Json<BulkResult>, Fail<AdminResumeGamesCodes>> {
+    ) -> Result<Json<PieceResult>, Fail<AdminResumeGamesCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let limit = body.limit.unwrap_or(BULK_DEFAULT);
         let (filter, shown) = (body.filter.filter()?, body.filter.to_json().unwrap_or_default());
-        Ok(Json(transitions::resume_many(&app, &caller, &filter, shown, limit).await?.into()))
+        let wanted = wanted(body.as_of, body.cursor.as_deref(), body.limit)?;
+        Ok(Json(transitions::resume_many(&app, &caller, &filter, &shown, wanted).await?.into()))
     }
 }

@@ -7,6 +7,8 @@ pub mod get;
 pub mod list;
 pub mod log;
 pub mod patch;
+pub mod patch_many;
 pub mod reconcile;
 pub mod release;
 pub mod restart;
+pub mod restart_many;

@@ -28,7 +28,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             entitlements::create::Operation,
             entitlements::get::Operation,
         ),
-        (sessions::list::Operation, sessions::revoke_all::Operation),
+        (sessions::list::Operation, sessions::revoke_all::Operation, sessions::revoke_many::Operation),
         (notes::list::Operation, notes::create::Operation, notes::get::Operation, timeline::Operation),
     )
 }

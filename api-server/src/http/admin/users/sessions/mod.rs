@@ -2,3 +2,4 @@
 
 pub mod list;
 pub mod revoke_all;
+pub mod revoke_many;
