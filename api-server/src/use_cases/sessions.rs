@@ -84,7 +84,7 @@ async fn revoke_opened(
     as_of: DateTime<Utc>,
 ) -> Result<(), Problem> {
     let mut tx = app.db.begin().await?;
-    let revoked = db::sessions::revoke_opened(&mut tx, user_id, opened, as_of, "administrator").await?;
+    let revoked = db::sessions::revoke_opened(&mut tx, user_id, opened, Some(as_of), "administrator").await?;
     // Somebody else was faster: there is nothing to tell.
     if revoked.is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::InTransaction;
-use super::lists::{Chosen, MATCHED_LIMIT, Piece, Span, below, walk_in_order};
+use super::lists::{Chosen, Piece, Span, below, chosen, walk_in_order};
 use crate::domain::account::{SanctionKind, SessionStatus};
 use crate::domain::plan::Plan;
 use crate::ids::{DeviceSessionId, UserId};
@@ -123,14 +123,7 @@ pub async fn revoke(conn: &mut PgConnection, id: DeviceSessionId, reason: &str) 
 
 /// Revokes every active session of a user; answers which.
 pub async fn revoke_all(conn: &mut PgConnection, user_id: UserId, reason: &str) -> Result<Vec<DeviceSessionId>, Error> {
-    Ok(sqlx::query_scalar!(
-        r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
-            WHERE user_id = $1 AND status = 'active' RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
-        user_id as UserId,
-        reason
-    )
-    .fetch_all(conn)
-    .await?)
+    revoke_opened(conn, user_id, Span::default(), None, reason).await
 }
 
 /// Which sessions; what is absent leaves the choice open.
@@ -146,45 +139,38 @@ pub struct OpenedFilter {
 
 /// The accounts that have an active session that matches.
 pub async fn holders(conn: &mut PgConnection, filter: &OpenedFilter, piece: &Piece) -> Result<Chosen<UserId>, Error> {
-    let row = sqlx::query!(
-        r#"WITH matching AS MATERIALIZED (
-               SELECT d.user_id FROM device_sessions d
-                WHERE d.status = 'active' AND d.created_at <= $1 AND d.user_id > $2
-                  AND ($3::timestamptz IS NULL OR d.created_at >= $3) AND ($4::timestamptz IS NULL OR d.created_at < $4)
-                  AND ($5::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = d.user_id AND s.kind = $5
-                      AND s.lifted_at IS NULL
-                      AND s.starts_at <= statement_timestamp() AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())))
-                  AND ($6::text IS NULL
-                      OR $6 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = d.user_id AND e.superseded_at IS NULL
-                      AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))
-                GROUP BY d.user_id ORDER BY d.user_id LIMIT $7)
-           SELECT (SELECT count(*) FROM matching) AS "matched!",
-                  ARRAY(SELECT user_id FROM matching ORDER BY user_id LIMIT $8) AS "ids!: Vec<UserId>""#,
-        piece.as_of,
-        piece.above(),
+    Ok(chosen!(
+        conn,
+        piece,
+        "user_id",
+        "UserId",
+        "SELECT DISTINCT d.user_id FROM device_sessions d
+          WHERE d.status = 'active' AND d.created_at <= $1 AND d.user_id > $2
+            AND ($5::timestamptz IS NULL OR d.created_at >= $5) AND ($6::timestamptz IS NULL OR d.created_at < $6)
+            AND ($7::text IS NULL OR EXISTS (SELECT FROM sanctions s WHERE s.user_id = d.user_id AND s.kind = $7
+                AND s.lifted_at IS NULL
+                AND s.starts_at <= statement_timestamp() AND (s.ends_at IS NULL OR s.ends_at > statement_timestamp())))
+            AND ($8::text IS NULL
+                OR $8 = coalesce((SELECT e.plan FROM entitlements e WHERE e.user_id = d.user_id AND e.superseded_at IS NULL
+                AND e.starts_at <= statement_timestamp() AND (e.ends_at IS NULL OR e.ends_at > statement_timestamp())), 'free'))",
         filter.opened.after,
         filter.opened.before,
         filter.sanction.map(SanctionKind::as_str),
-        filter.plan.map(Plan::as_str),
-        MATCHED_LIMIT,
-        i64::from(piece.limit)
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Chosen { matched: row.matched, ids: row.ids })
+        filter.plan.map(Plan::as_str)
+    ))
 }
 
-/// Revokes the active sessions of a user that were opened in this span, and not after `as_of`; answers which.
+/// Revokes the active sessions of a user that were opened in this span, and not after `as_of` where it is given; answers which.
 pub async fn revoke_opened(
     conn: &mut PgConnection,
     user_id: UserId,
     opened: Span,
-    as_of: DateTime<Utc>,
+    as_of: Option<DateTime<Utc>>,
     reason: &str,
 ) -> Result<Vec<DeviceSessionId>, Error> {
     Ok(sqlx::query_scalar!(
         r#"UPDATE device_sessions SET status = 'revoked', revoked_at = clock_timestamp(), revoke_reason = $2
-            WHERE user_id = $1 AND status = 'active' AND created_at <= $3
+            WHERE user_id = $1 AND status = 'active' AND ($3::timestamptz IS NULL OR created_at <= $3)
               AND ($4::timestamptz IS NULL OR created_at >= $4) AND ($5::timestamptz IS NULL OR created_at < $5)
            RETURNING device_session_id AS "device_session_id: DeviceSessionId""#,
         user_id as UserId,

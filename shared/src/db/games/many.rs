@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::db::lists::{Chosen, MATCHED_LIMIT, Piece};
+use crate::db::lists::{Chosen, Piece, chosen};
 use crate::domain::game::{PauseReason, Visibility};
 use crate::ids::{GameId, UserId};
 use crate::postgres::Error;
@@ -27,30 +27,23 @@ pub async fn resumable(
     filter: &PausedFilter<'_>,
     piece: &Piece,
 ) -> Result<Chosen<GameId>, Error> {
-    let row = sqlx::query!(
-        r#"WITH matching AS MATERIALIZED (
-               SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
-                WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped'
-                  AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
-                  AND CASE WHEN $1::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $1 END
-                  AND ($2::text IS NULL OR g.visibility = $2) AND ($3::uuid IS NULL OR g.owner_user_id = $3)
-                  AND ($4::text IS NULL OR g.target_engine_version = $4)
-                  AND g.state_since <= $5 AND g.game_id > $6
-                ORDER BY g.game_id LIMIT $7)
-           SELECT (SELECT count(*) FROM matching) AS "matched!",
-                  ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $8) AS "ids!: Vec<GameId>""#,
+    Ok(chosen!(
+        conn,
+        piece,
+        "game_id",
+        "GameId",
+        "SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
+          WHERE g.status = 'paused' AND g.pause_reason IS DISTINCT FROM 'stopped'
+            AND r.status NOT IN ('starting', 'stopped', 'removed', 'finished')
+            AND CASE WHEN $5::text IS NULL THEN g.pause_reason IS DISTINCT FROM 'manual' ELSE g.pause_reason = $5 END
+            AND ($6::text IS NULL OR g.visibility = $6) AND ($7::uuid IS NULL OR g.owner_user_id = $7)
+            AND ($8::text IS NULL OR g.target_engine_version = $8)
+            AND g.state_since <= $1 AND g.game_id > $2",
         filter.pause_reason.map(PauseReason::as_str),
         filter.visibility.map(Visibility::as_str),
         filter.owner_user_id.map(UserId::uuid),
-        filter.engine_version,
-        piece.as_of,
-        piece.above(),
-        MATCHED_LIMIT,
-        i64::from(piece.limit)
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Chosen { matched: row.matched, ids: row.ids })
+        filter.engine_version
+    ))
 }
 
 /// Which running games; what is absent leaves the choice open.
@@ -70,25 +63,18 @@ pub async fn pausable(
     filter: &RunningFilter<'_>,
     piece: &Piece,
 ) -> Result<Chosen<GameId>, Error> {
-    let row = sqlx::query!(
-        r#"WITH matching AS MATERIALIZED (
-               SELECT g.game_id FROM games g
-                WHERE g.status = 'running'
-                  AND ($1::text IS NULL OR g.visibility = $1) AND ($2::uuid IS NULL OR g.owner_user_id = $2)
-                  AND ($3::text IS NULL OR g.target_engine_version = $3)
-                  AND g.state_since <= $4 AND g.game_id > $5
-                ORDER BY g.game_id LIMIT $6)
-           SELECT (SELECT count(*) FROM matching) AS "matched!",
-                  ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $7) AS "ids!: Vec<GameId>""#,
+    Ok(chosen!(
+        conn,
+        piece,
+        "game_id",
+        "GameId",
+        "SELECT g.game_id FROM games g
+          WHERE g.status = 'running'
+            AND ($5::text IS NULL OR g.visibility = $5) AND ($6::uuid IS NULL OR g.owner_user_id = $6)
+            AND ($7::text IS NULL OR g.target_engine_version = $7)
+            AND g.state_since <= $1 AND g.game_id > $2",
         filter.visibility.map(Visibility::as_str),
         filter.owner_user_id.map(UserId::uuid),
-        filter.engine_version,
-        piece.as_of,
-        piece.above(),
-        MATCHED_LIMIT,
-        i64::from(piece.limit)
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Chosen { matched: row.matched, ids: row.ids })
+        filter.engine_version
+    ))
 }

@@ -7,4 +7,5 @@ mod piece;
 pub use filtered::Span;
 pub(in crate::db) use filtered::{plan_for_values, walk_in_order};
 pub use keyset::below;
+pub(in crate::db) use piece::chosen;
 pub use piece::{Chosen, MATCHED_LIMIT, Piece};

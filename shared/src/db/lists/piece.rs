@@ -32,3 +32,24 @@ pub struct Chosen<Id> {
     /// Those of the piece, lowest first.
     pub ids: Vec<Id>,
 }
+
+/// A piece of what `$matching` selects, ids of the named column and type: `$1` is when it was looked at, `$2` the id above which the
+/// piece begins, and its own arguments begin at `$5`.
+macro_rules! chosen {
+    ($conn:expr, $piece:expr, $column:literal, $id:literal, $matching:literal $(, $argument:expr)*) => {{
+        let row = sqlx::query!(
+            "WITH matching AS MATERIALIZED (" + $matching + " ORDER BY 1 LIMIT $3)
+             SELECT (SELECT count(*) FROM matching) AS \"matched!\",
+                    ARRAY(SELECT " + $column + " FROM matching ORDER BY 1 LIMIT $4) AS \"ids!: Vec<" + $id + ">\"",
+            $piece.as_of,
+            $piece.above(),
+            $crate::db::lists::MATCHED_LIMIT,
+            i64::from($piece.limit)
+            $(, $argument)*
+        )
+        .fetch_one($conn)
+        .await?;
+        $crate::db::lists::Chosen { matched: row.matched, ids: row.ids }
+    }};
+}
+pub(in crate::db) use chosen;

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use crate::db::lists::{Chosen, MATCHED_LIMIT, Piece};
+use crate::db::lists::{Chosen, Piece, chosen};
 use crate::domain::runtime::RuntimeStatus;
 use crate::ids::GameId;
 use crate::postgres::Error;
@@ -23,25 +23,18 @@ pub async fn replaceable(
     filter: &RuntimeFilter<'_>,
     piece: &Piece,
 ) -> Result<Chosen<GameId>, Error> {
-    let row = sqlx::query!(
-        r#"WITH matching AS MATERIALIZED (
-               SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
-                WHERE g.status IN ('running', 'paused') AND g.pause_reason IS DISTINCT FROM 'stopped'
-                  AND r.status NOT IN ('stopped', 'removed', 'finished')
-                  AND ($1::text IS NULL OR r.status = $1) AND ($2::text IS NULL OR r.engine_version = $2)
-                  AND g.state_since <= $3 AND g.game_id > $4
-                  AND NOT EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id AND j.created_at > $3)
-                ORDER BY g.game_id LIMIT $5)
-           SELECT (SELECT count(*) FROM matching) AS "matched!",
-                  ARRAY(SELECT game_id FROM matching ORDER BY game_id LIMIT $6) AS "ids!: Vec<GameId>""#,
+    Ok(chosen!(
+        conn,
+        piece,
+        "game_id",
+        "GameId",
+        "SELECT g.game_id FROM games g JOIN runtime_records r USING (game_id)
+          WHERE g.status IN ('running', 'paused') AND g.pause_reason IS DISTINCT FROM 'stopped'
+            AND r.status NOT IN ('stopped', 'removed', 'finished')
+            AND ($5::text IS NULL OR r.status = $5) AND ($6::text IS NULL OR r.engine_version = $6)
+            AND g.state_since <= $1 AND g.game_id > $2
+            AND NOT EXISTS (SELECT FROM runtime_jobs j WHERE j.game_id = g.game_id AND j.created_at > $1)",
         filter.status.map(RuntimeStatus::as_str),
-        filter.engine_version,
-        piece.as_of,
-        piece.above(),
-        MATCHED_LIMIT,
-        i64::from(piece.limit)
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Chosen { matched: row.matched, ids: row.ids })
+        filter.engine_version
+    ))
 }
