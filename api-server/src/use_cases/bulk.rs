@@ -62,23 +62,22 @@ pub fn told<Id: Display>(filter: &Value, piece: &Piece, chosen: &Chosen<Id>) -> 
     json!({ "filter": filter, "as_of": piece.as_of, "limit": piece.limit, "matched": chosen.matched, "ids": ids })
 }
 
-/// Does something to each item of a piece. One that refuses is passed over.
+/// Does something to each item of a piece; `does` answers whether it changed it. One that refuses is passed over.
 ///
 /// # Errors
 /// What is wrong with the server: some may have been changed, and the same call again goes on.
-pub async fn one_by_one<Id, Does, Done>(piece: &Piece, chosen: Chosen<Id>, does: Does) -> Result<Walked, Problem>
+pub async fn one_by_one<Id, Does, Done>(chosen: Chosen<Id>, does: Does) -> Result<Walked, Problem>
 where
     Id: Copy + Into<Uuid>,
     Does: Fn(Id) -> Done,
-    Done: Future<Output = Result<(), Problem>>,
+    Done: Future<Output = Result<bool, Problem>>,
 {
-    let taken = i64::try_from(chosen.ids.len()).unwrap_or(i64::MAX);
-    let more = chosen.ids.len() >= usize::from(piece.limit) && chosen.matched > taken;
+    let more = chosen.matched > i64::try_from(chosen.ids.len()).unwrap_or(i64::MAX);
     let last = chosen.ids.last().filter(|_| more).map(|id| (*id).into());
     let mut walked = Walked { matched: chosen.matched, changed: 0, refused: Vec::new(), last };
     for id in chosen.ids {
         match does(id).await {
-            Ok(()) => walked.changed += 1,
+            Ok(changed) => walked.changed += i64::from(changed),
             Err(problem) if problem.code.status().is_client_error() => walked.refused.push((id.into(), problem.code)),
             Err(problem) => return Err(problem),
         }

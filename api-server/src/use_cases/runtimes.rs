@@ -135,11 +135,11 @@ pub async fn replace_many(
     let version = version.as_deref();
     let does = |game_id| async move {
         match version {
-            Some(version) => patch(app, caller, game_id, version).await.map(drop),
-            None => restart(app, caller, game_id).await.map(drop),
+            Some(version) => patch(app, caller, game_id, version).await.map(|_| true),
+            None => restart(app, caller, game_id).await.map(|_| true),
         }
     };
-    bulk::one_by_one(&piece, games, does).await
+    bulk::one_by_one(games, does).await
 }
 
 /// Asks for a turn now; the scheduled one after it is skipped.

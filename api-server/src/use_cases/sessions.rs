@@ -72,27 +72,27 @@ pub async fn revoke_of_many(
     let detail = bulk::told(shown, &piece, &holders);
     caller.audit(&mut tx, "user.sessions.revoke_many", "user", "many", detail).await?;
     tx.commit().await?;
-    bulk::one_by_one(&piece, holders, |user_id| revoke_opened(app, caller, user_id, filter.opened, piece.as_of)).await
+    bulk::one_by_one(holders, |user_id| revoke_opened(app, caller, user_id, filter.opened, piece.as_of)).await
 }
 
-/// Revokes the active sessions of a user that were opened in this span, and not after `as_of`.
+/// Revokes the active sessions of a user that were opened in this span, and not after `as_of`; answers whether there were any.
 async fn revoke_opened(
     app: &App,
     caller: &Caller<'_>,
     user_id: UserId,
     opened: Span,
     as_of: DateTime<Utc>,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let mut tx = app.db.begin().await?;
     let revoked = db::sessions::revoke_opened(&mut tx, user_id, opened, Some(as_of), "administrator").await?;
     // Somebody else was faster: there is nothing to tell.
     if revoked.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     db::push_log::append_invalidation(&mut tx, user_id, &revoked, "administrator").await?;
     let detail = json!({ "device_session_ids": revoked });
     caller.audit(&mut tx, "user.sessions.revoke_all", "user", &user_id.to_string(), detail).await?;
     tx.commit().await?;
     app.waker.wake(Topic::PushLog);
-    Ok(())
+    Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::db::games::{Game, LockedGame, PausedFilter, RunningFilter};
-use shared::db::lists::{Chosen, Piece};
+use shared::db::lists::Chosen;
 use shared::db::{self, InTransaction, Tx};
 use shared::domain::game::{GameAction, GameStatus, PauseReason};
 use shared::domain::notification::{Audience, Payload, pause_key};
@@ -77,7 +77,7 @@ pub async fn resume_many(
     let detail = bulk::told(shown, &piece, &games);
     caller.audit(&mut tx, "game.resume_many", "game", GameStatus::Paused.as_str(), detail).await?;
     tx.commit().await?;
-    each(app, caller, &piece, games, GameAction::Resume).await
+    each(app, caller, games, GameAction::Resume).await
 }
 
 /// Pauses a piece of the chosen running games, as [`resume_many`] resumes.
@@ -97,18 +97,11 @@ pub async fn pause_many(
     let detail = bulk::told(shown, &piece, &games);
     caller.audit(&mut tx, "game.pause_many", "game", GameStatus::Running.as_str(), detail).await?;
     tx.commit().await?;
-    each(app, caller, &piece, games, GameAction::Pause).await
+    each(app, caller, games, GameAction::Pause).await
 }
 
-async fn each(
-    app: &App,
-    caller: &Caller<'_>,
-    piece: &Piece,
-    games: Chosen<GameId>,
-    action: GameAction,
-) -> Result<Walked, Problem> {
-    bulk::one_by_one(piece, games, |game_id| async move { transition(app, caller, game_id, action).await.map(drop) })
-        .await
+async fn each(app: &App, caller: &Caller<'_>, games: Chosen<GameId>, action: GameAction) -> Result<Walked, Problem> {
+    bulk::one_by_one(games, |game_id| async move { transition(app, caller, game_id, action).await.map(|_| true) }).await
 }
 
 async fn open_enrollment(

@@ -1,5 +1,6 @@
 //! What is done to many, one by one: the set does not grow while it is walked, and who refuses stops nobody (SPEC §4 "Bulk").
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::admin::runtimes::{job_done, running};
@@ -159,6 +160,23 @@ async fn sessions_that_were_open_then_end_and_later_ones_stay() {
     .unwrap();
     assert_eq!(told, [1, 2], "one invalidation for each account, which names its sessions");
     assert_eq!(api.count("audit_log WHERE action = 'user.sessions.revoke_all'").await, 2);
+}
+
+#[tokio::test]
+async fn of_two_who_end_the_same_sessions_each_account_is_counted_by_one() {
+    let api = Api::start().await;
+    let other = api.replica().await;
+    for n in 0..8 {
+        let (user, _) = api.player(&format!("user-{n}")).await;
+        let open = api.gateway().post(format!("/api/v1/internal/users/{user}/sessions")).json(&json!({})).send();
+        open.await.expect(201);
+    }
+    let body = json!({ "filter": {} });
+    let answers = join_all([&api, &other].map(|replica| replica.admin().post(REVOKE).json(&body).send())).await;
+    let changed: i64 = answers.into_iter().map(|answer| answer.expect(200).json()["changed"].as_i64().unwrap()).sum();
+    assert_eq!(changed, 8);
+    assert_eq!(api.count("audit_log WHERE action = 'user.sessions.revoke_all'").await, 8);
+    assert_eq!(api.count("push_events WHERE what = 'invalidation'").await, 8);
 }
 
 #[tokio::test]
