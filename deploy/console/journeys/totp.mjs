@@ -3,6 +3,8 @@
 import { createHmac } from "node:crypto";
 
 const STEP = 30_000;
+/** How long a code must still be good: one that is about to end may be over when it arrives. */
+const GOOD = 10_000;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** The present step. */
@@ -31,7 +33,7 @@ export class Device {
   async next() {
     const deadline = Date.now() + 3 * STEP;
     for (;;) {
-      const at = Math.max(this.#last + 1, step() - 1);
+      const at = Math.max(this.#last + 1, Math.floor((Date.now() + GOOD) / STEP) - 1);
       // The server's clock may be a little behind: a step that has just begun here is the next one there.
       if (at <= step() + 1) {
         this.#last = at;
