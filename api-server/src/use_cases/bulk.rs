@@ -33,9 +33,6 @@ pub struct Wanted {
 
 impl Wanted {
     /// The piece, by the database's clock: what a caller's clock calls later than now is now.
-    ///
-    /// # Errors
-    /// What the database answers.
     pub async fn piece(self, conn: &mut PgConnection) -> Result<Piece, Problem> {
         let now = db::games::now(conn).await?;
         let as_of = self.as_of.map_or(now, |at| at.min(now));

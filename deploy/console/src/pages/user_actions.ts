@@ -1,9 +1,12 @@
-// What is given to and taken from a user: sanctions, plans, limits.
+// What is given to and taken from a user: sanctions, plans, limits, sessions.
+
+import type { Schema } from "galaxy-typescript/client";
 
 import { asked, client } from "../api/client";
 import type { ActionOf } from "../ui/action";
+import type { BulkAction } from "../ui/BulkBar";
 import { instant } from "../text/time";
-import { PLANS, SANCTIONS } from "./kinds";
+import { PLANS, SANCTIONS, type Account } from "./kinds";
 
 /** A new sanction. */
 export function sanctionAction(user_id: string, zone: string): ActionOf {
@@ -79,3 +82,30 @@ export function limitsAction(user_id: string): ActionOf {
     done: "The limits hold.",
   };
 }
+
+/** Signs people out, chosen ones or all that match. */
+export const endSessions: BulkAction<Account> = {
+  label: "End sessions",
+  danger: true,
+  effects: ["They are signed out everywhere, and may sign in again."],
+  one: {
+    op: "admin_revoke_all_sessions",
+    call: (user) =>
+      asked(() =>
+        client.post("/api/v1/admin/users/{user_id}/sessions/revoke-all", { path: { user_id: user.user_id } }),
+      ),
+  },
+  many: {
+    op: "admin_revoke_sessions",
+    call: ({ filters, piece }) =>
+      asked(() =>
+        client.post("/api/v1/admin/users/sessions/revoke", {
+          body: { ...piece, filter: filters as Schema<"SessionChoice"> },
+        }),
+      ),
+    why: ({ email, name }) =>
+      email !== undefined || name !== undefined
+        ? "it does not go by name or address: choose the rows"
+        : undefined,
+  },
+};

@@ -1,7 +1,6 @@
 // Users: the list, and a user with their games, sessions, sanctions, plan, mail and history.
 
 import { Link, useParams, useSearch } from "@tanstack/react-router";
-import type { Schema } from "galaxy-typescript/client";
 
 import { asked, client } from "../api/client";
 import { Action, Actions, type ActionOf } from "../ui/action";
@@ -18,7 +17,7 @@ import { GameState } from "./games";
 import { History } from "./history";
 import { PLANS, SANCTIONS, type Account, type Sanction } from "./kinds";
 import { Notes } from "./notes";
-import { grantAction, limitsAction, sanctionAction } from "./user_actions";
+import { endSessions, grantAction, limitsAction, sanctionAction } from "./user_actions";
 
 const filters = [
   { name: "email", label: "Address", kind: "email" },
@@ -68,33 +67,7 @@ export function Users() {
           </>
         ),
       })}
-      bulk={[
-        {
-          label: "End sessions",
-          danger: true,
-          effects: ["They are signed out everywhere, and may sign in again."],
-          one: {
-            op: "admin_revoke_all_sessions",
-            call: (user) =>
-              asked(() =>
-                client.post("/api/v1/admin/users/{user_id}/sessions/revoke-all", { path: { user_id: user.user_id } }),
-              ),
-          },
-          many: {
-            op: "admin_revoke_sessions",
-            call: ({ filters, piece }) =>
-              asked(() =>
-                client.post("/api/v1/admin/users/sessions/revoke", {
-                  body: { ...piece, filter: filters as Schema<"SessionChoice"> },
-                }),
-              ),
-            why: ({ email, name }) =>
-              email !== undefined || name !== undefined
-                ? "it does not go by name or address: choose the rows"
-                : undefined,
-          },
-        },
-      ]}
+      bulk={[endSessions]}
     />
   );
 }
