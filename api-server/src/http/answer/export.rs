@@ -15,6 +15,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::{ToJSON, Type};
 use serde_json::{Map, Value};
 use shared::db::Db;
+use shared::service::listen::Lasting;
 use tracing::{Instrument as _, Span};
 
 use super::csv::Columns;
@@ -62,7 +63,9 @@ impl<T: Type> Payload for Csv<T> {
 
 impl<T: Type> IntoResponse for Csv<T> {
     fn into_response(self) -> Response {
-        Response::builder().content_type("text/csv; charset=utf-8").body(self.body)
+        let mut response = Response::builder().content_type("text/csv; charset=utf-8").body(self.body);
+        response.extensions_mut().insert(Lasting::Parts);
+        response
     }
 }
 
