@@ -16,6 +16,7 @@ mod bad_input;
 mod binary;
 mod document;
 mod every_operation;
+mod exports;
 mod frame;
 mod generated;
 mod geo;
