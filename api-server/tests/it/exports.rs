@@ -24,6 +24,11 @@ const EXPORTS: [(&str, &str); 8] = [
     ("audit-log", "action=game.create"),
 ];
 
+/// What a list is called in the trail; a file is named after it, too.
+fn name_of(list: &str) -> String {
+    list.replace(['/', '-'], "_").replace("notifications_", "notification_")
+}
+
 /// A few of everything that is listed.
 async fn scene(api: &Api) {
     let ada = api.account("ada").await;
@@ -96,7 +101,7 @@ async fn every_export_has_the_rows_of_its_list_and_its_filters() {
         assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
         assert_eq!(answer.header("cache-control"), "no-store");
         let name = answer.header("content-disposition");
-        let minute = name.strip_prefix(&format!("attachment; filename=\"{}-", list.replace('/', "-")));
+        let minute = name.strip_prefix(&format!("attachment; filename=\"{}-", name_of(list).replace('_', "-")));
         let minute = minute.and_then(|rest| rest.strip_suffix(".csv\"")).unwrap_or_else(|| panic!("{list}: {name}"));
         assert!(chrono::NaiveDateTime::parse_from_str(minute, "%Y%m%dT%H%MZ").is_ok(), "{name}");
         let lines = String::from_utf8(answer.body).unwrap();
@@ -142,8 +147,8 @@ async fn the_columns_are_those_of_the_document_also_where_nothing_is_listed() {
 #[tokio::test]
 async fn an_export_goes_on_over_many_pages_and_from_a_cursor() {
     let api = Api::start().await;
-    let insert = "INSERT INTO accounts (user_id, user_name, preferred_language, time_zone)
-                  SELECT gen_random_uuid(), 'pilot-' || n, $1, 'UTC' FROM generate_series(1, 450) n";
+    let insert = "INSERT INTO accounts (user_id, user_name, canonical_user_name, preferred_language, time_zone)
+                  SELECT gen_random_uuid(), 'pilot-' || n, 'pilot-' || n, $1, 'UTC' FROM generate_series(1, 450) n";
     api.sql(insert, "en").await;
     let (head, rows) = read(&exported(&api.admin(), "users").await);
     let id = head.iter().position(|column| column == "user_id").unwrap();
@@ -185,7 +190,7 @@ async fn whoever_took_a_file_stands_in_the_trail_and_whom_they_looked_for_does_n
     scene(&api).await;
     for (list, query) in EXPORTS {
         exported(&api.admin(), &format!("{list}?{query}")).await;
-        let name = list.replace(['/', '-'], "_").replace("notifications_dead", "notification_dead");
+        let name = name_of(list);
         let (target, detail): (String, Value) = sqlx::query_as(
             "SELECT target_id, detail FROM audit_log WHERE action = $1 AND target_type = 'list' AND outcome = 'done'",
         )
@@ -200,7 +205,7 @@ async fn whoever_took_a_file_stands_in_the_trail_and_whom_they_looked_for_does_n
     }
     exported(&api.admin(), "users?email=ada@example.org").await;
     assert_eq!(api.count("audit_log WHERE action = 'users.export' AND detail::text LIKE '%(given)%'").await, 2);
-    assert_eq!(api.count("audit_log WHERE detail::text LIKE '%ada%' OR detail::text LIKE '%@example%'").await, 0);
+    assert_eq!(api.count("audit_log WHERE detail::text LIKE '%\"ada%' OR detail::text LIKE '%@example%'").await, 0);
     // Who is refused has taken nothing.
     let before = api.count("audit_log").await;
     api.admin().get(format!("{ADMIN}/users/export?email=nobody")).bad().send().await.expect(400);
@@ -229,7 +234,7 @@ async fn a_file_wants_a_code_within_ten_minutes_from_whoever_has_a_second_factor
     assert_eq!(api.count("audit_log WHERE action = 'admin_export_users' AND outcome = 'refused'").await, 1);
 }
 
-/// Three files that nobody reads on, where the replica has two connections to Postgres.
+/// Four files that nobody reads on, where the replica has three connections to Postgres.
 #[tokio::test]
 async fn a_file_that_lies_unread_holds_no_connection_and_has_nothing_that_came_meanwhile() {
     let api = Api::start().await;
@@ -239,11 +244,11 @@ async fn a_file_that_lies_unread_holds_no_connection_and_has_nothing_that_came_m
                   SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Orion', repeat('x', 4000), 'public',
                          2, 4, now() + interval '1 day', '@every 1h', $1 FROM generate_series(1, 5000) n";
     api.sql(insert, VERSION).await;
-    let settings = [("BACKEND_POSTGRES_MAX_CONNS", "2"), ("BACKEND_HTTP_WRITE_TIMEOUT", "80s")];
+    let settings = [("BACKEND_POSTGRES_MAX_CONNS", "3"), ("BACKEND_HTTP_WRITE_TIMEOUT", "80s")];
     let narrow = api.replica_with(&settings).await;
     let url = format!("http://{}{ADMIN}/games/export", narrow.rest);
     let mut files = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         let ask = reqwest::Client::new().get(&url).basic_auth(crate::harness::ADMIN, Some(crate::harness::PASSWORD));
         let answer = ask.send().await.unwrap();
         assert_eq!(answer.status(), 200);
