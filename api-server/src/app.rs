@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shared::clock::Clock;
 use shared::db::Db;
 use shared::engine_client::EngineClient;
 use shared::queue::wake::Waker;
@@ -23,6 +24,8 @@ pub struct App {
     pub db: Db,
     /// Wakes the workers after a commit.
     pub waker: Waker,
+    /// Tells the time that files are named after; what decides is the database's clock.
+    pub clock: Clock,
     /// Randomness for codes, salts and tokens.
     pub random: Random,
     /// Readiness.

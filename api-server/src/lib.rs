@@ -51,7 +51,7 @@ pub struct Addresses {
 /// # Errors
 /// What keeps it from starting at all: unreadable certificates, no randomness, a listener without an address.
 pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListener) -> anyhow::Result<Addresses> {
-    let Service { config, base, lifecycle, health, random, db, gate, .. } = service;
+    let Service { config, base, lifecycle, health, clock, random, db, gate, .. } = service;
     // Before anything else: the ops listener answers already, and must not say "ready" of a part that it has not heard of.
     let bootstrapped = config.bootstrap.is_some().then(|| health.part("bootstrap", PartKind::Required));
     let served = health.part("rest", PartKind::Required);
@@ -88,6 +88,7 @@ pub async fn start(service: Service<Config>, rest: TcpListener, grpc: TcpListene
         config,
         db,
         waker,
+        clock,
         random,
         health: health.clone(),
         geo,

@@ -8,7 +8,7 @@ use shared::db::audit_log::NewEntry;
 use shared::db::games::LockedGame;
 use shared::db::notifications::NewNotification;
 use shared::domain::account::SanctionKind;
-use shared::domain::admin_access::{Outcome, Roles, Via};
+use shared::domain::admin_access::{Outcome, Role, Roles, Via};
 use shared::domain::game::Actor;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{AdminSessionId, GameId, UserId};
@@ -64,6 +64,11 @@ impl Admin {
             ));
         }
         Ok(())
+    }
+
+    /// Whether they see no e-mail addresses: a viewer, and nothing else.
+    pub fn sees_no_addresses(&self) -> bool {
+        self.roles == Roles::of(&[Role::Viewer])
     }
 }
 

@@ -18,6 +18,7 @@ pub mod departures;
 pub mod endings;
 pub mod engine_versions;
 pub mod enroll;
+pub mod exports;
 pub mod games;
 pub mod idempotency;
 pub mod identities;

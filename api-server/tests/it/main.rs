@@ -17,6 +17,7 @@ mod binary;
 mod bulk;
 mod document;
 mod every_operation;
+mod exports;
 mod frame;
 mod generated;
 mod geo;

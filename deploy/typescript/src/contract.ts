@@ -156,6 +156,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/audit-log/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export what administrators did
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_audit_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/auth/confirm": {
         parameters: {
             query?: never;
@@ -992,6 +1012,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/games/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export games
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_games"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/games/pause": {
         parameters: {
             query?: never;
@@ -1116,6 +1156,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/mail/dead-letters/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export mails that died
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_mail_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/mail/deliveries": {
         parameters: {
             query?: never;
@@ -1211,6 +1271,26 @@ export interface paths {
          *     to everybody who has not accepted it.
          */
         post: operations["admin_resend_mail_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/mail/deliveries/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export mails
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_mail_deliveries"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1361,6 +1441,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/notifications/dead-letters/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export routes and notifications that died
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_notification_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/notifications/dead-letters/redrive": {
         parameters: {
             query?: never;
@@ -1376,6 +1476,26 @@ export interface paths {
          *     `changed` is 0.
          */
         post: operations["admin_redrive_notification_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/notifications/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export notifications
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_notifications"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1669,6 +1789,26 @@ export interface paths {
          *     stays as it is; while the engine is away, commands and orders are answered `engine_unreachable`.
          */
         post: operations["admin_restart_runtime"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/runtimes/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export runtimes
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_runtimes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2081,6 +2221,26 @@ export interface paths {
          *     has, in the order of their ids, which begin with their times.
          */
         get: operations["admin_user_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/users/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export accounts
+         * @description As a file of CSV: what the list beside it shows, with the same filters. That it was taken stands in the trail.
+         */
+        get: operations["admin_export_users"];
         put?: never;
         post?: never;
         delete?: never;
@@ -9791,6 +9951,19 @@ export interface components {
                 };
             };
         };
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
+        "confirmation_required.person_required.second_factor_required": {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {string} */
+                    code?: "confirmation_required" | "person_required" | "second_factor_required";
+                };
+            };
+        };
         /** @description `credentials_required` — the gateway's bearer token is missing or wrong */
         credentials_required: {
             headers: {
@@ -10594,6 +10767,96 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required.admin_session_required"];
             403: components["responses"]["second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_export_audit_log: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only this action, as in `game.create`.
+                 * @example game.create
+                 */
+                action?: string;
+                /**
+                 * @description Only what this administrator did.
+                 * @example root
+                 */
+                actor?: string;
+                /**
+                 * @description Done at this time or later.
+                 * @example 2026-03-01T00:00:00Z
+                 */
+                at_after?: string;
+                /**
+                 * @description Done before this time.
+                 * @example 2026-04-01T00:00:00Z
+                 */
+                at_before?: string;
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only the parts of this.
+                 * @example 019cd8e7-eca0-72fa-80d4-d1bcc6f21964
+                 */
+                operation_id?: string;
+                /**
+                 * @description Only what was done, or only what was refused.
+                 * @example refused
+                 */
+                outcome?: "done" | "refused";
+                /**
+                 * @description Only what was done to this one.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                target_id?: string;
+                /**
+                 * @description Only what was done to this noun, as in `game`.
+                 * @example game
+                 */
+                target_type?: string;
+                /**
+                 * @description Only what was done, or tried, by this way in.
+                 * @example session
+                 */
+                via?: "session" | "token" | "basic";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example audit_id,at,actor,action,target_type,target_id,detail,request_id,ip,outcome,via,session_id,reason,before,after,operation_id */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -13658,6 +13921,71 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_export_games: {
+        parameters: {
+            query?: {
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only games that this user plays in: as an active member.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                member_user_id?: string;
+                /**
+                 * @description Only games that this user runs.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                owner_user_id?: string;
+                /**
+                 * @description Only games in this status.
+                 * @example running
+                 */
+                status?: "draft" | "enrollment_open" | "ready_to_start" | "starting" | "start_failed" | "running" | "paused" | "finished" | "cancelled";
+                /**
+                 * @description Only `public` or only `private` games.
+                 * @example public
+                 */
+                visibility?: "public" | "private";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example game_id,name,description,visibility,status,owner_user_id,owner_display_name,min_players,max_players,approved_count,enrollment_ends_at,turn_schedule,time_zone,target_engine_version,settings,current_turn,pause_reason,winners,end_reason,runtime_status,next_turn_at,created_at,started_at,finished_at */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_pause_games: {
         parameters: {
             query?: {
@@ -14026,6 +14354,76 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_export_mail_dead_letters: {
+        parameters: {
+            query?: {
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Dead at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
+                failed_after?: string;
+                /**
+                 * @description Dead before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
+                failed_before?: string;
+                /**
+                 * @description Only mails to this address, in whatever case.
+                 * @example ada@example.org
+                 */
+                recipient?: string;
+                /**
+                 * @description `dead_lettered` or `quarantined`; both if absent.
+                 * @example dead_lettered
+                 */
+                status?: "dead_lettered" | "quarantined";
+                /**
+                 * @description Only mails that this template wrote.
+                 * @example game.started
+                 */
+                template_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example delivery_id,template_id,idempotency_key,recipients,status,attempts,failures,next_attempt_at,created_at,sent_at,failed_at,expires_at,last_error,request_id,wiped */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_list_mail_deliveries: {
         parameters: {
             query?: {
@@ -14340,6 +14738,76 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_export_mail_deliveries: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Enqueued at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
+                created_after?: string;
+                /**
+                 * @description Enqueued before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
+                created_before?: string;
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only mails to this address, in whatever case.
+                 * @example ada@example.org
+                 */
+                recipient?: string;
+                /**
+                 * @description Only mails in this status.
+                 * @example sent
+                 */
+                status?: "pending" | "sending" | "retrying" | "sent" | "dead_lettered" | "quarantined" | "expired" | "dismissed";
+                /**
+                 * @description Only mails that this template wrote.
+                 * @example game.started
+                 */
+                template_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example delivery_id,template_id,idempotency_key,recipients,status,attempts,failures,next_attempt_at,created_at,sent_at,failed_at,expires_at,last_error,request_id,wiped */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -14799,6 +15267,96 @@ export interface operations {
             504: components["responses"]["timeout"];
         };
     };
+    admin_export_notification_dead_letters: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only routes over this channel.
+                 * @example email
+                 */
+                channel?: "push" | "email" | "admin_email";
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Dead at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
+                failed_after?: string;
+                /**
+                 * @description Dead before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
+                failed_before?: string;
+                /**
+                 * @description Only those about this game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id?: string;
+                /**
+                 * @description Only those of this kind.
+                 * @example game.finished
+                 */
+                kind?: string;
+                /**
+                 * @description Only those of this notification.
+                 * @example 019cfcf4-8428-7e44-954a-f95926ccdaa2
+                 */
+                notification_id?: string;
+                /**
+                 * @description `notifications` or `notification_routes`; both if absent.
+                 * @example notification_routes
+                 */
+                queue?: "notifications" | "notification_routes";
+                /**
+                 * @description `dead_lettered` or `quarantined`; both if absent.
+                 * @example dead_lettered
+                 */
+                status?: "dead_lettered" | "quarantined";
+                /**
+                 * @description Only routes to this user.
+                 * @example 019cad9d-67a0-77b9-830d-40bd57deeac1
+                 */
+                user_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example dead_letter_id,queue,notification_id,route_id,kind,channel,user_id,game_id,status,attempts,last_error,created_at,failed_at */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
     admin_redrive_notification_dead_letters: {
         parameters: {
             query?: {
@@ -14843,6 +15401,76 @@ export interface operations {
             400: components["responses"]["invalid_request"];
             401: components["responses"]["admin_credentials_required.admin_session_required"];
             403: components["responses"]["cross_site.role_required.second_factor_required"];
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_export_notifications: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Produced at this time or later.
+                 * @example 2026-03-17T00:00:00Z
+                 */
+                created_after?: string;
+                /**
+                 * @description Produced before this time.
+                 * @example 2026-03-18T00:00:00Z
+                 */
+                created_before?: string;
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only notifications about this game.
+                 * @example 019cb4db-5900-7297-8ab7-7e702c787b4c
+                 */
+                game_id?: string;
+                /**
+                 * @description Only notifications of this kind.
+                 * @example game.turn.ready
+                 */
+                kind?: string;
+                /**
+                 * @description Only notifications whose expansion into routes is in this status.
+                 * @example expanded
+                 */
+                status?: "pending" | "expanding" | "retrying" | "expanded" | "dead_lettered" | "quarantined" | "dismissed";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example notification_id,kind,idempotency_key,audience,game_id,payload,status,attempts,last_error,request_id,created_at,routes,more_routes */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -15718,6 +16346,56 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_export_runtimes: {
+        parameters: {
+            query?: {
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only runtimes in this status.
+                 * @example running
+                 */
+                status?: "starting" | "running" | "generation_in_progress" | "engine_unreachable" | "generation_failed" | "stopped" | "removed" | "finished";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example game_id,status,engine_version,image,image_digest,container_id,endpoint,current_turn,next_turn_at,health,operations,job.job_id,job.kind,job.step,job.status,job.failures,job.last_error,job.created_at,job.finished_at,created_at,updated_at */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];
@@ -17172,6 +17850,72 @@ export interface operations {
                     };
                 };
             };
+            413: components["responses"]["payload_too_large"];
+            415: components["responses"]["unsupported_media_type"];
+            429: components["responses"]["rate_limited"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+            504: components["responses"]["timeout"];
+        };
+    };
+    admin_export_users: {
+        parameters: {
+            query?: {
+                /**
+                 * @description That of the last line of a file that was cut: this one goes on there.
+                 * @example Z2FsYXh5LWN1cnNvci0xNg
+                 */
+                cursor?: string;
+                /**
+                 * @description Only the account of this address.
+                 * @example ada@example.org
+                 */
+                email?: string;
+                /**
+                 * @description Only accounts whose user name or display name is this, in any case; with a `*` behind
+                 *     two characters or more, begins with them.
+                 * @example ada*
+                 */
+                name?: string;
+                /**
+                 * @description Only accounts that have this plan now.
+                 * @example yearly
+                 */
+                plan?: components["schemas"]["Plan"];
+                /**
+                 * @description Only accounts under such a sanction now.
+                 * @example game_join_block
+                 */
+                sanction?: components["schemas"]["SanctionKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A line for each item, newest first, below one with the names of the columns. Where more than 100 000 match, the last line says
+             *     so in its first cell, `cut at 100000 rows; cursor=…`, and an export with that `cursor` goes on.
+             */
+            200: {
+                headers: {
+                    /**
+                     * @description That it is a file, named after the list and the minute.
+                     * @example attachment; filename="users-20260317T2014Z.csv"
+                     */
+                    "Content-Disposition": string;
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example user_id,user_name,display_name,email,preferred_language,time_zone,declared_country,entitlement.plan,entitlement.is_paid,entitlement.source,entitlement.starts_at,entitlement.ends_at,sanctions,created_at,deleted_at */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["invalid_request"];
+            401: components["responses"]["admin_credentials_required.admin_session_required"];
+            403: components["responses"]["confirmation_required.person_required.second_factor_required"];
             413: components["responses"]["payload_too_large"];
             415: components["responses"]["unsupported_media_type"];
             429: components["responses"]["rate_limited"];

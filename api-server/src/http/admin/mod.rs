@@ -34,6 +34,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
         games::operations(),
         (
             runtimes::list::Operation,
+            runtimes::export::Operation,
             runtimes::get::Operation,
             runtimes::log::Operation,
             runtimes::restart::Operation,
@@ -55,19 +56,23 @@ pub fn operations() -> impl poem_openapi::OpenApi {
         ),
         (
             mail::deliveries::list::Operation,
+            mail::deliveries::export::Operation,
             mail::deliveries::get::Operation,
             mail::deliveries::attempts::Operation,
             mail::deliveries::content::Operation,
             mail::deliveries::resend::Operation,
             mail::deliveries::resend_many::Operation,
             mail::dead_letters::list::Operation,
+            mail::dead_letters::export::Operation,
             mail::dead_letters::dismiss::Operation,
             mail::dead_letters::dismiss_many::Operation,
         ),
         (
             notifications::list::Operation,
+            notifications::export::Operation,
             notifications::get::Operation,
             notifications::dead_letters::list::Operation,
+            notifications::dead_letters::export::Operation,
             notifications::dead_letters::redrive::Operation,
             notifications::dead_letters::redrive_many::Operation,
             notifications::dead_letters::dismiss::Operation,
@@ -83,6 +88,7 @@ pub fn operations() -> impl poem_openapi::OpenApi {
             search::find::Operation,
             push::subscribers::list::Operation,
             audit_log::list::Operation,
+            audit_log::export::Operation,
         ),
     )
 }

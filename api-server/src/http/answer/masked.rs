@@ -1,6 +1,7 @@
 //! Answers to administrators who are viewers and nothing else: e-mail addresses in them are masked, `ada@example.org` as
 //! `a***@example.org`. This stands around every operation, so that none can forget it, and a text that holds an address in the
-//! middle, as a relay's reply does, is found too.
+//! middle, as a relay's reply does, is found too. The lines of an export are masked before they are written ([`super::export`]): a
+//! file is never whole in memory.
 
 use poem::Response;
 use poem::http::header;
@@ -24,7 +25,8 @@ pub async fn addresses(mut response: Response) -> Result<Response, Problem> {
     Ok(response)
 }
 
-fn mask(value: &mut Value) {
+/// Masks every address in a value.
+pub(super) fn mask(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('@') => *text = masked(text),
         Value::Array(items) => items.iter_mut().for_each(mask),

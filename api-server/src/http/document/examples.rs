@@ -116,8 +116,10 @@ pub(super) fn show(document: &mut Value, examples: &Examples) {
     }
     each_operation(document, |_, _, operation| {
         let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        // An export takes what its list takes.
+        let list = id.replace("_export_", "_list_");
         for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-            describe_parameter(examples, &id, parameter);
+            describe_parameter(examples, &list, parameter);
         }
         if let Some(body) = operation.get_mut("requestBody") {
             show_content(body, &objects, None);
@@ -172,8 +174,9 @@ fn show_content(holder: &mut Value, objects: &Map<String, Value>, answer: Option
                 media.insert("examples".into(), json!({ name: example }));
             }
             None => {
-                if let Some(answer) = answer {
-                    media.insert("example".into(), answer.clone());
+                let own = media.get_mut("schema").and_then(|schema| schema.as_object_mut()?.remove("example"));
+                if let Some(answer) = answer.cloned().or(own) {
+                    media.insert("example".into(), answer);
                 }
             }
         }

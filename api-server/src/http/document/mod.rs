@@ -186,7 +186,9 @@ fn header_names(document: &mut Value) {
         let responses =
             operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
         for headers in responses.filter_map(|r| r.get_mut("headers")?.as_object_mut()) {
-            for (shouted, name) in [("LOCATION", "Location"), ("SET-COOKIE", "Set-Cookie")] {
+            for (shouted, name) in
+                [("CONTENT-DISPOSITION", "Content-Disposition"), ("LOCATION", "Location"), ("SET-COOKIE", "Set-Cookie")]
+            {
                 if let Some(header) = headers.remove(shouted) {
                     headers.insert(name.into(), header);
                 }

@@ -42,5 +42,11 @@ macro_rules! page_of {
             /// Pass it as `cursor` for the next page; null on the last one.
             pub next_cursor: Option<String>,
         }
+
+        impl From<(Vec<$item>, Option<String>)> for $name {
+            fn from((items, next_cursor): (Vec<$item>, Option<String>)) -> Self {
+                Self { items, next_cursor }
+            }
+        }
     };
 }

@@ -7,7 +7,6 @@ use poem::{FromRequest, Request, RequestBody};
 use shared::db;
 use shared::db::accounts::Account;
 use shared::domain::account::SanctionKind;
-use shared::domain::admin_access::{Role, Roles};
 use shared::domain::network::Network;
 use shared::ids::UserId;
 
@@ -177,8 +176,8 @@ pub async fn admit(
 /// Whether who was admitted is an administrator who sees no addresses: one who is a viewer and nothing else. Of themselves they see
 /// everything.
 pub fn sees_no_addresses(request: &Request) -> bool {
-    let viewer = |admin: &Admin| admin.roles == Roles::of(&[Role::Viewer]);
-    request.extensions().get::<Admin>().is_some_and(viewer) && !request.uri().path().starts_with(OWN_ACCESS)
+    request.extensions().get::<Admin>().is_some_and(Admin::sees_no_addresses)
+        && !request.uri().path().starts_with(OWN_ACCESS)
 }
 
 /// Refuses, from a request's head alone, who would be refused anyway: so that strangers' bodies are not read. It lets nobody in:

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod headers;
 pub mod idempotency;
 pub mod json;
+pub mod listed;
 pub mod operation;
 pub mod page;
 pub mod parameter;

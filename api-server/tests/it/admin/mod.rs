@@ -51,7 +51,7 @@ async fn walk(client: &ContractClient, path: &str, member: &str) -> Vec<Value> {
 }
 
 /// A mail that is due.
-async fn mail(api: &Api, key: &str, to: &[&str]) -> DeliveryId {
+pub async fn mail(api: &Api, key: &str, to: &[&str]) -> DeliveryId {
     let started = GameStarted { game_id: GameId::new(), game_name: "Orion".into(), orders_until: None };
     enqueued(api, &Template::GameStarted(started), key, to).await
 }
@@ -80,7 +80,7 @@ async fn enqueued(api: &Api, template: &Template, key: &str, to: &[&str]) -> Del
 }
 
 /// Puts a mail into a state, as a worker leaves it there.
-async fn mail_is(api: &Api, id: DeliveryId, status: &str) {
+pub async fn mail_is(api: &Api, id: DeliveryId, status: &str) {
     let dead = matches!(status, "dead_lettered" | "quarantined");
     let over = dead || matches!(status, "sent" | "expired");
     sqlx::query(
@@ -109,7 +109,7 @@ async fn mail_is(api: &Api, id: DeliveryId, status: &str) {
 }
 
 /// A notification to a user, as its producer writes it.
-async fn notification(api: &Api, user: &str, key: &str) -> NotificationId {
+pub async fn notification(api: &Api, user: &str, key: &str) -> NotificationId {
     let new = NewNotification {
         payload: Payload::LobbyRaceNameExpired { race_name: "Vega".to_owned() },
         idempotency_key: key.to_owned(),
@@ -127,7 +127,7 @@ async fn notification(api: &Api, user: &str, key: &str) -> NotificationId {
 }
 
 /// A route of a notification in a state, numbered as those of a game are.
-async fn route(api: &Api, notification: NotificationId, user: &str, channel: &str, status: &str) -> String {
+pub async fn route(api: &Api, notification: NotificationId, user: &str, channel: &str, status: &str) -> String {
     let id = shared::ids::RouteId::new();
     sqlx::query(
         "INSERT INTO notification_routes (route_id, notification_id, channel, user_id, game_seq, status, token,
@@ -147,7 +147,7 @@ async fn route(api: &Api, notification: NotificationId, user: &str, channel: &st
 }
 
 /// Lets the expansion of a notification die.
-async fn expansion_dies(api: &Api, notification: NotificationId, status: &str) {
+pub async fn expansion_dies(api: &Api, notification: NotificationId, status: &str) {
     sqlx::query(
         "UPDATE notifications SET status = $2, token = 16, attempt_no = 8, failures = 8, last_error = 'unknown kind',
          finished_at = clock_timestamp(),

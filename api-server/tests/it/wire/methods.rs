@@ -70,7 +70,9 @@ async fn head_is_get_without_its_content() {
         assert_eq!((head.status, head.body.len()), (get.status, 0), "{}", operation.name());
         found += usize::from(get.status == 200);
         for (name, value) in &get.headers {
-            assert!(name == "date" || head.headers.get(name) == Some(value), "{} {name}", operation.name());
+            // The first two tell the time. That an answer comes in parts is a matter of its content.
+            let differs = ["date", "content-disposition", "transfer-encoding"].contains(&name.as_str());
+            assert!(differs || head.headers.get(name) == Some(value), "{} {name}", operation.name());
         }
     }
     assert!(found > 10, "most of them were not found: {found}");

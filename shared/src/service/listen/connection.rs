@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, End};
 use super::budget::Budget;
-use super::exchange::{Answer, Costs, Exchange, Lasting, Streams, Until};
+use super::exchange::{Answer, Costs, Exchange, Lasting, Streams, Until, time_to_read};
 use super::head::Heads;
 use super::metrics::Metrics;
 use super::shares::Place;
@@ -51,8 +51,6 @@ const RESETS: usize = 32;
 const LOCAL_RESETS: usize = 256;
 /// For a peer to hear that its idle connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// How slowly an answer may be read, in bytes a second.
-const SLOWEST: u64 = 64 << 10;
 
 /// What all connections of a listener share.
 pub(super) struct Server<H>(Arc<Shared<H>>);
@@ -259,7 +257,8 @@ where
             request.extensions_mut().insert(exchange.underway());
             let mut response = (server.0.handler)(request).await;
             let costs = response.extensions_mut().remove::<Costs>();
-            match response.extensions().get::<Lasting>() {
+            let lasting = response.extensions().get::<Lasting>().copied();
+            match lasting {
                 Some(Lasting::Subscription) => {
                     exchange.must_end(None);
                     exchange.underway().goes_on();
@@ -269,13 +268,14 @@ where
                     exchange.let_go();
                     exchange.underway().waits();
                 }
-                None => {
+                Some(Lasting::Parts) | None => {
                     let bytes = response.body().size_hint().exact().unwrap_or_default();
-                    exchange.must_end(Some(limits.unread + Duration::from_secs(bytes / SLOWEST)));
+                    exchange.must_end(Some(time_to_read(limits.unread, bytes)));
                     exchange.underway().waits();
                 }
             }
-            Ok(response.map(|body| Answer::new(body, exchange, costs)))
+            let parts = (lasting == Some(Lasting::Parts)).then_some(limits.unread);
+            Ok(response.map(|body| Answer::new(body, exchange, costs, parts)))
         }))
     }
 }

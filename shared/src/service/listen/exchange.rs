@@ -19,6 +19,8 @@ use crate::domain::network::Network;
 
 /// What is handed on at a time; an answer's bytes are shared, never copied, when it is cut up.
 const PIECE: usize = 16 << 10;
+/// How slowly an answer may be read, in bytes a second.
+const SLOWEST: u64 = 64 << 10;
 
 /// What an answer costs (places, bytes of budgets), put into its extensions: given back when the kernel has its last
 /// byte, or when the peer is given up.
@@ -42,6 +44,8 @@ pub enum Lasting {
     Subscription,
     /// It goes on too, but anybody may open it; a connection with nothing else is idle.
     Watch,
+    /// It is made while it is read: each part has its own time to be read, once it is there.
+    Parts,
 }
 
 /// By when something must be over.
@@ -103,6 +107,8 @@ struct State {
     /// It waits for the peer.
     waiting: bool,
     over: bool,
+    /// It was asked back, and is to end.
+    ended: bool,
     /// What it holds of the listener's exchanges.
     place: Option<Permit<Network>>,
 }
@@ -110,7 +116,7 @@ struct State {
 impl Exchange {
     pub(super) fn begin(activity: &Arc<Activity>, place: Option<Permit<Network>>) -> Self {
         activity.begin();
-        let state = Mutex::new(State { counted: true, waiting: false, over: false, place });
+        let state = Mutex::new(State { counted: true, waiting: false, over: false, ended: false, place });
         Self(Arc::new(Inner { activity: Arc::clone(activity), until: OnceLock::new(), state }))
     }
 
@@ -123,6 +129,14 @@ impl Exchange {
         }
         if let Some(until) = self.0.until.get() {
             until.set(limit.map(|limit| Instant::now() + limit));
+        }
+    }
+
+    /// Another part of its answer is there, and has a time of its own to be read. What was asked back ends all the same.
+    fn part(&self, limit: Duration) {
+        let state = self.0.state.lock();
+        if !state.ended {
+            self.must_end(Some(limit));
         }
     }
 
@@ -187,7 +201,8 @@ impl Underway {
 
     /// Ends it: a stream of HTTP/2 is reset, a connection of HTTP/1 is hung up on.
     pub fn end(&self) {
-        let state = self.0.state.lock();
+        let mut state = self.0.state.lock();
+        state.ended = true;
         // The deadline of a connection of HTTP/1 is the next exchange's by then.
         if let (false, Some(until)) = (state.over, self.0.until.get()) {
             until.set(Some(Instant::now()));
@@ -201,12 +216,19 @@ pub(super) struct Answer<B> {
     body: Pin<Box<B>>,
     rest: Bytes,
     held: Arc<(Exchange, Option<Costs>)>,
+    /// How long each part may lie unread, beside what its size takes; `None` where there is one deadline, or none.
+    parts: Option<Duration>,
 }
 
 impl<B> Answer<B> {
-    pub(super) fn new(body: B, exchange: Exchange, costs: Option<Costs>) -> Self {
-        Self { body: Box::pin(body), rest: Bytes::new(), held: Arc::new((exchange, costs)) }
+    pub(super) fn new(body: B, exchange: Exchange, costs: Option<Costs>, parts: Option<Duration>) -> Self {
+        Self { body: Box::pin(body), rest: Bytes::new(), held: Arc::new((exchange, costs)), parts }
     }
+}
+
+/// How long so many bytes may lie unread, where an empty answer may for `unread`.
+pub(super) fn time_to_read(unread: Duration, bytes: u64) -> Duration {
+    unread + Duration::from_secs(bytes / SLOWEST)
 }
 
 /// Bytes with what they hold.
@@ -231,6 +253,9 @@ impl<B: Body<Data = Bytes>> Body for Answer<B> {
                 None => return Poll::Ready(None),
                 Some(Err(trailers)) => return Poll::Ready(Some(Ok(trailers))),
                 Some(Ok(bytes)) => {
+                    if let Some(unread) = self.parts {
+                        self.held.0.part(time_to_read(unread, bytes.len() as u64));
+                    }
                     self.rest = Bytes::from_owner(Holding { bytes, _held: Arc::clone(&self.held) });
                 }
             }
@@ -274,5 +299,44 @@ where
                 passed();
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME: Duration = Duration::from_secs(5);
+
+    /// Hands on a part every four seconds, which have five each; what is done in the middle is done after the second.
+    async fn parts(middle: impl FnOnce(&Exchange)) -> Option<()> {
+        let network = Network::of(std::net::Ipv4Addr::LOCALHOST.into());
+        let exchange = Exchange::begin(&Arc::new(Activity::new(network)), None);
+        let read = async {
+            exchange.must_end(Some(TIME));
+            let mut middle = Some(middle);
+            for n in 0..5 {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                exchange.part(TIME);
+                if let Some(middle) = middle.take_if(|_| n == 1) {
+                    middle(&exchange);
+                }
+            }
+        };
+        Until::new().bound(read).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_has_a_time_of_its_own_but_not_where_its_place_was_asked_back() {
+        assert_eq!(parts(|_| {}).await, Some(()));
+        assert_eq!(parts(|exchange| exchange.underway().end()).await, None);
+        assert_eq!(
+            parts(|exchange| {
+                exchange.underway().end();
+                exchange.part(TIME);
+            })
+            .await,
+            None
+        );
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
 use shared::db::audit_log::Filter;
 use shared::domain::admin_access::{Outcome, Via};
 use uuid::Uuid;
@@ -14,9 +15,11 @@ use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::audit_log::AuditEntryPage;
+use crate::http::objects::audit_log::{AuditEntry, AuditEntryPage};
 use crate::http::request::filters::{among, span};
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 codes!(AdminListAuditLogCodes:);
 
@@ -57,20 +60,62 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<AuditEntryPage>, Fail<AdminListAuditLogCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let filter = Filter {
+        let choice = Choice {
             actor: actor.0,
             action: action.0,
             target_type: target_type.0,
             target_id: target_id.0,
-            outcome: among("/query/outcome", outcome.0.as_deref(), Outcome::ALL)?,
-            via: among("/query/via", via.0.as_deref(), Via::ALL)?,
+            outcome: outcome.0,
+            via: via.0,
             operation_id: operation_id.0,
-            at: span("/query/at", at_after.0, at_before.0)?,
+            at_after: at_after.0,
+            at_before: at_before.0,
         };
-        let mut tx = app.db.begin().await?;
-        let rows = db::audit_log::list(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
+        let filter = choice.filter()?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// Which entries are looked for.
+pub(super) struct Choice {
+    pub(super) actor: Option<String>,
+    pub(super) action: Option<String>,
+    pub(super) target_type: Option<String>,
+    pub(super) target_id: Option<String>,
+    pub(super) outcome: Option<String>,
+    pub(super) via: Option<String>,
+    pub(super) operation_id: Option<Uuid>,
+    pub(super) at_after: Option<DateTime<Utc>>,
+    pub(super) at_before: Option<DateTime<Utc>>,
+}
+
+impl Choice {
+    /// As the database takes it.
+    pub(super) fn filter(self) -> Result<Filter, Problem> {
+        Ok(Filter {
+            actor: self.actor,
+            action: self.action,
+            target_type: self.target_type,
+            target_id: self.target_id,
+            outcome: among("/query/outcome", self.outcome.as_deref(), Outcome::ALL)?,
+            via: among("/query/via", self.via.as_deref(), Via::ALL)?,
+            operation_id: self.operation_id,
+            at: span("/query/at", self.at_after, self.at_before)?,
+        })
+    }
+}
+
+impl Listed for Filter {
+    type Item = AuditEntry;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<AuditEntry>, Problem> {
+        let mut tx = db.begin().await?;
+        let rows = db::audit_log::list(&mut tx, self, before.map(Into::into), fetch).await?;
         tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |e| e.audit_id.uuid());
-        Ok(Json(AuditEntryPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(entry: &AuditEntry) -> Uuid {
+        entry.audit_id
     }
 }

@@ -1,3 +1,4 @@
 //! The trail of what administrators do.
 
+pub mod export;
 pub mod list;

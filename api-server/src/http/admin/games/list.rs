@@ -5,6 +5,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
 use shared::db::games::GameFilter;
 use shared::domain::game::{GameStatus, Visibility};
 use uuid::Uuid;
@@ -13,9 +14,11 @@ use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::games::GamePage;
+use crate::http::objects::games::{Game, GamePage};
 use crate::http::request::filters::among;
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 codes!(AdminListGamesCodes:);
 
@@ -45,17 +48,37 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<GamePage>, Fail<AdminListGamesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let visibility = among("/query/visibility", visibility.0.as_deref(), Visibility::ALL)?;
-        let filter = GameFilter {
-            status: among("/query/status", status.0.as_deref(), GameStatus::ALL)?,
-            visibility,
-            owner_user_id: owner_user_id.0.map(Into::into),
-            member_user_id: member_user_id.0.map(Into::into),
-        };
-        let mut tx = app.db.begin().await?;
-        let rows = db::games::list(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
+        let filter = filter(status.0, owner_user_id.0, visibility.0, member_user_id.0)?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// As the database takes it.
+pub(super) fn filter(
+    status: Option<String>,
+    owner_user_id: Option<Uuid>,
+    visibility: Option<String>,
+    member_user_id: Option<Uuid>,
+) -> Result<GameFilter, Problem> {
+    Ok(GameFilter {
+        status: among("/query/status", status.as_deref(), GameStatus::ALL)?,
+        visibility: among("/query/visibility", visibility.as_deref(), Visibility::ALL)?,
+        owner_user_id: owner_user_id.map(Into::into),
+        member_user_id: member_user_id.map(Into::into),
+    })
+}
+
+impl Listed for GameFilter {
+    type Item = Game;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<Game>, Problem> {
+        let mut tx = db.begin().await?;
+        let rows = db::games::list(&mut tx, self, before.map(Into::into), fetch).await?;
         tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |g| g.game_id.uuid());
-        Ok(Json(GamePage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(game: &Game) -> Uuid {
+        game.game_id
     }
 }

@@ -4,6 +4,7 @@ pub mod applications;
 pub mod cancel;
 pub mod create;
 pub mod end;
+pub mod export;
 pub mod force_start;
 pub mod force_stop;
 pub mod get;
@@ -25,7 +26,7 @@ pub mod timeline;
 /// The operations on games.
 pub fn operations() -> impl poem_openapi::OpenApi {
     (
-        (list::Operation, create::Operation, get::Operation, patch::Operation),
+        (list::Operation, export::Operation, create::Operation, get::Operation, patch::Operation),
         (
             open_enrollment::Operation,
             ready_to_start::Operation,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
 use shared::db::notifications::NotificationFilter;
 use shared::domain::notification::NotificationStatus;
 use uuid::Uuid;
@@ -16,7 +17,9 @@ use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::notifications::{Notification, NotificationPage};
 use crate::http::request::filters::{among, span};
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 /// Routes that are shown of each notification.
 const ROUTES: u16 = 20;
@@ -51,18 +54,39 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<NotificationPage>, Fail<AdminListNotificationsCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let filter = NotificationFilter {
-            kind: kind.0,
-            status: among("/query/status", status.0.as_deref(), NotificationStatus::ALL)?,
-            game_id: game_id.0.map(Into::into),
-            created: span("/query/created", created_after.0, created_before.0)?,
-        };
-        let mut tx = app.db.begin().await?;
-        let (before, routes) = (page.before.map(Into::into), i64::from(ROUTES) + 1);
-        let rows = db::notifications::notifications(&mut tx, &filter, before, page.fetch(), routes).await?;
+        let filter = filter(status.0, kind.0, game_id.0, created_after.0, created_before.0)?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// As the database takes it.
+pub(super) fn filter(
+    status: Option<String>,
+    kind: Option<String>,
+    game_id: Option<Uuid>,
+    created_after: Option<DateTime<Utc>>,
+    created_before: Option<DateTime<Utc>>,
+) -> Result<NotificationFilter, Problem> {
+    Ok(NotificationFilter {
+        kind,
+        status: among("/query/status", status.as_deref(), NotificationStatus::ALL)?,
+        game_id: game_id.map(Into::into),
+        created: span("/query/created", created_after, created_before)?,
+    })
+}
+
+impl Listed for NotificationFilter {
+    type Item = Notification;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<Notification>, Problem> {
+        let mut tx = db.begin().await?;
+        let (before, routes) = (before.map(Into::into), i64::from(ROUTES) + 1);
+        let rows = db::notifications::notifications(&mut tx, self, before, fetch, routes).await?;
         tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |n| n.notification_id.uuid());
-        let items = rows.into_iter().map(|row| Notification::new(row, usize::from(ROUTES))).collect();
-        Ok(Json(NotificationPage { items, next_cursor }))
+        Ok(rows.into_iter().map(|row| Notification::new(row, usize::from(ROUTES))).collect())
+    }
+
+    fn id(notification: &Notification) -> Uuid {
+        notification.notification_id
     }
 }

@@ -1,5 +1,6 @@
 //! Notifications.
 
 pub mod dead_letters;
+pub mod export;
 pub mod get;
 pub mod list;

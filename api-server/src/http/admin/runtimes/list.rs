@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
-use shared::db;
+use shared::db::{self, Db};
 use shared::domain::runtime::RuntimeStatus;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::runtimes::RuntimePage;
+use crate::http::objects::runtimes::{Runtime, RuntimePage};
 use crate::http::request::filters;
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 use crate::use_cases::runtimes;
 
 /// Entries of the operations log that each runtime is shown with.
@@ -40,11 +43,30 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<RuntimePage>, Fail<AdminListRuntimesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let status = filters::among("/query/status", status.0.as_deref(), RuntimeStatus::ALL)?;
-        let mut conn = app.db.acquire().await?;
-        let rows = db::runtime::records(&mut conn, status, page.before.map(Into::into), page.fetch()).await?;
-        let (rows, next_cursor) = page.cut(rows, |r| r.game_id.uuid());
-        let items = runtimes::shown(&mut conn, rows, OPERATIONS).await?;
-        Ok(Json(RuntimePage { items: items.into_iter().map(Into::into).collect(), next_cursor }))
+        Ok(Json(Runtimes::read(status.0)?.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// The runtimes that are looked for: all, or those in a status.
+pub(super) struct Runtimes(Option<RuntimeStatus>);
+
+impl Runtimes {
+    pub(super) fn read(status: Option<String>) -> Result<Self, Problem> {
+        Ok(Self(filters::among("/query/status", status.as_deref(), RuntimeStatus::ALL)?))
+    }
+}
+
+impl Listed for Runtimes {
+    type Item = Runtime;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<Runtime>, Problem> {
+        let mut conn = db.acquire().await?;
+        let rows = db::runtime::records(&mut conn, self.0, before.map(Into::into), fetch).await?;
+        let rows = runtimes::shown(&mut conn, rows, OPERATIONS).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(runtime: &Runtime) -> Uuid {
+        runtime.game_id
     }
 }

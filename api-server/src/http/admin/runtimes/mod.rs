@@ -2,6 +2,7 @@
 
 pub mod accept_turn;
 pub mod cancel_job;
+pub mod export;
 pub mod force_next_turn;
 pub mod get;
 pub mod list;

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
 use shared::db::accounts::Search;
 use shared::domain::account::{DISPLAY_NAME_MAX, SanctionKind};
 use shared::domain::email::Address;
 use shared::domain::plan::Plan;
 use shared::domain::text;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::accounts::AccountPage;
+use crate::http::objects::accounts::{Account, AccountPage};
 use crate::http::objects::words::Closed;
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
 use crate::refusal::Problem;
 
@@ -55,19 +58,53 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<AccountPage>, Fail<AdminListUsersCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let email = email.0.as_deref().map(Address::parse).transpose();
-        let email = email.map_err(|why| Problem::field("/query/email", "format", why))?;
-        let name = name.0.as_deref().map(range).transpose()?;
+        let accounts = Accounts::read(email.0, name.0, sanction.0, plan.0)?;
+        Ok(Json(accounts.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// The accounts that are looked for.
+pub(super) struct Accounts {
+    email: Option<Address>,
+    name: Option<(String, String)>,
+    sanction: Option<SanctionKind>,
+    plan: Option<Plan>,
+}
+
+impl Accounts {
+    pub(super) fn read(
+        email: Option<String>,
+        name: Option<String>,
+        sanction: Option<Closed<SanctionKind>>,
+        plan: Option<Closed<Plan>>,
+    ) -> Result<Self, Problem> {
+        let email = email.as_deref().map(Address::parse).transpose();
+        Ok(Self {
+            email: email.map_err(|why| Problem::field("/query/email", "format", why))?,
+            name: name.as_deref().map(range).transpose()?,
+            sanction: sanction.map(|kind| kind.0),
+            plan: plan.map(|plan| plan.0),
+        })
+    }
+}
+
+impl Listed for Accounts {
+    type Item = Account;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<Account>, Problem> {
         let search = Search {
-            email: email.as_ref().map(Address::as_str),
-            name: name.as_ref().map(|(from, to)| (from.as_str(), to.as_str())),
-            sanction: sanction.0.map(|kind| kind.0),
-            plan: plan.0.map(|plan| plan.0),
+            email: self.email.as_ref().map(Address::as_str),
+            name: self.name.as_ref().map(|(from, to)| (from.as_str(), to.as_str())),
+            sanction: self.sanction,
+            plan: self.plan,
         };
-        let mut conn = app.db.acquire().await?;
-        let rows = db::accounts::list(&mut conn, &search, page.before.map(Into::into), page.fetch()).await?;
-        let (rows, next_cursor) = page.cut(rows, |a| a.user_id.uuid());
-        Ok(Json(AccountPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        let mut conn = db.acquire().await?;
+        let rows = db::accounts::list(&mut conn, &search, before.map(Into::into), fetch).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(account: &Account) -> Uuid {
+        account.user_id
     }
 }
 

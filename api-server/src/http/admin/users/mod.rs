@@ -3,6 +3,7 @@
 pub mod countries;
 pub mod delete;
 pub mod entitlements;
+pub mod export;
 pub mod get;
 pub mod limits;
 pub mod list;
@@ -14,7 +15,7 @@ pub mod timeline;
 /// The operations on accounts.
 pub fn operations() -> impl poem_openapi::OpenApi {
     (
-        (list::Operation, get::Operation, delete::Operation, countries::list::Operation),
+        (list::Operation, export::Operation, get::Operation, delete::Operation, countries::list::Operation),
         (
             sanctions::list::Operation,
             sanctions::create::Operation,

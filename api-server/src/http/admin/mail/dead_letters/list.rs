@@ -5,7 +5,6 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
-use shared::db;
 use shared::db::mail::DeliveryFilter;
 use shared::domain::delivery::DeliveryStatus;
 
@@ -15,7 +14,9 @@ use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
 use crate::http::objects::mail::DeliveryPage;
 use crate::http::request::filters::{among, span};
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 codes!(AdminListMailDeadLettersCodes:);
 
@@ -47,18 +48,25 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeadLettersCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let status = among("/query/status", status.0.as_deref(), DeliveryStatus::DEAD)?;
-        let filter = DeliveryFilter {
-            statuses: Some(status.map_or_else(|| DeliveryStatus::DEAD.to_vec(), |status| vec![status])),
-            template_id: template_id.0,
-            recipient: recipient.0,
-            failed: span("/query/failed", failed_after.0, failed_before.0)?,
-            ..DeliveryFilter::default()
-        };
-        let mut tx = app.db.begin().await?;
-        let rows = db::mail::deliveries(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
-        tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |d| d.delivery_id.uuid());
-        Ok(Json(DeliveryPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        let filter = filter(status.0, template_id.0, recipient.0, failed_after.0, failed_before.0)?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
     }
+}
+
+/// As the database takes it.
+pub(super) fn filter(
+    status: Option<String>,
+    template_id: Option<String>,
+    recipient: Option<String>,
+    failed_after: Option<DateTime<Utc>>,
+    failed_before: Option<DateTime<Utc>>,
+) -> Result<DeliveryFilter, Problem> {
+    let status = among("/query/status", status.as_deref(), DeliveryStatus::DEAD)?;
+    Ok(DeliveryFilter {
+        statuses: Some(status.map_or_else(|| DeliveryStatus::DEAD.to_vec(), |status| vec![status])),
+        template_id,
+        recipient,
+        failed: span("/query/failed", failed_after, failed_before)?,
+        ..DeliveryFilter::default()
+    })
 }

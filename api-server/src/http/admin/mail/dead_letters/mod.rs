@@ -2,4 +2,5 @@
 
 pub mod dismiss;
 pub mod dismiss_many;
+pub mod export;
 pub mod list;

@@ -6,16 +6,20 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
 use shared::db::mail::DeliveryFilter;
 use shared::domain::delivery::DeliveryStatus;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::mail::DeliveryPage;
+use crate::http::objects::mail::{Delivery, DeliveryPage};
 use crate::http::request::filters::{among, span};
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 codes!(AdminListMailDeliveriesCodes:);
 
@@ -47,17 +51,39 @@ impl Operation {
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeliveryPage>, Fail<AdminListMailDeliveriesCodes>> {
         let page = Page::read(limit.0, cursor.0.as_deref())?;
-        let filter = DeliveryFilter {
-            statuses: among("/query/status", status.0.as_deref(), DeliveryStatus::ALL)?.map(|status| vec![status]),
-            template_id: template_id.0,
-            recipient: recipient.0,
-            created: span("/query/created", created_after.0, created_before.0)?,
-            ..DeliveryFilter::default()
-        };
-        let mut tx = app.db.begin().await?;
-        let rows = db::mail::deliveries(&mut tx, &filter, page.before.map(Into::into), page.fetch()).await?;
+        let filter = filter(status.0, template_id.0, recipient.0, created_after.0, created_before.0)?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
+    }
+}
+
+/// As the database takes it.
+pub(super) fn filter(
+    status: Option<String>,
+    template_id: Option<String>,
+    recipient: Option<String>,
+    created_after: Option<DateTime<Utc>>,
+    created_before: Option<DateTime<Utc>>,
+) -> Result<DeliveryFilter, Problem> {
+    Ok(DeliveryFilter {
+        statuses: among("/query/status", status.as_deref(), DeliveryStatus::ALL)?.map(|status| vec![status]),
+        template_id,
+        recipient,
+        created: span("/query/created", created_after, created_before)?,
+        ..DeliveryFilter::default()
+    })
+}
+
+impl Listed for DeliveryFilter {
+    type Item = Delivery;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<Delivery>, Problem> {
+        let mut tx = db.begin().await?;
+        let rows = db::mail::deliveries(&mut tx, self, before.map(Into::into), fetch).await?;
         tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |d| d.delivery_id.uuid());
-        Ok(Json(DeliveryPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(delivery: &Delivery) -> Uuid {
+        delivery.delivery_id
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod attempts;
 pub mod content;
+pub mod export;
 pub mod get;
 pub mod list;
 pub mod resend;

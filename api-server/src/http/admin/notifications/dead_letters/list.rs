@@ -6,14 +6,18 @@ use chrono::{DateTime, Utc};
 use poem::web::Data;
 use poem_openapi::{OpenApi, param::Query, payload::Json};
 use shared::db;
+use shared::db::Db;
+use shared::db::notifications::DeadLetterFilter;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::codes;
 use crate::http::answer::problem::Fail;
 use crate::http::document::tags::Tags;
-use crate::http::objects::notifications::{DeadLetterChoice, NotificationDeadLetterPage};
+use crate::http::objects::notifications::{DeadLetterChoice, NotificationDeadLetter, NotificationDeadLetterPage};
+use crate::http::request::listed::Listed;
 use crate::http::request::page::Page;
+use crate::refusal::Problem;
 
 codes!(AdminListNotificationDeadLettersCodes:);
 
@@ -69,10 +73,21 @@ impl Operation {
             failed_before: failed_before.0,
         };
         let filter = choice.filter("/query")?;
-        let mut tx = app.db.begin().await?;
-        let rows = db::notifications::dead_letters(&mut tx, &filter, page.before, page.fetch()).await?;
+        Ok(Json(filter.shown(&app.db, &page).await?.into()))
+    }
+}
+
+impl Listed for DeadLetterFilter {
+    type Item = NotificationDeadLetter;
+
+    async fn rows(&self, db: &Db, before: Option<Uuid>, fetch: i64) -> Result<Vec<NotificationDeadLetter>, Problem> {
+        let mut tx = db.begin().await?;
+        let rows = db::notifications::dead_letters(&mut tx, self, before, fetch).await?;
         tx.commit().await?;
-        let (rows, next_cursor) = page.cut(rows, |d| d.dead_letter_id);
-        Ok(Json(NotificationDeadLetterPage { items: rows.into_iter().map(Into::into).collect(), next_cursor }))
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    fn id(letter: &NotificationDeadLetter) -> Uuid {
+        letter.dead_letter_id
     }
 }

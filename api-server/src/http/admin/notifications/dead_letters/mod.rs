@@ -2,6 +2,7 @@
 
 pub mod dismiss;
 pub mod dismiss_many;
+pub mod export;
 pub mod list;
 pub mod redrive;
 pub mod redrive_many;
