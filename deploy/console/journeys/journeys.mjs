@@ -1,6 +1,7 @@
 // What operators do, from the door to the end, over a scene (`scene.mjs`): a mock, or a stack. `mock` says why a journey is left out
 // on a stack; the second half is in `journeys_view.mjs`.
 
+import { readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 
 import { passed } from "./browser.mjs";
@@ -311,6 +312,27 @@ const acts = [
       await visit(`games?member_user_id=${scene.barred.user_id}`);
       const all = page.getByRole("button", { name: "Pause all…" });
       assert.equal(await all.getAttribute("aria-disabled"), "true", "it does not go by who plays");
+    },
+  },
+  {
+    name: "a list goes out as a file, with its filters, and after a code where one is wanted",
+    async run({ page, visit, scene, mock, person }) {
+      await visit("games?status=running");
+      mock?.unconfirm();
+      const came = page.waitForEvent("download");
+      await button(page, "Download as CSV").click();
+      if (mock) {
+        await dialog(page).getByLabel("Code").fill(await person.device.next());
+        await dialog(page).getByRole("button", { name: "Confirm" }).click();
+      }
+      const file = await came;
+      assert.match(file.suggestedFilename(), /^games-\d{8}T\d{4}Z\.csv$/);
+      const lines = readFileSync(await file.path(), "utf8").split("\r\n");
+      const { items } = await scene.call("GET", "/games?status=running&limit=200");
+      assert.ok(lines[0].startsWith("game_id,name,") && lines.at(-1) === "", "whole, with a line of columns");
+      assert.equal(lines.length, items.length + 2);
+      assert.ok(items.every(({ game_id }) => lines.some((line) => line.includes(game_id))));
+      await there(page.getByText("is with your downloads."));
     },
   },
   {

@@ -29,7 +29,7 @@ export async function mock({ prefix = "" } = {}) {
           "cache-control": "no-store",
           ...headers,
         });
-        response.end(body === undefined ? "" : JSON.stringify(body));
+        response.end(body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body));
       };
       if (!url.pathname.startsWith(prefix)) return send(404, problem(404, "not_found", "No such path."));
       const path = url.pathname.slice(prefix.length);
@@ -106,6 +106,15 @@ const masked = (roles, value) =>
     ? value
     : JSON.parse(JSON.stringify(value ?? null).replace(/"([^"@\s])[^"@\s]*@([^"\s]+)"/g, '"$1***@$2"'));
 
+/** A list as a file, with the columns that the document shows. */
+function file(operation, items) {
+  const columns = operation.responses[200].content["text/csv"].example.trim().split(",");
+  const cell = (item, column) => column.split(".").reduce((value, name) => value?.[name], item) ?? "";
+  const quoted = (value) => `"${(typeof value === "object" ? JSON.stringify(value) : `${value}`).replaceAll('"', '""')}"`;
+  const lines = items.map((item) => columns.map((column) => quoted(cell(item, column))));
+  return [columns, ...lines].map((line) => `${line.join(",")}\r\n`).join("");
+}
+
 function api(state, request, path, query, body, send) {
   const method = request.method;
   const operation = operationOf(method, path) ?? refuse(404, "not_found", `The contract has no ${method} ${path}.`);
@@ -124,13 +133,15 @@ function api(state, request, path, query, body, send) {
     refuse(403, "role_required", "The administrator has none of the roles that may do this.");
   const of_own = own(state, method, path, body, who, permissions(account.roles));
   if (of_own) return answer(...of_own);
-  const hurts = path.startsWith("/admin-accounts") && method !== "GET";
+  const exported = path.endsWith("/export");
+  const hurts = exported || (path.startsWith("/admin-accounts") && method !== "GET");
   if (hurts && codesOf(operation, 403).includes("confirmation_required") && !confirmed(who))
     refuse(403, "confirmation_required", "This wants a code of the second factor within the last ten minutes.");
   if (method !== "GET" && query.get("dry_run") === "true" && path !== "/runtimes/reconcile")
     return send(200, { effects: [{ what: "memberships", count: 3 }] });
+  if (exported) query.set("limit", "100000");
   for (const [pattern, verb, reply] of ROUTES) {
-    const found = new RegExp(`^${pattern}$`).exec(path);
+    const found = new RegExp(`^${pattern}$`).exec(path.replace(/\/export$/, ""));
     if (!found || verb !== method) continue;
     const value = reply({ state, query, body, account }, ...found.slice(1).map(decodeURIComponent));
     if (method !== "GET")
@@ -144,6 +155,10 @@ function api(state, request, path, query, body, send) {
         target_type: path.split("/")[1].replace(/s$/, ""),
         target_id: found[1] ?? "",
       });
+    if (exported) {
+      const lines = file(operation, masked(account.roles, value).items);
+      return answer(200, lines, { "content-type": "text/csv; charset=utf-8" });
+    }
     const status = value?.made ? 201 : value === undefined ? 204 : 200;
     return answer(status, masked(account.roles, value?.made ?? value));
   }

@@ -10,6 +10,7 @@ import { because, purpose } from "../src/api/purpose";
 import { clock, distance, instant, local, written } from "../src/text/time";
 import { bounded, tone } from "../src/text/words";
 import { all, each, type Progress } from "../src/ui/bulk";
+import { cutAt, fileName } from "../src/ui/csv";
 import { dropped, filtersOf, fits, listSearch, parseSearch, stringifySearch, type Filter } from "../src/ui/search";
 import { points } from "../src/ui/spark";
 import { SECTIONS } from "../src/shell/sections";
@@ -308,4 +309,17 @@ test("every section is a page that api-server knows", () => {
   expect([...new Set(named)].sort()).toEqual([...pages].sort());
   const linked = SECTIONS.flatMap((section) => section.pages.map((page) => page.to.slice(1)));
   expect(linked.filter((page) => !pages.includes(page))).toEqual([]);
+});
+
+describe("a list as a file", () => {
+  test("is called as the server would call it", () => {
+    expect(fileName("mail-deliveries", new Date("2026-11-25T06:10:59Z"))).toBe("mail-deliveries-20261125T0610Z.csv");
+  });
+
+  test("goes on only where its last line says so, and no cell can say it", () => {
+    expect(cutAt("id,name\r\na,b\r\ncut at 100000 rows; cursor=AZ_-9,\r\n")).toEqual({ rows: 100000, cursor: "AZ_-9" });
+    expect(cutAt("id,name\r\na,b\r\n")).toBeUndefined();
+    expect(cutAt('id,name\r\na,"b\r\ncut at 1 rows; cursor=A"\r\n')).toBeUndefined();
+    expect(cutAt("id,name\r\na,cut at 1 rows; cursor=A\r\n")).toBeUndefined();
+  });
 });

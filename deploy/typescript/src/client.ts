@@ -134,7 +134,7 @@ export class Client {
       }
     }
     for (const [name, value] of Object.entries(method === "get" ? {} : this.said())) url.searchParams.set(name, value);
-    const headers = new Headers({ accept: "application/json, application/problem+json" });
+    const headers = new Headers({ accept: "application/json, application/problem+json, text/csv" });
     for (const more of [this.credentials(), (given.headers ?? {}) as Record<string, unknown>]) {
       for (const [name, value] of Object.entries(more)) {
         if (value !== undefined && value !== null) headers.set(name, String(value));
@@ -166,11 +166,12 @@ function filled(template: string, parts: Record<string, unknown>): string {
   });
 }
 
-/** The body: nothing where there is none, JSON where it is JSON. Anything else is not of the contract. */
+/** The body: nothing where there is none, JSON where it is JSON, the text of a file. Anything else is not of the contract. */
 async function read(answer: Response): Promise<{ known: true; value: unknown } | { known: false }> {
   const text = await answer.text();
   if (text === "") return answer.ok ? { known: true, value: undefined } : { known: false };
   const kind = (answer.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  if (kind === "text/csv") return { known: answer.ok, value: text };
   if (kind !== "application/json" && !kind.endsWith("+json")) return { known: false };
   try {
     return { known: true, value: JSON.parse(text) };

@@ -42,6 +42,11 @@ export function Games() {
       name="games"
       filters={filters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/games", { query, signal })}
+      file={{
+        op: "admin_export_games",
+        name: "games",
+        fetch: (query, signal) => client.get("/api/v1/admin/games/export", { query, signal }),
+      }}
       id={(game: Game) => game.game_id}
       empty="There are no games yet."
       columns={[

@@ -88,6 +88,11 @@ export function Trail() {
       name="trail"
       filters={trailFilters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/audit-log", { query, signal })}
+      file={{
+        op: "admin_export_audit_log",
+        name: "audit-log",
+        fetch: (query, signal) => client.get("/api/v1/admin/audit-log/export", { query, signal }),
+      }}
       id={(entry: Entry) => entry.audit_id}
       empty="Nobody has done anything yet."
       columns={[

@@ -60,6 +60,11 @@ export function Mail() {
       name="mail"
       filters={filters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/mail/deliveries", { query, signal })}
+      file={{
+        op: "admin_export_mail_deliveries",
+        name: "mail-deliveries",
+        fetch: (query, signal) => client.get("/api/v1/admin/mail/deliveries/export", { query, signal }),
+      }}
       id={id}
       empty="No mail was written yet."
       columns={[
@@ -97,6 +102,11 @@ export function DeadMail() {
       name="dead-mail"
       filters={deadFilters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/mail/dead-letters", { query, signal })}
+      file={{
+        op: "admin_export_mail_dead_letters",
+        name: "mail-dead-letters",
+        fetch: (query, signal) => client.get("/api/v1/admin/mail/dead-letters/export", { query, signal }),
+      }}
       id={id}
       empty="No mail is dead."
       above={(rows) => <ByCause of={rows} cause={(row) => row.last_error} kind={(row) => row.template_id} />}

@@ -47,6 +47,11 @@ export function Notices() {
       name="notifications"
       filters={filters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/notifications", { query, signal })}
+      file={{
+        op: "admin_export_notifications",
+        name: "notifications",
+        fetch: (query, signal) => client.get("/api/v1/admin/notifications/export", { query, signal }),
+      }}
       id={(notice: Notice) => notice.notification_id}
       empty="Nothing was told yet."
       columns={[
@@ -175,6 +180,11 @@ export function DeadNotices() {
       name="dead-notices"
       filters={deadFilters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/notifications/dead-letters", { query, signal })}
+      file={{
+        op: "admin_export_notification_dead_letters",
+        name: "notification-dead-letters",
+        fetch: (query, signal) => client.get("/api/v1/admin/notifications/dead-letters/export", { query, signal }),
+      }}
       id={(letter: DeadNotice) => letter.dead_letter_id}
       empty="No notice is dead."
       above={(rows) => <ByCause of={rows} cause={(row) => row.last_error} kind={(row) => row.kind} filter="kind" />}

@@ -33,6 +33,11 @@ export function Runtimes() {
       name="runtimes"
       filters={filters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/runtimes", { query, signal })}
+      file={{
+        op: "admin_export_runtimes",
+        name: "runtimes",
+        fetch: (query, signal) => client.get("/api/v1/admin/runtimes/export", { query, signal }),
+      }}
       id={(runtime: Runtime) => runtime.game_id}
       empty="No game has an engine yet."
       columns={[

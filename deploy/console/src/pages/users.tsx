@@ -37,6 +37,11 @@ export function Users() {
       name="users"
       filters={filters}
       fetch={(api, query, signal) => api.get("/api/v1/admin/users", { query, signal })}
+      file={{
+        op: "admin_export_users",
+        name: "users",
+        fetch: (query, signal) => client.get("/api/v1/admin/users/export", { query, signal }),
+      }}
       id={(user: Account) => user.user_id}
       empty="Nobody has an account yet."
       columns={[

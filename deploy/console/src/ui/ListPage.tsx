@@ -8,6 +8,7 @@ import type { Outcome } from "galaxy-typescript/client";
 import type { background } from "../api/client";
 import { BulkBar, type BulkAction } from "./BulkBar";
 import { Button, Note } from "./basics";
+import { Download, type FileOf } from "./Download";
 import { FilterBar } from "./filters";
 import { Icon } from "./icons";
 import { Found, Head, useLook } from "./look";
@@ -25,7 +26,7 @@ interface PageOf<Row> {
   next_cursor?: string | null;
 }
 
-interface Props<Row, O> {
+interface Props<Row, O, F> {
   title: string;
   intro?: ReactNode;
   /** What its looks are kept under. */
@@ -38,6 +39,8 @@ interface Props<Row, O> {
   /** The panel of a row, with a name for it. */
   panel?: (row: Row) => { title: ReactNode; content: ReactNode };
   bulk?: readonly BulkAction<Row>[];
+  /** All of it as a file, with the same filters. */
+  file?: FileOf<F>;
   /** What is said where nothing is found. */
   empty: ReactNode;
   /** What stands beside the title: a way to make a new one. */
@@ -52,7 +55,7 @@ const ARRIVED =
 const NONE: readonly Filter[] = [];
 
 /** The page. */
-export function ListPage<Row, O>(props: Props<Row, O>) {
+export function ListPage<Row, O, F = never>(props: Props<Row, O, F>) {
   const { name, filters = NONE, columns, id, panel, bulk } = props;
   const raw = useSearch({ strict: false }) as Record<string, unknown>;
   // The router hands on what the address says beyond what the route knows, until it has taken it out.
@@ -93,6 +96,7 @@ export function ListPage<Row, O>(props: Props<Row, O>) {
   return (
     <>
       <Head title={props.title} intro={props.intro} looks={[look]}>
+        {props.file && <Download file={props.file} query={typed(given)} />}
         {props.children}
       </Head>
       {lost.length > 0 && (
