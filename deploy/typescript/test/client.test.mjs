@@ -90,8 +90,23 @@ test("sends credentials, and a call's own headers before them", async () => {
   assert.equal(headers["idempotency-key"], "own");
   assert.equal(headers["x-none"], undefined);
   assert.equal(headers["content-type"], "application/json");
-  assert.equal(headers.accept, "application/json, application/problem+json");
+  assert.equal(headers.accept, "application/json, application/problem+json, text/csv");
   assert.deepEqual(JSON.parse(body), { name: "Orion" });
+});
+
+test("takes a file as its text, and one that was cut off as nothing", async () => {
+  const csv = { "content-type": "text/csv; charset=utf-8", "x-request-id": "r1" };
+  answers(200, csv, "user_id,name\r\n1,Ada\r\n");
+  const client = new Client(origin);
+  const exported = () => client.get("/api/v1/admin/users/export", {});
+  assert.deepEqual(await exported(), { ok: true, value: "user_id,name\r\n1,Ada\r\n", requestId: "r1" });
+  answers(503, csv, "user_id,name\r\n");
+  assert.equal((await exported()).problem.code, "unexpected_answer");
+  told = (response) => {
+    response.writeHead(200, csv);
+    response.write("user_id,name\r\n", () => response.destroy());
+  };
+  await assert.rejects(exported());
 });
 
 test("answers a problem with its code", async () => {
