@@ -96,6 +96,22 @@ const acts = [
     },
   },
   {
+    name: "a ban is tried before it is done: the member is one still",
+    async run({ page, visit, scene }) {
+      const members = `/games/${scene.running.game_id}/memberships`;
+      const before = await scene.call("GET", members);
+      await visit(`games/${scene.running.game_id}`);
+      await button(page, "Ban").first().click();
+      await dialog(page).getByLabel("Reason").fill("wrecks every game");
+      const tried = page.waitForRequest((request) => new URL(request.url()).pathname.endsWith("/ban"));
+      await dialog(page).getByRole("button", { name: "What would it change?" }).click();
+      assert.equal(new URL((await tried).url()).searchParams.get("dry_run"), "true");
+      await there(dialog(page).getByText(/\d × memberships/).first());
+      await dialog(page).getByRole("button", { name: "Cancel" }).click();
+      assert.deepEqual((await scene.call("GET", members)).items, before.items);
+    },
+  },
+  {
     name: "a game that a dead engine has paused is found from the overview, and goes on",
     async run({ page, visit, scene }) {
       await visit("overview");

@@ -241,6 +241,8 @@ function Members({ game }: { game: Game }) {
       label: "Remove",
       op: "admin_remove_membership",
       grade: "dialog",
+      reason: "asked",
+      preview: true,
       danger: true,
       why: over ?? (member.status === "active" ? undefined : "they are no member now"),
       effects: [
@@ -260,6 +262,7 @@ function Members({ game }: { game: Game }) {
       label: "Ban",
       op: "admin_ban_member",
       grade: "dialog",
+      preview: true,
       danger: true,
       why: over ?? (member.status === "blocked" ? "they are blocked already" : undefined),
       effects: [`${who(member)} is removed, and cannot come back.`, "In a game that has started the race is banished."],
