@@ -25,7 +25,7 @@ random() {
     od -An -tx1 -N32 /dev/urandom | tr -d ' \n'
 }
 
-for name in postgres-password gateway-token worker-token code-pepper admin-password grafana-password; do
+for name in postgres-password gateway-token worker-token code-pepper secrets-key admin-password grafana-password; do
     keep "$name" "$(random)"
 done
 keep postgres-dsn \

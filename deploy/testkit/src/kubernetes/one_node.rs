@@ -75,6 +75,8 @@ pub struct OneNode {
     pub worker_token: String,
     /// `BACKEND_AUTH_CODE_PEPPER`.
     pub code_pepper: String,
+    /// `BACKEND_SECRETS_KEY`.
+    pub secrets_key: String,
     /// `BACKEND_ADMIN_BOOTSTRAP_PASSWORD`.
     pub admin_password: String,
 }
@@ -137,6 +139,7 @@ impl OneNode {
             "gateway-token": self.gateway_token,
             "worker-token": self.worker_token,
             "code-pepper": self.code_pepper,
+            "secrets-key": self.secrets_key,
             "admin-password": self.admin_password,
         });
         let catcher = json!({ "name": "mail-catcher", "namespace": "galaxy" });

@@ -197,6 +197,7 @@ fn settings(place: &Place, tag: &str, postgres: &PostgresServer, ca: &Path, work
         gateway_token: stack::fresh_secret(),
         worker_token: stack::fresh_secret(),
         code_pepper: stack::fresh_secret(),
+        secrets_key: stack::fresh_secret(),
         admin_password: stack::fresh_secret(),
     })
 }

@@ -23,6 +23,7 @@ fn of(engines: Engines) -> OneNode {
         gateway_token: "gateway".to_owned(),
         worker_token: "worker".to_owned(),
         code_pepper: "pepper".to_owned(),
+        secrets_key: "key".to_owned(),
         admin_password: "password".to_owned(),
     }
 }
