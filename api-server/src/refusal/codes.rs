@@ -42,7 +42,7 @@ error_codes! {
     AdminSessionRequired "admin_session_required" UNAUTHORIZED "the administrator's session has ended or run out, or this way in \
         is not open to them: sign in, or show a token";
     SignInRefused "sign_in_refused" UNAUTHORIZED "the administrator's name or password is wrong, or the account is disabled";
-    InsecureTransport "insecure_transport" BAD_REQUEST "administrators sign in over TLS, or from this very machine";
+    InsecureTransport "insecure_transport" BAD_REQUEST "administrators sign in over TLS, or at an address of their own machine";
     RoleRequired "role_required" FORBIDDEN "the administrator has none of the roles that may do this (`x-galaxy-roles`)";
     SecondFactorRequired "second_factor_required" FORBIDDEN "the administrator must set up a second factor first";
     ConfirmationRequired "confirmation_required" FORBIDDEN "this wants a code of the second factor within the last ten minutes: \

@@ -127,8 +127,8 @@ fn over_tls(context: &Context) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ErrorCode::InsecureTransport,
-        "Administrators sign in over TLS, or from this very machine. Behind a proxy that ends TLS, it says so by X-Forwarded-Proto, \
-         and its network stands in BACKEND_TRUSTED_PROXIES.",
+        ""Administrators sign in over TLS, or at an address of their own machine. Behind a proxy that ends TLS, it says so by \
+         X-Forwarded-Proto, and its network stands in BACKEND_TRUSTED_PROXIES.",",
     ))
 }
 
@@ -210,7 +210,7 @@ async fn open(
 /// The second step: a code of the device, or a recovery code.
 ///
 /// # Errors
-/// `insecure_transport`, `sign_in_ticket_expired`, `code_incorrect`, `rate_limited`.
+/// `insecure_transport`, `sign_in_ticket_expired`, `second_factor_unavailable`, `code_incorrect`, `rate_limited`.
 pub async fn second_factor(
     app: &App,
     context: &Context,
@@ -237,9 +237,9 @@ pub async fn second_factor(
         detail: json!({ "code": ErrorCode::CodeIncorrect.word() }),
     };
     let given = Given { user_name: &name, code, step };
-    // The factor may be gone since, or its key: then the ticket leads nowhere.
+    // The factor may be gone since: then the ticket leads nowhere.
     let proof = admin_factors::prove(app, context, &given, Of::Factor).await.map_err(|problem| match problem.code {
-        ErrorCode::NoSecondFactor | ErrorCode::SecondFactorUnavailable => expired(),
+        ErrorCode::NoSecondFactor => expired(),
         _ => problem,
     })?;
     let mut tx = app.db.begin().await?;

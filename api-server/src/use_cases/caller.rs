@@ -82,7 +82,7 @@ pub struct Context {
     /// The client's address: the last hop of `X-Forwarded-For` that is no trusted proxy, else the peer of the socket.
     pub ip: IpAddr,
     /// Whether nobody between the client and us can read what is sent: by TLS, as this process or a trusted proxy saw it, or because
-    /// it comes from this very machine.
+    /// it comes from this very machine, or from one whose own loopback leads here.
     pub secure: bool,
     /// Why an administrator does it, as they say: the trail keeps it.
     pub reason: Option<String>,

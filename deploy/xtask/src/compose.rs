@@ -53,6 +53,7 @@ pub fn up(options: &Options) -> Result<()> {
     }
     println!("\n── The platform is up; `cargo xtask compose --down` ends it\n");
     println!("   REST         http://{}/docs", project.published("api-server", 8080)?);
+    println!("   Console      http://{}/console", project.published("api-server", 8080)?);
     println!("   Push hub     http://{}", project.published("api-server", 8081)?);
     println!("   Mails        http://{}", project.published("mail-catcher", 8025)?);
     println!("   Prometheus   http://{}", project.published("prometheus", 9090)?);
@@ -236,6 +237,7 @@ impl Project {
         self.healthy()?;
         self.idle_memory()?;
         self.engines_reach_no_listener()?;
+        self.an_administrator_signs_in()?;
         self.scraped()?;
         run::step("A game, played through the public API", &mut self.demo())?;
         self.healthy()
@@ -299,6 +301,23 @@ impl Project {
         Ok(())
     }
 
+    /// The console is there, and whoever is on this machine signs in to it, though the published port makes them the gateway of a
+    /// network.
+    fn an_administrator_signs_in(&self) -> Result<()> {
+        println!("\n── The console at the published port");
+        let address = self.published("api-server", 8080)?;
+        let secret = self.settings.with_file_name("secrets").join("admin-password");
+        let password = std::fs::read_to_string(&secret).with_context(|| secret.display().to_string())?;
+        let user = self.setting("BACKEND_ADMIN_BOOTSTRAP_USER", "root");
+        let page = ask(&address, "GET", "/console", "")?;
+        ensure!(status(&page) == Some("200"), "the console: {page}");
+        let body = format!("{{\"user_name\":\"{user}\",\"password\":\"{}\"}}", password.trim());
+        let answer = ask(&address, "POST", "/api/v1/admin/auth/sign-in", &body)?;
+        ensure!(status(&answer) == Some("200"), "the sign-in: {answer}");
+        println!("   {user} is signed in");
+        Ok(())
+    }
+
     /// Prometheus reads all four processes.
     fn scraped(&self) -> Result<()> {
         println!("\n── What Prometheus reads");
@@ -306,7 +325,7 @@ impl Project {
         let end = Instant::now() + HEALTHY_WITHIN;
         loop {
             // `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1764604800.1,"4"]}]}}`
-            let answer = get(&address, "/api/v1/query?query=sum(up)").unwrap_or_else(|error| error.to_string());
+            let answer = ask(&address, "GET", "/api/v1/query?query=sum(up)", "").unwrap_or_else(|error| error.to_string());
             if answer.contains(",\"4\"]") {
                 println!("   all four processes");
                 return Ok(());
@@ -323,14 +342,23 @@ impl Project {
     }
 }
 
-/// What is answered to a request, head and all.
-fn get(address: &str, path: &str) -> Result<String> {
+/// What is answered to a request, head and all; its body is JSON.
+fn ask(address: &str, method: &str, path: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let about = match body.len() {
+        0 => String::new(),
+        length => format!("Content-Type: application/json\r\nContent-Length: {length}\r\n"),
+    };
+    stream.write_all(format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n{about}\r\n{body}").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+/// The status of an answer.
+fn status(answer: &str) -> Option<&str> {
+    answer.split(' ').nth(1)
 }
 
 /// A line of `docker ps`: its name, and what it says of itself.

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use poem::http::HeaderMap;
+use poem::http::uri::Authority;
+use poem::http::{HeaderMap, header};
 use poem::{FromRequest, Request, RequestBody};
 use shared::ids::RequestId;
 
@@ -18,7 +19,7 @@ pub fn read(headers: &HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> 
         .filter(|v| !v.is_empty() && v.len() <= 128 && v.bytes().all(|b| b.is_ascii_graphic()))
         .map_or_else(|| RequestId::new().to_string(), str::to_owned);
     let ip = client_address(headers, peer, trusted);
-    let secure = tls || ip.is_loopback() || by_proxy(headers, peer, trusted);
+    let secure = tls || ip.is_loopback() || by_proxy(headers, peer, trusted) || on_its_own_machine(headers);
     Context { request_id, traceparent: None, ip, secure, reason: None, operation_id: None }
 }
 
@@ -32,6 +33,26 @@ fn by_proxy(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> bool {
         .collect();
     trusted.iter().any(|net| net.contains(&peer.to_canonical()))
         && said.last().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
+/// Whether the client called an address of its own machine: a port that a container publishes on loopback, or a tunnel. The peer is
+/// somebody between then, but no network that others read is. A proxy writes a `Host` of its own, so one that tells of itself is not
+/// believed to hand on the client's.
+fn on_its_own_machine(headers: &HeaderMap) -> bool {
+    const OF_PROXIES: [&str; 5] = ["x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded", "via"];
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let is_loopback = host.as_ref().map(Authority::host).is_some_and(|host| {
+        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).parse::<IpAddr>();
+        match address {
+            Ok(ip) => ip.to_canonical().is_loopback(),
+            // RFC 6761 §6.3: these names are loopback everywhere.
+            Err(_) => {
+                let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+                name == "localhost" || name.ends_with(".localhost")
+            }
+        }
+    });
+    is_loopback && OF_PROXIES.iter().all(|name| !headers.contains_key(*name))
 }
 
 impl<'a> FromRequest<'a> for Context {
@@ -193,6 +214,16 @@ mod tests {
         assert!(!secure("10.0.0.1", false, &[]) && !secure("203.0.113.7", false, &[https]));
         assert!(!secure("127.0.0.1", false, &[forwarded]));
         assert!(!secure("127.0.0.1", false, &[forwarded, ("x-forwarded-proto", "https, http")]));
+        // As through a published port: the peer is a bridge, and the client wrote an address of its own machine.
+        for own in ["127.0.0.1:8080", "127.9.9.9", "localhost", "LOCALHOST:8080", "console.localhost.", "[::1]:8080"] {
+            assert!(secure("172.19.0.1", false, &[("host", own)]), "{own}");
+            for proxy in ["x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded", "via"] {
+                assert!(!secure("172.19.0.1", false, &[("host", own), (proxy, "127.0.0.1")]), "{own} by {proxy}");
+            }
+        }
+        for other in ["10.0.0.1:8080", "localhost.example", "notlocalhost", "127.0.0.1.example", "[::2]", "", "a b"] {
+            assert!(!secure("172.19.0.1", false, &[("host", other)]), "{other}");
+        }
     }
 
     #[test]

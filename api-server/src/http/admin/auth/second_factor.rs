@@ -28,7 +28,7 @@ pub struct AdminSecondFactor {
     pub code: String,
 }
 
-codes!(AdminSecondFactorCodes: InsecureTransport, SignInTicketExpired, CodeIncorrect);
+codes!(AdminSecondFactorCodes: InsecureTransport, SecondFactorUnavailable, SignInTicketExpired, CodeIncorrect);
 
 pub(crate) struct Operation;
 

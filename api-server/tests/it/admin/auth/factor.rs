@@ -152,7 +152,7 @@ async fn a_key_is_rotated_without_anybody_setting_up_anew() {
     by_code(&after, "ada", &code(&api, &secret, 1).await).await.expect(200);
     // Without any key a recovery code is as useless as the device: nobody has a second factor there.
     let without = api.replica_with(&[("BACKEND_SECRETS_KEY", "")]).await;
-    by_code(&without, "ada", &recovery[0]).await.expect_problem(410, "sign_in_ticket_expired");
+    by_code(&without, "ada", &recovery[0]).await.expect_problem(409, "second_factor_unavailable");
     let root = without.admin();
     root.post(format!("{AUTH}/totp")).send().await.expect_problem(409, "second_factor_unavailable");
     let confirm = root.post(format!("{AUTH}/totp/confirm")).json(&json!({ "code": "123456" }));

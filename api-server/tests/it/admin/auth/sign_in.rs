@@ -52,6 +52,9 @@ async fn over_plain_http_nobody_signs_in_but_from_this_machine() {
     let body = json!({ "user_name": ADMIN, "password": PASSWORD });
     let sign_in = format!("{AUTH}/sign-in");
     remote.post(&sign_in).json(&body).send().await.expect_problem(400, "insecure_transport");
+    // A proxy's own `Host` says nothing of the client.
+    let own = remote.post(&sign_in).header("Host", "127.0.0.1:8080");
+    own.json(&body).send().await.expect_problem(400, "insecure_transport");
     remote.post(&sign_in).header("X-Forwarded-Proto", "https").json(&body).send().await.expect(200);
     let second = json!({ "ticket": "x", "code": "123456" });
     let step = format!("{AUTH}/second-factor");
