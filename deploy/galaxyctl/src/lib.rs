@@ -1,6 +1,6 @@
 //! `galaxyctl`: what administrators do, on the command line (docs/operations.md, "galaxyctl").
 //!
-//! A table of commands over one generic call of the API: a new operation is a line in [`commands::ALL`].
+//! A table of commands over one generic call of the API: a new operation is a line of what [`commands::all`] gives.
 
 pub mod call;
 pub mod commands;

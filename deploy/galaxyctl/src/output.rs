@@ -66,11 +66,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::commands::ALL;
+    use crate::commands::all;
 
     #[test]
     fn a_list_is_a_table_and_nothing_in_it_steers_the_terminal() {
-        let spec = ALL.iter().find(|spec| spec.words == ["users", "find"]).unwrap();
+        let spec = all().find(|spec| spec.words == ["users", "find"]).unwrap();
         let answer = json!({"items": [{"user_id": "1", "user_name": "a\u{1b}[2J", "entitlement": {"plan": "free"}}]});
         let text = table(spec, &answer);
         assert!(text.starts_with("USER_ID  USER_NAME"), "{text}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use galaxyctl::commands::ALL;
+use galaxyctl::commands;
 use serde_json::Value;
 use testkit::process::{Proc, ProcConfig, free_addr};
 use testkit::seed::{Sizes, seed};
@@ -117,7 +117,7 @@ async fn every_command_is_understood_by_the_api() {
         ("reason", "a test".to_owned()),
         ("turn", "3".to_owned()),
     ]);
-    for spec in ALL {
+    for spec in commands::all() {
         let mut arguments = spec.words.to_vec();
         arguments.extend(spec.arguments().map(|name| ids[name].as_str()));
         let flags: Vec<String> = spec.body.iter().map(|name| format!("--{name}={}", ids[name])).collect();
