@@ -87,7 +87,10 @@ impl Api {
             .uri(&url)
             .header(header::AUTHORIZATION, credentials)
             .header(header::ACCEPT, "application/json");
-        let body = spec.body(given).map(|body| body.to_string());
+        if let Some(key) = spec.key(given) {
+            request = request.header("Idempotency-Key", key);
+        }
+        let body = spec.body(given)?.map(|body| body.to_string());
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

@@ -57,7 +57,7 @@ fn run(matches: &clap::ArgMatches) -> Result<(), Fault> {
 /// The answer, or all pages of it in one.
 async fn answer(api: &Api, spec: &commands::Spec, given: &clap::ArgMatches) -> Result<Value, Fault> {
     let mut answer = api.call(spec, given, None).await?;
-    if !spec.is_list() || !given.get_flag("all") {
+    if !spec.paged || !given.get_flag("all") {
         return Ok(answer);
     }
     while let Some(cursor) = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned) {

@@ -157,7 +157,11 @@ fn file(path: &Path) -> Result<Value, Fault> {
     Ok(value)
 }
 
-fn secret(path: &str) -> Result<String, Fault> {
+/// What a file with a secret holds, without the end of its line.
+///
+/// # Errors
+/// [`Fault::Usage`]: it cannot be read, or everybody may read it.
+pub fn secret(path: &str) -> Result<String, Fault> {
     let path = Path::new(path);
     let text = std::fs::read_to_string(path).map_err(|error| Fault::Usage(format!("{}: {error}", path.display())))?;
     closed(path)?;

@@ -24,14 +24,14 @@ pub const ALL: &[Spec] = &[
     Spec {
         query: &["dry_run"],
         filter: &["status", "engine_version"],
-        piece: PIECE,
+        further: PIECE,
         ..post(["runtimes", "restart-many"], "/runtimes/restart", "Restart engines")
     },
     Spec {
         query: &["dry_run"],
         body: &["version"],
         filter: &["status", "engine_version"],
-        piece: PIECE,
+        further: PIECE,
         ..post(["runtimes", "patch-many"], "/runtimes/patch", "Change the patch version of engines")
     },
     post(["runtimes", "force-next-turn"], "/runtimes/{game_id}/force-next-turn", "Generate the next turn now"),
@@ -59,6 +59,21 @@ pub const ALL: &[Spec] = &[
         "Engine versions",
     ),
     get(["engine-versions", "show"], "/engine-versions/{version}", "One engine version"),
+    Spec {
+        body: &["version", "image"],
+        further: &["title", "description", "min_players", "max_players"],
+        keyed: true,
+        ..post(["engine-versions", "create"], "/engine-versions", "Register an engine version")
+    },
+    Spec {
+        method: "PATCH",
+        further: &["image", "enabled", "title", "description", "min_players", "max_players"],
+        ..post(
+            ["engine-versions", "change"],
+            "/engine-versions/{version}",
+            "Change an engine version; what is not given stays, and null takes a number away",
+        )
+    },
     post(
         ["engine-versions", "disable"],
         "/engine-versions/{version}/disable",

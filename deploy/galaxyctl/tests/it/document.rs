@@ -1,9 +1,11 @@
 //! The table of commands against the API's document.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 
-use galaxyctl::commands;
-use serde_json::Value;
+use clap::{ArgMatches, Command};
+use galaxyctl::commands::{self, Spec};
+use serde_json::{Map, Value};
 
 fn document() -> Value {
     let path = testkit::workspace_root().join("api-server/openapi.json");
@@ -20,12 +22,28 @@ fn body<'a>(document: &'a Value, content: &'a Value) -> &'a Value {
     resolved(document, &content.as_object().unwrap().values().next().unwrap()["schema"])
 }
 
+/// The operation that a command calls.
+fn operation<'a>(document: &'a Value, spec: &Spec) -> &'a Value {
+    &document["paths"][format!("/api/v1/admin{}", spec.path)][spec.method.to_lowercase()]
+}
+
+/// A command line, understood.
+fn typed(arguments: &[String]) -> ArgMatches {
+    let whole = std::iter::once("galaxyctl".to_owned()).chain(arguments.iter().cloned());
+    let root = commands::add_to(Command::new("galaxyctl"));
+    root.try_get_matches_from(whole).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+}
+
+fn flag(name: &str, value: &str) -> String {
+    format!("--{}={value}", name.replace('_', "-"))
+}
+
 #[test]
 fn every_command_asks_for_what_the_document_has() {
     let document = document();
     for spec in commands::all() {
         let words = spec.words.join(" ");
-        let operation = &document["paths"][format!("/api/v1/admin{}", spec.path)][spec.method.to_lowercase()];
+        let operation = operation(&document, spec);
         assert!(operation.is_object(), "{words}: there is no {} {}", spec.method, spec.path);
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let named = |place: &str| -> BTreeSet<String> {
@@ -33,11 +51,13 @@ fn every_command_asks_for_what_the_document_has() {
             here.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(spec.arguments().map(str::to_owned).collect::<BTreeSet<_>>(), named("path"), "{words}");
-        let paging = if spec.is_list() { vec!["limit", "cursor"] } else { Vec::new() };
+        assert_eq!(spec.keyed, named("header").contains("Idempotency-Key"), "{words}");
+        let paging = if spec.paged { vec!["limit", "cursor"] } else { Vec::new() };
         let asked = spec.query.iter().chain(spec.told()).copied().chain(paging);
         let asked: BTreeSet<String> = asked.map(str::to_owned).collect();
         assert_eq!(asked, named("query"), "{words}");
-        let answer = &operation["responses"]["200"]["content"];
+        let answers = ["200", "201"].map(|status| &operation["responses"][status]["content"]);
+        let answer = answers.into_iter().find(|content| !content.is_null()).unwrap();
         let schema = body(&document, answer);
         assert_eq!(spec.is_list(), schema["properties"].get("items").is_some(), "{words} answers a list");
         for column in spec.columns {
@@ -46,18 +66,77 @@ fn every_command_asks_for_what_the_document_has() {
             assert!(item["properties"].get(first).is_some(), "{words}: a row has no {column}");
         }
         let content = operation["requestBody"].get("content");
-        assert_eq!(content.is_some(), !spec.body.is_empty() || !spec.filter.is_empty(), "{words} has a body");
+        let members: Vec<&str> =
+            spec.body.iter().copied().chain(spec.secrets.iter().map(|(_, member)| *member)).collect();
+        let filter = (!spec.filter.is_empty()).then_some("filter");
+        let any = !members.is_empty() || filter.is_some() || !spec.further.is_empty();
+        assert_eq!(content.is_some(), any, "{words} has a body");
         let Some(content) = content else { continue };
-        let properties = &body(&document, content)["properties"];
-        for member in spec.body {
+        let schema = body(&document, content);
+        let properties = &schema["properties"];
+        for member in spec.further {
             assert!(properties.get(member).is_some(), "{words}: the body has no {member}");
         }
+        let required: BTreeSet<&str> =
+            schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(members.into_iter().chain(filter).collect::<BTreeSet<_>>(), required, "{words}");
         if !spec.filter.is_empty() {
             let filter = resolved(&document, &properties["filter"])["properties"].as_object().unwrap();
             let members: BTreeSet<&str> = filter.keys().map(String::as_str).collect();
             assert_eq!(spec.filter.iter().copied().collect::<BTreeSet<_>>(), members, "{words}");
         }
     }
+}
+
+#[test]
+fn what_is_typed_reaches_the_api_as_the_document_has_it() {
+    let document = document();
+    let dir = tempfile::tempdir().unwrap();
+    for spec in commands::all() {
+        let content = &operation(&document, spec)["requestBody"]["content"];
+        if content.is_null() {
+            continue;
+        }
+        let properties = &body(&document, content)["properties"];
+        let mut arguments: Vec<String> = spec.words.into_iter().chain(spec.arguments()).map(str::to_owned).collect();
+        let mut expected = Map::new();
+        for name in spec.body.iter().chain(spec.further) {
+            let example = &properties[name]["examples"][0];
+            let text = match example {
+                Value::String(text) => text.clone(),
+                Value::Array(words) => words.iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(","),
+                other => other.to_string(),
+            };
+            arguments.push(flag(name, &text));
+            expected.insert((*name).to_owned(), example.clone());
+        }
+        for (name, member) in spec.secrets {
+            let path = dir.path().join(member);
+            std::fs::write(&path, "a secret of its own\n").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            arguments.push(flag(name, path.to_str().unwrap()));
+            expected.insert((*member).to_owned(), "a secret of its own".into());
+        }
+        let matches = typed(&arguments);
+        let (chosen, given) = commands::chosen(&matches).unwrap();
+        let mut sent = chosen.body(given).unwrap().unwrap();
+        sent.as_object_mut().unwrap().remove("filter");
+        assert_eq!(sent, Value::Object(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_taken_away_is_null_and_what_is_not_given_is_not_there() {
+    let sent = |arguments: &[&str]| {
+        let matches = typed(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>());
+        let (spec, given) = commands::chosen(&matches).unwrap();
+        spec.body(given).unwrap()
+    };
+    let change = ["engine-versions", "change", "1.0.0", "--title=", "--min-players=null", "--enabled=no"];
+    let expected = serde_json::json!({ "title": null, "min_players": null, "enabled": "no" });
+    assert_eq!(sent(&change), Some(expected), "what is no JSON goes as it is");
+    assert_eq!(sent(&["users", "set-limits", "1"]), Some(serde_json::json!({})));
+    assert_eq!(sent(&["games", "pause", "1"]), None);
 }
 
 #[test]

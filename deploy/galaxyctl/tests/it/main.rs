@@ -10,3 +10,5 @@
 
 mod document;
 mod live;
+mod people;
+mod stage;
