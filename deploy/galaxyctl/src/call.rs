@@ -1,5 +1,6 @@
 //! One call of the API.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clap::ArgMatches;
-use http::{Request, header};
+use http::{Request, header, response};
+use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -24,10 +26,13 @@ use crate::Fault;
 use crate::commands::Spec;
 use crate::settings::{Settings, Who};
 
-/// How long an answer may take: longer than any that the API makes.
+/// What comes of an answer.
+pub type Body = BoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
+/// How long an answer, or the next part of a file, may take: longer than any that the API makes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an answer may be.
+/// How long an answer may be that is no file, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 
 /// What stands in a path or a query as it is: RFC 3986's unreserved.
@@ -55,6 +60,52 @@ impl Api {
     /// # Errors
     /// Why it was not done.
     pub async fn call(&self, spec: &Spec, given: &ArgMatches, cursor: Option<String>) -> Result<Value, Fault> {
+        let request = self.request(spec, given, cursor, "", "application/json")?;
+        self.in_time(async {
+            let (head, body) = self.send(request).await?;
+            let body = self.whole(body).await?;
+            if body.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_slice(&body).map_err(|_| self.no_answer(&head))
+        })
+        .await
+    }
+
+    /// A list as a file of CSV, from `cursor` on: what comes of it is read by [`Api::part`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn file(&self, spec: &Spec, given: &ArgMatches, cursor: Option<String>) -> Result<Body, Fault> {
+        let request = self.request(spec, given, cursor, "/export", "text/csv")?;
+        let (head, body) = self.in_time(self.send(request)).await?;
+        let kind = head.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // A proxy's page, as one for signing in, would be taken for the list.
+        if kind.starts_with("text/csv") { Ok(body) } else { Err(self.no_answer(&head)) }
+    }
+
+    /// What comes next of a file, and nothing at its end.
+    ///
+    /// # Errors
+    /// [`Fault::Unreached`]: the file breaks off here, or nothing comes any more.
+    pub async fn part(&self, body: &mut Body) -> Result<Option<Bytes>, Fault> {
+        self.in_time(async {
+            let frame = body.frame().await.transpose().map_err(|error| self.lost(error.as_ref()))?;
+            // Another frame than one of data is that of trailers, which say nothing.
+            Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
+        })
+        .await
+    }
+
+    /// The request of a command, below whose path `below` stands.
+    fn request(
+        &self,
+        spec: &Spec,
+        given: &ArgMatches,
+        cursor: Option<String>,
+        below: &str,
+        accept: &str,
+    ) -> Result<Request<Full<Bytes>>, Fault> {
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let mut url = format!("{}/api/v1/admin", self.settings.url);
         for part in spec.path.split('/').skip(1) {
@@ -67,6 +118,7 @@ impl Api {
             }
             url = format!("{url}/{text}");
         }
+        url.push_str(below);
         let mut query = spec.query(given);
         if let Some(cursor) = cursor {
             query.retain(|(name, _)| *name != "cursor");
@@ -86,7 +138,7 @@ impl Api {
             .method(spec.method)
             .uri(&url)
             .header(header::AUTHORIZATION, credentials)
-            .header(header::ACCEPT, "application/json");
+            .header(header::ACCEPT, accept);
         if let Some(key) = spec.key(given) {
             request = request.header("Idempotency-Key", key);
         }
@@ -94,26 +146,41 @@ impl Api {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let request = request
+        request
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
-            .map_err(|error| Fault::Usage(format!("this cannot be asked: {error}")))?;
-        tokio::time::timeout(TIMEOUT, self.send(request))
-            .await
-            .unwrap_or_else(|_| Err(Fault::Unreached(format!("{} does not answer", self.settings.url))))
+            .map_err(|error| Fault::Usage(format!("this cannot be asked: {error}")))
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Value, Fault> {
-        let fault =
-            |error: &dyn std::error::Error| Fault::Unreached(format!("{}: {}", self.settings.url, chain(error)));
-        let response = self.client.request(request).await.map_err(|error| fault(&error))?;
+    /// The head and the body of an answer that is no refusal.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<(response::Parts, Body), Fault> {
+        let response = self.client.request(request).await.map_err(|error| self.lost(&error))?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| fault(error.as_ref()))?.to_bytes();
-        let value = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(&body) };
-        match value {
-            Ok(value) if head.status.is_success() => Ok(value),
-            Ok(problem) if problem.get("code").is_some() => Err(Fault::Refused(head.status.as_u16(), told(&problem))),
-            _ => Err(Fault::Unreached(format!("{}: {}, and no answer of the API", self.settings.url, head.status))),
+        let body = body.map_err(|error| -> Box<dyn Error + Send + Sync> { error.into() }).boxed();
+        if head.status.is_success() {
+            return Ok((head, body));
         }
+        match serde_json::from_slice::<Value>(&self.whole(body).await?) {
+            Ok(problem) if problem.get("code").is_some() => Err(Fault::Refused(head.status.as_u16(), told(&problem))),
+            _ => Err(self.no_answer(&head)),
+        }
+    }
+
+    async fn whole(&self, body: Body) -> Result<Bytes, Fault> {
+        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| self.lost(error.as_ref()))?;
+        Ok(body.to_bytes())
+    }
+
+    async fn in_time<T>(&self, doing: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        let late = |_| Err(Fault::Unreached(format!("{} does not answer", self.settings.url)));
+        tokio::time::timeout(TIMEOUT, doing).await.unwrap_or_else(late)
+    }
+
+    fn lost(&self, error: &dyn Error) -> Fault {
+        Fault::Unreached(format!("{}: {}", self.settings.url, chain(error)))
+    }
+
+    fn no_answer(&self, head: &response::Parts) -> Fault {
+        Fault::Unreached(format!("{}: {}, and no answer of the API", self.settings.url, head.status))
     }
 }
 
@@ -128,7 +195,7 @@ fn told(problem: &Value) -> String {
 }
 
 /// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+fn chain(error: &dyn Error) -> String {
     std::iter::successors(error.source(), |cause| cause.source())
         .fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

@@ -4,6 +4,7 @@
 
 pub mod call;
 pub mod commands;
+pub mod csv;
 pub mod output;
 pub mod settings;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, Command};
 use galaxyctl::call::Api;
-use galaxyctl::{EXIT_CODES, Fault, commands, output, settings};
+use galaxyctl::{EXIT_CODES, Fault, commands, csv, output, settings};
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -20,8 +20,8 @@ fn main() -> ExitCode {
                 .short('o')
                 .global(true)
                 .default_value("table")
-                .value_parser(["table", "json"])
-                .help("How the answer is shown"),
+                .value_parser(["table", "json", "csv"])
+                .help("How the answer is shown; csv: the whole list as a file, where there is one"),
         );
     let matches = commands::add_to(settings::flags(root)).get_matches();
     match run(&matches) {
@@ -39,19 +39,33 @@ fn run(matches: &clap::ArgMatches) -> Result<(), Fault> {
     let env =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let api = Api::new(settings::read(given, &env.collect())?)?;
-    let json = given.get_one::<String>("output").is_some_and(|output| output == "json");
+    let shown_as = given.get_one::<String>("output").map_or("table", String::as_str);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Fault::Usage(format!("no runtime: {error}")))?;
+    if shown_as == "csv" {
+        if let Some(cursor) = runtime.block_on(csv::write(&api, spec, given))? {
+            go_on(&cursor);
+        }
+        return Ok(());
+    }
+    if spec.csv && given.contains_id("to") {
+        return Err(Fault::Usage("--to is for --output csv".to_owned()));
+    }
     let answer = runtime.block_on(answer(&api, spec, given))?;
+    let json = shown_as == "json";
     let text = if json { format!("{answer:#}\n") } else { output::table(spec, &answer) };
     // Whoever reads may have gone, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());
     if let (Some(cursor), false) = (answer.get("next_cursor").and_then(Value::as_str), json) {
-        let _ = writeln!(std::io::stderr(), "there are more: --cursor {cursor}, or --all");
+        go_on(cursor);
     }
     Ok(())
+}
+
+fn go_on(cursor: &str) {
+    let _ = writeln!(std::io::stderr(), "there are more: --cursor {cursor}, or --all");
 }
 
 /// The answer, or all pages of it in one.

@@ -1,6 +1,6 @@
 //! Administrators, their ways in, and what they did.
 
-use super::spec::{Spec, get, list, post};
+use super::spec::{Spec, get, list, list_and_csv, post};
 
 /// Its commands.
 pub const ALL: &[Spec] = &[
@@ -77,7 +77,7 @@ pub const ALL: &[Spec] = &[
         )
     },
     post(["tokens", "revoke"], "/auth/tokens/{token_id}/revoke", "Revoke one of one's own tokens"),
-    list(
+    list_and_csv(
         ["audit", "list"],
         "/audit-log",
         &["actor", "action", "target_type", "target_id", "outcome", "via", "operation_id", "at_after", "at_before"],

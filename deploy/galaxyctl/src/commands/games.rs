@@ -1,10 +1,10 @@
 //! Games.
 
-use super::spec::{PIECE, Spec, get, list, post};
+use super::spec::{PIECE, Spec, get, list, list_and_csv, post};
 
 /// Its commands.
 pub const ALL: &[Spec] = &[
-    list(
+    list_and_csv(
         ["games", "list"],
         "/games",
         &["status", "visibility", "owner_user_id", "member_user_id"],

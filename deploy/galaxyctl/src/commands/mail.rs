@@ -1,6 +1,6 @@
 //! Mail and notifications.
 
-use super::spec::{Spec, get, list, post};
+use super::spec::{Spec, get, list, list_and_csv, post};
 
 const DEAD_MAIL: &[&str] = &["status", "template_id", "recipient", "failed_after", "failed_before"];
 const DEAD_ROUTES: &[&str] =
@@ -9,14 +9,14 @@ const MAIL: &[&str] = &["delivery_id", "template_id", "status", "attempts", "cre
 
 /// Its commands.
 pub const ALL: &[Spec] = &[
-    list(
+    list_and_csv(
         ["mail", "list"],
         "/mail/deliveries",
         &["status", "template_id", "recipient", "created_after", "created_before"],
         MAIL,
         "Mails",
     ),
-    list(["mail", "dead"], "/mail/dead-letters", DEAD_MAIL, MAIL, "Mails that were given up"),
+    list_and_csv(["mail", "dead"], "/mail/dead-letters", DEAD_MAIL, MAIL, "Mails that were given up"),
     get(["mail", "show"], "/mail/deliveries/{delivery_id}", "One mail"),
     get(["mail", "content"], "/mail/deliveries/{delivery_id}/content", "What a mail says; it stands in the trail"),
     list(
@@ -46,14 +46,14 @@ pub const ALL: &[Spec] = &[
         filter: DEAD_MAIL,
         ..post(["mail", "dismiss-many"], "/mail/dead-letters/dismiss", "Put mails away that were given up")
     },
-    list(
+    list_and_csv(
         ["notifications", "list"],
         "/notifications",
         &["status", "kind", "game_id", "created_after", "created_before"],
         &["notification_id", "kind", "status", "audience", "game_id", "created_at", "last_error"],
         "Notifications",
     ),
-    list(
+    list_and_csv(
         ["notifications", "dead"],
         "/notifications/dead-letters",
         DEAD_ROUTES,

@@ -1,10 +1,10 @@
 //! Engines and their versions.
 
-use super::spec::{PIECE, Spec, get, list, post};
+use super::spec::{PIECE, Spec, get, list, list_and_csv, post};
 
 /// Its commands.
 pub const ALL: &[Spec] = &[
-    list(
+    list_and_csv(
         ["runtimes", "list"],
         "/runtimes",
         &["status"],

@@ -34,6 +34,8 @@ pub struct Spec {
     pub columns: &'static [&'static str],
     /// Whether a list has pages; one without is answered whole.
     pub paged: bool,
+    /// Whether a list is there as a file of CSV, too: at its path with `/export` behind it, by the same filters.
+    pub csv: bool,
 }
 
 /// What reads one object.
@@ -51,6 +53,7 @@ pub const fn get(words: [&'static str; 2], path: &'static str, about: &'static s
         keyed: false,
         columns: &[],
         paged: false,
+        csv: false,
     }
 }
 
@@ -63,6 +66,17 @@ pub const fn list(
     about: &'static str,
 ) -> Spec {
     Spec { query, columns, paged: true, ..get(words, path, about) }
+}
+
+/// What reads a list that is there as a file of CSV, too.
+pub const fn list_and_csv(
+    words: [&'static str; 2],
+    path: &'static str,
+    query: &'static [&'static str],
+    columns: &'static [&'static str],
+    about: &'static str,
+) -> Spec {
+    Spec { csv: true, ..list(words, path, query, columns, about) }
 }
 
 /// What changes something.
@@ -161,6 +175,10 @@ impl Spec {
             command = command
                 .arg(flag("cursor", "VALUE").help("next_cursor of the page before"))
                 .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Every page, one after the other"));
+        }
+        if self.csv {
+            command =
+                command.arg(flag("to", "PATH").help("With --output csv: the file, in place of the standard output"));
         }
         command
     }

@@ -1,10 +1,10 @@
 //! Accounts.
 
-use super::spec::{PIECE, Spec, get, list, post};
+use super::spec::{PIECE, Spec, get, list, list_and_csv, post};
 
 /// Its commands.
 pub const ALL: &[Spec] = &[
-    list(
+    list_and_csv(
         ["users", "find"],
         "/users",
         &["email", "name", "sanction", "plan"],

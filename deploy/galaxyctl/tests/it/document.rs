@@ -139,6 +139,57 @@ fn what_is_taken_away_is_null_and_what_is_not_given_is_not_there() {
     assert_eq!(sent(&["games", "pause", "1"]), None);
 }
 
+/// Operations without a command, and why.
+const WITHOUT: &[(&str, &[&str])] = &[
+    (
+        "of a session, which is a browser's",
+        &["admin_sign_in", "admin_second_factor", "admin_sign_out", "admin_confirm"],
+    ),
+    ("whoever has a second factor uses the console", &["admin_begin_totp", "admin_confirm_totp"]),
+    (
+        "the list shows the whole of it",
+        &[
+            "admin_get_application",
+            "admin_get_entitlement",
+            "admin_get_game_note",
+            "admin_get_membership",
+            "admin_get_sanction",
+            "admin_get_user_note",
+        ],
+    ),
+    ("there is another one that does the same", &["admin_resend_mail"]),
+];
+
+#[test]
+fn every_operation_has_a_command_or_a_reason_to_have_none() {
+    let document = document();
+    let mut without: Vec<&str> = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let Some(path) = path.strip_prefix("/api/v1/admin") else { continue };
+        for (method, operation) in operations.as_object().unwrap() {
+            let calls = |spec: &Spec| spec.path == path && spec.method.eq_ignore_ascii_case(method);
+            let takes = |spec: &Spec| spec.csv && path.strip_suffix("/export") == Some(spec.path);
+            if !commands::all().any(|spec| calls(spec) || takes(spec)) {
+                without.push(operation["operationId"].as_str().unwrap());
+            }
+        }
+    }
+    let known: BTreeSet<&str> = WITHOUT.iter().flat_map(|(_, operations)| *operations).copied().collect();
+    assert_eq!(without.into_iter().collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn a_list_is_a_file_of_csv_where_the_document_has_one_by_the_same_filters() {
+    let document = document();
+    for spec in commands::all().filter(|spec| spec.csv) {
+        let export = &document["paths"][format!("/api/v1/admin{}/export", spec.path)]["get"];
+        assert!(export["responses"]["200"]["content"]["text/csv"].is_object(), "{:?}", spec.words);
+        let parameters = export["parameters"].as_array().unwrap().iter();
+        let named: BTreeSet<&str> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        assert_eq!(spec.query.iter().copied().chain(["cursor"]).collect::<BTreeSet<_>>(), named, "{:?}", spec.words);
+    }
+}
+
 #[test]
 fn no_two_commands_have_the_same_words() {
     let words: BTreeSet<_> = commands::all().map(|spec| spec.words).collect();

@@ -1,6 +1,7 @@
 //! Every command, as somebody types it.
 
 use std::collections::HashMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use galaxyctl::commands;
 use serde_json::Value;
@@ -154,4 +155,47 @@ async fn what_is_wrong_is_said_with_the_code_and_shown_by_the_exit_code() {
     let open = stage.bare(&["queues", "list"], &[]);
     assert_eq!(code(&open), 2, "{}", said(&open));
     assert!(said(&open).contains("chmod 600"), "{}", said(&open));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_taken_as_a_file_which_is_whole_or_is_not_there() {
+    let stage = Stage::new().await;
+    for spec in commands::all().filter(|spec| spec.csv) {
+        let output = stage.run(&[spec.words.as_slice(), &["--output", "csv"]].concat());
+        assert_eq!(code(&output), 0, "{:?}: {}", spec.words, said(&output));
+        let (first, text) = (spec.columns.first().unwrap(), String::from_utf8(output.stdout).unwrap());
+        let head = text.lines().next().unwrap();
+        assert!(head.split(',').any(|column| column == *first) && text.ends_with("\r\n"), "{:?}: {head}", spec.words);
+    }
+    let lines = |text: &str| text.lines().count();
+    let games = stage.run(&["games", "list", "-o", "csv", "--all"]);
+    let text = String::from_utf8(games.stdout).unwrap();
+    assert_eq!(lines(&text), 201, "one of columns, and one for each game");
+    // The same filters as the list's.
+    let paused = stage.json(&["games", "list", "--status", "paused", "--all"])["items"].as_array().unwrap().len();
+    let path = stage.dir.path().join("paused.csv");
+    let to = ["games", "list", "--status", "paused", "-o", "csv", "--to", path.to_str().unwrap()];
+    let output = stage.run(&to);
+    assert_eq!((code(&output), said(&output).as_str()), (0, ""), "it is in the file");
+    assert_eq!(lines(&std::fs::read_to_string(&path).unwrap()), paused + 1);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let part = stage.dir.path().join("paused.csv.part");
+    assert!(!part.exists());
+    let nowhere = stage.dir.path().join("nowhere/games.csv");
+    let token = stage.json(&["tokens", "create", "--name", "a", "--roles", "viewer", "--expires-in-days", "1"]);
+    std::fs::remove_file(&path).unwrap();
+    let env = [("GALAXYCTL_URL", stage.url.as_str()), ("GALAXYCTL_TOKEN", token["token"].as_str().unwrap())];
+    let refused = stage.bare(&to, &env);
+    assert!(code(&refused) == 6 && said(&refused).contains("person_required: "), "{}", said(&refused));
+    assert!(!path.exists() && !part.exists(), "a refusal is no file");
+    for (arguments, expected) in [
+        (vec!["games", "list", "-o", "csv", "--to", nowhere.to_str().unwrap()], "nowhere/games.csv"),
+        (vec!["games", "list", "-o", "csv", "--limit", "5"], "--limit"),
+        (vec!["games", "list", "--to", "games.csv"], "--to is for --output csv"),
+        (vec!["queues", "list", "-o", "csv"], "there is no CSV of queues list"),
+    ] {
+        let output = stage.run(&arguments);
+        assert!(code(&output) == 2 && said(&output).contains(expected), "{arguments:?}: {}", said(&output));
+    }
 }
