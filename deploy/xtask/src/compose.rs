@@ -309,7 +309,7 @@ impl Project {
         let secret = self.settings.with_file_name("secrets").join("admin-password");
         let password = std::fs::read_to_string(&secret).with_context(|| secret.display().to_string())?;
         let user = self.setting("BACKEND_ADMIN_BOOTSTRAP_USER", "root");
-        let page = ask(&address, "GET", "/console", "")?;
+        let page = ask(&address, "GET", "/console/", "")?;
         ensure!(status(&page) == Some("200"), "the console: {page}");
         let body = format!("{{\"user_name\":\"{user}\",\"password\":\"{}\"}}", password.trim());
         let answer = ask(&address, "POST", "/api/v1/admin/auth/sign-in", &body)?;
