@@ -264,14 +264,17 @@ impl Proc {
         }
     }
 
-    /// Its exit status, as soon as it ends by itself.
+    /// Its exit status, as soon as it has ended by itself and all that it wrote has been read. Where a child of its own holds its
+    /// output open, what was read within `deadline`.
     ///
     /// # Errors
     /// When `deadline` passes first; the message has the end of its output. It goes on running.
     pub async fn wait_exit(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let end = Instant::now() + deadline;
         loop {
-            if let Some(status) = self.try_exit() {
+            if let Some(status) = self.try_exit()
+                && (self.readers.iter().all(std::thread::JoinHandle::is_finished) || Instant::now() >= end)
+            {
                 return Ok(status);
             }
             if Instant::now() >= end {

@@ -23,6 +23,14 @@ async fn reads_the_output_and_the_exit() {
 }
 
 #[tokio::test]
+async fn whatever_was_written_has_been_read_when_a_process_has_ended() {
+    let mut child = Proc::start(sh("seq 1 20000; echo last >&2")).unwrap();
+    assert!(child.wait_exit(LIMIT).await.unwrap().success());
+    let lines = child.lines();
+    assert!(lines.len() == 20_000 && lines.iter().any(|line| line == "last"), "{} lines", lines.len());
+}
+
+#[tokio::test]
 async fn terminates_kills_and_measures() {
     let mut polite = Proc::start(sh("trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done")).unwrap();
     polite.wait_for_line(|line| line == "ready", LIMIT).await;
