@@ -127,8 +127,8 @@ fn over_tls(context: &Context) -> Result<(), Problem> {
     }
     Err(Problem::new(
         ErrorCode::InsecureTransport,
-        ""Administrators sign in over TLS, or at an address of their own machine. Behind a proxy that ends TLS, it says so by \
-         X-Forwarded-Proto, and its network stands in BACKEND_TRUSTED_PROXIES.",",
+        "Administrators sign in over TLS, or at an address of their own machine. Behind a proxy that ends TLS, it says so by \
+         X-Forwarded-Proto, and its network stands in BACKEND_TRUSTED_PROXIES.",
     ))
 }
 

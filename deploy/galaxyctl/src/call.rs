@@ -196,7 +196,7 @@ fn told(problem: &Value) -> String {
 
 /// An error with its causes.
 fn chain(error: &dyn Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
+    std::iter::successors(error.source(), |cause| (**cause).source())
         .fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 

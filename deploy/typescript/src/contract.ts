@@ -11037,7 +11037,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["AdminSession"];
                 };
             };
-            /** @description `insecure_transport` — administrators sign in over TLS, or from this very machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
+            /** @description `insecure_transport` — administrators sign in over TLS, or at an address of their own machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -11051,6 +11051,19 @@ export interface operations {
                 };
             };
             403: components["responses"]["cross_site"];
+            /** @description `second_factor_unavailable` — this installation has no BACKEND_SECRETS_KEY, so nobody can have a second factor */
+            409: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "second_factor_unavailable";
+                    };
+                };
+            };
             /** @description `sign_in_ticket_expired` — the ticket is unknown, expired, used or out of tries; sign in again */
             410: {
                 headers: {
@@ -11204,7 +11217,7 @@ export interface operations {
                     "application/json; charset=utf-8": components["schemas"]["AdminSignedIn"];
                 };
             };
-            /** @description `insecure_transport` — administrators sign in over TLS, or from this very machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
+            /** @description `insecure_transport` — administrators sign in over TLS, or at an address of their own machine; `invalid_request` — a parameter or the body is malformed; `errors` names each field */
             400: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

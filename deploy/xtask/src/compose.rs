@@ -325,7 +325,8 @@ impl Project {
         let end = Instant::now() + HEALTHY_WITHIN;
         loop {
             // `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1764604800.1,"4"]}]}}`
-            let answer = ask(&address, "GET", "/api/v1/query?query=sum(up)", "").unwrap_or_else(|error| error.to_string());
+            let answer =
+                ask(&address, "GET", "/api/v1/query?query=sum(up)", "").unwrap_or_else(|error| error.to_string());
             if answer.contains(",\"4\"]") {
                 println!("   all four processes");
                 return Ok(());
