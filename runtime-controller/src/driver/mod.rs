@@ -12,6 +12,7 @@ pub mod process;
 mod pull_words;
 mod snapshots;
 mod spec;
+mod tree;
 
 use std::time::Duration;
 

@@ -5,32 +5,24 @@
 //! A copy is made under another name, written through to the disk, and then renamed: under its own name it is whole. Nothing here runs
 //! while an engine does: who calls has removed its container. `docs/engine-answers.md` has what a crash leaves at each step.
 
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::fs::Permissions;
+use std::io::Error;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use shared::ids::GameId;
 
+use super::tree::{Size, copy, measure, open_up, remove, sync};
 use super::{Copies, DriverError};
 
 /// What a copy may not take of the disk: the daemon, its logs and the other games need some.
 const SPARE: u64 = 64 << 20;
-/// The most files and directories of a state that is copied.
-const ENTRIES: u64 = 1_000_000;
 
 /// The copies below one `BACKEND_GAME_STATE_ROOT`.
 #[derive(Debug, Clone)]
 pub struct Snapshots {
     root: PathBuf,
-}
-
-/// How much a state directory has.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Size {
-    bytes: u64,
-    entries: u64,
 }
 
 impl Snapshots {
@@ -101,7 +93,7 @@ impl Snapshots {
 
     fn fits_now(&self, game_id: GameId) -> std::io::Result<()> {
         let mut size = Size::default();
-        measure(&self.state(game_id), &mut size)?;
+        measure(&self.state(game_id), &mut size, 0)?;
         let disk = nix::sys::statvfs::statvfs(&self.root)?;
         let free = disk.blocks_available().saturating_mul(disk.fragment_size());
         let needed = size.bytes.saturating_add(SPARE);
@@ -125,7 +117,7 @@ impl Snapshots {
         self.fits_now(game_id)?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         let draft = dir.join(format!("{name}.part"));
-        copy(&self.state(game_id), &draft)?;
+        copy(&self.state(game_id), &draft, 0)?;
         std::fs::rename(&draft, &whole)?;
         sync(&dir)?;
         sync(&self.root.join(".snapshots"))
@@ -139,15 +131,23 @@ impl Snapshots {
             return Ok(false);
         }
         remove(&draft)?;
-        copy(&whole, &draft)?;
+        copy(&whole, &draft, 0)?;
+        // What moves to another directory must be open for writing itself; it is closed again as the engine had it.
+        let mode = std::fs::symlink_metadata(&draft)?.permissions().mode();
         if std::fs::symlink_metadata(&state).is_ok() {
             remove(&spoilt)?;
+            open_up(&state);
             std::fs::rename(&state, &spoilt)?;
         }
+        open_up(&draft);
         std::fs::rename(&draft, &state)?;
+        std::fs::set_permissions(&state, Permissions::from_mode(mode & 0o777))?;
         sync(&self.root)?;
         sync(&dir)?;
-        remove(&spoilt)?;
+        if let Err(error) = remove(&spoilt) {
+            // The state is back; the next copy tries once more.
+            tracing::warn!(%game_id, %error, "what a patch left could not be removed");
+        }
         Ok(true)
     }
 }
@@ -175,82 +175,10 @@ impl Copies for Snapshots {
     }
 }
 
-/// Adds up a tree, and looks whether all of it can be read. The engine may still be at work in it: what has just gone is passed over.
-fn measure(path: &Path, size: &mut Size) -> std::io::Result<()> {
-    let meta = std::fs::symlink_metadata(path)?;
-    size.entries += 1;
-    size.bytes = size.bytes.saturating_add(meta.len());
-    if size.entries > ENTRIES {
-        return Err(Error::other(format!("it has more than {ENTRIES} files")));
-    }
-    if meta.is_file() {
-        // Should it be a pipe or a link by now, nobody waits for it and nobody follows it.
-        OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK).open(path)?;
-    }
-    if meta.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            match measure(&entry?.path(), size) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Copies a tree and writes it through. Links are copied as links; sockets, pipes and devices are no state and are left out.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    let meta = std::fs::symlink_metadata(from)?;
-    let mode = meta.permissions().mode();
-    if meta.is_symlink() {
-        std::os::unix::fs::symlink(std::fs::read_link(from)?, to)?;
-        return own(to, &meta).map(drop);
-    }
-    if meta.is_file() {
-        let no_link = nix::libc::O_NOFOLLOW;
-        let mut source = OpenOptions::new().read(true).custom_flags(no_link).open(from)?;
-        let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
-        std::io::copy(&mut source, &mut target)?;
-        // Where it cannot be the engine's, the engine gets in as anybody would: what is above keeps everybody else out.
-        let open = if own(to, &meta)? { 0 } else { 0o666 };
-        target.set_permissions(Permissions::from_mode((mode & 0o777) | open))?;
-        return target.sync_all();
-    }
-    if meta.is_dir() {
-        std::fs::DirBuilder::new().mode(0o700).create(to)?;
-        for entry in std::fs::read_dir(from)? {
-            let entry = entry?;
-            copy(&entry.path(), &to.join(entry.file_name()))?;
-        }
-        let open = if own(to, &meta)? { 0 } else { 0o777 };
-        std::fs::set_permissions(to, Permissions::from_mode((mode & 0o777) | open))?;
-        return sync(to);
-    }
-    Ok(())
-}
-
-/// Gives a copy the owner of what it was copied from; answers whether it has that owner.
-fn own(path: &Path, of: &std::fs::Metadata) -> std::io::Result<bool> {
-    match std::os::unix::fs::lchown(path, Some(of.uid()), Some(of.gid())) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn sync(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-fn remove(dir: &Path) -> std::io::Result<()> {
-    match std::fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     /// A state with a file, a directory, a link to elsewhere and a pipe.
@@ -316,6 +244,77 @@ mod tests {
         assert!(snapshots.restore(game, "a").await.unwrap());
         is_as_before(&dir);
         assert!(!own.join("a.spoilt").exists() && !own.join("a.back").exists());
+    }
+
+    #[tokio::test]
+    async fn a_state_too_deep_to_be_copied_is_refused_and_one_that_became_so_is_put_back_and_removed() {
+        let (root, snapshots, game) = state();
+        let dir = root.path().join(game.to_string());
+        snapshots.take(game, "a").await.unwrap();
+        // Deeper than a stack of recursion is.
+        deepen(&dir, 16_000);
+        assert!(snapshots.restore(game, "a").await.unwrap());
+        is_as_before(&dir);
+        deepen(&dir, 40);
+        let error = snapshots.fits(game).await.unwrap_err();
+        assert!(error.to_string().contains("nested more than 32 deep"), "{error}");
+        let error = snapshots.take(game, "b").await.unwrap_err();
+        assert!(error.to_string().contains("nested more than 32 deep"), "{error}");
+        deepen(&snapshots.of(game), 2_000);
+        snapshots.drop_all(game).await.unwrap();
+        assert!(!snapshots.has_any(game));
+    }
+
+    /// Directories within directories, deeper than any path says.
+    fn deepen(dir: &Path, levels: usize) {
+        use nix::fcntl::{OFlag, open, openat};
+        use nix::sys::stat::{Mode, mkdirat};
+        std::fs::create_dir_all(dir).unwrap();
+        let how = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut at = open(dir, how, Mode::empty()).unwrap();
+        for _ in 0..levels {
+            mkdirat(&at, "d", Mode::S_IRWXU).unwrap();
+            at = openat(&at, "d", how, Mode::empty()).unwrap();
+        }
+    }
+
+    /// As a controller that is not root: a thread has a user of its own for files (setfsuid(2)), and none of root's privileges with it.
+    fn as_nobody(work: impl FnOnce() + Send) {
+        use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+        let nobody = 65_534;
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                setfsgid(Gid::from_raw(nobody));
+                setfsuid(Uid::from_raw(nobody));
+                work();
+            });
+            thread.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_state_whose_directories_an_engine_closed_is_put_back_as_it_was() {
+        as_nobody(|| {
+            let (root, snapshots, game) = state();
+            let dir = root.path().join(game.to_string());
+            let mode = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+            mode(&dir.join("turns"), 0o555);
+            mode(&dir, 0o555);
+            snapshots.take_now(game, "a").unwrap();
+            for _ in 0..2 {
+                mode(&dir.join("turns"), 0o000);
+                mode(&dir, 0o000);
+                assert!(snapshots.restore_now(game, "a").unwrap());
+                is_as_before(&dir);
+                for closed in [&dir, &dir.join("turns")] {
+                    assert_eq!(std::fs::metadata(closed).unwrap().permissions().mode() & 0o777, 0o555);
+                }
+            }
+            for path in [snapshots.of(game), dir.clone()] {
+                remove(&path).unwrap();
+            }
+            assert!(!dir.exists() && !snapshots.has_any(game));
+        });
     }
 
     #[tokio::test]

@@ -13,8 +13,8 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 
 /// Entries that a game may have; with more the directory counts as over its limit.
 pub(super) const ENTRIES: u64 = 200_000;
-/// Levels of directories, each two open descriptors while it is walked.
-const DEPTH: usize = 32;
+/// Levels of directories that a game may have, each two open descriptors while it is walked.
+pub const DEPTH: usize = 32;
 /// What an entry takes of a file system beside its blocks: its inode and its name.
 const ENTRY: u64 = 256;
 
