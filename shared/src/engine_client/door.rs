@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::EngineError;
-use crate::domain::excerpt::excerpt;
+use crate::domain::excerpt::{SHORT, excerpt};
 
 /// The longest `code`, in characters of `[a-z0-9_]`.
 const CODE: usize = 64;
@@ -52,7 +52,9 @@ impl Refusal {
         }
         sound(body)?;
         let Ok(problem) = serde_json::from_slice::<Value>(body) else {
-            return Ok(Self::wordless("its error is not JSON"));
+            // Half a character of a text (a lone surrogate, a byte that is no UTF-8) is enough for that. Whoever mends it reads it so.
+            let said = excerpt(&String::from_utf8_lossy(body), SHORT);
+            return Ok(Self::wordless(&format!("its error is not JSON: {said}")));
         };
         let faults = problem.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         Ok(Self {
@@ -170,11 +172,20 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_is_no_problem_document_says_nothing() {
+    fn an_error_that_is_no_problem_document_has_no_code_and_is_shown_as_it_came_where_it_is_no_json() {
         for body in ["", " \r\n", "<html>502</html>", "[1]", "null", r#"{"code":7,"detail":{},"errors":{}}"#] {
             let refusal = Refusal::read(body.as_bytes()).unwrap();
             assert_eq!((refusal.code.as_str(), refusal.errors.len()), (NO_CODE, 0), "{body}");
         }
         assert_eq!(Refusal::read(br#"{"code":"a\u0000"}"#), Err(Unsound::Nul));
+        for (body, said) in [
+            ("<html>\n502</html>".as_bytes(), "<html> 502</html>"),
+            (br#"{"detail":"no \ud83d"}"#, r#"{"detail":"no \ud83d"}"#),
+            (b"{\"detail\":\"no \xff\"}", "{\"detail\":\"no \u{fffd}\"}"),
+        ] {
+            assert_eq!(Refusal::read(body).unwrap().detail, format!("its error is not JSON: {said}"));
+        }
+        let long = Refusal::read("x".repeat(1 << 16).as_bytes()).unwrap().detail;
+        assert!(long.chars().count() < 400 && long.ends_with('…'), "{long}");
     }
 }
