@@ -8,7 +8,7 @@ use shared::db;
 use shared::db::runtime::amends::{self, ActiveJob};
 use shared::db::runtime::seen;
 use shared::domain::game::{GameStatus, PauseReason};
-use shared::domain::notification::{Audience, Payload, turn_ready_key};
+use shared::domain::notification::{Audience, Payload, TurnName, turn_ready_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::engine_client::EngineError;
 use shared::ids::GameId;
@@ -68,10 +68,11 @@ pub async fn accept_turn(app: &App, caller: &Caller<'_>, game_id: GameId, turn: 
     let (before, after) = (json!({ "current_turn": game.current_turn }), json!({ "current_turn": turn }));
     let change = Change::of(detail, before, after);
     caller.audit(&mut tx, "runtime.accept-turn", "runtime", &game_id.to_string(), change).await?;
-    // The members see another turn: as for any, once.
+    // The members see another turn: as for any, once. It may have been there before, and be another one now.
     if game.current_turn != turn {
-        let payload = Payload::GameTurnReady { game_id, turn: turn.unsigned_abs() };
-        let key = turn_ready_key(game_id, turn.unsigned_abs());
+        let named = TurnName { turn: turn.unsigned_abs(), accepted: game.accepted_turns + 1 };
+        let payload = Payload::GameTurnReady { game_id, turn: named.turn };
+        let key = turn_ready_key(game_id, named);
         caller.notify(&mut tx, payload, key, Audience::GameMembers, game_id).await?;
     }
     let shown = present(&mut tx, game_id).await?;

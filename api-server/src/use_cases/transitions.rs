@@ -5,7 +5,7 @@ use shared::db::games::{Game, LockedGame, PausedFilter, RunningFilter};
 use shared::db::lists::Chosen;
 use shared::db::{self, InTransaction, Tx};
 use shared::domain::game::{GameAction, GameStatus, PauseReason};
-use shared::domain::notification::{Audience, Payload, pause_key};
+use shared::domain::notification::{Audience, Payload, TurnName, pause_key, resume_key};
 use shared::domain::runtime::{JobKind, RuntimeStatus};
 use shared::domain::schedule::{self, Schedule};
 use shared::ids::GameId;
@@ -147,10 +147,10 @@ pub(super) async fn pause(
     game: &LockedGame,
     reason: PauseReason,
 ) -> Result<&'static [Topic], Problem> {
-    let pauses = db::games::paused(conn, game.game_id, reason).await?.unwrap_or(1);
+    let pause = db::games::paused(conn, game.game_id, reason).await?;
     db::runtime::park_turn(conn, game.game_id).await?;
     let turn = turn(game);
-    let key = pause_key(game.game_id, turn, pauses);
+    let key = pause_key(game.game_id, named(game), pause.map_or(1, |pause| pause.pauses));
     let payload = Payload::GamePaused { game_id: game.game_id, turn, reason: reason.to_string() };
     caller.notify(conn, payload, key, Audience::GameMembers, game.game_id).await?;
     Ok(&[Topic::Notifications])
@@ -203,7 +203,7 @@ async fn resume(
         db::runtime::set_record_status(conn, game.game_id, RuntimeStatus::Running).await?;
     }
     let turn = turn(game);
-    let key = format!("resumed:{}:{turn}:{}", game.game_id, game.pauses);
+    let key = resume_key(game.game_id, named(game), game.pauses);
     caller
         .notify(conn, Payload::GameResumed { game_id: game.game_id, turn }, key, Audience::GameMembers, game.game_id)
         .await?;
@@ -264,4 +264,9 @@ fn enough_players(game: &LockedGame) -> Result<(), Problem> {
 
 fn turn(game: &LockedGame) -> u32 {
     u32::try_from(game.current_turn).unwrap_or_default()
+}
+
+/// Its turn, as the keys of notifications name it.
+fn named(game: &LockedGame) -> TurnName {
+    TurnName { turn: turn(game), accepted: game.accepted_turns }
 }

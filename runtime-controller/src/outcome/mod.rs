@@ -14,7 +14,7 @@ use shared::db::games::{self, LockedGame};
 use shared::db::notifications::{NewNotification, produce};
 use shared::db::runtime;
 use shared::domain::game::PauseReason;
-use shared::domain::notification::{Audience, Payload, pause_key};
+use shared::domain::notification::{Audience, Payload, TurnName, pause_key};
 use shared::ids::GameId;
 use shared::queue::Claim;
 use sqlx::PgConnection;
@@ -101,7 +101,7 @@ impl Outcomes {
     ) -> Result<Option<String>, shared::db::Error> {
         let Some(pause) = games::paused(conn, game_id, reason).await? else { return Ok(None) };
         let turn = turn.unsigned_abs();
-        let key = pause_key(game_id, turn, pause);
+        let key = pause_key(game_id, TurnName { turn, accepted: pause.accepted_turns }, pause.pauses);
         let payload = Payload::GamePaused { game_id, turn, reason: reason.to_string() };
         self.tell(conn, claim.map(Cause::from), game_id, payload, key.clone()).await?;
         Ok(Some(key))

@@ -8,7 +8,7 @@ use shared::db::runtime::seen::Unserved;
 use shared::db::runtime::{self, seen};
 use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::game::{GameStatus, PauseReason};
-use shared::domain::notification::{Audience, Payload};
+use shared::domain::notification::{Audience, Payload, TurnName, resume_key};
 use shared::domain::runtime::{Health, RuntimeStatus};
 use shared::ids::GameId;
 use sqlx::PgConnection;
@@ -87,7 +87,7 @@ impl Outcomes {
         runtime::set_record_status(conn, game_id, RuntimeStatus::Running).await?;
         runtime::record_operation(conn, game_id, None, "resume", "ok", Some("its engine answers again")).await?;
         let turn = game.current_turn.unsigned_abs();
-        let key = format!("resumed:{game_id}:{turn}:{pauses}");
+        let key = resume_key(game_id, TurnName { turn, accepted: game.accepted_turns }, pauses);
         self.tell(conn, None, game_id, Payload::GameResumed { game_id, turn }, key).await?;
         // Last: where its schedule says no next turn, it is paused again, and that is told after this.
         self.go_on(conn, None, game_id, &game).await?;

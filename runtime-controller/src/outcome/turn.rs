@@ -5,7 +5,7 @@ use shared::db::notifications::{NewNotification, produce};
 use shared::db::{race_names, runtime};
 use shared::domain::excerpt::{SHORT, excerpt};
 use shared::domain::game::{GameStatus, PauseReason};
-use shared::domain::notification::{Audience, Payload, turn_ready_key};
+use shared::domain::notification::{Audience, Payload, TurnName, turn_ready_key};
 use shared::domain::runtime::RuntimeStatus;
 use shared::domain::schedule::Timer;
 use shared::engine_client::EngineStatus;
@@ -45,7 +45,7 @@ impl Outcomes {
         match snapshot {
             Snapshot::Advanced(status) => {
                 let game = locked.read()?;
-                self.advanced(conn, claim, game_id, status).await?;
+                self.advanced(conn, claim, &game, status).await?;
                 match next {
                     // Paused or ended while its turn was generated: from now on the timer rests, with what is left.
                     Some(_) if game.status != GameStatus::Running => runtime::park_turn(conn, game_id).await,
@@ -64,9 +64,10 @@ impl Outcomes {
         &self,
         conn: &mut PgConnection,
         claim: Option<&Claim>,
-        game_id: GameId,
+        game: &LockedGame,
         status: &EngineStatus,
     ) -> Result<(), shared::db::Error> {
+        let game_id = game.game_id;
         let shown = if status.finished { RuntimeStatus::Finished } else { RuntimeStatus::Running };
         runtime::turn_advanced(conn, game_id, status.turn, shown).await?;
         let extinct: Vec<String> =
@@ -74,7 +75,7 @@ impl Outcomes {
         runtime::set_extinct_races(conn, game_id, &extinct).await?;
         let turn = status.turn.unsigned_abs();
         if games::turn_generated(conn, game_id, status.turn).await? {
-            let key = turn_ready_key(game_id, turn);
+            let key = turn_ready_key(game_id, TurnName { turn, accepted: game.accepted_turns });
             self.tell(conn, claim.map(Cause::from), game_id, Payload::GameTurnReady { game_id, turn }, key).await?;
         }
         runtime::record_turn(conn, game_id, turn).await?;

@@ -91,7 +91,7 @@ mod runtime;
 pub use browse::{GameFilter, list, list_own, list_visible, list_visible_by_status};
 pub use many::{PausedFilter, RunningFilter, pausable, resumable};
 pub use runtime::{
-    StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts, start_failed,
+    Pause, StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts, start_failed,
     started, status, turn_generated,
 };
 
@@ -146,6 +146,8 @@ pub struct LockedGame {
     pub pause_reason: Option<PauseReason>,
     /// Pauses of this turn so far.
     pub pauses: i32,
+    /// How often its turn was set right by hand.
+    pub accepted_turns: i32,
     /// Whether it ever ran.
     pub started: bool,
     /// Database time of the reading.
@@ -159,7 +161,7 @@ pub async fn lock(conn: &mut PgConnection, game_id: GameId) -> Result<Option<Loc
         LockedGame,
         r#"SELECT game_id AS "game_id: GameId", visibility, status, owner_user_id AS "owner_user_id: UserId", min_players, max_players,
                   approved_count, enrollment_ends_at > clock_timestamp() AS "before_enrollment_end!", turn_schedule, time_zone,
-                  target_engine_version, current_turn, pause_reason, pauses, started_at IS NOT NULL AS "started!",
+                  target_engine_version, current_turn, pause_reason, pauses, accepted_turns, started_at IS NOT NULL AS "started!",
                       clock_timestamp() AS "now!"
              FROM games WHERE game_id = $1 FOR NO KEY UPDATE"#,
         game_id as GameId

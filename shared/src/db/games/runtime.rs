@@ -108,11 +108,21 @@ pub async fn turn_generated(conn: &mut PgConnection, game_id: GameId, turn: i32)
     Ok(done.rows_affected() == 1)
 }
 
-/// `running → paused`; answers the number of this pause within its turn, from 1, or `None` where it did not.
-pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<Option<i32>, Error> {
-    Ok(sqlx::query_scalar!(
+/// A pause, as the keys of notifications number it.
+#[derive(Debug, Clone, Copy)]
+pub struct Pause {
+    /// Which of its turn's, from 1.
+    pub pauses: i32,
+    /// How often the game's turn was set right by hand.
+    pub accepted_turns: i32,
+}
+
+/// `running → paused`; `None` where it did not.
+pub async fn paused(conn: &mut PgConnection, game_id: GameId, reason: PauseReason) -> Result<Option<Pause>, Error> {
+    Ok(sqlx::query_as!(
+        Pause,
         "UPDATE games SET status = 'paused', pause_reason = $2, pauses = pauses + 1, updated_at = clock_timestamp()
-          WHERE game_id = $1 AND status = 'running' RETURNING pauses",
+          WHERE game_id = $1 AND status = 'running' RETURNING pauses, accepted_turns",
         game_id.uuid(),
         reason.as_str()
     )

@@ -10,7 +10,8 @@ use crate::postgres::{Error, ensure_affected_rows};
 /// was closing is forgotten.
 pub async fn accept_turn(conn: &mut PgConnection, game_id: GameId, turn: i32) -> Result<(), Error> {
     let done = sqlx::query!(
-        "UPDATE games SET current_turn = $2, pauses = 0, updated_at = clock_timestamp() WHERE game_id = $1",
+        "UPDATE games SET current_turn = $2, pauses = 0, accepted_turns = accepted_turns + 1, updated_at = clock_timestamp()
+          WHERE game_id = $1",
         game_id.uuid(),
         turn
     )

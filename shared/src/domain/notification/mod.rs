@@ -118,15 +118,40 @@ impl Kind {
     }
 }
 
+/// A turn as the keys of notifications name it: its number, and behind it how often a turn of the game was set right by hand, if it
+/// ever was. A turn that comes again after that is another one, and is told anew (SPEC §13).
+#[derive(Debug, Clone, Copy)]
+pub struct TurnName {
+    /// The turn.
+    pub turn: u32,
+    /// How often an administrator took the engine's turn as the game's.
+    pub accepted: i32,
+}
+
+impl fmt::Display for TurnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.accepted {
+            ..=0 => write!(f, "{}", self.turn),
+            accepted => write!(f, "{}.{accepted}", self.turn),
+        }
+    }
+}
+
 /// The idempotency key of a pause (SPEC §13): `paused:<game_id>:<turn>`, later pauses of that turn with `:<n>`.
 #[must_use]
-pub fn pause_key(game_id: GameId, turn: u32, pause: i32) -> String {
+pub fn pause_key(game_id: GameId, turn: TurnName, pause: i32) -> String {
     if pause <= 1 { format!("paused:{game_id}:{turn}") } else { format!("paused:{game_id}:{turn}:{pause}") }
+}
+
+/// The idempotency key of going on after a pause: `resumed:<game_id>:<turn>:<n>`, of the same number.
+#[must_use]
+pub fn resume_key(game_id: GameId, turn: TurnName, pause: i32) -> String {
+    format!("resumed:{game_id}:{turn}:{pause}")
 }
 
 /// The idempotency key of a turn that is there (SPEC §13): `turn-ready:<game_id>:<turn>`.
 #[must_use]
-pub fn turn_ready_key(game_id: GameId, turn: u32) -> String {
+pub fn turn_ready_key(game_id: GameId, turn: TurnName) -> String {
     format!("turn-ready:{game_id}:{turn}")
 }
 

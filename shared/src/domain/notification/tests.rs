@@ -73,6 +73,10 @@ fn a_dead_letter_about_a_dead_letter_is_about_itself() {
 #[test]
 fn a_later_pause_of_the_same_turn_has_a_key_of_its_own() {
     let game = GameId::new();
-    assert_eq!(pause_key(game, 3, 1), format!("paused:{game}:3"));
-    assert_eq!(pause_key(game, 3, 2), format!("paused:{game}:3:2"));
+    let turn = TurnName { turn: 3, accepted: 0 };
+    assert_eq!(pause_key(game, turn, 1), format!("paused:{game}:3"));
+    assert_eq!(pause_key(game, turn, 2), format!("paused:{game}:3:2"));
+    let again = TurnName { accepted: 1, ..turn };
+    assert_eq!(pause_key(game, again, 1), format!("paused:{game}:3.1"));
+    assert_eq!(turn_ready_key(game, again), format!("turn-ready:{game}:3.1"));
 }

@@ -81,7 +81,7 @@ async fn the_engines_turn_is_taken_where_the_engine_says_it_and_the_game_resumes
 
     let taken = accept(&api, &id, 3).await.expect(200).json();
     assert_eq!((&taken["current_turn"], &taken["operations"][0]["op"]), (&json!(3), &json!("accept-turn")));
-    assert_eq!(api.count(&format!("notifications WHERE idempotency_key = 'turn-ready:{id}:3'")).await, 1);
+    assert_eq!(api.count(&format!("notifications WHERE idempotency_key = 'turn-ready:{id}:3.1'")).await, 1);
     let trail = "audit_log WHERE action = 'runtime.accept-turn' AND detail ->> 'from' = '0' AND detail ->> 'to' = '3'";
     assert_eq!(api.count(trail).await, 1);
     let game = api.admin().post(format!("/api/v1/admin/games/{id}/resume")).send().await.expect(200).json();
@@ -99,6 +99,27 @@ async fn the_engines_turn_is_taken_where_the_engine_says_it_and_the_game_resumes
     api.admin().post(format!("/api/v1/admin/games/{id}/force-start")).send().await.expect(200);
     set(&api, &id, "games", "status = 'paused'").await;
     accept(&api, &id, 2).await.expect_problem(409, "runtime_busy");
+}
+
+/// A pause of the same turn is another one after it, and so is the turn when it comes again.
+#[tokio::test]
+async fn what_happens_after_a_turn_was_set_right_is_told_though_its_like_was_told_before() {
+    let api = Api::start().await;
+    let id = running(&api).await;
+    set(&api, &id, "games", "current_turn = 1").await;
+    let told = async |key: &str| api.count(&format!("notifications WHERE idempotency_key = '{key}'")).await;
+    let pause = async || {
+        set(&api, &id, "games", "status = 'running', pause_reason = NULL").await;
+        api.admin().post(format!("/api/v1/admin/games/{id}/pause")).send().await.expect(200);
+    };
+    pause().await;
+    set(&api, &id, "runtime_records", "status = 'removed', endpoint = NULL, container_id = NULL").await;
+    for (taken, named) in [(0, "0.1"), (1, "1.2"), (1, "1.3")] {
+        accept(&api, &id, taken).await.expect(200);
+        pause().await;
+        assert_eq!(told(&format!("paused:{id}:{named}")).await, 1, "{named}");
+    }
+    assert_eq!((told(&format!("paused:{id}:1")).await, told(&format!("turn-ready:{id}:1.2")).await), (1, 1));
 }
 
 /// As members are told, and with its words: whoever asks here can mend it.
