@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use shared::ids::GameId;
+use uuid::Uuid;
 
 use super::tree::{Size, copy, measure, open_up, remove, sync};
 use super::{Copies, DriverError};
@@ -113,10 +114,14 @@ impl Snapshots {
         if std::fs::symlink_metadata(&whole).is_ok() {
             return Ok(());
         }
-        remove(&dir)?;
+        let draft = dir.join(format!("{name}.part"));
+        if let Err(error) = remove(&dir) {
+            // What an engine's own user closed, only root removes. It stands in nobody's way under another name.
+            tracing::warn!(%game_id, %error, "a former copy of a state could not be removed");
+            remove(&draft)?;
+        }
         self.fits_now(game_id)?;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        let draft = dir.join(format!("{name}.part"));
         copy(&self.state(game_id), &draft, 0)?;
         std::fs::rename(&draft, &whole)?;
         sync(&dir)?;
@@ -125,8 +130,7 @@ impl Snapshots {
 
     fn restore_now(&self, game_id: GameId, name: &str) -> std::io::Result<bool> {
         let (dir, state) = (self.of(game_id), self.state(game_id));
-        let (whole, draft, spoilt) =
-            (dir.join(name), dir.join(format!("{name}.back")), dir.join(format!("{name}.spoilt")));
+        let (whole, draft) = (dir.join(name), dir.join(format!("{name}.back")));
         if std::fs::symlink_metadata(&whole).is_err() {
             return Ok(false);
         }
@@ -134,8 +138,11 @@ impl Snapshots {
         copy(&whole, &draft, 0)?;
         // What moves to another directory must be open for writing itself; it is closed again as the engine had it.
         let mode = std::fs::symlink_metadata(&draft)?.permissions().mode();
+        let mut spoilt = dir.join(format!("{name}.spoilt"));
+        if remove(&spoilt).is_err() {
+            spoilt = dir.join(format!("{name}.spoilt-{}", Uuid::new_v4()));
+        }
         if std::fs::symlink_metadata(&state).is_ok() {
-            remove(&spoilt)?;
             open_up(&state);
             std::fs::rename(&state, &spoilt)?;
         }

@@ -133,6 +133,48 @@ pub async fn obeys(driver: &dyn Driver, image: &str) {
     driver.remove(game_id).await.unwrap();
 }
 
+/// What an engine started ends with it, as in a container, and is never taken for it.
+#[tokio::test]
+async fn the_process_driver_leaves_nothing_that_an_engine_started() {
+    let root = tempfile::tempdir().unwrap();
+    let image = root.path().join("engine");
+    // One in its group, one in a session of its own; both have its lock and its environment.
+    let engine = bin_path("galaxy-engine");
+    let script = format!("#!/bin/sh\n/bin/sleep 900 &\n/usr/bin/setsid /bin/sleep 900 &\nexec {}\n", engine.display());
+    std::fs::write(&image, script).unwrap();
+    std::fs::set_permissions(&image, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let driver = ProcessDriver::new(&config(root.path()), Random::system());
+    let spec = spec(GameId::new(), image.to_str().unwrap());
+    let all = || of_game(spec.game_id);
+    up(&driver, &spec).await;
+    eventually(SOON, "both are there", || async { all().len() == 3 }).await;
+    let engines: Vec<u32> =
+        all().into_iter().filter(|(_, command)| command.contains("galaxy-engine")).map(|(pid, _)| pid).collect();
+    let pid = nix::unistd::Pid::from_raw(engines[0].try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let gone = || async { !driver.inspect(spec.game_id).await.unwrap().unwrap().running };
+    eventually(SOON, "the engine is gone, whatever it left", gone).await;
+    assert_eq!(all().len(), 2);
+    up(&driver, &spec).await;
+    eventually(SOON, "those of before have ended", || async { all().len() == 3 }).await;
+    driver.remove(spec.game_id).await.unwrap();
+    assert_eq!(all(), []);
+}
+
+/// Processes that have a game's environment, each with its command.
+fn of_game(game_id: GameId) -> Vec<(u32, String)> {
+    let wanted = format!("GALAXY_GAME_ID={game_id}");
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let found = entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let read =
+            |name: &str| Some(String::from_utf8_lossy(&std::fs::read(entry.path().join(name)).ok()?).into_owned());
+        read("environ")?.split('\0').any(|var| var == wanted).then_some(())?;
+        Some((pid, read("cmdline")?)).filter(|(_, command)| !command.is_empty())
+    });
+    found.collect()
+}
+
 #[tokio::test]
 async fn the_process_driver_does_what_every_driver_does() {
     let root = tempfile::tempdir().unwrap();

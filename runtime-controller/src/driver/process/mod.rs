@@ -39,6 +39,8 @@ use crate::config::Config;
 const STEP: Duration = Duration::from_millis(20);
 /// How long another controller may take to write down the engine that it just started.
 const OTHERS_START: Duration = Duration::from_secs(5);
+/// How long processes may take to be gone that were killed.
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
 /// An engine's log is started anew beyond this size, at its next start.
 const LOG_LIMIT: u64 = 10 << 20;
 
@@ -69,6 +71,17 @@ impl ProcessDriver {
         self.state_root.join(game_id.to_string())
     }
 
+    fn key(&self, game_id: GameId) -> proc::Key {
+        (game_id.to_string(), self.state_dir(game_id).to_string_lossy().into_owned())
+    }
+
+    /// Ends what an engine that is gone has left running: it would hold the engine's lock, and its port. Answers whether nothing was.
+    fn sweep(&self, game_id: GameId) -> bool {
+        let left = proc::descendants(&self.key(game_id));
+        left.iter().for_each(|pid| signal(*pid, Signal::SIGKILL));
+        left.is_empty()
+    }
+
     /// The engine that runs now, whoever started it. The record is quick; without a true one the process table decides, which is looked
     /// at once for all who share `table`.
     fn alive(&self, game_id: GameId, table: &OnceCell<Running>) -> Option<Record> {
@@ -77,8 +90,7 @@ impl ProcessDriver {
             return Some(record.clone());
         }
         // A controller that died between starting an engine and writing it down leaves no record, or an old one.
-        let key = (game_id.to_string(), self.state_dir(game_id).to_string_lossy().into_owned());
-        let found = table.get_or_init(proc::running).get(&key)?;
+        let found = table.get_or_init(proc::running).get(&self.key(game_id))?;
         let fingerprint = recorded.map(|record| record.fingerprint).unwrap_or_default();
         let record = Record {
             pid: found.pid,
@@ -149,6 +161,13 @@ impl ProcessDriver {
     }
 }
 
+/// An error means that it is gone already.
+fn signal(pid: u32, kind: Signal) {
+    if let Ok(pid) = i32::try_from(pid) {
+        let _ = kill(Pid::from_raw(pid), kind);
+    }
+}
+
 #[async_trait]
 impl Driver for ProcessDriver {
     fn name(&self) -> &'static str {
@@ -208,6 +227,10 @@ impl Driver for ProcessDriver {
             if self.alive(spec.game_id, &OnceCell::new()).is_some() || self.spawn(spec)?.is_some() {
                 return Ok(());
             }
+            // Whoever holds the lock is an engine that another controller has just started, or what a dead one has left.
+            if self.alive(spec.game_id, &OnceCell::new()).is_none() {
+                self.sweep(spec.game_id);
+            }
             if Instant::now() >= limit {
                 return Err(DriverError::Failed("a process that cannot be found holds the engine's lock".to_owned()));
             }
@@ -216,27 +239,26 @@ impl Driver for ProcessDriver {
     }
 
     async fn remove(&self, game_id: GameId) -> Result<(), DriverError> {
-        let Some(record) = self.alive(game_id, &OnceCell::new()) else {
-            return Record::remove(&self.dir(game_id)).map_err(|error| failed("engine.json", &error));
-        };
-        let pid =
-            i32::try_from(record.pid).map(Pid::from_raw).map_err(|_| DriverError::Failed("a strange pid".into()))?;
-        let stages = [(Signal::SIGTERM, self.stop_grace), (Signal::SIGKILL, Duration::from_secs(5))];
-        for (signal, patience) in stages {
-            // An error means that it is gone already.
-            let _ = kill(pid, signal);
-            let limit = Instant::now() + patience;
-            while record.is_alive() {
-                if Instant::now() >= limit {
-                    break;
+        if let Some(record) = self.alive(game_id, &OnceCell::new()) {
+            for (kind, patience) in [(Signal::SIGTERM, self.stop_grace), (Signal::SIGKILL, KILLED_WITHIN)] {
+                signal(record.pid, kind);
+                let limit = Instant::now() + patience;
+                while record.is_alive() && Instant::now() < limit {
+                    sleep(STEP).await;
                 }
-                sleep(STEP).await;
             }
-            if !record.is_alive() {
-                return Record::remove(&self.dir(game_id)).map_err(|error| failed("engine.json", &error));
+            if record.is_alive() {
+                return Err(DriverError::Failed(format!("the engine's process {} does not end", record.pid)));
             }
         }
-        Err(DriverError::Failed(format!("the engine's process {pid} does not end")))
+        let limit = Instant::now() + KILLED_WITHIN;
+        while !self.sweep(game_id) {
+            if Instant::now() >= limit {
+                return Err(DriverError::Failed("what the engine started does not end".to_owned()));
+            }
+            sleep(STEP).await;
+        }
+        Record::remove(&self.dir(game_id)).map_err(|error| failed("engine.json", &error))
     }
 
     async fn list(&self) -> Result<Vec<Listed>, DriverError> {

@@ -91,8 +91,8 @@ mod runtime;
 pub use browse::{GameFilter, list, list_own, list_visible, list_visible_by_status};
 pub use many::{PausedFilter, RunningFilter, pausable, resumable};
 pub use runtime::{
-    Pause, StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts, start_failed,
-    started, status, turn_generated,
+    Pause, StartFacts, engine_races, finished, goes_on, owner, patched, paused, set_pause_reason, start_facts,
+    start_failed, started, status, turn_generated,
 };
 
 /// One game, whoever asks.
