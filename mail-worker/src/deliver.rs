@@ -322,9 +322,17 @@ impl Mailer {
     fn pause(&self, claim: &Claim, life: Option<Duration>, asked: Option<Duration>) -> Duration {
         let failures = u32::try_from(claim.failures).unwrap_or(0).saturating_add(1);
         let own = backoff::delay(&self.random, &self.settings, failures);
-        let Some(life) = life else { return own.max(asked.unwrap_or_default()) };
-        own.min((life / 3).max(LIFE_STEP)).max(asked.unwrap_or_default()).min(life)
+        waits(own, life, asked.unwrap_or_default())
     }
+}
+
+/// Of its own pause and the one that the relay asks for the longer one. A mail that expires waits no longer than a third of the
+/// life that it has left, unless the relay asks for more and leaves it a try; what would outlast its life is not waited for: a
+/// try that is turned away costs nothing, and none costs the mail.
+fn waits(own: Duration, life: Option<Duration>, asked: Duration) -> Duration {
+    let Some(life) = life else { return own.max(asked) };
+    let own = own.min((life / 3).max(LIFE_STEP)).min(life);
+    if asked < life { own.max(asked) } else { own }
 }
 
 fn verdict(outcome: Outcome, note: Note) -> Verdict<Note> {
@@ -334,4 +342,29 @@ fn verdict(outcome: Outcome, note: Note) -> Verdict<Note> {
 fn failed(failure: Failure) -> (End, After) {
     let after = if failure.ends_connection() { After::Drop } else { After::Keep { mid_dialogue: true } };
     (End::Failed(failure), after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_that_expires_gets_another_try_whatever_the_relay_asks_for() {
+        for (own, life, asked, waits_for) in [
+            (30, None, 900, 900),
+            (30, None, 0, 30),
+            (30, Some(600), 0, 30),
+            (1920, Some(600), 0, 200),
+            (30, Some(600), 300, 300),
+            (30, Some(600), 599, 599),
+            // It would be dead by then.
+            (30, Some(600), 600, 30),
+            (30, Some(600), 900, 30),
+            (1920, Some(600), 900, 200),
+            (1920, Some(20), 900, 20),
+        ] {
+            let found = waits(Duration::from_secs(own), life.map(Duration::from_secs), Duration::from_secs(asked));
+            assert_eq!(found, Duration::from_secs(waits_for), "{own} {life:?} {asked}");
+        }
+    }
 }

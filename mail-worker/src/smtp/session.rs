@@ -105,6 +105,8 @@ impl Session {
         let limit = self.step * MESSAGE_STEPS;
         // Without the dot no relay may take it: whatever fails up to here is known to have failed.
         self.wire.write(Step::Message, &stuffed(message), limit).await?;
+        // A reply that came meanwhile would be taken for the answer to the dot, and the mail be lost with a yes.
+        self.wire.in_step(Step::Message, self.step).await?;
         if let Err(failure) = self.wire.write(Step::Message, b".\r\n", limit).await {
             return Err(failure.after_the_dot());
         }
@@ -180,5 +182,37 @@ mod tests {
         {
             assert_eq!(stuffed(plain.as_bytes()), wire.as_bytes(), "{plain:?}");
         }
+    }
+
+    /// What comes of a message to a relay that says this when it has read the beginning of it, and a yes to the dot.
+    async fn interrupted_by(said: &str, hangs_up: bool) -> Result<Reply, Failure> {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        // So little room that the rest of the message is not written before the relay has spoken.
+        let (ours, mut relay) = tokio::io::duplex(64);
+        let said = said.to_owned();
+        tokio::spawn(async move {
+            relay.read_exact(&mut [0; 8]).await.unwrap();
+            relay.write_all(said.as_bytes()).await.unwrap();
+            let mut seen = Vec::new();
+            while !hangs_up && !seen.ends_with(b"\r\n.\r\n") && relay.read_buf(&mut seen).await.unwrap() > 0 {}
+            let _ = relay.write_all(b"250 ok\r\n").await;
+        });
+        let step = Duration::from_secs(60);
+        let mut session = Session { wire: Wire::new(ours), extensions: Extensions::default(), step, used: 1 };
+        session.message(&b"line\r\n".repeat(100)).await
+    }
+
+    #[tokio::test]
+    async fn what_is_said_before_the_dot_is_no_yes_to_it() {
+        assert!(interrupted_by("", false).await.is_ok());
+        for said in ["250 ok\r\n", "354 go on\r\n", "220 hello\r\n", "250-one\r\n250 two\r\n"] {
+            let failure = interrupted_by(said, false).await.unwrap_err();
+            assert!(matches!(failure, Failure::Broken(_)), "{said}: {failure:?}");
+        }
+        assert!(matches!(interrupted_by("452 full\r\n", false).await, Err(Failure::Transient(_))));
+        assert!(matches!(interrupted_by("552 too long\r\n", false).await, Err(Failure::Permanent(_))));
+        assert!(matches!(interrupted_by("421 bye\r\n", false).await, Err(Failure::Closing(_))));
+        assert!(matches!(interrupted_by("552 too long\r\n", true).await, Err(Failure::Permanent(_))));
+        assert!(matches!(interrupted_by("", true).await, Err(Failure::Broken(_))));
     }
 }

@@ -78,7 +78,8 @@ impl Wire {
         })
     }
 
-    /// Fails when the relay has spoken, or gone, without being asked. An unasked 421 is its farewell, and counts as the reply.
+    /// Fails when the relay has spoken, or gone, without being asked. An unasked 421 is its farewell, and counts as the reply; so
+    /// does a refusal while the message is on its way: a relay need not hear the end of what it does not want.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -88,7 +89,9 @@ impl Wire {
         }
         self.spent = true;
         match self.answer(limit.min(REST_LIMIT)).await {
-            Ok(answer) if answer.code == 421 => Err(Failure::said(step, &answer)),
+            Ok(answer) if answer.code == 421 || step == Step::Message && answer.class() >= 4 => {
+                Err(Failure::said(step, &answer))
+            }
             Ok(answer) => {
                 Err(Failure::local(step, format!("the relay spoke out of turn: {} {}", answer.code, answer.text())))
             }

@@ -367,7 +367,11 @@ async fn a_greeting_that_is_none_costs_no_attempt() {
 
 #[tokio::test]
 async fn an_introduction_that_fails_costs_no_attempt() {
-    unusable(At::Ehlo, "550", 8, vec![("250 and closed", last("250-x\r\n250 AUTH PLA"))]).await;
+    let more = vec![
+        ("250 and closed", last("250-x\r\n250 AUTH PLA")),
+        ("two replies", bytes("250-x\r\n250 AUTH PLAIN\r\n235 welcome\r\n")),
+    ];
+    unusable(At::Ehlo, "550", 8, more).await;
 }
 
 #[tokio::test]
