@@ -195,7 +195,8 @@ pub fn external_id(text: &str) -> Result<String, String> {
     Err(format!("an external id has 1 to {EXTERNAL_ID_MAX} visible ASCII characters"))
 }
 
-/// A BCP 47 language tag in canonical case (RFC 5646). Well-formed is enough: which languages there are is not asked.
+/// A BCP 47 language tag in canonical case (RFC 5646). Which languages there are is not asked; but a singleton or a variant that
+/// stands twice makes a tag that no later reader has to take (§2.2.5, §2.2.6).
 ///
 /// # Errors
 /// What is wrong, under the code `value`.
@@ -203,9 +204,20 @@ pub fn language(text: &str) -> Result<String, Fault> {
     if text.len() > 35 {
         return Err(Fault::new("value", "a language tag has at most 35 characters"));
     }
-    oxilangtag::LanguageTag::parse_and_normalize(text)
-        .map(|tag| tag.into_inner())
-        .map_err(|_| Fault::new("value", "not a BCP 47 language tag, such as en, pt-BR or zh-Hant-TW"))
+    let tag = oxilangtag::LanguageTag::parse_and_normalize(text)
+        .map_err(|_| Fault::new("value", "not a BCP 47 language tag, such as en, pt-BR or zh-Hant-TW"))?;
+    // A singleton is the one subtag of one character; behind x all is private.
+    let all: Vec<&str> = tag.as_str().split('-').take_while(|subtag| *subtag != "x").collect();
+    let singletons: Vec<&str> = all.into_iter().skip(1).filter(|subtag| subtag.len() == 1).collect();
+    if has_twice(&singletons) || has_twice(&tag.variant_subtags().collect::<Vec<_>>()) {
+        return Err(Fault::new("value", "a language tag has no extension and no variant twice"));
+    }
+    Ok(tag.into_inner())
+}
+
+/// Whether something stands twice, in whatever case.
+fn has_twice(subtags: &[&str]) -> bool {
+    subtags.iter().enumerate().any(|(at, one)| subtags.iter().skip(at + 1).any(|other| one.eq_ignore_ascii_case(other)))
 }
 
 /// An IANA time zone name, links such as `Asia/Calcutta` included, in the database's own case; as ECMA-402 has it, case does

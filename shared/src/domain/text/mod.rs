@@ -70,7 +70,9 @@ pub fn name(what: &str, text: &str, max: usize) -> Result<String, Fault> {
     }
     // As it will be read: full-width and other compatibility forms are spellings, not attacks by themselves.
     let folded: String = name.nfkc().collect();
-    if !folded.chars().any(|c| c.is_alphanumeric() || is_symbol(c)) {
+    // Punctuation that is drawn as an emoji is something to see: a selector stands behind an emoji or in a keycap only.
+    let is_drawn = name.contains(['\u{FE0F}', '\u{20E3}']);
+    if !is_drawn && !folded.chars().any(|c| c.is_alphanumeric() || is_symbol(c)) {
         return Err(Fault::new("blank", format!("{what} has at least one letter, digit or symbol")));
     }
     if words(&folded).any(mixes_scripts) {
@@ -104,13 +106,14 @@ pub fn cleaned(text: &str, max: usize) -> Option<String> {
     name("a name", &cut, max).ok()
 }
 
-/// A text of perhaps many lines: NFC, trimmed, at most `max` characters, perhaps empty. Emoji and scripts that join letters
+/// A text of perhaps many lines: NFC, trimmed, at most `max` characters, perhaps empty. Lines end in LF; CRLF, as forms of
+/// browsers and files of Windows have it, becomes that. Emoji and scripts that join letters
 /// need some invisible characters; those that turn the direction of what follows, and tags, nobody needs.
 ///
 /// # Errors
 /// What is wrong, for people.
 pub fn lines(what: &str, text: &str, max: usize) -> Result<String, String> {
-    let text: String = text.trim().nfc().collect();
+    let text: String = text.trim().replace("\r\n", "\n").nfc().collect();
     if text.chars().count() > max {
         return Err(format!("{what} has at most {max} characters"));
     }
@@ -130,11 +133,12 @@ pub fn lines(what: &str, text: &str, max: usize) -> Result<String, String> {
 /// # Errors
 /// What is wrong, for people.
 pub fn remark(what: &str, text: &str, max: usize) -> Result<String, String> {
-    let text = lines(what, text, max)?;
-    if text.is_empty() {
-        return Err(format!("{what} has 1 to {max} characters"));
+    // Before anything else: a line end is no stray control character.
+    if text.trim().contains(|c| is_line_end(c) || c == '\t') {
+        return Err(format!("{what} is one line"));
     }
-    if text.contains(['\n', '\t']) { Err(format!("{what} is one line")) } else { Ok(text) }
+    let text = lines(what, text, max)?;
+    if text.is_empty() { Err(format!("{what} has 1 to {max} characters")) } else { Ok(text) }
 }
 
 /// The greatest text that begins so, in the order of bytes: where a range of names ends.
