@@ -17,7 +17,7 @@ use shared::domain::network::Network;
 pub struct Brakes {
     /// Per client network, on the public group.
     pub public: Brake<Network>,
-    /// Per e-mail address and client network, on `send-email-code`.
+    /// Per mailbox and client network, on `send-email-code`.
     pub email: Brake<(String, Network)>,
     /// Wrong codes per client network, over all e-mail addresses.
     pub wrong_codes: Budget<Network>,

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use opentelemetry::KeyValue;
-use shared::db;
+use shared::db::{self, Tx};
 use shared::db::auth::{Challenge, NewChallenge};
 use shared::db::mail::NewMail;
 use shared::domain::account::IdentityKind;
 use shared::domain::challenge::{self, Answer, Cause, Rules};
-use shared::domain::email::Address;
+use shared::domain::email::{self, Address};
 use shared::domain::login_code::Code;
 use shared::domain::network::Network;
 use shared::ids::ChallengeId;
@@ -56,18 +56,20 @@ pub async fn send(
 ) -> Result<ChallengeId, Problem> {
     let (auth, rules) = (&app.config.auth, rules(app));
     // By network too: whoever asks for somebody else's codes uses up requests of their own.
-    if let Err(wait) = app.brakes.email.take(&(address.as_str().to_owned(), Network::of(context.ip))) {
+    let mailbox = address.mailbox();
+    if let Err(wait) = app.brakes.email.take(&(mailbox.clone(), Network::of(context.ip))) {
         return Err(Problem::rate_limited("Too many codes were asked for this address.", wait));
     }
     let mut tx = app.db.begin().await?;
-    let standing = db::auth::lock_address(&mut tx, address.as_str()).await?;
+    let standing = db::auth::lock_mailbox(&mut tx, &mailbox).await?;
     let window = auth.throttle_window.as_secs_f64();
     // All that can decide: what is counted, and one more.
     let limit = i64::try_from(rules.guard_mails.max(rules.throttle_max)).unwrap_or(i64::MAX - 1) + 1;
     let recent = db::auth::recent_challenges(&mut tx, address.as_str(), window, auth.max_attempts, limit).await?;
-    let cause = challenge::guards(standing, &recent, rules);
+    let counted = db::auth::mailbox(&mut tx, &mailbox, window, limit).await?;
+    let cause = challenge::guards(standing, counted, rules);
     if let Some(cause) = cause {
-        guard(app, &mut tx, address.as_str(), cause).await?;
+        guard(app, &mut tx, &mailbox, cause).await?;
     }
     let code = match challenge::answer(standing.guarded || cause.is_some(), &recent, rules) {
         Answer::Again(challenge_id) => {
@@ -77,18 +79,21 @@ pub async fn send(
         Answer::Short => (Code::short(&app.random), false),
         Answer::Long => (Code::long(&app.random), true),
     };
-    let challenge_id = mail(app, &mut tx, context, address, preferred_language, code).await?;
+    let has_room = mailbox == address.as_str() || challenge::has_room(counted, code.1, rules);
+    let challenge_id = mail(app, &mut tx, context, (address, has_room), preferred_language, code).await?;
     tx.commit().await?;
     app.waker.wake(Topic::Mail);
     Ok(challenge_id)
 }
 
-/// Writes a challenge and the mail with its code.
+/// Writes a challenge and the mail with its code. Where there is no room for it, a mail goes to an address that has an account
+/// alone: its owner is not kept out by those who ask for other tags. For the others the same work is done and the mail taken
+/// back, so that neither the answer nor its time tells of accounts.
 async fn mail(
     app: &App,
-    conn: &mut PgConnection,
+    tx: &mut Tx,
     context: &Context,
-    address: &Address,
+    (address, has_room): (&Address, bool),
     preferred_language: Option<&str>,
     (code, guarded): (Code, bool),
 ) -> Result<ChallengeId, Problem> {
@@ -96,7 +101,7 @@ async fn mail(
     let challenge_id = ChallengeId::new();
     let salt: [u8; 16] = app.random.bytes();
     let expires_at = db::auth::insert_challenge(
-        conn,
+        tx,
         &NewChallenge {
             challenge_id,
             address: address.as_str(),
@@ -109,10 +114,11 @@ async fn mail(
     )
     .await?;
     // Asked for in the same way whether or not there is such an account.
-    let time_zone = db::accounts::time_zone_of(conn, IdentityKind::Email, address.as_str()).await?;
+    let time_zone = db::accounts::time_zone_of(tx, IdentityKind::Email, address.as_str()).await?;
     let asked_at = expires_at - auth.challenge_ttl;
+    let mut savepoint = db::savepoint(tx).await?;
     db::mail::enqueue(
-        conn,
+        &mut savepoint,
         NewMail {
             template: &Template::LoginCode(LoginCode { code: code.shown(), asked_at, expires_at }),
             style: &app.config.mail_style,
@@ -126,12 +132,17 @@ async fn mail(
         },
     )
     .await?;
+    if has_room || time_zone.is_some() {
+        savepoint.commit().await?;
+    } else {
+        savepoint.rollback().await?;
+    }
     Ok(challenge_id)
 }
 
-/// Guards an address for a day, unless it is guarded already.
-async fn guard(app: &App, conn: &mut PgConnection, address: &str, cause: Cause) -> Result<(), Problem> {
-    if db::auth::guard(conn, address).await? {
+/// Guards a mailbox for a day, unless it is guarded already.
+async fn guard(app: &App, conn: &mut PgConnection, mailbox: &str, cause: Cause) -> Result<(), Problem> {
+    if db::auth::guard(conn, mailbox).await? {
         app.codes.guarded.add(1, &[KeyValue::new("cause", cause.as_str())]);
         tracing::warn!(event = "address_guarded", cause = cause.as_str(), "an e-mail address is guarded for a day");
     }
@@ -185,8 +196,9 @@ pub(super) async fn compare(app: &App, confirmation: &Confirmation<'_>) -> Resul
         return Ok(challenge);
     }
     let mut tx = app.db.begin().await?;
-    if db::auth::count_wrong(&mut tx, &challenge.address).await? >= auth.guard.wrong_tries {
-        guard(app, &mut tx, &challenge.address, Cause::WrongTries).await?;
+    let mailbox = email::mailbox(&challenge.address);
+    if db::auth::count_wrong(&mut tx, &mailbox).await? >= auth.guard.wrong_tries {
+        guard(app, &mut tx, &mailbox, Cause::WrongTries).await?;
     }
     tx.commit().await?;
     tell(app, network, "incorrect");

@@ -2,26 +2,26 @@
 
 use sqlx::PgConnection;
 
-use crate::domain::challenge::{Recent, Standing};
+use crate::domain::challenge::{Mailbox, Recent, Standing};
 use crate::ids::ChallengeId;
 use crate::postgres::Error;
 
-/// Locks the address's row, making it if needed, and answers how it stands: whoever holds it decides alone about the next
-/// challenge of this address.
-pub async fn lock_address(conn: &mut PgConnection, address: &str) -> Result<Standing, Error> {
+/// Locks the mailbox's row, making it if needed, and answers how it stands: whoever holds it decides alone about the next
+/// challenge of all its addresses ([`crate::domain::email::mailbox`]).
+pub async fn lock_mailbox(conn: &mut PgConnection, mailbox: &str) -> Result<Standing, Error> {
     Ok(sqlx::query_as!(
         Standing,
         r#"INSERT INTO auth_addresses AS a (address, day) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date)
            ON CONFLICT (address) DO UPDATE SET day = a.day
            RETURNING coalesce(guarded_until > clock_timestamp(), false) AS "guarded!",
                      CASE WHEN day = (clock_timestamp() AT TIME ZONE 'UTC')::date THEN wrong_tries ELSE 0 END AS "wrong_tries!""#,
-        address
+        mailbox
     )
     .fetch_one(conn)
     .await?)
 }
 
-/// The challenges of an address that live or were made within the hour, newest first, `limit` at most. Call under [`lock_address`].
+/// The challenges of an address that live, newest first, `limit` at most. Call under [`lock_mailbox`].
 pub async fn recent_challenges(
     conn: &mut PgConnection,
     address: &str,
@@ -34,10 +34,9 @@ pub async fn recent_challenges(
         r#"SELECT challenge_id AS "challenge_id: ChallengeId", guarded,
                   consumed_at IS NULL AND expires_at > statement_timestamp() AS "live!",
                   NOT guarded AND attempts >= $3 AS "burnt!",
-                  created_at > statement_timestamp() - make_interval(secs => $2) AS "in_window!",
-                  created_at > statement_timestamp() - interval '1 hour' AS "in_hour!"
+                  created_at > statement_timestamp() - make_interval(secs => $2) AS "in_window!"
              FROM auth_challenges
-            WHERE address = $1 AND (created_at > statement_timestamp() - interval '1 hour' OR expires_at > statement_timestamp())
+            WHERE address = $1 AND consumed_at IS NULL AND expires_at > statement_timestamp()
             ORDER BY created_at DESC LIMIT $4"#,
         address,
         window_seconds,
@@ -48,12 +47,38 @@ pub async fn recent_challenges(
     .await?)
 }
 
-/// Guards the address for a day; false where it is guarded already.
-pub async fn guard(conn: &mut PgConnection, address: &str) -> Result<bool, Error> {
+/// What was asked for of a mailbox, over its addresses; of the newest `limit` challenges, so that nothing is counted that decides
+/// nothing. Call under [`lock_mailbox`].
+pub async fn mailbox(
+    conn: &mut PgConnection,
+    mailbox: &str,
+    window_seconds: f64,
+    limit: i64,
+) -> Result<Mailbox, Error> {
+    Ok(sqlx::query_as!(
+        Mailbox,
+        r#"SELECT count(*) FILTER (WHERE created_at > statement_timestamp() - interval '1 hour') AS "in_hour!",
+                  count(*) FILTER (WHERE live AND created_at > statement_timestamp() - make_interval(secs => $2)) AS "in_window!",
+                  count(*) FILTER (WHERE live AND guarded) AS "long!"
+             FROM (SELECT created_at, guarded, consumed_at IS NULL AND expires_at > statement_timestamp() AS live
+                     FROM auth_challenges
+                    WHERE mailbox = $1
+                      AND (created_at > statement_timestamp() - interval '1 hour' OR expires_at > statement_timestamp())
+                    ORDER BY created_at DESC LIMIT $3) AS newest"#,
+        mailbox,
+        window_seconds,
+        limit
+    )
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Guards the mailbox for a day; false where it is guarded already.
+pub async fn guard(conn: &mut PgConnection, mailbox: &str) -> Result<bool, Error> {
     let done = sqlx::query!(
         "UPDATE auth_addresses SET guarded_until = clock_timestamp() + interval '1 day'
           WHERE address = $1 AND (guarded_until IS NULL OR guarded_until <= clock_timestamp())",
-        address
+        mailbox
     )
     .execute(conn)
     .await?;
@@ -143,14 +168,14 @@ pub async fn count_try(
     .await?)
 }
 
-/// Counts a wrong try against the address's day, over all its challenges, and answers how many there are now.
-pub async fn count_wrong(conn: &mut PgConnection, address: &str) -> Result<i32, Error> {
+/// Counts a wrong try against the mailbox's day, over all its challenges, and answers how many there are now.
+pub async fn count_wrong(conn: &mut PgConnection, mailbox: &str) -> Result<i32, Error> {
     Ok(sqlx::query_scalar!(
         "INSERT INTO auth_addresses AS a (address, day, wrong_tries) VALUES ($1, (clock_timestamp() AT TIME ZONE 'UTC')::date, 1)
          ON CONFLICT (address) DO UPDATE
             SET wrong_tries = CASE WHEN a.day = excluded.day THEN a.wrong_tries + 1 ELSE 1 END, day = excluded.day
          RETURNING wrong_tries",
-        address
+        mailbox
     )
     .fetch_one(conn)
     .await?)

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::InTransaction;
 use crate::domain::account::IdentityKind;
+use crate::domain::email;
 use crate::domain::notification::Kind;
 use crate::ids::UserId;
 use crate::postgres::Error;
@@ -61,10 +62,12 @@ async fn forget_sign_ins(conn: &mut PgConnection, addresses: &[String]) -> Resul
     )
     .execute(&mut *conn)
     .await?;
+    // What is counted is counted for the mailbox, and names the person as well.
+    let mailboxes: Vec<String> = addresses.iter().map(|address| email::mailbox(address)).collect();
     sqlx::query!(
         "DELETE FROM auth_addresses WHERE address = ANY (ARRAY(
              SELECT address FROM auth_addresses WHERE address = ANY ($1) FOR UPDATE SKIP LOCKED))",
-        addresses
+        &mailboxes
     )
     .execute(conn)
     .await?;

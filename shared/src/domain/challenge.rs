@@ -16,17 +16,26 @@ pub struct Recent {
     pub burnt: bool,
     /// Made within the throttle's window.
     pub in_window: bool,
-    /// Made within the hour: its mail counts.
-    pub in_hour: bool,
 }
 
-/// The address, as its row says.
+/// The mailbox, as its row says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Guarded at this moment.
     pub guarded: bool,
     /// Wrong tries of this UTC day.
     pub wrong_tries: i32,
+}
+
+/// The challenges of a mailbox, over all tags of its address, the asking one's own too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mailbox {
+    /// Made within the hour.
+    pub in_hour: i64,
+    /// Live ones within the throttle's window.
+    pub in_window: i64,
+    /// Live ones with a long code.
+    pub long: i64,
 }
 
 /// The settings.
@@ -71,16 +80,23 @@ pub enum Answer {
     Long,
 }
 
-/// Whether the address becomes guarded now, if it is not.
+/// Whether the mailbox becomes guarded now, if it is not.
 #[must_use]
-pub fn guards(standing: Standing, recent: &[Recent], rules: Rules) -> Option<Cause> {
+pub fn guards(standing: Standing, mailbox: Mailbox, rules: Rules) -> Option<Cause> {
     if standing.guarded {
         None
     } else if standing.wrong_tries >= rules.guard_wrong_tries {
         Some(Cause::WrongTries)
     } else {
-        (recent.iter().filter(|c| c.in_hour).count() >= rules.guard_mails).then_some(Cause::Mails)
+        (usize::try_from(mailbox.in_hour).unwrap_or(0) >= rules.guard_mails).then_some(Cause::Mails)
     }
+}
+
+/// Whether the mailbox has room for one more code mail, short or long. Only an address with a tag that no account has waits for
+/// that: of those a stranger makes as many as they like. Whoever has an account, or no tag, has [`answer`] alone to thank.
+#[must_use]
+pub fn has_room(mailbox: Mailbox, long: bool, rules: Rules) -> bool {
+    if long { mailbox.long == 0 } else { usize::try_from(mailbox.in_window).unwrap_or(0) < rules.throttle_max }
 }
 
 /// What an address is answered; `recent` has the newest first.
@@ -115,7 +131,6 @@ mod tests {
             live: true,
             burnt: false,
             in_window: true,
-            in_hour: true,
         }
     }
 
@@ -147,7 +162,7 @@ mod tests {
     fn a_guarded_address_has_one_long_challenge_at_a_time() {
         assert_eq!(answer(true, &[], RULES), Answer::Long);
         assert_eq!(answer(true, &[short(), short(), short()], RULES), Answer::Long);
-        let one = Recent { in_window: false, in_hour: false, ..long() };
+        let one = Recent { in_window: false, ..long() };
         assert_eq!(answer(true, &[short(), one], RULES), Answer::Again(one.challenge_id));
         assert_eq!(answer(true, &[Recent { live: false, ..long() }], RULES), Answer::Long);
     }
@@ -155,14 +170,17 @@ mod tests {
     #[test]
     fn an_address_is_guarded_by_wrong_tries_of_the_day_or_mails_of_the_hour() {
         let standing = |guarded, wrong_tries| Standing { guarded, wrong_tries };
-        let mails = |n: usize| std::iter::repeat_with(short).take(n).collect::<Vec<_>>();
-        assert_eq!(guards(standing(false, 49), &mails(9), RULES), None);
-        assert_eq!(guards(standing(false, 50), &[], RULES), Some(Cause::WrongTries));
-        assert_eq!(guards(standing(false, 0), &mails(10), RULES), Some(Cause::Mails));
-        assert_eq!(guards(standing(true, 50), &mails(10), RULES), None, "it is already");
-        let used: Vec<Recent> = mails(10).into_iter().map(|c| Recent { live: false, ..c }).collect();
-        assert_eq!(guards(standing(false, 0), &used, RULES), Some(Cause::Mails), "used ones were mailed too");
-        let older: Vec<Recent> = mails(10).into_iter().map(|c| Recent { in_hour: false, ..c }).collect();
-        assert_eq!(guards(standing(false, 0), &older, RULES), None);
+        let mails = |in_hour| Mailbox { in_hour, in_window: 0, long: 0 };
+        assert_eq!(guards(standing(false, 49), mails(9), RULES), None);
+        assert_eq!(guards(standing(false, 50), mails(0), RULES), Some(Cause::WrongTries));
+        assert_eq!(guards(standing(false, 0), mails(10), RULES), Some(Cause::Mails));
+        assert_eq!(guards(standing(true, 50), mails(10), RULES), None, "it is already");
+    }
+
+    #[test]
+    fn a_mailbox_has_room_as_one_address_has() {
+        let mailbox = |in_window, long| Mailbox { in_hour: 0, in_window, long };
+        assert!(has_room(mailbox(2, 0), false, RULES) && !has_room(mailbox(3, 0), false, RULES));
+        assert!(has_room(mailbox(3, 0), true, RULES) && !has_room(mailbox(0, 1), true, RULES));
     }
 }

@@ -325,3 +325,37 @@ async fn who_asks_for_codes_of_another_uses_up_their_own_requests() {
 fn the_guess_reads_as_a_long_code() {
     assert!(is_long(&Code::read(GUESS).unwrap().shown()));
 }
+
+#[tokio::test]
+async fn tags_of_one_mailbox_get_no_more_mails_than_one_address_and_keep_no_owner_out() {
+    let api = Api::start_with(&[UNSLOWED]).await;
+    let (owner, attacker) = (from(&api, OWNER), from(&api, ATTACKER));
+    let (challenge, right) = mailed(&api, "ada+galaxy@example.org").await;
+    let account = attempt(&owner, &challenge, &right).await.expect(200).json();
+    let before = mails(&api).await;
+    let mut challenges = Vec::new();
+    for n in 0..40 {
+        challenges.push(ask(&attacker, &format!("ada+{n}@example.org")).await);
+    }
+    // Short ones while the window has room, and a long one when the mailbox was guarded.
+    let after = mails(&api).await;
+    assert!((3..=4).contains(&(after - before)), "{} mails", after - before);
+    assert_eq!(api.count("auth_addresses WHERE address = 'ada@example.org' AND guarded_until > now()").await, 1);
+    // What was asked for without a mail looks as everything else: its own challenge, answered again, that takes a try.
+    challenges.sort_unstable();
+    challenges.dedup();
+    assert_eq!(challenges.len(), 40);
+    let silent = ask(&attacker, "ada+39@example.org").await;
+    assert!(challenges.contains(&silent));
+    assert_eq!(attempt(&attacker, &silent, GUESS).await.status.as_u16(), 422);
+    assert_eq!(mails(&api).await, after);
+    // The owners of the address without a tag and of the account's get theirs at once, and get in.
+    for email in ["ada@example.org", "ada+galaxy@example.org"] {
+        let challenge = ask(&owner, email).await;
+        let right = code(&api, &challenge).await;
+        let signed_in = attempt(&owner, &challenge, &right).await.expect(200).json();
+        assert_eq!(signed_in["user_id"] == account["user_id"], email == "ada+galaxy@example.org");
+    }
+    // Another mailbox of that domain is not concerned.
+    assert!(!is_long(&mailed(&api, "bob+1@example.org").await.1));
+}
