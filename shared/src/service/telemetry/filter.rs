@@ -1,5 +1,7 @@
 //! What is logged, from `BACKEND_LOGGING_LEVEL`.
 
+use std::str::FromStr as _;
+
 use anyhow::Context as _;
 use tracing::{
     Level, Metadata, Subscriber,
@@ -14,8 +16,12 @@ use tracing_subscriber::{
 };
 
 /// Libraries that say more than an operator wants at `info`.
-const QUIET: &str = "sqlx=warn,hyper=warn,h2=warn,tonic=warn,tower=warn,rustls=warn,opentelemetry=warn,\
-     opentelemetry_sdk=warn,opentelemetry-otlp=warn,bollard=warn";
+const QUIET: &str = "sqlx=warn,hyper=warn,tonic=warn,tower=warn,opentelemetry=warn,opentelemetry_sdk=warn,\
+     opentelemetry-otlp=warn,bollard=warn";
+
+/// Libraries that warn of what any stranger sends: h2 of each ping's answer that it did not ask for, rustls of alerts and of
+/// messages out of turn. Nobody may write our log from outside.
+const STRANGERS: &str = "h2=error,rustls=error";
 
 /// Which events are logged. Spans of level INFO and above always count, since their fields (the request id) belong on
 /// the lines of errors too, however quiet the log is.
@@ -24,8 +30,11 @@ pub(super) struct Filter(EnvFilter);
 impl Filter {
     pub(super) fn new(level: &str) -> anyhow::Result<Self> {
         // What the operator names comes last and counts; libraries are only ever made quieter than they asked.
-        let loud = level.split(',').any(|d| matches!(d.trim(), "info" | "debug" | "trace"));
-        let directives = if loud { format!("{QUIET},{level}") } else { level.to_owned() };
+        let directives = match level.split(',').rev().find_map(|d| Level::from_str(d.trim()).ok()) {
+            Some(level_of_all) if level_of_all >= Level::INFO => format!("{QUIET},{STRANGERS},{level}"),
+            Some(Level::WARN) => format!("{STRANGERS},{level}"),
+            _ => level.to_owned(),
+        };
         let filter = EnvFilter::builder().parse(&directives).with_context(|| format!("log filter {directives:?}"))?;
         Ok(Self(filter))
     }

@@ -363,6 +363,23 @@ mod tests {
     }
 
     #[test]
+    fn what_strangers_make_libraries_warn_of_is_heard_only_where_it_is_asked_for() {
+        let warned = |level: &str| {
+            let lines = logged(level, || {
+                tracing::warn!(target: "h2::proto::ping_pong", "recv PING ack that we never sent");
+                tracing::warn!(target: "rustls::common_state", "TLS alert warning received");
+                tracing::warn!(target: "sqlx::query", "slow statement");
+            });
+            lines.iter().map(|line| line["msg"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        for level in ["info", "INFO", " debug", "trace", "warn", "WARN", "info,galaxy::loud=trace", "shared=debug,warn"] {
+            assert_eq!(warned(level), ["slow statement"], "{level}");
+        }
+        assert!(warned("error").is_empty() && warned("off").is_empty(), "nothing becomes louder");
+        assert_eq!(warned("info,h2=warn").len(), 2, "whoever looks for it gets it");
+    }
+
+    #[test]
     fn the_registry_is_cut_from_callers() {
         assert_eq!(short("/root/.cargo/registry/src/index-1/sqlx-core-0.9.0/src/x.rs"), "sqlx-core-0.9.0/src/x.rs");
         assert_eq!(short("shared/src/lib.rs"), "shared/src/lib.rs");
