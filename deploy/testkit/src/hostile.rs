@@ -17,6 +17,7 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
@@ -132,6 +133,16 @@ pub fn endless_head(stream: u32, frames: usize) -> Vec<u8> {
 /// So many pings, or settings, that want an answer each.
 pub fn controls(pings: usize, settings: usize) -> Vec<u8> {
     [frame(PING, 0, 0, &[0; 8]).repeat(pings), frame(SETTINGS, 0, 0, &[]).repeat(settings)].concat()
+}
+
+/// So many answers to pings that nobody sent, and to settings that nobody made.
+pub fn unasked(pongs: usize, settings: usize) -> Vec<u8> {
+    [frame(PING, ACK, 0, &[1; 8]).repeat(pongs), frame(SETTINGS, ACK, 0, &[]).repeat(settings)].concat()
+}
+
+/// So many times a window is made wider by a byte.
+pub fn windows(count: usize) -> Vec<u8> {
+    frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()).repeat(count)
 }
 
 /// A call of gRPC with so many bytes of a message of 4 MiB, less one.

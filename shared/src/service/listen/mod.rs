@@ -11,6 +11,7 @@ mod connection;
 pub mod descriptors;
 mod doubt;
 mod exchange;
+mod fields;
 mod frames;
 mod head;
 mod metrics;

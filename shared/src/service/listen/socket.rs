@@ -54,9 +54,11 @@ impl<Io> Socket<Io> {
         Self { io, activity, heads, spoken: Spoken::Preface(0), closing: None }
     }
 
-    fn heard(&mut self, mut new: &[u8]) {
+    /// # Errors
+    /// Where what came is not to be parsed: the connection ends.
+    fn heard(&mut self, mut new: &[u8]) -> io::Result<()> {
         if new.is_empty() {
-            return;
+            return Ok(());
         }
         if let Spoken::Preface(seen) = self.spoken {
             let expected = PREFACE.get(seen..).unwrap_or_default();
@@ -82,11 +84,14 @@ impl<Io> Socket<Io> {
                 heads.read(new);
             }
             Spoken::Http2(frames) => {
-                if frames.read(new).is_err() {
+                if let Err(flood) = frames.read(new) {
                     self.activity.end(End::Flood);
+                    // The parser gets none of it: whoever sends fast keeps it reading before it lets anybody else in.
+                    return Err(io::Error::other(flood));
                 }
             }
         }
+        Ok(())
     }
 
     /// Whether the peer takes what it is sent is what decides how long it may stay.
@@ -94,21 +99,32 @@ impl<Io> Socket<Io> {
         self.activity.wrote(written.is_ready());
         written
     }
+
+    /// The same, of bytes: whoever is sent many has much to reply to.
+    fn wrote_bytes(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Spoken::Http2(frames), Poll::Ready(Ok(bytes))) = (&mut self.spoken, &written) {
+            frames.wrote(*bytes);
+        }
+        self.wrote(written)
+    }
 }
 
 impl<Io: AsyncRead + Unpin> AsyncRead for Socket<Io> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        self.heard(buf.filled().get(before..).unwrap_or_default());
-        Poll::Ready(Ok(()))
+        let heard = self.heard(buf.filled().get(before..).unwrap_or_default());
+        if heard.is_err() {
+            buf.set_filled(before);
+        }
+        Poll::Ready(heard)
     }
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<Io> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.wrote(written)
+        self.wrote_bytes(written)
     }
 
     fn poll_write_vectored(
@@ -117,7 +133,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<Io> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.wrote(written)
+        self.wrote_bytes(written)
     }
 
     fn is_write_vectored(&self) -> bool {
