@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{ACCOUNT, GAMES, USERS, assert_departed, block, busy, delete, open_session, sign_up};
+use crate::admin::mail;
 use crate::harness::{Api, game, text};
 use crate::public::auth::sign_in;
 
@@ -276,4 +277,20 @@ async fn a_public_game_is_given_to_nobody_who_is_gone() {
         }
         give(&api, &ada).await.expect_problem(400, "invalid_request");
     }
+}
+
+#[tokio::test]
+async fn a_deletion_takes_what_was_said_of_the_persons_mails_and_of_nobody_elses() {
+    let api = Api::start().await;
+    let ada = sign_up(&api, "ada@example.org").await;
+    let theirs = mail(&api, "theirs", &["ada@example.org"]).await;
+    let both = mail(&api, "both", &["ada@example.org", "eve@example.org"]).await;
+    for id in [theirs, both] {
+        let resend = api.admin().post(format!("/api/v1/admin/mail/deliveries/{id}/resend"));
+        resend.query("reason", format!("Ada has moved: {id}")).send().await.expect(200);
+    }
+    delete(&api, &ada).await.expect(204);
+    let said = async |id| api.count(&format!("audit_log WHERE target_id = '{id}' AND reason LIKE 'Ada%'")).await;
+    assert_eq!((said(theirs).await, said(both).await), (0, 1), "of a mail that is somebody else's too the reason is kept");
+    assert_eq!(api.count("audit_log WHERE action = 'mail.resend'").await, 2);
 }
