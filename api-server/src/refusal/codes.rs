@@ -46,7 +46,7 @@ error_codes! {
     RoleRequired "role_required" FORBIDDEN "the administrator has none of the roles that may do this (`x-galaxy-roles`)";
     SecondFactorRequired "second_factor_required" FORBIDDEN "the administrator must set up a second factor first";
     ConfirmationRequired "confirmation_required" FORBIDDEN "this wants a code of the second factor within the last ten minutes: \
-        POST /admin/auth/confirm";
+        POST /api/v1/admin/auth/confirm";
     PersonRequired "person_required" FORBIDDEN "a program's token may not do this: a person signs in";
     SignInTicketExpired "sign_in_ticket_expired" GONE "the ticket is unknown, expired, used or out of tries; sign in again";
     PasswordIncorrect "password_incorrect" UNPROCESSABLE_ENTITY "the present password is wrong; the try was counted";
@@ -145,6 +145,14 @@ impl ErrorCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_operation_is_named_by_the_path_that_it_has() {
+        for code in ErrorCode::ALL {
+            let named = code.meaning().split_once("POST ").map(|(_, path)| path);
+            assert!(named.is_none_or(|path| path.starts_with("/api/v1/")), "{}", code.word());
+        }
+    }
 
     #[test]
     fn every_401_carries_a_challenge_and_nothing_else_does() {
