@@ -11,6 +11,7 @@ use shared::db::idempotency::Idempotency;
 use shared::domain::admin_access::{EndReason, Role, Roles};
 use sqlx::PgConnection;
 
+use super::admin_standing;
 use super::caller::Caller;
 use super::change::Change;
 use super::idempotency;
@@ -55,7 +56,7 @@ pub struct Wanted<'a> {
 /// Makes an administrator, enabled.
 ///
 /// # Errors
-/// `admin_account_exists`, `idempotency_key_reused`, `rate_limited`.
+/// `admin_account_exists`, `idempotency_key_reused`, `rate_limited`, `admin_session_required`.
 pub async fn create(
     app: &App,
     caller: &Caller<'_>,
@@ -76,6 +77,7 @@ pub async fn create(
         email: wanted.email,
     };
     let mut tx = app.db.begin().await?;
+    admin_standing::hold_all(&mut tx, caller).await?;
     let made = match db::admin_accounts::insert(&mut tx, &new, key).await {
         Err(error) if error.constraint() == Some("admin_accounts_pkey") => {
             tx.rollback().await?;
@@ -100,9 +102,10 @@ pub async fn create(
 /// Lets an administrator log in.
 ///
 /// # Errors
-/// `admin_account_not_found`.
+/// `admin_account_not_found`, `admin_session_required`.
 pub async fn enable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
+    admin_standing::hold_all(&mut tx, caller).await?;
     let before = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
     let row = db::admin_accounts::set_enabled(&mut tx, user_name, true).await?.ok_or_else(not_found)?;
     caller.audit(&mut tx, "admin_account.enable", "admin_account", user_name, enabled_from(&before, &row)).await?;
@@ -133,10 +136,10 @@ fn an_owner_is_left(enabled: &[AdminAccount], but: &str) -> Result<(), Problem> 
 /// Keeps an administrator from logging in, from the next request on, and ends their sessions. An owner must be left.
 ///
 /// # Errors
-/// `admin_account_not_found`, `last_administrator`.
+/// `admin_account_not_found`, `last_administrator`, `admin_session_required`.
 pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
-    let enabled = db::admin_accounts::lock_enabled(&mut tx).await?;
+    let enabled = admin_standing::hold_all(&mut tx, caller).await?;
     an_owner_is_left(&enabled, user_name)?;
     let before = db::admin_accounts::get(&mut tx, user_name).await?.ok_or_else(not_found)?;
     let row = db::admin_accounts::set_enabled(&mut tx, user_name, false).await?.ok_or_else(not_found)?;
@@ -149,7 +152,7 @@ pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<
 /// Gives an administrator other roles, which end their sessions, or an address, or both. An owner must be left.
 ///
 /// # Errors
-/// `admin_account_not_found`, `last_administrator`.
+/// `admin_account_not_found`, `last_administrator`, `admin_session_required`.
 pub async fn patch(
     app: &App,
     caller: &Caller<'_>,
@@ -158,7 +161,7 @@ pub async fn patch(
     email: Option<&str>,
 ) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
-    let enabled = db::admin_accounts::lock_enabled(&mut tx).await?;
+    let enabled = admin_standing::hold_all(&mut tx, caller).await?;
     if roles.is_some_and(|roles| !roles.has(Role::Owner)) {
         an_owner_is_left(&enabled, user_name)?;
     }
@@ -180,7 +183,7 @@ pub async fn patch(
 /// Gives an administrator a new random password, and answers it: it is nowhere else. The old one ends with the next request.
 ///
 /// # Errors
-/// `admin_account_not_found`, `rate_limited`.
+/// `admin_account_not_found`, `rate_limited`, `admin_session_required`.
 pub async fn reset_password(
     app: &App,
     caller: &Caller<'_>,
@@ -193,6 +196,7 @@ pub async fn reset_password(
     let password = URL_SAFE_NO_PAD.encode(app.random.bytes::<24>());
     let hash = hashed(app, &password).await?;
     let mut tx = app.db.begin().await?;
+    admin_standing::hold_all(&mut tx, caller).await?;
     let row = db::admin_accounts::set_password(&mut tx, user_name, &hash).await?.ok_or_else(not_found)?;
     db::admin_sessions::end_all(&mut tx, user_name, EndReason::PasswordChanged).await?;
     // What an owner does when somebody else may have been in: who was may have made tokens.

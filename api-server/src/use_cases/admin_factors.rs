@@ -11,6 +11,7 @@ use shared::mail::{Priority, SecondFactorReset, Template};
 use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 
+use super::admin_standing;
 use super::admin_trail::{Step, confirmed, step, tell};
 use super::caller::{Admin, Caller, Context};
 use super::secrets::hash;
@@ -181,7 +182,7 @@ pub struct Begun {
 /// Begins the set-up of a second factor, in place of one that was begun before. Whoever has one gives a code of it first.
 ///
 /// # Errors
-/// `second_factor_unavailable`, `confirmation_required`.
+/// `second_factor_unavailable`, `confirmation_required`, `admin_session_required`.
 pub async fn begin(app: &App, admin: &Admin, context: &Context) -> Result<Begun, Problem> {
     let sealer = sealer(app)?;
     confirmed(app, context, admin, "admin_begin_totp", ("admin_account", admin.name.as_str())).await?;
@@ -189,6 +190,7 @@ pub async fn begin(app: &App, admin: &Admin, context: &Context) -> Result<Begun,
     let sealed = sealer.seal(&app.random, &purpose(&admin.name), &secret);
     let sealed = sealed.map_err(|error| Problem::internal(&error))?;
     let mut tx = app.db.begin().await?;
+    admin_standing::hold(&mut tx, admin).await?;
     db::admin_factors::begin(&mut tx, &admin.name, &sealed, SET_UP_SECONDS).await?;
     let caller = Caller::admin(admin, context);
     caller.audit(&mut tx, "admin_account.begin_second_factor", "admin_account", &admin.name, json!({})).await?;
@@ -198,7 +200,7 @@ pub async fn begin(app: &App, admin: &Admin, context: &Context) -> Result<Begun,
 }
 
 /// Ends a set-up by its first code, which counts as used. Every session of the account ends; the recovery codes of before are void.
-/// Answers the new ones: they are nowhere else.
+/// Answers the new ones: they are nowhere else. The caller holds the account.
 ///
 /// # Errors
 /// `code_incorrect`, `no_second_factor`, `second_factor_unavailable`, `rate_limited`.
@@ -262,7 +264,7 @@ fn tried<'a>(admin: &'a Admin, action: &'a str) -> Step<'a> {
 /// Lets sensitive operations of the caller's session go without another code for ten minutes; answers until when.
 ///
 /// # Errors
-/// `no_session`, `no_second_factor`, `code_incorrect`, `second_factor_unavailable`, `rate_limited`.
+/// `no_session`, `no_second_factor`, `code_incorrect`, `second_factor_unavailable`, `rate_limited`, `admin_session_required`.
 pub async fn confirm(
     app: &App,
     admin: &Admin,
@@ -275,13 +277,13 @@ pub async fn confirm(
     let given = Given { user_name: &admin.name, code, step: tried(admin, "admin_session.confirm") };
     let proof = prove(app, context, &given, Of::Factor).await?;
     let mut tx = app.db.begin().await?;
-    db::admin_accounts::hold(&mut tx, &admin.name).await?.ok_or_else(none)?;
+    admin_standing::hold(&mut tx, admin).await?;
     if !proof.accept(app, &mut tx, context, &admin.name).await? {
         tx.rollback().await?;
         return Err(wrong(app, context, &given).await);
     }
     let until = db::admin_sessions::confirm(&mut tx, session, CONFIRMED_SECONDS).await?;
-    let until = until.ok_or_else(|| Problem::new(ErrorCode::NoSession, "The session has ended."))?;
+    let until = until.ok_or_else(admin_standing::ended)?;
     let detail = json!({ "factor": proof.word() });
     let caller = Caller::admin(admin, context);
     caller.audit(&mut tx, "admin_session.confirm", "admin_session", &session.to_string(), detail).await?;
@@ -293,7 +295,7 @@ pub async fn confirm(
 /// an address.
 ///
 /// # Errors
-/// `admin_account_not_found`.
+/// `admin_account_not_found`, `admin_session_required`.
 pub async fn reset(
     app: &App,
     caller: &Caller<'_>,
@@ -302,6 +304,7 @@ pub async fn reset(
 ) -> Result<db::admin_accounts::AdminAccount, Problem> {
     let not_found = || Problem::new(ErrorCode::AdminAccountNotFound, "No administrator has this name.");
     let mut tx = app.db.begin().await?;
+    admin_standing::hold_all(&mut tx, caller).await?;
     if !db::admin_factors::reset(&mut tx, user_name).await? {
         return Err(not_found());
     }

@@ -9,10 +9,12 @@ use shared::db::admin_accounts::Credentials;
 use shared::db::admin_sessions::{AdminSession, NewSession};
 use shared::domain::admin_access::{Outcome, Via};
 use shared::domain::network::Network;
+use shared::ids::AdminSessionId;
 use shared::secret::Secret;
 use sqlx::PgConnection;
 
 use super::admin_factors::{self, CONFIRMED_SECONDS, Given, Of};
+use super::admin_standing;
 use super::admin_trail::{self, Step, tell};
 use super::caller::{Admin, Context};
 use super::secrets::{fresh, hash};
@@ -27,8 +29,9 @@ const TICKET_TRIES: i32 = 5;
 /// Characters of a `User-Agent` that are kept.
 const USER_AGENT: usize = 200;
 
-/// What the trail calls a sign-in, and its second step.
-const SIGN_IN: &str = "admin.sign_in";
+/// What the trail calls a sign-in.
+pub const SIGN_IN: &str = "admin.sign_in";
+/// What it calls the second step of one.
 const SECOND_FACTOR: &str = "admin.second_factor";
 
 /// Stands in the trail for a name that no account has: people type passwords into the wrong field.
@@ -42,6 +45,10 @@ pub struct Password<'a> {
     pub password: &'a str,
     /// Where they were given.
     pub via: Via,
+    /// What they were given for, as the trail calls it.
+    pub action: &'a str,
+    /// The session that they were given in.
+    pub session_id: Option<AdminSessionId>,
 }
 
 /// The account whose name and password these are. Failures are counted, slowed, told and written down; an unknown name is treated as
@@ -71,11 +78,11 @@ pub async fn by_password(
     Err(match refusal {
         Refusal::Wrong => {
             let step = Step {
-                action: SIGN_IN,
+                action: given.action,
                 name: known.unwrap_or(NO_ACCOUNT),
                 outcome: Outcome::Refused,
                 via: given.via,
-                session_id: None,
+                session_id: given.session_id,
                 detail: json!({ "outcome": refusal.outcome() }),
             };
             let mut conn = app.db.acquire().await?;
@@ -148,7 +155,7 @@ pub async fn enter(
     password: &str,
 ) -> Result<Entered, Problem> {
     over_tls(context)?;
-    let given = Password { name, password, via: Via::Session };
+    let given = Password { name, password, via: Via::Session, action: SIGN_IN, session_id: None };
     let stored = by_password(app, context, &given, refused).await?;
     let mut tx = app.db.begin().await?;
     // Whoever changed the account since it was looked at has ended its sessions: none may begin behind them.
@@ -159,6 +166,16 @@ pub async fn enter(
         let ticket_hash = hash(ticket.expose());
         let password_hash = &stored.password_hash;
         db::admin_sessions::insert_ticket(&mut tx, &ticket_hash, name, password_hash, TICKET_SECONDS).await?;
+        // Whoever gets no further has a password that is right: the account's owner finds it here.
+        let step = Step {
+            action: SIGN_IN,
+            name,
+            outcome: Outcome::Done,
+            via: Via::Session,
+            session_id: None,
+            detail: json!({ "second_factor": "awaited" }),
+        };
+        admin_trail::step(&mut tx, context, &step).await?;
         tx.commit().await?;
         return Ok(Entered::HalfWay { ticket });
     }
@@ -270,7 +287,7 @@ pub struct SetUp {
 /// goes on in a new one.
 ///
 /// # Errors
-/// `code_incorrect`, `no_second_factor`, `second_factor_unavailable`, `rate_limited`.
+/// `code_incorrect`, `no_second_factor`, `second_factor_unavailable`, `rate_limited`, `admin_session_required`.
 pub async fn set_up_second_factor(
     app: &App,
     admin: &Admin,
@@ -280,6 +297,7 @@ pub async fn set_up_second_factor(
 ) -> Result<SetUp, Problem> {
     let first = admin_factors::first_code(app, admin, context, code).await?;
     let mut tx = app.db.begin().await?;
+    admin_standing::hold(&mut tx, admin).await?;
     let recovery_codes = admin_factors::confirm_set_up(app, &mut tx, admin, context, &first).await?;
     let signed_in = match admin.session {
         None => None,

@@ -7,6 +7,7 @@ use shared::domain::admin_access::Roles;
 use shared::ids::AdminTokenId;
 use shared::secret::Secret;
 
+use super::admin_standing;
 use super::caller::{Admin, Caller, Context};
 use super::secrets::{fresh_token, hash};
 use super::texts::remark;
@@ -31,7 +32,7 @@ pub struct Wanted<'a> {
 /// Makes a token, and answers it: it is nowhere else.
 ///
 /// # Errors
-/// `invalid_request`: a name that cannot stand, roles that its owner does not have.
+/// `invalid_request`: a name that cannot stand, roles that its owner does not have; `admin_session_required`.
 pub async fn create(
     app: &App,
     admin: &Admin,
@@ -44,6 +45,7 @@ pub async fn create(
     }
     let token = fresh_token(&app.random);
     let mut tx = app.db.begin().await?;
+    admin_standing::hold(&mut tx, admin).await?;
     let new = NewToken {
         user_name: &admin.name,
         name: &name,
@@ -59,10 +61,10 @@ pub async fn create(
     Ok((made, token))
 }
 
-/// Revokes one of the caller's tokens, from the next request on; one that is revoked stays as it is.
+/// Revokes one of the caller's tokens, from the next request on; one that is revoked stays as it is, and nothing is written of it.
 ///
 /// # Errors
-/// `admin_token_not_found`.
+/// `admin_token_not_found`, `admin_session_required`.
 pub async fn revoke(
     app: &App,
     admin: &Admin,
@@ -70,6 +72,12 @@ pub async fn revoke(
     token_id: AdminTokenId,
 ) -> Result<AdminToken, Problem> {
     let mut tx = app.db.begin().await?;
+    // Whoever revokes tokens of the account holds it: what is read here stands.
+    admin_standing::hold(&mut tx, admin).await?;
+    let present = db::admin_tokens::get(&mut tx, &admin.name, token_id).await?.ok_or_else(not_found)?;
+    if present.revoked_at.is_some() {
+        return Ok(present);
+    }
     let revoked = db::admin_tokens::revoke(&mut tx, &admin.name, token_id).await?.ok_or_else(not_found)?;
     let caller = Caller::admin(admin, context);
     caller.audit(&mut tx, "admin_token.revoke", "admin_token", &token_id.to_string(), json!({})).await?;

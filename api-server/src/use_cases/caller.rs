@@ -12,6 +12,7 @@ use shared::domain::admin_access::{Outcome, Role, Roles, Via};
 use shared::domain::game::Actor;
 use shared::domain::notification::{Audience, Payload};
 use shared::ids::{AdminSessionId, GameId, UserId};
+use shared::secret::Secret;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -42,6 +43,8 @@ pub struct Admin {
     pub has_factor: bool,
     /// Whether a factor was given in this session within the last ten minutes.
     pub confirmed: bool,
+    /// What their password was compared with, where they came in by HTTP Basic.
+    pub password_hash: Option<Secret>,
 }
 
 impl Admin {
@@ -113,6 +116,14 @@ impl<'a> Caller<'a> {
     /// An administrator, however they came in.
     pub fn admin(admin: &'a Admin, context: &'a Context) -> Self {
         Self { who: Who::Admin(admin), context }
+    }
+
+    /// The administrator; `None` for a user.
+    pub fn as_admin(&self) -> Option<&'a Admin> {
+        match self.who {
+            Who::User(_) => None,
+            Who::Admin(admin) => Some(admin),
+        }
     }
 
     /// The user's id; `None` for an administrator.

@@ -5,6 +5,7 @@ pub mod admin_accounts;
 pub mod admin_factors;
 pub mod admin_sessions;
 pub mod admin_sign_in;
+pub mod admin_standing;
 pub mod admin_tokens;
 pub mod admin_trail;
 pub mod amends;

@@ -125,14 +125,15 @@ pub async fn set_enabled(
     Ok(set.fetch_optional(conn).await?)
 }
 
-/// Gives an administrator another password; `None` where there is none of this name.
+/// Gives an administrator another password; `None` where there is none of this name. A set-up of a second factor that was begun goes:
+/// whoever was in by the former password may have its secret.
 pub async fn set_password(
     conn: &mut PgConnection,
     user_name: &str,
     password_hash: &str,
 ) -> Result<Option<AdminAccount>, Error> {
     let set = accounts!(
-        "UPDATE admin_accounts SET password_hash = $2 WHERE user_name = $1 RETURNING",
+        "UPDATE admin_accounts SET password_hash = $2, totp_pending = NULL, totp_pending_until = NULL WHERE user_name = $1 RETURNING",
         "",
         user_name,
         password_hash
@@ -179,6 +180,8 @@ pub struct Credentials {
 pub struct Held {
     /// bcrypt.
     pub password_hash: String,
+    /// The words of its roles.
+    pub roles: Vec<String>,
     /// Whether it has a second factor.
     pub has_factor: bool,
 }
@@ -188,7 +191,7 @@ pub struct Held {
 pub async fn hold(tx: &mut impl InTransaction, user_name: &str) -> Result<Option<Held>, Error> {
     Ok(sqlx::query_as!(
         Held,
-        r#"SELECT password_hash, totp_secret IS NOT NULL AS "has_factor!" FROM admin_accounts
+        r#"SELECT password_hash, roles, totp_secret IS NOT NULL AS "has_factor!" FROM admin_accounts
             WHERE user_name = $1 AND enabled FOR NO KEY UPDATE"#,
         user_name
     )

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::InTransaction;
 use super::lists::below;
 use crate::domain::admin_access::EndReason;
 use crate::ids::AdminSessionId;
@@ -133,6 +134,16 @@ pub async fn standing(
     )
     .fetch_optional(conn)
     .await?)
+}
+
+/// Whether a session was not ended, whatever its time. Whoever ends one holds its account's row: hold it before, and what is answered
+/// stands until the transaction ends.
+pub async fn stands(tx: &mut impl InTransaction, session_id: AdminSessionId) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        "SELECT 1 FROM admin_sessions WHERE session_id = $1 AND ended_at IS NULL",
+        session_id as AdminSessionId
+    );
+    Ok(found.fetch_optional(&mut **tx).await?.is_some())
 }
 
 /// Notes that a person used the session. Not within a transaction: whoever changes an account holds its row first, and its sessions'

@@ -7,8 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use poem::Request;
 use poem::http::{HeaderMap, Method, header};
+use serde_json::json;
 use shared::db;
-use shared::domain::admin_access::{Roles, Via};
+use shared::domain::admin_access::{Outcome, Roles, Via};
 use shared::domain::administrator;
 
 use super::cors::Cors;
@@ -16,8 +17,9 @@ use super::operation::Operation;
 use super::{cross_site, headers};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
-use crate::use_cases::admin_sign_in::{self, Password};
-use crate::use_cases::admin_trail::{self, Refused};
+use crate::use_cases::admin_sign_in::{self, Password, SIGN_IN};
+use crate::use_cases::admin_standing::ended;
+use crate::use_cases::admin_trail::{self, Refused, Step};
 use crate::use_cases::caller::{Admin, Context};
 use crate::use_cases::secrets::{hash, is_program_token};
 
@@ -65,16 +67,12 @@ pub fn refuse_early(app: &App, headers: &HeaderMap, context: &Context) -> Result
 fn wanted(app: &App, headers: &HeaderMap) -> Problem {
     let script = headers.get("sec-fetch-mode").is_some_and(|mode| mode.as_bytes() != b"navigate");
     if script || !app.config.admin.basic {
-        return session_wanted();
+        return ended();
     }
     Problem::new(
         ErrorCode::AdminCredentialsRequired,
         "This path wants an administrator: a session, a token, or a name and a password (HTTP Basic).",
     )
-}
-
-fn session_wanted() -> Problem {
-    Problem::new(ErrorCode::AdminSessionRequired, "This path wants an administrator who has signed in, or a token.")
 }
 
 /// Who sends a request, and whether they may call its operation: session or token, account and roles are read by one statement.
@@ -119,7 +117,7 @@ async fn by_session(app: &App, request: &Request, cookie: &str, cors: &Cors) -> 
     let mut conn = app.db.acquire().await?;
     let idle = app.config.admin.session_idle.as_secs_f64();
     let found = db::admin_sessions::standing(&mut conn, &hash(cookie), idle).await?;
-    let standing = found.ok_or_else(session_wanted)?;
+    let standing = found.ok_or_else(ended)?;
     if standing.stale && !request.headers().contains_key(BACKGROUND) {
         db::admin_sessions::touch(&mut conn, standing.session_id, &standing.user_name).await?;
     }
@@ -130,13 +128,14 @@ async fn by_session(app: &App, request: &Request, cookie: &str, cors: &Cors) -> 
         session: Some(standing.session_id),
         has_factor: standing.has_factor,
         confirmed: standing.confirmed,
+        password_hash: None,
     })
 }
 
 async fn by_token(app: &App, token: &str) -> Result<Admin, Problem> {
     let mut conn = app.db.acquire().await?;
     let found = db::admin_tokens::standing(&mut conn, &hash(token)).await?;
-    let standing = found.ok_or_else(session_wanted)?;
+    let standing = found.ok_or_else(ended)?;
     // No more than its owner may do by now: who lost a role has no token that has it.
     let roles = Roles::read(&standing.token_roles).within(Roles::read(&standing.roles));
     if standing.stale {
@@ -149,6 +148,7 @@ async fn by_token(app: &App, token: &str) -> Result<Admin, Problem> {
         session: None,
         has_factor: standing.has_factor,
         confirmed: false,
+        password_hash: None,
     })
 }
 
@@ -159,9 +159,20 @@ async fn by_password(
     name: &str,
     password: &str,
 ) -> Result<Admin, Problem> {
-    let given = Password { name, password, via: Via::Basic };
+    let given = Password { name, password, via: Via::Basic, action: SIGN_IN, session_id: None };
     let stored = admin_sign_in::by_password(app, context, &given, || wanted(app, headers)).await?;
     if stored.has_factor {
+        // Whoever came so far has a password that is right: the account's owner finds it in the trail.
+        admin_trail::tell(app, Some(name), context, "second_factor");
+        let step = Step {
+            action: SIGN_IN,
+            name,
+            outcome: Outcome::Refused,
+            via: Via::Basic,
+            session_id: None,
+            detail: json!({ "outcome": "second_factor" }),
+        };
+        admin_trail::step(&mut *app.db.acquire().await?, context, &step).await?;
         return Err(Problem::new(
             ErrorCode::AdminSessionRequired,
             "This account has a second factor: sign in with it, or show a token; a name and a password are not enough.",
@@ -175,6 +186,7 @@ async fn by_password(
         session: None,
         has_factor: false,
         confirmed: false,
+        password_hash: Some(stored.password_hash.into()),
     })
 }
 

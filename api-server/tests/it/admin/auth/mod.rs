@@ -1,5 +1,6 @@
 //! How administrators come in (SPEC §4 "Administrators"). Here is what several of the tests need.
 
+mod behind;
 mod factor;
 mod sessions;
 mod sign_in;

@@ -68,6 +68,15 @@ async fn one_changes_ones_own_password_by_the_present_one() {
         ada.post(&path).bad().json(&json!({ "password": present, "new_password": new })).send()
     };
     change("a wrong password", new).await.expect_problem(422, "password_incorrect");
+    // Somebody who is in is no failed sign-in.
+    let (action, outcome, in_session): (String, String, bool) = sqlx::query_as(
+        "SELECT l.action, l.outcome, s.session_id IS NOT NULL FROM audit_log l LEFT JOIN admin_sessions s USING (session_id)
+          WHERE l.actor = 'ada' ORDER BY l.audit_id DESC LIMIT 1",
+    )
+    .fetch_one(&api.pool())
+    .await
+    .unwrap();
+    assert_eq!((action.as_str(), outcome.as_str(), in_session), ("admin_account.change_password", "refused", true));
     change(PASSWORD, "passwordpassword").await.expect_problem(400, "invalid_request");
     let done = change(PASSWORD, new).await.expect(200);
     assert!(done.header("set-cookie").contains("Max-Age=0"));

@@ -95,6 +95,31 @@ async fn failures_are_alike_counted_slowed_and_written_down() {
 }
 
 #[tokio::test]
+async fn a_right_password_that_leads_no_further_is_written_down() {
+    let api = Api::start().await;
+    administrator(&api, "ada", &["owner"]).await;
+    set_up(&api, &signed_in(&api, "ada").await).await;
+    let before = api.count("audit_log").await;
+    ask(&api, "ada", PASSWORD).await.expect(200);
+    let basic = api.client.with_basic("ada", PASSWORD).get(LIST).send().await;
+    basic.expect_problem(401, "admin_session_required");
+    let lines: Vec<(String, String, String, Value, bool)> = sqlx::query_as(
+        "SELECT action, outcome, via, detail, session_id IS NULL FROM audit_log WHERE actor = 'ada' ORDER BY audit_id DESC LIMIT 2",
+    )
+    .fetch_all(&api.pool())
+    .await
+    .unwrap();
+    let line = |outcome: &str, via: &str, detail: Value| {
+        ("admin.sign_in".to_owned(), outcome.to_owned(), via.to_owned(), detail, true)
+    };
+    let expected = [
+        line("refused", "basic", json!({ "outcome": "second_factor" })),
+        line("done", "session", json!({ "second_factor": "awaited" })),
+    ];
+    assert_eq!((lines.as_slice(), api.count("audit_log").await - before), (expected.as_slice(), 2));
+}
+
+#[tokio::test]
 async fn a_ticket_takes_five_codes_and_becomes_one_session() {
     let api = Api::start().await;
     let other = api.replica().await;
