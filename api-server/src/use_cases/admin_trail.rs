@@ -6,6 +6,7 @@ use shared::db;
 use shared::db::audit_log::NewEntry;
 use shared::domain::admin_access::{Outcome, Via};
 use shared::ids::AdminSessionId;
+use shared::postgres::is_rehearsed;
 use sqlx::PgConnection;
 
 use super::caller::{Admin, Context};
@@ -22,6 +23,8 @@ pub struct Refused<'a> {
     pub target_id: &'a str,
     /// Why not.
     pub code: ErrorCode,
+    /// Whether it was only to be tried.
+    pub dry_run: bool,
 }
 
 /// Writes that a call was refused.
@@ -29,12 +32,14 @@ pub struct Refused<'a> {
 /// # Errors
 /// What the database answers: a refusal that leaves no line is none.
 pub async fn refused(app: &App, context: &Context, admin: &Admin, refused: &Refused<'_>) -> Result<(), Problem> {
+    let code = refused.code.word();
+    let detail = if refused.dry_run { json!({ "code": code, "dry_run": true }) } else { json!({ "code": code }) };
     let entry = NewEntry {
         actor: &admin.name,
         action: refused.action,
         target_type: refused.target_type,
         target_id: refused.target_id,
-        detail: json!({ "code": refused.code.word() }),
+        detail,
         request_id: &context.request_id,
         ip: &context.ip.to_string(),
         outcome: Outcome::Refused,
@@ -63,7 +68,8 @@ pub async fn confirmed(
 ) -> Result<(), Problem> {
     let Err(problem) = admin.confirmed() else { return Ok(()) };
     let (target_type, target_id) = target;
-    refused(app, context, admin, &Refused { action, target_type, target_id, code: problem.code }).await?;
+    let what = Refused { action, target_type, target_id, code: problem.code, dry_run: is_rehearsed() };
+    refused(app, context, admin, &what).await?;
     Err(problem)
 }
 

@@ -9,6 +9,7 @@ use shared::queue::wake::Topic;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::admin_trail::{self, Refused};
 use super::bulk::Bulk;
 use super::caller::Caller;
 use super::change::Change;
@@ -116,10 +117,9 @@ pub async fn read(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Cont
     let content = match db::mail::content(&mut tx, id).await?.ok_or_else(not_found)? {
         Readable::Content(content) => content,
         Readable::Secret => {
-            return Err(Problem::new(
-                ErrorCode::DeliverySecret,
-                "The delivery holds a code, and is shown to nobody but who gets it.",
-            ));
+            // Its line is no part of a transaction that changed nothing.
+            tx.rollback().await?;
+            return Err(secret(app, caller, id).await?);
         }
         Readable::Wiped => {
             return Err(Problem::new(ErrorCode::DeliveryWiped, "The contents of this delivery are gone."));
@@ -128,6 +128,22 @@ pub async fn read(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Cont
     caller.audit(&mut tx, "mail.read", "mail_delivery", &id.to_string(), json!({})).await?;
     tx.commit().await?;
     Ok(content)
+}
+
+/// Writes that somebody would have read a code, and answers that they may not.
+async fn secret(app: &App, caller: &Caller<'_>, id: DeliveryId) -> Result<Problem, Problem> {
+    let code = ErrorCode::DeliverySecret;
+    if let Some(admin) = caller.as_admin() {
+        let refused = Refused {
+            action: "admin_get_mail_delivery_content",
+            target_type: "mail_delivery",
+            target_id: &id.to_string(),
+            code,
+            dry_run: false,
+        };
+        admin_trail::refused(app, caller.context, admin, &refused).await?;
+    }
+    Ok(Problem::new(code, "The delivery holds a code, and is shown to nobody but who gets it."))
 }
 
 /// Acts on one delivery.

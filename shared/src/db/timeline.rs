@@ -41,7 +41,7 @@ macro_rules! entries {
             Entry,
             r#"SELECT e.entry_id AS "entry_id!", e.at AS "at!", e.source AS "source!", e.what AS "what!", e.outcome, e.actor, e.detail,
                       e.user_id AS "user_id?: UserId", e.game_id AS "game_id?: GameId" FROM (
-                 (SELECT audit_id, at, 'trail', action, NULL, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
+                 (SELECT audit_id, at, 'trail', action, outcome, actor, coalesce(reason, detail ->> 'reason'), NULL::uuid, NULL::uuid
                     FROM audit_log
                    WHERE (target_id, audit_id) < ($4, $2) AND target_id >= $4 ORDER BY target_id DESC, audit_id DESC LIMIT $3)
                  UNION ALL "#

@@ -170,7 +170,7 @@ impl Tx {
         // Open from the start: where the answer to BEGIN is not waited for, it may have begun.
         let mut tx = Self { conn, open: true, tried: None };
         statement::begin("BEGIN", PgTransactionManager::begin(&mut tx.conn, None)).await?;
-        if rehearsal::is_on() {
+        if rehearsal::is_rehearsed() {
             tx.tried = Some(rehearsal::count(&mut tx.conn).await?);
         }
         Ok(tx)

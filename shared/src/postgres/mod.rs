@@ -14,4 +14,4 @@ pub mod statement;
 pub use connection::{Conn, InTransaction, Savepoint, Tx, savepoint};
 pub use error::{Error, ensure_affected_rows};
 pub use pool::Db;
-pub use rehearsal::{Written, rehearse};
+pub use rehearsal::{Written, is_rehearsed, rehearse};

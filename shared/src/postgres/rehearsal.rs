@@ -30,7 +30,8 @@ pub async fn rehearse<F: Future>(work: F) -> (F::Output, Written) {
 }
 
 /// Whether this is such work.
-pub(super) fn is_on() -> bool {
+#[must_use]
+pub fn is_rehearsed() -> bool {
     SUM.try_with(|_| ()).is_ok()
 }
 

@@ -14,7 +14,7 @@ use shared::domain::administrator;
 
 use super::cors::Cors;
 use super::operation::Operation;
-use super::{cross_site, headers};
+use super::{cross_site, headers, purpose};
 use crate::app::App;
 use crate::refusal::{ErrorCode, Problem};
 use crate::use_cases::admin_sign_in::{self, Password, SIGN_IN};
@@ -82,7 +82,7 @@ fn wanted(app: &App, headers: &HeaderMap) -> Problem {
 /// password; 503 without a database.
 pub async fn admit(
     app: &Arc<App>,
-    request: &Request,
+    request: &mut Request,
     context: &Context,
     operation: Option<(&str, &Operation)>,
     cors: &Cors,
@@ -97,8 +97,14 @@ pub async fn admit(
         return Err(Problem::internal(&format!("{path} has no right in the table: nobody may call it")));
     };
     if let Err(code) = right.judge(&admin, app.config.admin.require_totp) {
-        let refused = Refused { action: right.operation, target_type: "operation", target_id: path, code };
-        admin_trail::refused(app, context, &admin, &refused).await?;
+        // What they said of it, though nothing has looked at the rest of the request, and nothing will.
+        let said = purpose::said(request, &operation.in_body).await?;
+        let context = Context { reason: said.reason.unwrap_or_default(), operation_id: said.part_of, ..context.clone() };
+        let target = operation.target(request.uri().path());
+        let (target_type, target_id) = target.unwrap_or_else(|| ("operation", path.to_owned()));
+        let dry_run = right.has_preview && said.dry_run;
+        let refused = Refused { action: right.operation, target_type, target_id: &target_id, code, dry_run };
+        admin_trail::refused(app, &context, &admin, &refused).await?;
         return Err(Problem::new(code, format!("{}.", capital(code.meaning()))));
     }
     Ok(admin)

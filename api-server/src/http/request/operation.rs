@@ -18,6 +18,26 @@ use super::rights::{self, Right};
 use super::schema::{Faults, escaped};
 use crate::refusal::Problem;
 
+/// What the trail calls that which a parameter of a path names. Notes, sanctions and entitlements are of the account or the game
+/// whose they are.
+const NOUNS: &[(&str, &str)] = &[
+    ("user_name", "admin_account"),
+    ("session_id", "admin_session"),
+    ("token_id", "admin_token"),
+    ("version", "engine_version"),
+    ("game_id", "game"),
+    ("user_id", "user"),
+    ("membership_id", "membership"),
+    ("application_id", "application"),
+    ("delivery_id", "mail_delivery"),
+    ("route_id", "notification_route"),
+    ("notification_id", "notification"),
+    ("name", "queue"),
+];
+
+/// The longest name of something, in bytes.
+const MAX_TARGET: usize = 256;
+
 /// One method of one path.
 #[derive(Debug)]
 pub struct Operation {
@@ -74,6 +94,27 @@ impl Operation {
             *request.uri_mut() = Uri::from_parts(parts).map_err(|e| Problem::internal(&e))?;
         }
         Ok(())
+    }
+
+    /// What the operation is done to, by the path that was asked for: the last parameter that names something of the trail's, in the form
+    /// in which the trail has it. `None` where it names nothing, or not as it must. For calls that are refused before they are checked.
+    pub fn target(&self, path: &str) -> Option<(&'static str, String)> {
+        let asked = self.segments.iter().zip(path.split('/'));
+        let named = asked.filter_map(|(template, given)| Some((template.strip_prefix('{')?.strip_suffix('}')?, given)));
+        let (noun, name, given) = named.filter_map(|(name, given)| Some((self.noun(name)?, name, given))).last()?;
+        let text = percent_decode_str(given).decode_utf8().ok()?;
+        let parameter = self.path.iter().find(|parameter| parameter.name == name)?;
+        let read = parameter.read(&text).ok()??.into_owned();
+        let id = shared::ids::parse(&read).filter(|_| name.ends_with("_id")).map(|id| id.to_string());
+        // A name that is longer is nobody's.
+        Some((noun, id.unwrap_or(read))).filter(|(_, target)| target.len() <= MAX_TARGET)
+    }
+
+    /// What the trail calls that which a parameter of the path names.
+    fn noun(&self, parameter: &str) -> Option<&'static str> {
+        let (_, noun) = NOUNS.iter().find(|(name, _)| *name == parameter)?;
+        let of_runtime = *noun == "game" && self.segments.iter().any(|segment| segment == "runtimes");
+        Some(if of_runtime { "runtime" } else { noun })
     }
 
     fn check_path(&self, path: &str, faults: &mut Faults) {
@@ -168,6 +209,30 @@ mod tests {
             Ok(()) => Ok(request.uri().to_string()),
             Err(problem) => Err(problem.errors.into_iter().map(|e| (e.pointer, e.code)).collect()),
         }
+    }
+
+    #[test]
+    fn what_a_call_is_about_is_the_last_thing_that_its_path_names_well() {
+        let text = |name: &str| json!({ "in": "path", "name": name, "schema": { "type": "string" } });
+        let id = |name: &str| json!({ "in": "path", "name": name, "schema": { "type": "string", "format": "uuid" } });
+        let parameters = json!([id("user_id"), id("sanction_id"), id("game_id"), id("membership_id"), text("user_name")]);
+        let target = |template: &str, path: &str| {
+            Operation::new(template, &json!({ "parameters": parameters }), &json!({})).target(path)
+        };
+        let one = "019cad9d-67a0-77b9-830d-40bd57deeac1";
+        let (loud, two) = (one.to_uppercase(), "019cad9d-67a0-77b9-830d-40bd57deeac2");
+        let of = |noun, name: &str| Some((noun, name.to_owned()));
+        let lift = "/users/{user_id}/sanctions/{sanction_id}/lift";
+        assert_eq!(target(lift, &format!("/users/{loud}/sanctions/{two}/lift")), of("user", one));
+        let remove = "/games/{game_id}/memberships/{membership_id}/remove";
+        assert_eq!(target(remove, &format!("/games/{one}/memberships/{two}/remove")), of("membership", two));
+        assert_eq!(target("/runtimes/{game_id}/log", &format!("/runtimes/{one}/log")), of("runtime", one));
+        assert_eq!(target("/admin-accounts/{user_name}", "/admin-accounts/%41da"), of("admin_account", "Ada"));
+        for bad in ["%ff", "a%00b", &"x".repeat(257)] {
+            assert_eq!(target("/admin-accounts/{user_name}", &format!("/admin-accounts/{bad}")), None, "{bad}");
+        }
+        assert_eq!(target("/games/{game_id}", "/games/1"), None);
+        assert_eq!(target("/games", "/games"), None);
     }
 
     #[test]

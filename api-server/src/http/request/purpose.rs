@@ -37,22 +37,32 @@ pub fn in_body(body: Option<&Value>, document: &Value) -> Vec<&'static str> {
     [REASON, OPERATION_ID].into_iter().filter(|member| has(member)).collect()
 }
 
-/// Takes both from a write of an administrator whose query fits; `in_body` are those that stand in its body, and `wanted` says that
-/// the reason may not be missing. What is wrong in a body is for who reads it to say. Answers whether the call is only to be tried,
-/// for which nobody has to say why.
+/// What a request says of itself.
+#[derive(Debug)]
+pub struct Said {
+    /// Why it is done; `Err`: what stands in the query is no reason.
+    pub reason: Result<Option<String>, Problem>,
+    /// What it is a part of.
+    pub part_of: Option<Uuid>,
+    /// Whether it is only to be tried, where it can be.
+    pub dry_run: bool,
+}
+
+/// What a request says; `in_body` are those that stand in its body. A query and a body in which something else is wrong are read as far
+/// as they go. A read says nothing.
 ///
 /// # Errors
-/// `invalid_request` naming the reason.
-pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool) -> Result<bool, Problem> {
+/// `internal`: the body, which is in memory by now, cannot be read.
+pub async fn said(request: &mut Request, in_body: &[&'static str]) -> Result<Said, Problem> {
+    let (mut reason, mut part_of, mut dry_run) = (Ok(None), None, false);
     if *request.method() == Method::GET {
-        return Ok(false);
+        return Ok(Said { reason, part_of, dry_run });
     }
-    let (mut reason, mut part_of, mut dry_run) = (None, None, false);
     for (name, value) in form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()) {
         match name.as_ref() {
             REASON => {
                 let said = text::remark("a reason", &value, REASON_MAX);
-                reason = Some(said.map_err(|detail| Problem::field("/query/reason", "value", detail))?);
+                reason = said.map(Some).map_err(|detail| Problem::field("/query/reason", "value", detail));
             }
             OPERATION_ID => part_of = shared::ids::parse(&value),
             DRY_RUN => dry_run = value == "true",
@@ -65,15 +75,27 @@ pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool)
         let said =
             |member: &'static str| members.get(member).and_then(Value::as_str).filter(|_| in_body.contains(&member));
         if let Some(said) = said(REASON) {
-            reason = text::lines("a reason", said, REASON_MAX).ok().filter(|said| !said.is_empty());
+            reason = Ok(text::lines("a reason", said, REASON_MAX).ok().filter(|said| !said.is_empty()));
         }
         if let Some(said) = said(OPERATION_ID) {
             part_of = shared::ids::parse(said);
         }
         request.set_body(bytes);
     }
+    Ok(Said { reason, part_of, dry_run })
+}
+
+/// Takes both from a write of an administrator whose query fits ([`said`]); `wanted` says that the reason may not be missing. What is
+/// wrong in a body is for who reads it to say. Answers whether the call is only to be tried, for which nobody has to say why.
+///
+/// # Errors
+/// `invalid_request` naming the reason.
+pub async fn read(request: &mut Request, in_body: &[&'static str], wanted: bool) -> Result<bool, Problem> {
+    let Said { reason, part_of, dry_run } = said(request, in_body).await?;
+    let reason = reason?;
     // A body that must have a member is judged by its schema.
-    if wanted && !dry_run && reason.is_none() && !in_body.contains(&REASON) {
+    let reads = *request.method() == Method::GET;
+    if wanted && !reads && !dry_run && reason.is_none() && !in_body.contains(&REASON) {
         return Err(Problem::field("/query/reason", "required", "is required: say why, for the trail"));
     }
     keep(request, reason, part_of);

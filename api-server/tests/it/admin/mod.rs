@@ -10,6 +10,7 @@ mod notifications;
 mod overview;
 mod push;
 mod queues;
+mod refused;
 pub mod runtimes;
 mod search;
 mod stats;

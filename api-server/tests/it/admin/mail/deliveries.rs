@@ -290,4 +290,8 @@ async fn what_a_mail_says_is_read_with_a_line_in_the_trail_and_never_where_it_ho
     }
     read(DeliveryId::new()).await.expect_problem(404, "delivery_not_found");
     assert_eq!(api.count("audit_log WHERE action = 'mail.read'").await, 1, "what was refused was not read");
+    let refused = "audit_log WHERE action = 'admin_get_mail_delivery_content' AND outcome = 'refused'
+                    AND target_type = 'mail_delivery' AND detail ->> 'code' = 'delivery_secret' AND target_id";
+    assert_eq!(api.count(&format!("{refused} = '{secret}'")).await, 2, "each who would have read a code");
+    assert_eq!(api.count(&format!("{refused} <> '{secret}'")).await, 0);
 }
