@@ -149,7 +149,8 @@ pub async fn disable(app: &App, caller: &Caller<'_>, user_name: &str) -> Result<
     Ok(row)
 }
 
-/// Gives an administrator other roles, which end their sessions, or an address, or both. An owner must be left.
+/// Gives an administrator other roles, which end their sessions, or an address, or both; `Some(None)` takes the address away. An owner
+/// must be left.
 ///
 /// # Errors
 /// `admin_account_not_found`, `last_administrator`, `admin_session_required`.
@@ -158,7 +159,7 @@ pub async fn patch(
     caller: &Caller<'_>,
     user_name: &str,
     roles: Option<Roles>,
-    email: Option<&str>,
+    email: Option<Option<&str>>,
 ) -> Result<AdminAccount, Problem> {
     let mut tx = app.db.begin().await?;
     let enabled = admin_standing::hold_all(&mut tx, caller).await?;

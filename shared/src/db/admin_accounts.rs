@@ -141,19 +141,22 @@ pub async fn set_password(
     Ok(set.fetch_optional(conn).await?)
 }
 
-/// Gives an administrator roles, an address, or both; what is `None` stays. `None` where there is none of this name.
+/// Gives an administrator roles, an address, or both; what is `None` stays, and `Some(None)` takes the address away. `None` where
+/// there is none of this name.
 pub async fn patch(
     conn: &mut PgConnection,
     user_name: &str,
     roles: Option<&[String]>,
-    email: Option<&str>,
+    email: Option<Option<&str>>,
 ) -> Result<Option<AdminAccount>, Error> {
     let set = accounts!(
-        "UPDATE admin_accounts SET roles = COALESCE($2, roles), email = COALESCE($3, email) WHERE user_name = $1 RETURNING",
+        "UPDATE admin_accounts SET roles = COALESCE($2, roles), email = CASE WHEN $3 THEN $4 ELSE email END
+          WHERE user_name = $1 RETURNING",
         "",
         user_name,
         roles as Option<&[String]>,
-        email
+        email.is_some(),
+        email.flatten()
     );
     Ok(set.fetch_optional(conn).await?)
 }

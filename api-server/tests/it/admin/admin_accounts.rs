@@ -186,3 +186,17 @@ async fn a_new_password_ends_the_old_one_everywhere_and_no_start_brings_it_back(
         assert!(!trail.contains(secret), "{trail}");
     }
 }
+
+#[tokio::test]
+async fn an_address_is_given_kept_and_taken_away() {
+    let api = Api::start().await;
+    make(&api, "ada").await;
+    let patch = |body: Value| api.admin().patch(of("ada", "")).json(&body).send();
+    assert_eq!(patch(json!({ "email": "ada@example.org" })).await.expect(200).json()["email"], "ada@example.org");
+    assert_eq!(patch(json!({ "roles": ["viewer"] })).await.expect(200).json()["email"], "ada@example.org");
+    let gone = patch(json!({ "email": null })).await.expect(200).json();
+    assert_eq!((&gone["email"], &gone["roles"]), (&Value::Null, &json!(["viewer"])));
+    assert_eq!(api.count("admin_accounts WHERE user_name = 'ada' AND email IS NULL").await, 1);
+    let answer = patch(json!({ "roles": null })).await.expect_problem(400, "invalid_request").json();
+    assert_eq!(answer["errors"][0]["pointer"], "/roles");
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem_openapi::types::MaybeUndefined;
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
 use shared::domain::admin_access::Role;
 
@@ -14,6 +15,7 @@ use crate::http::objects::admin_access::roles_from;
 use crate::http::objects::admin_accounts::{AdminAccount, address};
 use crate::http::objects::words::Closed;
 use crate::http::request::body::Body;
+use crate::refusal::Problem;
 use crate::use_cases::admin_accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
@@ -21,12 +23,12 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchAdminAccount {
-    /// What the administrator may do: one role or more.
+    /// What the administrator may do: one role or more, never null.
     #[oai(validator(min_items = 1, max_items = 5))]
-    pub roles: Option<Vec<Closed<Role>>>,
-    /// Where the administrator is told that their second factor was reset.
+    pub roles: MaybeUndefined<Vec<Closed<Role>>>,
+    /// Where the administrator is told that their second factor was reset; null takes it away.
     #[oai(validator(min_length = 1, max_length = 254))]
-    pub email: Option<String>,
+    pub email: MaybeUndefined<String>,
 }
 
 codes!(AdminPatchAdminAccountCodes: AdminAccountNotFound, LastAdministrator);
@@ -50,8 +52,13 @@ impl Operation {
         body: Body<PatchAdminAccount>,
     ) -> Result<Json<AdminAccount>, Fail<AdminPatchAdminAccountCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let roles = body.roles.as_deref().map(roles_from);
-        let email = address(body.email.as_deref())?;
-        Ok(Json(admin_accounts::patch(&app, &caller, &user_name, roles, email.as_deref()).await?.into()))
+        let roles = match &body.roles {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => return Err(Problem::field("/roles", "type", "must be a list of roles").into()),
+            MaybeUndefined::Value(roles) => Some(roles_from(roles)),
+        };
+        let email = body.email.as_opt_deref().map(address).transpose()?;
+        let email = email.as_ref().map(Option::as_deref);
+        Ok(Json(admin_accounts::patch(&app, &caller, &user_name, roles, email).await?.into()))
     }
 }
