@@ -5,4 +5,4 @@
 ALTER TABLE games ADD COLUMN accepted_turns integer NOT NULL DEFAULT 0;
 COMMENT ON COLUMN games.accepted_turns IS 'How often the engine''s turn was taken as the game''s; makes idempotency keys of later turns and pauses distinct.';
 
-INSERT INTO schema_versions (version, compatible_from) VALUES (34, 1);
+INSERT INTO schema_versions (version, compatible_from) VALUES (36, 1);

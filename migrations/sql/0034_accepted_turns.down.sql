@@ -1,2 +1,0 @@
-ALTER TABLE games DROP COLUMN accepted_turns;
-DELETE FROM schema_versions WHERE version = 34;
