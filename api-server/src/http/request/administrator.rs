@@ -99,7 +99,8 @@ pub async fn admit(
     if let Err(code) = right.judge(&admin, app.config.admin.require_totp) {
         // What they said of it, though nothing has looked at the rest of the request, and nothing will.
         let said = purpose::said(request, &operation.in_body).await?;
-        let context = Context { reason: said.reason.unwrap_or_default(), operation_id: said.part_of, ..context.clone() };
+        let context =
+            Context { reason: said.reason.unwrap_or_default(), operation_id: said.part_of, ..context.clone() };
         let target = operation.target(request.uri().path());
         let (target_type, target_id) = target.unwrap_or_else(|| ("operation", path.to_owned()));
         let dry_run = right.has_preview && said.dry_run;

@@ -215,7 +215,8 @@ mod tests {
     fn what_a_call_is_about_is_the_last_thing_that_its_path_names_well() {
         let text = |name: &str| json!({ "in": "path", "name": name, "schema": { "type": "string" } });
         let id = |name: &str| json!({ "in": "path", "name": name, "schema": { "type": "string", "format": "uuid" } });
-        let parameters = json!([id("user_id"), id("sanction_id"), id("game_id"), id("membership_id"), text("user_name")]);
+        let parameters =
+            json!([id("user_id"), id("sanction_id"), id("game_id"), id("membership_id"), text("user_name")]);
         let target = |template: &str, path: &str| {
             Operation::new(template, &json!({ "parameters": parameters }), &json!({})).target(path)
         };

@@ -291,6 +291,10 @@ async fn a_deletion_takes_what_was_said_of_the_persons_mails_and_of_nobody_elses
     }
     delete(&api, &ada).await.expect(204);
     let said = async |id| api.count(&format!("audit_log WHERE target_id = '{id}' AND reason LIKE 'Ada%'")).await;
-    assert_eq!((said(theirs).await, said(both).await), (0, 1), "of a mail that is somebody else's too the reason is kept");
+    assert_eq!(
+        (said(theirs).await, said(both).await),
+        (0, 1),
+        "of a mail that is somebody else's too the reason is kept"
+    );
     assert_eq!(api.count("audit_log WHERE action = 'mail.resend'").await, 2);
 }

@@ -63,11 +63,8 @@ async fn a_refused_block_is_no_block_in_the_line_of_the_account() {
     block("game_join_block").send().await.expect(201);
     let seen = items(&ada, &format!("/api/v1/admin/users/{user}/timeline")).await;
     let told = |entry: &Value| (text(entry, "what"), text(entry, "outcome"));
-    let expected = [
-        ("user.sanction.set", "done"),
-        ("admin_create_sanction", "refused"),
-        ("admin_create_sanction", "refused"),
-    ];
+    let expected =
+        [("user.sanction.set", "done"), ("admin_create_sanction", "refused"), ("admin_create_sanction", "refused")];
     assert_eq!(seen.iter().map(told).collect::<Vec<_>>(), expected.map(|(w, o)| (w.to_owned(), o.to_owned())));
     let tried = "audit_log WHERE action = 'admin_create_sanction' AND detail ->> 'dry_run' = 'true'";
     assert_eq!(api.count(tried).await, 1, "which of both was only tried is told");
