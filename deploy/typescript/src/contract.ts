@@ -7609,12 +7609,12 @@ export interface components {
         PatchAdminAccount: {
             /**
              * Format: email-address
-             * @description Where the administrator is told that their second factor was reset.
+             * @description Where the administrator is told that their second factor was reset; null takes it away.
              * @example grace@example.org
              */
             email?: string | null;
             /**
-             * @description What the administrator may do: one role or more.
+             * @description What the administrator may do: one role or more, never null.
              * @example [
              *       "support",
              *       "game_master"
@@ -9912,7 +9912,7 @@ export interface components {
                 };
             };
         };
-        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in */
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /api/v1/admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in */
         "confirmation_required.cross_site.person_required": {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9925,7 +9925,7 @@ export interface components {
                 };
             };
         };
-        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /api/v1/admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `role_required` — the administrator has none of the roles that may do this (`x-galaxy-roles`); `second_factor_required` — the administrator must set up a second factor first */
         "confirmation_required.cross_site.person_required.role_required.second_factor_required": {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9938,7 +9938,7 @@ export interface components {
                 };
             };
         };
-        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /api/v1/admin/auth/confirm; `cross_site` — a browser sent this write from another site, which administrators' operations do not take; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
         "confirmation_required.cross_site.person_required.second_factor_required": {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9951,7 +9951,7 @@ export interface components {
                 };
             };
         };
-        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /admin/auth/confirm; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
+        /** @description `confirmation_required` — this wants a code of the second factor within the last ten minutes: POST /api/v1/admin/auth/confirm; `person_required` — a program's token may not do this: a person signs in; `second_factor_required` — the administrator must set up a second factor first */
         "confirmation_required.person_required.second_factor_required": {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
