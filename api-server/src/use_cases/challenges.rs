@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use opentelemetry::KeyValue;
-use shared::db::{self, Tx};
 use shared::db::auth::{Challenge, NewChallenge};
 use shared::db::mail::NewMail;
+use shared::db::{self, Tx};
 use shared::domain::account::IdentityKind;
 use shared::domain::challenge::{self, Answer, Cause, Rules};
 use shared::domain::email::{self, Address};

@@ -29,8 +29,20 @@ const AGAIN: &[&str] = &[
     RETRY_AFTER,
 ];
 /// What may stand between those two: "retry this message only after 2 hours".
-const OBJECTS: &[&str] =
-    &["connection", "connecting", "delivery", "it", "mail", "message", "only", "please", "sending", "the", "this", "your"];
+const OBJECTS: &[&str] = &[
+    "connection",
+    "connecting",
+    "delivery",
+    "it",
+    "mail",
+    "message",
+    "only",
+    "please",
+    "sending",
+    "the",
+    "this",
+    "your",
+];
 /// What stands before a cue that tells of the past, or of a limit that was passed: "idle for 10 minutes", "timeout after 300
 /// seconds", "too many messages in 10 minutes".
 const PAST: &[&str] = &[
@@ -55,8 +67,21 @@ const PAST: &[&str] = &[
 /// How many words before "in" may hold the number that makes a limit of it: "30 recent messages in 10 minutes".
 const COUNTED: usize = 3;
 /// What may stand between a cue and its number, and how many words of it.
-const FILLERS: &[&str] =
-    &["about", "another", "approximately", "around", "at", "between", "for", "least", "next", "roughly", "some", "to", "up"];
+const FILLERS: &[&str] = &[
+    "about",
+    "another",
+    "approximately",
+    "around",
+    "at",
+    "between",
+    "for",
+    "least",
+    "next",
+    "roughly",
+    "some",
+    "to",
+    "up",
+];
 const BETWEEN: usize = 4;
 
 /// The delay that these words ask for. Not every number is one: `30 messages per 60 minutes` is none.

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use shared::ids::GameId;
-use uuid::Uuid;
 
 use super::tree::{Size, copy, measure, open_up, remove, sync};
 use super::{Copies, DriverError};
@@ -138,10 +137,9 @@ impl Snapshots {
         copy(&whole, &draft, 0)?;
         // What moves to another directory must be open for writing itself; it is closed again as the engine had it.
         let mode = std::fs::symlink_metadata(&draft)?.permissions().mode();
-        let mut spoilt = dir.join(format!("{name}.spoilt"));
-        if remove(&spoilt).is_err() {
-            spoilt = dir.join(format!("{name}.spoilt-{}", Uuid::new_v4()));
-        }
+        // One that only root can remove is left where it is.
+        let names = (0_u32..).map(|n| dir.join(format!("{name}.spoilt{n}")));
+        let spoilt = names.into_iter().find(|spoilt| remove(spoilt).is_ok()).unwrap_or_default();
         if std::fs::symlink_metadata(&state).is_ok() {
             open_up(&state);
             std::fs::rename(&state, &spoilt)?;
@@ -246,11 +244,11 @@ mod tests {
         assert_eq!(left.pop().unwrap(), "a", "a game has one copy");
         assert!(left.is_empty());
         // Killed while it was put back: the state has gone already, and the draft is half.
-        std::fs::rename(&dir, own.join("a.spoilt")).unwrap();
+        std::fs::rename(&dir, own.join("a.spoilt0")).unwrap();
         std::fs::create_dir_all(own.join("a.back/turns")).unwrap();
         assert!(snapshots.restore(game, "a").await.unwrap());
         is_as_before(&dir);
-        assert!(!own.join("a.spoilt").exists() && !own.join("a.back").exists());
+        assert!(!own.join("a.spoilt0").exists() && !own.join("a.back").exists());
     }
 
     #[tokio::test]

@@ -8,8 +8,6 @@ use std::os::unix::fs::{
 };
 use std::path::Path;
 
-use uuid::Uuid;
-
 use crate::state_watch::DEPTH;
 
 /// The most files and directories of a tree that is copied.
@@ -134,8 +132,7 @@ pub fn remove(top: &Path) -> Result<()> {
         Ok(meta) if !meta.is_dir() => return fs::remove_file(top),
         Ok(_) => open_up(top),
     }
-    // Names that nothing in the tree has.
-    let (fresh, mut moved) = (Uuid::new_v4(), 0_u64);
+    let mut moved = 0_u64;
     loop {
         let mut is_empty = true;
         for entry in fs::read_dir(top)? {
@@ -154,8 +151,14 @@ pub fn remove(top: &Path) -> Result<()> {
                     continue;
                 }
                 open_up(&inner.path());
-                fs::rename(inner.path(), top.join(format!("{fresh}-{moved}")))?;
-                moved += 1;
+                let place = loop {
+                    let place = top.join(format!("moved-{moved}"));
+                    moved += 1;
+                    if fs::symlink_metadata(&place).is_err() {
+                        break place;
+                    }
+                };
+                fs::rename(inner.path(), place)?;
             }
             fs::remove_dir(&path)?;
         }

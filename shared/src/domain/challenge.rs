@@ -125,13 +125,7 @@ mod tests {
     const RULES: Rules = Rules { throttle_max: 3, guard_mails: 10, guard_wrong_tries: 50 };
 
     fn short() -> Recent {
-        Recent {
-            challenge_id: ChallengeId::new(),
-            guarded: false,
-            live: true,
-            burnt: false,
-            in_window: true,
-        }
+        Recent { challenge_id: ChallengeId::new(), guarded: false, live: true, burnt: false, in_window: true }
     }
 
     fn long() -> Recent {

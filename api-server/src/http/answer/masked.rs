@@ -48,7 +48,8 @@ fn masked(text: &str) -> String {
         let (lead, local) = before.split_at(local_begins(before));
         shown.push(after);
         // The digest of an image has the sign too, a schedule nothing before it.
-        let digest = after.strip_prefix(sign).is_some_and(|after| DIGESTS.iter().any(|digest| after.starts_with(digest)));
+        let digest =
+            after.strip_prefix(sign).is_some_and(|after| DIGESTS.iter().any(|digest| after.starts_with(digest)));
         if digest {
             shown.push(local);
         } else if let Some(first) = local.chars().next() {
@@ -98,7 +99,10 @@ mod tests {
             ("<\"a\\\"b@c\"@example.org>", "<\"***@example.org>"),
             ("{\"to\":\"\\\"ada\\\"@example.org\"}", "{\"to\":\"\\\"***@example.org\"}"),
             ("a@b@example.org", "a***@example.org"),
-            ("registry.example/engine@sha512:ab, ada@example.org", "registry.example/engine@sha512:ab, a***@example.org"),
+            (
+                "registry.example/engine@sha512:ab, ada@example.org",
+                "registry.example/engine@sha512:ab, a***@example.org",
+            ),
             ("engine@sha256:6105d6cc", "engine@sha256:6105d6cc"),
             ("nothing here", "nothing here"),
             ("@", "@"),
@@ -113,23 +117,31 @@ mod tests {
 
     #[test]
     fn of_no_address_more_than_the_first_character_is_shown() {
-        let atoms = ["!", "#", "$", "%", "&", "'", "*", "+", "-", "/", "=", "?", "^", "_", "`", "{", "|", "}", "~", ".", "7", "é", "例"];
+        let atoms = [
+            "!", "#", "$", "%", "&", "'", "*", "+", "-", "/", "=", "?", "^", "_", "`", "{", "|", "}", "~", ".", "7",
+            "é", "例",
+        ];
         let random = shared::random::Random::seeded(7);
         let pick = |most: usize| usize::from(random.bytes::<1>()[0]) % most;
         let mut locals: Vec<String> = atoms.iter().map(|atom| format!("ada{atom}love")).collect();
         locals.extend(atoms.iter().map(|atom| format!("{atom}ada")));
-        locals.extend((0..2_000).map(|_| (0..=pick(12)).map(|_| atoms.get(pick(atoms.len())).unwrap_or(&"x")).copied().collect()));
-        let (mut seen, around) = (0, [
-            ("", ""),
-            ("<", ">"),
-            ("\"", "\""),
-            ("{\"to\":\"", "\"}"),
-            ("{\\\"to\\\":\\\"", "\\\"}"),
-            ("550 5.1.1 <x@y.example> and ", ": unknown."),
-            ("(", ")"),
-            ("mailto:", "?subject=x"),
-            ("a, ", "; b"),
-        ]);
+        locals.extend(
+            (0..2_000).map(|_| (0..=pick(12)).map(|_| atoms.get(pick(atoms.len())).unwrap_or(&"x")).copied().collect()),
+        );
+        let (mut seen, around) = (
+            0,
+            [
+                ("", ""),
+                ("<", ">"),
+                ("\"", "\""),
+                ("{\"to\":\"", "\"}"),
+                ("{\\\"to\\\":\\\"", "\\\"}"),
+                ("550 5.1.1 <x@y.example> and ", ": unknown."),
+                ("(", ")"),
+                ("mailto:", "?subject=x"),
+                ("a, ", "; b"),
+            ],
+        );
         for local in locals {
             for (local, sign) in [(local.clone(), "@"), (local.clone(), "\u{FF20}"), (format!("\"{local}\""), "@")] {
                 if shared::domain::email::Address::parse(&format!("{local}{sign}example.org")).is_err() {

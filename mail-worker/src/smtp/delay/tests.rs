@@ -66,7 +66,10 @@ fn what_relays_ask_for() {
         ("3 complaints in 24 hours, try again in 2 hours", 7200),
         ("please wait a 30-second pause, at least 45 seconds", 45),
         // As relays say it.
-        ("4.2.0 <a@b.c>: Recipient address rejected: Greylisted for 300 seconds (see http://isg.ee.ethz.ch/tools/postgrey/)", 300),
+        (
+            "4.2.0 <a@b.c>: Recipient address rejected: Greylisted for 300 seconds (see http://isg.ee.ethz.ch/tools/postgrey/)",
+            300,
+        ),
         ("4.7.1 <a@b.c>: Recipient address rejected: Greylisted, try again in 4 minutes 59 seconds", 299),
         ("Greylisting in action, please come back in 00:04:59", 299),
         ("You have been greylisted, please try again in 5 minutes.", 300),

@@ -160,7 +160,8 @@ mod tests {
 
         #[test]
         fn a_block_is_read_alike_in_whatever_pieces_it_came() {
-            let samples: [&[u8]; 2] = [b"\x82\x86\x04\x01/\x40\x01x\x7f\xbd\x1dyyyy", b"\x00\x7f\xff\xff\xff\xff\xff\xff"];
+            let samples: [&[u8]; 2] =
+                [b"\x82\x86\x04\x01/\x40\x01x\x7f\xbd\x1dyyyy", b"\x00\x7f\xff\xff\xff\xff\xff\xff"];
             testkit::fuzz::Target::new(10_000).samples(samples).words(&["\u{7f}", "\0", "@"]).bytes(|given| {
                 let (mut whole, mut pieces) = (Fields::default(), Fields::default());
                 let fits = whole.read(given);

@@ -238,11 +238,9 @@ mod tests {
             assert_eq!(judged(&frame(kind, flags, 0).repeat(many)), Err(Flood::Empty), "{what}");
             assert_eq!(judged(&frame(kind, flags, 0).repeat(many - 1)), Ok(()), "{what}");
         }
-        for (kind, flags, length, what) in [
-            (DATA, 0, 1, "data"),
-            (DATA, END_STREAM, 0, "ends"),
-            (HEADERS, END_HEADERS, 10, "heads"),
-        ] {
+        for (kind, flags, length, what) in
+            [(DATA, 0, 1, "data"), (DATA, END_STREAM, 0, "ends"), (HEADERS, END_HEADERS, 10, "heads")]
+        {
             assert_eq!(judged(&frame(kind, flags, length).repeat(many)), Ok(()), "{what}");
         }
         let taken_back = [frame(HEADERS, END_HEADERS, 10), frame(RST_STREAM, 0, 4)].concat();

@@ -372,7 +372,8 @@ mod tests {
             });
             lines.iter().map(|line| line["msg"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
         };
-        for level in ["info", "INFO", " debug", "trace", "warn", "WARN", "info,galaxy::loud=trace", "shared=debug,warn"] {
+        for level in ["info", "INFO", " debug", "trace", "warn", "WARN", "info,galaxy::loud=trace", "shared=debug,warn"]
+        {
             assert_eq!(warned(level), ["slow statement"], "{level}");
         }
         assert!(warned("error").is_empty() && warned("off").is_empty(), "nothing becomes louder");
