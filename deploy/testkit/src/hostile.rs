@@ -135,9 +135,9 @@ pub fn controls(pings: usize, settings: usize) -> Vec<u8> {
     [frame(PING, 0, 0, &[0; 8]).repeat(pings), frame(SETTINGS, 0, 0, &[]).repeat(settings)].concat()
 }
 
-/// So many answers to pings that nobody sent, and to settings that nobody made.
-pub fn unasked(pongs: usize, settings: usize) -> Vec<u8> {
-    [frame(PING, ACK, 0, &[1; 8]).repeat(pongs), frame(SETTINGS, ACK, 0, &[]).repeat(settings)].concat()
+/// So many answers to pings that nobody sent.
+pub fn pongs(count: usize) -> Vec<u8> {
+    frame(PING, ACK, 0, &[1; 8]).repeat(count)
 }
 
 /// So many times a window is made wider by a byte.
