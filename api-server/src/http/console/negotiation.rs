@@ -30,14 +30,13 @@ pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
         .any(|member| member == "*" || member.strip_prefix("W/").unwrap_or(member) == tag)
 }
 
-/// The members of a list, over all fields of its name.
+/// The members of a list, over all fields of its name; one that is no text is passed over, and no other one with it.
 fn members(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|member| std::str::from_utf8(member.trim_ascii()).ok())
 }
 
 #[cfg(test)]

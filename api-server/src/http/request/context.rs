@@ -25,14 +25,14 @@ pub fn read(headers: &HeaderMap, peer: IpAddr, tls: bool, trusted: &[IpNet]) -> 
 
 /// Whether a trusted proxy says that it was called over TLS: by the last `X-Forwarded-Proto`, which is its own.
 fn by_proxy(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> bool {
-    let said: Vec<&str> = headers
-        .get_all("x-forwarded-proto")
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .flat_map(|v| v.split(','))
-        .collect();
     trusted.iter().any(|net| net.contains(&peer.to_canonical()))
-        && said.last().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+        && members(headers, "x-forwarded-proto").next_back().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"))
+}
+
+/// The members of a list over all fields of its name, without the blanks around them. Each is judged by itself: the client writes
+/// the beginning of what a proxy appends to, and a byte of its that is no text must not take the proxy's words away.
+fn members<'h>(headers: &'h HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'h [u8]> {
+    headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// Whether the client called an address of its own machine: a port that a container publishes on loopback, or a tunnel. The peer is
@@ -64,10 +64,8 @@ impl<'a> FromRequest<'a> for Context {
 /// Walks `X-Forwarded-For` from its end: each hop that a trusted proxy reported is believed as long as the reporter is trusted.
 fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(&ip.to_canonical()));
-    let hops: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
     let mut client = peer.to_canonical();
-    for hop in hops.iter().rev() {
+    for hop in members(headers, "x-forwarded-for").rev() {
         if !is_trusted(&client) {
             break;
         }
@@ -82,8 +80,8 @@ fn client_address(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAdd
 
 /// The address of one hop: bare, or as `address:port` and `[v6]:port`, which load balancers write; quoted as `Forwarded` wants it
 /// (RFC 7239 §6).
-fn hop_address(hop: &str) -> Option<IpAddr> {
-    let hop = hop.trim();
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let hop = std::str::from_utf8(hop).ok()?;
     let hop = hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop);
     if let Ok(address) = hop.parse::<IpAddr>() {
         return Some(address);
@@ -96,12 +94,14 @@ fn hop_address(hop: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use poem::http::HeaderValue;
+
     use super::*;
 
-    fn headers(forwarded: &[&str]) -> HeaderMap {
+    fn headers(forwarded: &[impl AsRef<[u8]>]) -> HeaderMap {
         let mut map = HeaderMap::new();
         for value in forwarded {
-            map.append("x-forwarded-for", value.parse().unwrap());
+            map.append("x-forwarded-for", HeaderValue::from_bytes(value.as_ref()).unwrap());
         }
         map
     }
@@ -149,8 +149,39 @@ mod tests {
         assert_eq!(from("::ffff:127.0.0.1", &["203.0.113.7"]), "203.0.113.7");
     }
 
+    #[test]
+    fn what_the_client_wrote_takes_nothing_of_what_its_proxy_says_away() {
+        let trusted: Vec<IpNet> = vec!["127.0.0.0/8".parse().unwrap()];
+        let peer = "127.0.0.1".parse().unwrap();
+        for (forwarded, client) in [
+            (&[&b"\xff, 203.0.113.7"[..]][..], "203.0.113.7"),
+            (&[b"198.51.100.1\xc3\xa9,\xff\xfe ,203.0.113.7"], "203.0.113.7"),
+            (&[b"\xff", b"203.0.113.7, 127.0.0.2"], "203.0.113.7"),
+            // What the trusted proxy itself said cannot be read: what stands before it is the client's.
+            (&[b"203.0.113.7, \xff"], "127.0.0.1"),
+            (&[b"203.0.113.7", b"\xff"], "127.0.0.1"),
+            (&[b"198.51.100.1, 203.0.113.7\xff"], "127.0.0.1"),
+            (&["203.0.113.7\u{a0}".as_bytes()], "127.0.0.1"),
+        ] {
+            assert_eq!(client_address(&headers(forwarded), peer, &trusted).to_string(), client, "{forwarded:?}");
+        }
+        let mut given = headers(&["203.0.113.7"]);
+        for (said, secure) in [
+            (&[&b"\xff, https"[..]][..], true),
+            (&[b"\xff", b"https"], true),
+            (&[b"https, \xff"], false),
+            (&[b"https", b"\xff"], false),
+            (&[b"https\xff"], false),
+        ] {
+            given.remove("x-forwarded-proto");
+            for line in said {
+                given.append("x-forwarded-proto", HeaderValue::from_bytes(line).unwrap());
+            }
+            assert_eq!(read(&given, peer, false, &trusted).secure, secure, "{said:?}");
+        }
+    }
+
     mod fuzz {
-        use poem::http::HeaderValue;
         use testkit::fuzz::Target;
 
         use super::*;
@@ -174,12 +205,24 @@ mod tests {
                     headers.append("x-forwarded-for", value.clone());
                     headers.insert("x-request-id", value);
                 }
-                let hops: Vec<IpAddr> = headers
-                    .get_all("x-forwarded-for")
+                // Told apart otherwise than by the code: by the text of each line, whatever of it is none.
+                let lines = headers.get_all("x-forwarded-for").iter();
+                let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect();
+                let hops: Vec<IpAddr> = lines
                     .iter()
-                    .filter_map(|value| value.to_str().ok())
-                    .flat_map(|value| value.split(',').filter_map(hop_address).map(|ip| ip.to_canonical()))
+                    .flat_map(|line| line.split(','))
+                    .filter_map(|hop| hop_address(hop.trim_matches([' ', '\t']).as_bytes()))
+                    .map(|ip| ip.to_canonical())
                     .collect();
+                // However much a client writes before it: the hop that its proxy appends is who is believed.
+                headers.append("x-forwarded-for", HeaderValue::from_static("203.0.113.200"));
+                let appended = read(&headers, "127.0.0.1".parse().unwrap(), false, &trusted).ip;
+                assert_eq!(appended.to_string(), "203.0.113.200");
+                let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().cloned().collect();
+                headers.remove("x-forwarded-for");
+                for line in lines.split_last().map_or(&[][..], |(_, before)| before) {
+                    headers.append("x-forwarded-for", line.clone());
+                }
                 for (peer, believed) in [("192.0.2.1", false), ("127.0.0.1", true), ("::ffff:127.0.0.1", true)] {
                     let peer: IpAddr = peer.parse().unwrap();
                     let context = read(&headers, peer, false, &trusted);

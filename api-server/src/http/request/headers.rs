@@ -11,8 +11,9 @@ pub struct UserAgent(pub String);
 
 impl<'a> FromRequest<'a> for UserAgent {
     async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
-        let said = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self(said.unwrap_or_default().to_owned()))
+        // Shown to people and nothing else: a byte that is no text takes nothing but itself away.
+        let said = request.headers().get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        Ok(Self(said.unwrap_or_default().into_owned()))
     }
 }
 
