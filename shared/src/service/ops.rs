@@ -229,6 +229,9 @@ mod tests {
             ("GET /healthz HTTP/1.0\r\n\r\n".to_owned(), "200"),
             ("GET /healthz HTTP/1.1\r\n\r\n".to_owned(), "400"),
             ("GET /metrics HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n".to_owned(), "400"),
+            ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(), "400"),
+            ("GET /healthz HTTP/1.1\r\nHost: u@x\r\n\r\n".to_owned(), "400"),
+            ("GET /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_owned(), "400"),
             (format!("GET /healthz HTTP/1.1\r\n{lengths}"), "400"),
             (format!("POST /healthz HTTP/1.1\r\n{lengths}"), "400"),
         ] {

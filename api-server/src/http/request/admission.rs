@@ -164,6 +164,7 @@ pub fn unambiguous(request: &Request, peer: &Peer) -> Result<(), Problem> {
         Doubt::End => Problem::new(ErrorCode::InvalidRequest, sentence(&doubt.to_string())),
         Doubt::NoHost => Problem::field("/header/Host", "required", doubt.to_string()),
         Doubt::TwoHosts => Problem::field("/header/Host", "duplicate", doubt.to_string()),
+        Doubt::NoSuchHost => Problem::field("/header/Host", "value", doubt.to_string()),
     })
 }
 
@@ -248,7 +249,7 @@ mod tests {
     fn a_doubt_is_told_in_the_words_of_the_listener() {
         assert_eq!(
             sentence(&Doubt::End.to_string()),
-            "A request has either Content-Length or Transfer-Encoding, and one with the second is not sent ahead."
+            "A request has either Content-Length or one Transfer-Encoding: chunked, and one with the second is not sent ahead."
         );
     }
 }

@@ -58,7 +58,15 @@ async fn a_head_that_may_be_read_in_two_ways_is_refused() {
     let both = format!("{head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
     let other = format!("{head}transfer-encoding: chunked\r\ncontent-length: 12\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
     let behind = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n{both}");
-    for (sent, what) in [(&both, "length first"), (&other, "length second"), (&behind, "pipelined")] {
+    let coded = |codings: &str| format!("{head}{codings}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    for (sent, what) in [
+        (&both, "length first"),
+        (&other, "length second"),
+        (&behind, "pipelined"),
+        (&coded("transfer-encoding: gzip, chunked"), "another coding"),
+        (&coded("transfer-encoding: chunked, chunked"), "chunked in chunked"),
+        (&coded("transfer-encoding: chunked\r\ntransfer-encoding: chunked"), "a coding given twice"),
+    ] {
         let mut peer = TcpStream::connect(api.rest).await.unwrap();
         peer.write_all(sent.as_bytes()).await.unwrap();
         let mut answer = Vec::new();

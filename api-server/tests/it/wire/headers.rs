@@ -51,6 +51,20 @@ async fn two_hosts_are_none() {
 }
 
 #[tokio::test]
+async fn what_is_no_host_is_refused() {
+    let api = Api::start().await;
+    for (host, status) in [("a b", 400), ("u@x", 400), ("x:port", 400), ("é", 400), ("", 200), ("[::1]:8080", 200)] {
+        let mut peer = tokio::net::TcpStream::connect(api.rest).await.unwrap();
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        peer.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host:?}: {answer}");
+        assert_eq!(answer.contains("\"/header/Host\""), status == 400, "{host:?}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn over_http2_too_a_request_names_one_host() {
     let api = Api::start().await;
     let socket = tokio::net::TcpStream::connect(api.rest).await.unwrap();

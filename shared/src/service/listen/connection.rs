@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::{Activity, End};
 use super::budget::Budget;
+use super::doubt::is_chunked_alone;
 use super::exchange::{Answer, Costs, Exchange, Lasting, Streams, Until, time_to_read};
 use super::head::Heads;
 use super::metrics::Metrics;
@@ -243,7 +244,7 @@ where
         let exchange = Exchange::begin(activity, place);
         let ambiguous = http1 && request.headers().contains_key(header::TRANSFER_ENCODING) && {
             let verdict = heads.lock().take();
-            verdict.both || !verdict.seen
+            verdict.both || !verdict.seen || !is_chunked_alone(request.headers())
         };
         request.extensions_mut().insert(Peer { ambiguous, ..peer });
         let (server, activity) = (self.clone(), Arc::clone(activity));

@@ -103,7 +103,8 @@ pub struct Peer {
     pub tls: bool,
     /// It is this process, asking whether it serves.
     pub own: bool,
-    /// The request had both a `Content-Length` and a `Transfer-Encoding`, or may have had.
+    /// The request had both a `Content-Length` and a `Transfer-Encoding`, or may have had, or another coding than one
+    /// `chunked`.
     pub ambiguous: bool,
 }
 
