@@ -99,9 +99,13 @@ impl<E> Frame<E> {
         }
     }
 
-    /// `OPTIONS`, a preflight or not: what the path takes, told anybody, since the document tells it too.
+    /// `OPTIONS`, a preflight or not: what the path takes, told anybody, since the document tells it too; of `*` what the server
+    /// takes (RFC 9110 §9.3.7).
     fn options(&self, request: &Request, path: Option<&Path>) -> Result<Response, Problem> {
-        let allow = path.ok_or_else(not_found)?.allow();
+        let allow = match path {
+            None if request.uri().path() == "*" => self.paths.allow(),
+            path => path.ok_or_else(not_found)?.allow(),
+        };
         let allow = HeaderValue::try_from(allow).map_err(|e| Problem::internal(&e))?;
         let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
         if cors::is_preflight(request) && self.cors.allowed(request.headers()).is_some() {

@@ -63,6 +63,11 @@ impl Paths {
         &mut self.0[at]
     }
 
+    /// `Allow` of the server itself: every method that some path has.
+    pub fn allow(&self) -> String {
+        allow(self.0.iter().flat_map(|path| &path.operations))
+    }
+
     /// The entry that a request's path goes to: of several the one with the fewest parameters, as the router chooses.
     pub fn find(&self, path: &str) -> Option<&Path> {
         let given: Vec<&str> = path.split('/').collect();
@@ -93,15 +98,19 @@ impl Path {
 
     /// `Allow` (RFC 9110 §10.2.1): what the path has, `HEAD` beside `GET`, and `OPTIONS`, in the order of the alphabet.
     pub fn allow(&self) -> String {
-        let mut methods: Vec<&str> = self.operations.iter().map(|(method, _)| method.as_str()).collect();
-        methods.push("OPTIONS");
-        if methods.contains(&"GET") {
-            methods.push("HEAD");
-        }
-        methods.sort_unstable();
-        methods.dedup();
-        methods.join(", ")
+        allow(&self.operations)
     }
+}
+
+fn allow<'p>(operations: impl IntoIterator<Item = &'p (Method, Option<Operation>)>) -> String {
+    let mut methods: Vec<&str> = operations.into_iter().map(|(method, _)| method.as_str()).collect();
+    methods.push("OPTIONS");
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    methods.join(", ")
 }
 
 fn is_parameter(segment: &str) -> bool {
@@ -131,6 +140,7 @@ mod tests {
         assert_eq!(allow("/things/7").unwrap(), "DELETE, GET, HEAD, OPTIONS");
         assert_eq!(allow("/things/new").unwrap(), "OPTIONS, POST");
         assert_eq!(allow("/healthz").unwrap(), "GET, HEAD, OPTIONS");
+        assert_eq!(paths.allow(), "DELETE, GET, HEAD, OPTIONS, POST");
         assert_eq!(allow("/things/"), None);
         assert_eq!(allow("/things/7/8"), None);
         assert!(["/things/{id}", "/things/{thing_id}"].contains(&paths.find("/things/7").unwrap().template()));

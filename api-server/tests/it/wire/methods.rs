@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use reqwest::{Client, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::OPEN;
 use crate::every_operation::{Callers, path};
@@ -54,6 +56,24 @@ async fn every_path_says_what_it_takes() {
     for nowhere in ["/nowhere", "/api/v1/user/nowhere", "/api/v1/user/lobby/games/"] {
         let answer = http.request(Method::OPTIONS, format!("http://{}{nowhere}", api.rest)).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{nowhere}");
+    }
+}
+
+#[tokio::test]
+async fn the_server_says_what_it_takes() {
+    let api = Api::start().await;
+    let mut methods: Vec<String> = paths().into_values().flatten().collect();
+    methods.sort();
+    methods.dedup();
+    for (method, status, allow) in [("OPTIONS", 204, Some(methods.join(", "))), ("GET", 404, None)] {
+        let mut peer = TcpStream::connect(api.rest).await.unwrap();
+        let head = format!("{method} * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        peer.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        let named = answer.lines().find_map(|line| line.strip_prefix("allow: "));
+        assert_eq!(named, allow.as_deref(), "{answer}");
     }
 }
 
