@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc};
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::{Map, Value, json};
@@ -24,11 +24,24 @@ pub const UUID: &str = "must be a UUID with hyphens, such as 0190f3c1-6d2e-7a41-
 /// The one form of a time.
 pub const TIME: &str = "must be a time of RFC 3339 in the years 1 to 9999, such as 2026-01-31T12:00:00Z";
 
-/// A time as requests give it. The years are those that every reader of the answer understands.
+/// A time as requests give it. The years are those that every reader of the answer understands. A second `60` is where a leap
+/// second may be, in the last minute of a day of UTC (RFC 3339 §5.7), and is the second after it, as the database keeps it too.
 pub fn time(text: &str) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    // The parser takes U+2212 for a hyphen.
+    let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| text.is_ascii())?.to_utc();
     // The generator reads it again, by this parser.
-    (text.parse() == Ok(time) && (1..=9999).contains(&time.year())).then_some(time)
+    if text.parse() != Ok(time) {
+        return None;
+    }
+    // How it writes a second 60: as one of 59 that is longer than a second.
+    let time = match time.nanosecond().checked_sub(1_000_000_000) {
+        None => time,
+        Some(into) if (time.hour(), time.minute()) == (23, 59) => {
+            time.with_nanosecond(into)?.checked_add_signed(TimeDelta::seconds(1))?
+        }
+        Some(_) => return None,
+    };
+    (1..=9999).contains(&time.year()).then_some(time)
 }
 
 /// Faults of a request, of which the first [`MAX_FAULTS`] are named.
@@ -419,6 +432,34 @@ mod tests {
             (json!([]), "", "type", "must be an object"),
         ] {
             assert_eq!(fault(value.clone()), (pointer.into(), code.into(), detail.into()), "{value}");
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_rfc_3339() {
+        for (given, read) in [
+            ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00+00:00"),
+            ("2026-01-31t12:00:00.25z", "2026-01-31T12:00:00.250+00:00"),
+            ("2026-01-31T12:00:00-05:00", "2026-01-31T17:00:00+00:00"),
+            ("2026-01-31T12:00:00+05:30", "2026-01-31T06:30:00+00:00"),
+            // Leap seconds, in UTC and elsewhere.
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+            ("2016-12-31T23:59:60.5Z", "2017-01-01T00:00:00.500+00:00"),
+            ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00+00:00"),
+        ] {
+            assert_eq!(time(given).map(|time| time.to_rfc3339()).as_deref(), Some(read), "{given}");
+        }
+        for given in [
+            "2026-01-31T12:00:00\u{2212}05:00",
+            "2026-01-31T12:00:00",
+            "2027-06-01T00:00:60Z",
+            "2016-12-31T22:59:60Z",
+            "2016-12-31T23:58:60Z",
+            "2016-12-31T23:59:60-08:00",
+            "2016-12-31T23:59:61Z",
+            "9999-12-31T23:59:60Z",
+        ] {
+            assert_eq!(time(given), None, "{given}");
         }
     }
 
