@@ -17,6 +17,9 @@ use shared::domain::network::Network;
 pub struct Brakes {
     /// Per client network, on the public group.
     pub public: Brake<Network>,
+    /// Per client network, of what comes to where administrators sign in and is no attempt to: attempts are counted in
+    /// [`crate::admins`], so that nobody's are spent by a neighbour.
+    pub door: Brake<Network>,
     /// Per mailbox and client network, on `send-email-code`.
     pub email: Brake<(String, Network)>,
     /// Wrong codes per client network, over all e-mail addresses.
@@ -31,6 +34,7 @@ impl Brakes {
         let hour = Duration::from_secs(3600);
         Self {
             public: Brake::new(public_per_minute),
+            door: Brake::new(public_per_minute),
             email: Brake::new(email_per_minute),
             wrong_codes: Budget::new(wrong_codes_per_hour.get(), hour / wrong_codes_per_hour.get()),
             admin_codes: Budget::new(ADMIN_CODES.0, ADMIN_CODES.1),

@@ -254,25 +254,35 @@ where
         *place = self.admission.place(peer, kind).await?;
         // What few requests need is boxed: each stream that sends its body, which anybody may, holds room for all of the rest.
         let answer = async {
-            if matches!(group, Group::Admin | Group::AdminDoor) {
-                cross_site::check(&request, &self.cors)?;
-            }
-            let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
-            guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
-            let masked = guard::sees_no_addresses(&request);
-            let mut tried = false;
-            body::check_content_encoding(&request)?;
-            if let Some((_, operation)) = operation {
-                operation.check(&mut request)?;
-                if let Some(right) = operation.right {
-                    let wanted = right.wants_reason && self.app.config.admin.require_reason;
-                    let dry_run = Box::pin(purpose::read(&mut request, &operation.in_body, wanted)).await?;
-                    tried = dry_run && right.has_preview;
+            let looked_at = async {
+                if matches!(group, Group::Admin | Group::AdminDoor) {
+                    cross_site::check(&request, &self.cors)?;
                 }
-                if !operation.takes_body {
-                    body::check_absent(&mut request).await?;
+                let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
+                guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
+                let masked = guard::sees_no_addresses(&request);
+                let mut tried = false;
+                body::check_content_encoding(&request)?;
+                if let Some((_, operation)) = operation {
+                    operation.check(&mut request)?;
+                    if let Some(right) = operation.right {
+                        let wanted = right.wants_reason && self.app.config.admin.require_reason;
+                        let dry_run = Box::pin(purpose::read(&mut request, &operation.in_body, wanted)).await?;
+                        tried = dry_run && right.has_preview;
+                    }
+                    if !operation.takes_body {
+                        body::check_absent(&mut request).await?;
+                    }
                 }
-            }
+                Ok::<_, poem::Error>((masked, tried))
+            };
+            let (masked, tried) = match looked_at.await {
+                // Nobody looked for a name or a password in it.
+                Err(error) if group == Group::AdminDoor => {
+                    return Err(guard::no_attempt_but(&self.app, context, error));
+                }
+                looked_at => looked_at?,
+            };
             let response = match tried {
                 true => Box::pin(preview(self.inner.call(request))).await?,
                 false => self.inner.call(request).await?.into_response(),

@@ -137,9 +137,10 @@ impl Snapshots {
         copy(&whole, &draft, 0)?;
         // What moves to another directory must be open for writing itself; it is closed again as the engine had it.
         let mode = std::fs::symlink_metadata(&draft)?.permissions().mode();
-        // One that only root can remove is left where it is.
-        let names = (0_u32..).map(|n| dir.join(format!("{name}.spoilt{n}")));
-        let spoilt = names.into_iter().find(|spoilt| remove(spoilt).is_ok()).unwrap_or_default();
+        // One that only root can remove stays where it is.
+        let names = (0..100).map(|n| dir.join(format!("{name}.spoilt{n}")));
+        let spoilt = names.into_iter().find(|spoilt| remove(spoilt).is_ok());
+        let spoilt = spoilt.ok_or_else(|| Error::other("what former patches left cannot be removed"))?;
         if std::fs::symlink_metadata(&state).is_ok() {
             open_up(&state);
             std::fs::rename(&state, &spoilt)?;

@@ -6,6 +6,8 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body as _, Bytes};
 use parking_lot::Mutex;
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
@@ -24,6 +26,14 @@ use crate::refusal::{ErrorCode, Problem};
 
 /// The most that a body may hold, in bytes (SPEC §3).
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// How many bytes a body has, where that is known; it stays where it is.
+pub fn length(request: &mut Request) -> Option<u64> {
+    let body: BoxBody<Bytes, std::io::Error> = request.take_body().into();
+    let length = body.size_hint().exact();
+    request.set_body(poem::Body::from(body));
+    length
+}
 
 /// A 413.
 pub fn too_large() -> Problem {

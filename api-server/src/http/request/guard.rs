@@ -144,7 +144,11 @@ pub async fn admit(
 ) -> Result<(), Problem> {
     match Group::of(request.uri().path()) {
         Group::Open => Ok(()),
-        Group::Public | Group::AdminDoor => match app.brakes.public.take(&Network::of(context.ip)) {
+        Group::AdminDoor => {
+            let size = super::body::length(request);
+            if size.is_none_or(|size| size > LONGEST_ATTEMPT) { no_attempt(app, context) } else { Ok(()) }
+        }
+        Group::Public => match app.brakes.public.take(&Network::of(context.ip)) {
             Ok(()) => Ok(()),
             Err(wait) => Err(Problem::rate_limited("Too many requests from this address.", wait)),
         },
@@ -171,6 +175,33 @@ pub async fn admit(
             Ok(())
         }
     }
+}
+
+/// The longest body of an attempt to sign in, in bytes: far more than a name and a password, or a ticket and a code. It is read
+/// in no time, however many come.
+const LONGEST_ATTEMPT: u64 = 8 << 10;
+
+/// Counts what came to [`Group::AdminDoor`] and is no attempt to sign in: it is refused by its form alone, or longer than one
+/// can be. Attempts have brakes of their own ([`crate::admins`]) and none here: a stranger at the same address could spend it, and
+/// keep an administrator out who signed in from there before (SPEC §6).
+///
+/// # Errors
+/// 429 after too many from a network.
+fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
+    app.brakes.door.take(&Network::of(context.ip)).map_err(|wait| {
+        app.admins.count("no_attempt");
+        tracing::info!(event = "door_slowed", ip = %context.ip, "no attempt to sign in, and too many of them");
+        Problem::rate_limited("Too many requests from this address that are no attempt to sign in.", wait)
+    })
+}
+
+/// The answer to what is no attempt to sign in, which it was told by an error: the error, or 429 after too many ([`no_attempt`]).
+pub fn no_attempt_but(app: &App, context: &Context, error: poem::Error) -> poem::Error {
+    let is_counted = error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == ErrorCode::RateLimited);
+    if is_counted {
+        return error;
+    }
+    no_attempt(app, context).map_or_else(Into::into, |()| error)
 }
 
 /// Whether who was admitted is an administrator who sees no addresses: one who is a viewer and nothing else. Of themselves they see

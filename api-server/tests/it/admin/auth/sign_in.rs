@@ -120,6 +120,36 @@ async fn a_right_password_that_leads_no_further_is_written_down() {
 }
 
 #[tokio::test]
+async fn a_stranger_at_the_same_address_spends_nothing_of_an_administrators_way_in() {
+    let api = Api::start_with(&[("BACKEND_HTTP_PUBLIC_RATE", "20")]).await;
+    administrator(&api, "ada", &["owner"]).await;
+    let office = api.client.with_header("X-Forwarded-For", "198.51.100.7").with_header("X-Forwarded-Proto", "https");
+    let sign_in = format!("{AUTH}/sign-in");
+    let body = json!({ "user_name": "ada", "password": PASSWORD });
+    office.post(&sign_in).json(&body).send().await.expect(200);
+    let long = json!({ "user_name": "ada", "password": "x".repeat(20_000) });
+    for what in ["nothing", "no form", "too long", "players' codes"] {
+        let asked = (0..150).map(|_| match what {
+            "nothing" => office.post(&sign_in).bad(),
+            "no form" => office.post(&sign_in).bad().json(&json!({ "name": "ada" })),
+            "too long" => office.post(&sign_in).bad().json(&long),
+            _ => office.post("/api/v1/public/auth/send-email-code").bad(),
+        });
+        let answers = join_all(asked.map(|request| request.send())).await;
+        let slowed = answers.iter().filter(|answer| answer.status == 429).count();
+        assert!(slowed > 0, "{what} is slowed down");
+    }
+    office.post(&sign_in).json(&body).send().await.expect(200);
+    let ticket = json!({ "ticket": "none", "code": "123456" });
+    office
+        .post(format!("{AUTH}/second-factor"))
+        .json(&ticket)
+        .send()
+        .await
+        .expect_problem(410, "sign_in_ticket_expired");
+}
+
+#[tokio::test]
 async fn a_ticket_takes_five_codes_and_becomes_one_session() {
     let api = Api::start().await;
     let other = api.replica().await;
