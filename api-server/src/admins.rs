@@ -115,7 +115,9 @@ impl Admins {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let failures = telemetry::meter()
             .u64_counter("admin_sign_in_failures_total")
-            .with_description("Administrators refused: wrong, slowed, busy, broken, malformed, code, second_factor, no_attempt")
+            .with_description(
+                "Administrators refused: wrong, slowed, busy, broken, malformed, code, second_factor, no_attempt",
+            )
             .build();
         let outcomes = ["wrong", "slowed", "busy", "broken", "malformed", "code", "second_factor", "no_attempt"];
         telemetry::from_nought(&failures, outcomes.map(|outcome| [KeyValue::new("outcome", outcome)]));

@@ -197,10 +197,11 @@ async fn by_password(
     })
 }
 
-/// The session's cookie, of however many lines the cookies stand in (RFC 9113, 8.2.3). Of two neither counts.
+/// The session's cookie, of however many lines the cookies stand in (RFC 9113, 8.2.3). Of two neither counts. Each is read by itself:
+/// what another page of the host keeps may be no text.
 fn cookie(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let all = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let pairs = all.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
     let mut ours = pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value);
     let first = ours.next()?;
     ours.next().is_none().then(|| first.to_owned())
@@ -226,7 +227,7 @@ mod tests {
         let found = |lines: &[&str]| {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(header::COOKIE, line.parse().unwrap());
+                headers.append(header::COOKIE, header::HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
             cookie(&headers)
         };
@@ -234,6 +235,7 @@ mod tests {
             &["__Host-galaxy-admin=abc"][..],
             &["a=b; __Host-galaxy-admin=abc;c=d"],
             &["a=b", "__Host-galaxy-admin=abc"],
+            &["name=Zoë; __Host-galaxy-admin=abc"],
         ] {
             assert_eq!(found(lines).as_deref(), Some("abc"), "{lines:?}");
         }
