@@ -24,6 +24,7 @@ use shared::ids::GameId;
 pub use self::log::LOG_BYTES;
 pub use self::snapshots::Snapshots;
 pub use self::spec::EngineSpec;
+pub use self::tree::DEPTH;
 
 /// Port on which an engine listens in its container (SPEC §9).
 pub const ENGINE_PORT: u16 = 8080;

@@ -8,8 +8,8 @@ use std::os::unix::fs::{
 };
 use std::path::Path;
 
-use crate::state_watch::DEPTH;
-
+/// Levels of directories that a state may have.
+pub const DEPTH: usize = 32;
 /// The most files and directories of a tree that is copied.
 const ENTRIES: u64 = 1_000_000;
 

@@ -11,10 +11,10 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 
+use crate::driver::DEPTH;
+
 /// Entries that a game may have; with more the directory counts as over its limit.
 pub(super) const ENTRIES: u64 = 200_000;
-/// Levels of directories that a game may have, each two open descriptors while it is walked.
-pub const DEPTH: usize = 32;
 /// What an entry takes of a file system beside its blocks: its inode and its name.
 const ENTRY: u64 = 256;
 
@@ -59,6 +59,7 @@ fn walk(root: &Path, most: u64) -> Result<Option<Size>, Unmeasurable> {
         Err(error) => return Err(Unmeasurable::Closed(error.desc().to_owned())),
     };
     let closed = |name: &CStr| Unmeasurable::Closed(name.to_string_lossy().chars().take(64).collect());
+    // Two open descriptors each.
     let mut open = vec![level(top).map_err(|_| closed(c"."))?];
     while let Some((fd, entries)) = open.last_mut() {
         let Some(entry) = entries.next() else {

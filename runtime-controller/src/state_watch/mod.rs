@@ -19,7 +19,7 @@ use shared::service::health::SchemaGate;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::measure::{DEPTH, Size, Unmeasurable, measure};
+pub use self::measure::{Size, Unmeasurable, measure};
 use crate::engines::Engines;
 use crate::outcome::{Outcomes, StateSize};
 
