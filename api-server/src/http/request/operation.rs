@@ -113,7 +113,7 @@ impl Operation {
     /// What the trail calls that which a parameter of the path names.
     fn noun(&self, parameter: &str) -> Option<&'static str> {
         let (_, noun) = NOUNS.iter().find(|(name, _)| *name == parameter)?;
-        let of_runtime = *noun == "game" && self.segments.iter().any(|segment| segment == "runtimes");
+        let of_runtime = parameter == "game_id" && self.segments.iter().any(|segment| segment == "runtimes");
         Some(if of_runtime { "runtime" } else { noun })
     }
 
