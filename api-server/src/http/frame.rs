@@ -283,9 +283,16 @@ where
                 }
                 looked_at => looked_at?,
             };
-            let response = match tried {
-                true => Box::pin(preview(self.inner.call(request))).await?,
-                false => self.inner.call(request).await?.into_response(),
+            let called = match tried {
+                true => Box::pin(preview(self.inner.call(request))).await,
+                false => self.inner.call(request).await.map(IntoResponse::into_response),
+            };
+            let response = match called {
+                // The body is read there.
+                Err(error) if group == Group::AdminDoor && guard::is_of_form(&error) => {
+                    return Err(guard::no_attempt_but(&self.app, context, error));
+                }
+                called => called?,
             };
             Ok::<_, poem::Error>(if masked { Box::pin(answer::masked::addresses(response)).await? } else { response })
         };

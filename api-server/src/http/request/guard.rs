@@ -195,6 +195,12 @@ fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
     })
 }
 
+/// Whether an error says that a request is none of its operation's by its form.
+pub fn is_of_form(error: &poem::Error) -> bool {
+    let code = error.downcast_ref::<Problem>().map(|problem| problem.code);
+    matches!(code, Some(ErrorCode::UnsupportedMediaType | ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge))
+}
+
 /// The answer to what is no attempt to sign in, which it was told by an error: the error, or 429 after too many ([`no_attempt`]).
 pub fn no_attempt_but(app: &App, context: &Context, error: poem::Error) -> poem::Error {
     let is_counted = error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == ErrorCode::RateLimited);
