@@ -35,6 +35,7 @@ mod previews;
 mod public;
 mod push;
 mod refusals;
+mod refused;
 mod replicas;
 mod rights;
 mod scale;

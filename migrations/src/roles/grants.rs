@@ -32,7 +32,7 @@ pub(super) const API: &[Grant] = &[
     on("engine_versions").read().insert().update("description enabled image max_players min_players title"),
     on("entitlements").read().insert().update("reason superseded_at"),
     on("games").read().insert().update(
-        "approved_count current_turn description end_reason enrollment_ends_at finished_at idempotency_hash \
+        "accepted_turns approved_count current_turn description end_reason enrollment_ends_at finished_at idempotency_hash \
              idempotency_key idempotency_owner max_players min_players name notification_seq owner_user_id \
              pause_reason pauses settings status target_engine_version time_zone turn_schedule updated_at winners",
     ),

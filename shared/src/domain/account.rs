@@ -196,7 +196,7 @@ pub fn external_id(text: &str) -> Result<String, String> {
 }
 
 /// A BCP 47 language tag in canonical case (RFC 5646). Which languages there are is not asked; but a singleton or a variant that
-/// stands twice makes a tag that no later reader has to take (§2.2.5, §2.2.6).
+/// stands twice makes a tag that no later reader has to take (RFC 5646 §2.2.5 and RFC 5646 §2.2.6).
 ///
 /// # Errors
 /// What is wrong, under the code `value`.

@@ -181,6 +181,9 @@ pub async fn admit(
 /// in no time, however many come.
 const LONGEST_ATTEMPT: u64 = 8 << 10;
 
+/// The outcome under which what is no attempt to sign in is counted.
+const NO_ATTEMPT: &str = "no_attempt";
+
 /// Counts what came to [`Group::AdminDoor`] and is no attempt to sign in: it is refused by its form alone, or longer than one
 /// can be. Attempts have brakes of their own ([`crate::admins`]) and none here: a stranger at the same address could spend it, and
 /// keep an administrator out who signed in from there before (SPEC §6).
@@ -189,7 +192,7 @@ const LONGEST_ATTEMPT: u64 = 8 << 10;
 /// 429 after too many from a network.
 fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
     app.brakes.door.take(&Network::of(context.ip)).map_err(|wait| {
-        app.admins.count("no_attempt");
+        app.admins.count(NO_ATTEMPT);
         tracing::info!(event = "door_slowed", ip = %context.ip, "no attempt to sign in, and too many of them");
         Problem::rate_limited("Too many requests from this address that are no attempt to sign in.", wait)
     })

@@ -10,7 +10,6 @@ mod notifications;
 mod overview;
 mod push;
 mod queues;
-mod refused;
 pub mod runtimes;
 mod search;
 mod stats;
@@ -28,7 +27,7 @@ use testkit::openapi::ContractClient;
 use crate::harness::Api;
 
 /// A page's items.
-async fn items(client: &ContractClient, path: &str) -> Vec<Value> {
+pub async fn items(client: &ContractClient, path: &str) -> Vec<Value> {
     client.get(path).send().await.expect(200).json()["items"].as_array().unwrap().clone()
 }
 

@@ -224,12 +224,12 @@ impl Driver for ProcessDriver {
     async fn start(&self, spec: &EngineSpec) -> Result<(), DriverError> {
         let limit = Instant::now() + OTHERS_START;
         loop {
-            if self.alive(spec.game_id, &OnceCell::new()).is_some() || self.spawn(spec)?.is_some() {
+            if self.alive(spec.game_id, &OnceCell::new()).is_some() {
                 return Ok(());
             }
-            // Whoever holds the lock is an engine that another controller has just started, or what a dead one has left.
-            if self.alive(spec.game_id, &OnceCell::new()).is_none() {
-                self.sweep(spec.game_id);
+            // Whoever still holds the lock then is an engine that another controller has just started.
+            if self.sweep(spec.game_id) && self.spawn(spec)?.is_some() {
+                return Ok(());
             }
             if Instant::now() >= limit {
                 return Err(DriverError::Failed("a process that cannot be found holds the engine's lock".to_owned()));

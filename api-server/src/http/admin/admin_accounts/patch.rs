@@ -15,7 +15,6 @@ use crate::http::objects::admin_access::roles_from;
 use crate::http::objects::admin_accounts::{AdminAccount, address};
 use crate::http::objects::words::Closed;
 use crate::http::request::body::Body;
-use crate::refusal::Problem;
 use crate::use_cases::admin_accounts;
 use crate::use_cases::caller::{Admin, Caller, Context};
 
@@ -23,9 +22,9 @@ use crate::use_cases::caller::{Admin, Caller, Context};
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 pub struct PatchAdminAccount {
-    /// What the administrator may do: one role or more, never null.
+    /// What the administrator may do: one role or more. Null is as absent, since nobody has none.
     #[oai(validator(min_items = 1, max_items = 5))]
-    pub roles: MaybeUndefined<Vec<Closed<Role>>>,
+    pub roles: Option<Vec<Closed<Role>>>,
     /// Where the administrator is told that their second factor was reset; null takes it away.
     #[oai(validator(min_length = 1, max_length = 254))]
     pub email: MaybeUndefined<String>,
@@ -52,11 +51,7 @@ impl Operation {
         body: Body<PatchAdminAccount>,
     ) -> Result<Json<AdminAccount>, Fail<AdminPatchAdminAccountCodes>> {
         let caller = Caller::admin(&admin, &context);
-        let roles = match &body.roles {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => return Err(Problem::field("/roles", "type", "must be a list of roles").into()),
-            MaybeUndefined::Value(roles) => Some(roles_from(roles)),
-        };
+        let roles = body.roles.as_deref().map(roles_from);
         let email = body.email.as_opt_deref().map(address).transpose()?;
         let email = email.as_ref().map(Option::as_deref);
         Ok(Json(admin_accounts::patch(&app, &caller, &user_name, roles, email).await?.into()))

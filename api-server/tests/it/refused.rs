@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::auth::{administrator, set_up, signed_in};
-use super::items;
+use crate::admin::auth::{administrator, set_up, signed_in};
+use crate::admin::items;
 use crate::harness::{Api, PASSWORD, text};
 
 const TRAIL: &str = "/api/v1/admin/audit-log";
