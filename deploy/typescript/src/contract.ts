@@ -7614,7 +7614,7 @@ export interface components {
              */
             email?: string | null;
             /**
-             * @description What the administrator may do: one role or more, never null.
+             * @description What the administrator may do: one role or more. Null is as absent, since nobody has none.
              * @example [
              *       "support",
              *       "game_master"
