@@ -254,54 +254,45 @@ where
         *place = self.admission.place(peer, kind).await?;
         // What few requests need is boxed: each stream that sends its body, which anybody may, holds room for all of the rest.
         let answer = async {
-            let looked_at = async {
-                if matches!(group, Group::Admin | Group::AdminDoor) {
-                    cross_site::check(&request, &self.cors)?;
+            if matches!(group, Group::Admin | Group::AdminDoor) {
+                cross_site::check(&request, &self.cors)?;
+            }
+            let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
+            guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
+            let masked = guard::sees_no_addresses(&request);
+            let mut tried = false;
+            body::check_content_encoding(&request)?;
+            if let Some((_, operation)) = operation {
+                operation.check(&mut request)?;
+                if let Some(right) = operation.right {
+                    let wanted = right.wants_reason && self.app.config.admin.require_reason;
+                    let dry_run = Box::pin(purpose::read(&mut request, &operation.in_body, wanted)).await?;
+                    tried = dry_run && right.has_preview;
                 }
-                let operation = entry.and_then(|entry| Some((entry.template(), entry.operation(request.method())?)));
-                guard::admit(&self.app, &mut request, context, operation, &self.cors).await?;
-                let masked = guard::sees_no_addresses(&request);
-                let mut tried = false;
-                body::check_content_encoding(&request)?;
-                if let Some((_, operation)) = operation {
-                    operation.check(&mut request)?;
-                    if let Some(right) = operation.right {
-                        let wanted = right.wants_reason && self.app.config.admin.require_reason;
-                        let dry_run = Box::pin(purpose::read(&mut request, &operation.in_body, wanted)).await?;
-                        tried = dry_run && right.has_preview;
-                    }
-                    if !operation.takes_body {
-                        body::check_absent(&mut request).await?;
-                    }
+                if !operation.takes_body {
+                    body::check_absent(&mut request).await?;
                 }
-                Ok::<_, poem::Error>((masked, tried))
-            };
-            let (masked, tried) = match looked_at.await {
-                // Nobody looked for a name or a password in it.
-                Err(error) if group == Group::AdminDoor => {
-                    return Err(guard::no_attempt_but(&self.app, context, error));
-                }
-                looked_at => looked_at?,
-            };
-            let called = match tried {
-                true => Box::pin(preview(self.inner.call(request))).await,
-                false => self.inner.call(request).await.map(IntoResponse::into_response),
-            };
-            let response = match called {
-                // The body is read there.
-                Err(error) if group == Group::AdminDoor && guard::is_of_form(&error) => {
-                    return Err(guard::no_attempt_but(&self.app, context, error));
-                }
-                called => called?,
+            }
+            let response = match tried {
+                true => Box::pin(preview(self.inner.call(request))).await?,
+                false => self.inner.call(request).await?.into_response(),
             };
             Ok::<_, poem::Error>(if masked { Box::pin(answer::masked::addresses(response)).await? } else { response })
         };
         let answer = self.app.db.within(AssertUnwindSafe(answer).catch_unwind());
-        match tokio::time::timeout(limit.saturating_sub(began.elapsed()), answer).await {
+        let answered = match tokio::time::timeout(limit.saturating_sub(began.elapsed()), answer).await {
             Ok(Ok(Ok(result))) => result,
             Ok(Ok(Err(_panic))) => Err(Problem::internal(&"handler panicked").into()),
             Ok(Err(silence)) => Err(Problem::from(silence).into()),
             Err(_elapsed) => Err(Problem::new(ErrorCode::Timeout, "The request took longer than it may.").into()),
+        };
+        match answered {
+            // Nobody looked for a name or a password in it.
+            Err(error) if group == Group::AdminDoor && guard::is_of_form(&error) => {
+                guard::no_attempt(&self.app, context)?;
+                Err(error)
+            }
+            answered => answered,
         }
     }
 }

@@ -138,9 +138,10 @@ impl Snapshots {
         // What moves to another directory must be open for writing itself; it is closed again as the engine had it.
         let mode = std::fs::symlink_metadata(&draft)?.permissions().mode();
         // One that only root can remove stays where it is.
-        let names = (0..100).map(|n| dir.join(format!("{name}.spoilt{n}")));
-        let spoilt = names.into_iter().find(|spoilt| remove(spoilt).is_ok());
-        let spoilt = spoilt.ok_or_else(|| Error::other("what former patches left cannot be removed"))?;
+        let mut names = (0..100).map(|n| dir.join(format!("{name}.spoilt{n}")));
+        let spoilt = names
+            .find(|spoilt| remove(spoilt).is_ok())
+            .ok_or_else(|| Error::other("what former patches left cannot be removed"))?;
         if std::fs::symlink_metadata(&state).is_ok() {
             open_up(&state);
             std::fs::rename(&state, &spoilt)?;

@@ -190,7 +190,7 @@ const NO_ATTEMPT: &str = "no_attempt";
 ///
 /// # Errors
 /// 429 after too many from a network.
-fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
+pub fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
     app.brakes.door.take(&Network::of(context.ip)).map_err(|wait| {
         app.admins.count(NO_ATTEMPT);
         tracing::info!(event = "door_slowed", ip = %context.ip, "no attempt to sign in, and too many of them");
@@ -201,16 +201,8 @@ fn no_attempt(app: &App, context: &Context) -> Result<(), Problem> {
 /// Whether an error says that a request is none of its operation's by its form.
 pub fn is_of_form(error: &poem::Error) -> bool {
     let code = error.downcast_ref::<Problem>().map(|problem| problem.code);
-    matches!(code, Some(ErrorCode::UnsupportedMediaType | ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge))
-}
-
-/// The answer to what is no attempt to sign in, which it was told by an error: the error, or 429 after too many ([`no_attempt`]).
-pub fn no_attempt_but(app: &App, context: &Context, error: poem::Error) -> poem::Error {
-    let is_counted = error.downcast_ref::<Problem>().is_some_and(|problem| problem.code == ErrorCode::RateLimited);
-    if is_counted {
-        return error;
-    }
-    no_attempt(app, context).map_or_else(Into::into, |()| error)
+    use ErrorCode::{CrossSite, InvalidRequest, PayloadTooLarge, UnsupportedMediaType};
+    matches!(code, Some(CrossSite | InvalidRequest | PayloadTooLarge | UnsupportedMediaType))
 }
 
 /// Whether who was admitted is an administrator who sees no addresses: one who is a viewer and nothing else. Of themselves they see
